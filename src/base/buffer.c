@@ -1,0 +1,130 @@
+#include "base/buffer.h"
+
+#include "base/check.h"
+#include "base/utf8.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BUFFER_CAPACITY_MIN = 256 };
+
+void buffer_deinit(struct buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (struct buffer){0};
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    buffer->size = 0;
+}
+
+char *buffer_reserve(struct buffer *buffer, size_t size)
+{
+    check(size <= SIZE_MAX / 2 - buffer->size);
+    size_t needed = buffer->size + size;
+    if (needed > buffer->capacity) {
+        size_t capacity = buffer->capacity > 0 ? buffer->capacity : BUFFER_CAPACITY_MIN;
+        while (capacity < needed)
+            capacity *= 2;
+        buffer->data = memory_resize(buffer->data, capacity, 1);
+        buffer->capacity = capacity;
+    }
+    return buffer->data + buffer->size;
+}
+
+void buffer_append(struct buffer *buffer, const void *bytes, size_t size)
+{
+    if (size == 0)
+        return;
+    memcpy(buffer_reserve(buffer, size), bytes, size);
+    buffer->size += size;
+}
+
+void buffer_append_text(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_append_char(struct buffer *buffer, char c)
+{
+    *buffer_reserve(buffer, 1) = c;
+    buffer->size++;
+}
+
+void buffer_append_int(struct buffer *buffer, int64_t value)
+{
+    char digits[24];
+    char *end = digits + sizeof digits, *start = end;
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        *--start = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude > 0);
+    if (value < 0)
+        *--start = '-';
+    buffer_append(buffer, start, (size_t)(end - start));
+}
+
+void buffer_append_format(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    check(length >= 0);
+    char *room = buffer_reserve(buffer, (size_t)length + 1);
+    vsnprintf(room, (size_t)length + 1, format, again);
+    va_end(again);
+    buffer->size += (size_t)length;
+}
+
+void buffer_append_json_string(struct buffer *buffer, const char *text, size_t size)
+{
+    static const char hex[] = "0123456789abcdef";
+    buffer_append_char(buffer, '"');
+    for (size_t i = 0; i < size;) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '"' || c == '\\') {
+            buffer_append_char(buffer, '\\');
+            buffer_append_char(buffer, (char)c);
+            i++;
+        } else if (c < 0x20 || c == 0x7f) {
+            char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+            buffer_append(buffer, escape, sizeof escape);
+            i++;
+        } else {
+            size_t length = utf8_sequence_size(text + i, size - i);
+            if (length > 0)
+                buffer_append(buffer, text + i, length);
+            else
+                buffer_append_text(buffer, "\xEF\xBF\xBD");
+            i += length > 0 ? length : 1;
+        }
+    }
+    buffer_append_char(buffer, '"');
+}
+
+void buffer_consume(struct buffer *buffer, size_t size)
+{
+    check(size <= buffer->size);
+    if (size == 0)
+        return;
+    buffer->size -= size;
+    memmove(buffer->data, buffer->data + size, buffer->size);
+}
+
+const char *buffer_text(struct buffer *buffer)
+{
+    *buffer_reserve(buffer, 1) = '\0';
+    return buffer->data;
+}
+
+char *buffer_detach(struct buffer *buffer)
+{
+    char *data = buffer->data;
+    *buffer = (struct buffer){0};
+    return data;
+}

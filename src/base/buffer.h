@@ -1,0 +1,49 @@
+/* Bytes that grow. Owned by whoever holds the struct; one thread at a time.
+ *
+ * `struct buffer b = {0};` is a valid empty buffer. Appending aborts when memory ends, so there is
+ * nothing to check after each call. The content is not terminated unless buffer_text() is asked. */
+#ifndef HEATCAST_BASE_BUFFER_H
+#define HEATCAST_BASE_BUFFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct buffer {
+    char *data;
+    size_t size;     /* bytes in use */
+    size_t capacity; /* bytes allocated */
+};
+
+void buffer_deinit(struct buffer *buffer); /* frees, and leaves a valid empty buffer */
+void buffer_clear(struct buffer *buffer);  /* keeps the memory for the next use */
+
+/* Makes room for `size` more bytes and returns where they go; buffer_commit() after writing. */
+char *buffer_reserve(struct buffer *buffer, size_t size);
+
+static inline void buffer_commit(struct buffer *buffer, size_t size)
+{
+    buffer->size += size;
+}
+
+void buffer_append(struct buffer *buffer, const void *bytes, size_t size);
+void buffer_append_text(struct buffer *buffer, const char *text);
+void buffer_append_char(struct buffer *buffer, char c);
+void buffer_append_int(struct buffer *buffer, int64_t value); /* decimal digits */
+void buffer_append_format(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* `size` bytes of text as a JSON string with its quotes (RFC 8259 §7). Bytes that are not valid
+ * UTF-8 become U+FFFD, so that the result always is JSON. */
+void buffer_append_json_string(struct buffer *buffer, const char *text, size_t size);
+
+/* Removes the first `size` bytes. */
+void buffer_consume(struct buffer *buffer, size_t size);
+
+/* The content as a C string: terminated, owned by the buffer, valid until it changes. */
+const char *buffer_text(struct buffer *buffer);
+
+/* Hands the memory to the caller (to free()) and leaves an empty buffer. */
+char *buffer_detach(struct buffer *buffer);
+
+#endif

@@ -1,0 +1,51 @@
+#include "base/check.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Noreturn void check_failed(const char *condition, const char *file, int line,
+                            const char *function)
+{
+    fprintf(stderr, "heatcast: bug: %s does not hold in %s (%s:%d)\n", condition, function, file,
+            line);
+    abort();
+}
+
+static _Noreturn void out_of_memory(size_t size)
+{
+    fprintf(stderr, "heatcast: out of memory (%zu bytes asked for)\n", size);
+    abort();
+}
+
+void *memory_allocate(size_t size)
+{
+    void *memory = malloc(size > 0 ? size : 1);
+    if (memory == NULL)
+        out_of_memory(size);
+    return memory;
+}
+
+void *memory_allocate_zeroed(size_t count, size_t size)
+{
+    void *memory = calloc(count > 0 ? count : 1, size > 0 ? size : 1);
+    if (memory == NULL)
+        out_of_memory(count * size);
+    return memory;
+}
+
+void *memory_resize(void *memory, size_t count, size_t size)
+{
+    check(size > 0 && count <= SIZE_MAX / size);
+    void *resized = realloc(memory, count > 0 ? count * size : 1);
+    if (resized == NULL)
+        out_of_memory(count * size);
+    return resized;
+}
+
+char *memory_copy_string(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(memory_allocate(size), text, size);
+}

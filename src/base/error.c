@@ -1,0 +1,32 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum status error_set(struct error *error, enum status status, const char *format, ...)
+{
+    if (error == NULL)
+        return status;
+    error->status = status;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+void error_prefix(struct error *error, const char *format, ...)
+{
+    if (error == NULL)
+        return;
+    char joined[ERROR_MESSAGE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(joined, sizeof joined, format, arguments);
+    va_end(arguments);
+    if (length < 0 || (size_t)length >= sizeof joined)
+        return;
+    snprintf(joined + length, sizeof joined - (size_t)length, ": %s", error->message);
+    memcpy(error->message, joined, sizeof joined);
+}

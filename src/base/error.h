@@ -1,0 +1,36 @@
+/* Status codes, with a message for a person.
+ *
+ * A function that can fail for reasons outside the program returns `enum status` and takes a
+ * `struct error *` last, which it fills on failure only. A NULL error is allowed: the caller then
+ * learns the code alone. Impossible states are not errors: they abort (see base/check.h). */
+#ifndef HEATCAST_BASE_ERROR_H
+#define HEATCAST_BASE_ERROR_H
+
+enum status {
+    STATUS_OK = 0,
+    STATUS_INVALID,   /* the input is wrong; the message says what is allowed */
+    STATUS_NOT_FOUND, /* the named thing does not exist: a file, a table, a column */
+    STATUS_NO_DATA,   /* everything works, but there is nothing to answer with */
+    STATUS_BUSY,      /* another process holds it; trying again later makes sense */
+    STATUS_IO,        /* the operating system or the database failed */
+    STATUS_TOO_LARGE, /* the answer or the input is over a limit */
+    STATUS_CANCELLED, /* the program is shutting down */
+};
+
+#define ERROR_MESSAGE_MAX 512
+
+struct error {
+    enum status status;
+    char message[ERROR_MESSAGE_MAX]; /* one line, no newline, always terminated */
+};
+
+/* Fills `error` (may be NULL) and returns `status`, so that `return error_set(...)` reads well.
+ * Messages that are too long are cut. */
+enum status error_set(struct error *error, enum status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Puts "<text>: " before the message that is there. */
+void error_prefix(struct error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,90 @@
+/* Typed values as people write them: durations, symbols, buckets, leverage weights, addresses.
+ *
+ * Settings, command-line flags and HTTP query parameters share these parsers, so that a value means
+ * the same everywhere. Each returns STATUS_INVALID with a message that says what is allowed. */
+#ifndef HEATCAST_CONFIG_VALUE_H
+#define HEATCAST_CONFIG_VALUE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SYMBOL_SIZE 21    /* 20 characters, as the tables have it, and the terminator */
+#define SYMBOLS_MAX 64    /* symbols one process serves */
+#define TIERS_MAX 16      /* leverage tiers of the model */
+#define LEVERAGE_MAX 1000 /* the highest leverage a tier may have */
+
+#define MINUTE_MS INT64_C(60000)
+#define CANDLE_MS (5 * MINUTE_MS) /* the base interval of the tables */
+#define DAY_MS (24 * 60 * MINUTE_MS)
+#define WINDOW_MAX_MS (3660 * DAY_MS)
+
+/* "90s", "15m", "48h", "7d", "2w"; a whole number and one unit. */
+enum status value_parse_duration(const char *text, int64_t *duration_ms, struct error *error);
+
+/* "90m", "7d": the largest unit that divides it. Returns `text`. */
+char *value_format_duration(int64_t duration_ms, char text[24]);
+
+/* A candle interval: 5m, 15m, 30m, 1h, 2h, 4h, 8h, 12h, 1d. */
+enum status value_parse_interval(const char *text, int64_t *interval_ms, struct error *error);
+
+/* The shortest interval that is longer than `interval_ms`; 0 if there is none. */
+int64_t value_next_interval(int64_t interval_ms);
+
+/* A positive price step: "100", "0.0001". */
+enum status value_parse_bucket(const char *text, int64_t *bucket_e8, struct error *error);
+
+/* Upper-case letters, digits, '_' and '-', 1 to 20 of them. */
+bool value_is_symbol(const char *text, size_t size);
+
+struct symbol_list {
+    size_t count;
+    char names[SYMBOLS_MAX][SYMBOL_SIZE]; /* in the order given, no duplicates */
+};
+
+/* "BTCUSDT,ETHUSDT"; blanks around a name are allowed. */
+enum status value_parse_symbols(const char *text, struct symbol_list *list, struct error *error);
+
+/* Index of a symbol, or -1. `name` need not be terminated. */
+int symbol_list_find(const struct symbol_list *list, const char *name, size_t size);
+
+struct bucket_map {
+    size_t count;
+    struct {
+        char symbol[SYMBOL_SIZE];
+        int64_t bucket_e8;
+    } entries[SYMBOLS_MAX];
+};
+
+/* "BTCUSDT:100,ETHUSDT:5"; empty for none. */
+enum status value_parse_buckets(const char *text, struct bucket_map *map, struct error *error);
+
+/* The configured bucket of a symbol, or 0. */
+int64_t bucket_map_find(const struct bucket_map *map, const char *symbol);
+
+struct leverage_weights {
+    size_t count;
+    struct {
+        int leverage;  /* 1 to LEVERAGE_MAX */
+        double weight; /* share of a position's volume, 0 to 1; all of them sum to 1 */
+    } tiers[TIERS_MAX];
+};
+
+#define LEVERAGE_WEIGHTS_DEFAULT "5:15,10:30,25:25,50:20,100:10"
+
+/* "5:15,10:30,25:25": leverage:weight, normalised by the weights' sum. */
+enum status value_parse_weights(const char *text, struct leverage_weights *weights,
+                                struct error *error);
+
+struct listen_address {
+    char host[64]; /* a numeric IPv4 or IPv6 address, without brackets */
+    int port;      /* 0: the system picks one */
+};
+
+/* "127.0.0.1:8000", "[::1]:8000", ":8000" and "8000" (all addresses), "localhost:8000". */
+enum status value_parse_address(const char *text, struct listen_address *address,
+                                struct error *error);
+
+#endif

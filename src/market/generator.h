@@ -1,0 +1,66 @@
+/* The background thread that turns database content into snapshots.
+ *
+ * Every tick, for each symbol that is wanted: has the database changed? query, compute, hash; if
+ * the hash differs from the last one, hand the snapshot to on_snapshot. A symbol's failure is
+ * logged, counted and skipped, and its last snapshot stays. The thread never dies before
+ * generator_stop(). A held lock is a skipped tick, said once when it begins and once when it ends.
+ *
+ * All callbacks run on the generator thread. */
+#ifndef HEATCAST_MARKET_GENERATOR_H
+#define HEATCAST_MARKET_GENERATOR_H
+
+#include "market/snapshot.h"
+#include "market/store.h"
+
+struct generator;
+
+/* Handed over for the length of the call; copy what is to be kept. */
+struct generator_snapshot {
+    size_t symbol_index;
+    const struct snapshot *snapshot;
+    uint64_t epoch, seq, hash;
+    const char *data; /* snapshot_append_data_json() of it */
+    size_t data_size;
+};
+
+enum generator_skip { GENERATOR_SKIP_UNCHANGED, GENERATOR_SKIP_LOCKED, GENERATOR_SKIP_COUNT };
+
+/* What the thread has done so far; read it with generator_stats(). */
+struct generator_stats {
+    uint64_t ticks;                          /* symbol ticks: one per symbol and tick */
+    uint64_t skipped[GENERATOR_SKIP_COUNT];
+    uint64_t failures;
+    uint64_t snapshots; /* handed to on_snapshot */
+    uint64_t query_ns_sum, compute_ns_sum, computed; /* over all symbol ticks that computed */
+};
+
+struct generator_options {
+    struct store *store;               /* must outlive the generator */
+    const struct symbol_list *symbols; /* must outlive the generator */
+    const struct bucket_map *buckets;
+    const struct leverage_weights *weights;
+    int64_t lookback_ms;
+    double interval_seconds;
+
+    /* Whether anybody needs this symbol now. */
+    bool (*is_wanted)(size_t symbol_index, void *context);
+    void (*on_snapshot)(const struct generator_snapshot *snapshot, void *context);
+    /* After each symbol tick: STATUS_OK (a snapshot exists and is current), STATUS_NO_DATA, or what
+     * went wrong, with its message (NULL when OK). */
+    void (*on_checked)(size_t symbol_index, enum status status, const char *message,
+                       void *context);
+    void *context;
+};
+
+/* Starts the thread. Everything in `options` is copied except what its comments say. */
+struct generator *generator_start(const struct generator_options *options);
+
+/* Makes the thread look at this symbol at once (any thread, never blocks for long). */
+void generator_wake(struct generator *generator, size_t symbol_index);
+
+void generator_read_stats(struct generator *generator, struct generator_stats *stats);
+
+/* Ends the thread and frees everything; returns when it is gone. NULL is harmless. */
+void generator_stop(struct generator *generator);
+
+#endif

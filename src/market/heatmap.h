@@ -1,0 +1,51 @@
+/* The time-evolving liquidation heatmap: a book of leveraged positions that candles liquidate and
+ * open interest creates and shrinks (ENGINE.md §1). Pure computation: no I/O, no clock, no state
+ * but the book's. A book belongs to one thread at a time. */
+#ifndef HEATCAST_MARKET_HEATMAP_H
+#define HEATCAST_MARKET_HEATMAP_H
+
+#include "config/value.h"
+#include "market/candle.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct book; /* opaque; empty when created */
+
+struct level {
+    int64_t price_e8; /* lower edge of the bucket */
+    double long_density, short_density; /* USDT that would be liquidated in it */
+};
+
+/* Ascending by price, no empty ones. Owned by whoever holds the struct; `{0}` is a valid empty
+ * list. */
+struct level_list {
+    size_t count, capacity;
+    struct level *levels;
+};
+
+struct book_change {
+    uint32_t created;  /* single positions created by one candle */
+    uint32_t consumed; /* single positions liquidated by it */
+};
+
+struct book *book_create(const struct leverage_weights *weights);
+void book_destroy(struct book *book); /* NULL is harmless */
+
+/* One candle: consume, create, shrink, in this order. `delta` is the change of open interest in
+ * quote currency; it must be finite. O(log n) amortised in the number of positions. */
+struct book_change book_advance(struct book *book, const struct candle *candle, double delta);
+
+/* The book's volume by bucket, appended to nothing: `levels` is overwritten, its memory reused. */
+void book_snapshot(struct book *book, int64_t bucket_e8, struct level_list *levels);
+
+size_t book_position_count(const struct book *book);
+double book_volume(const struct book *book); /* sum of all active positions, USDT */
+
+void level_list_deinit(struct level_list *levels);
+
+/* The bucket used where none is configured: 100 for BTCUSDT, otherwise the 1-2-5 step nearest in
+ * ratio to a thousandth of the last close (at least 0.00000001). */
+int64_t heatmap_default_bucket(const char *symbol, int64_t close_e8);
+
+#endif

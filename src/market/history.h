@@ -1,0 +1,68 @@
+/* Ranges of the past, on request: history, candles, grid, one snapshot at a moment. Each call runs
+ * a query and the model and writes JSON; it may block, and runs on libuv's thread pool or in a
+ * command. Safe on several threads at once. */
+#ifndef HEATCAST_MARKET_HISTORY_H
+#define HEATCAST_MARKET_HISTORY_H
+
+#include "base/buffer.h"
+#include "market/snapshot.h"
+#include "market/store.h"
+
+#define HISTORY_SNAPSHOTS_MAX 5000 /* snapshots one answer may hold */
+
+struct history_request {
+    char symbol[SYMBOL_SIZE];
+    bool has_start, has_end;
+    int64_t start_ms, end_ms; /* inclusive; an absent end is the newest candle */
+    int64_t window_ms;        /* used where start is absent; 0 means the default below */
+    int64_t interval_ms;      /* 0: 5 minutes */
+    int64_t bucket_e8;        /* 0: configured or default */
+    bool has_weights;
+    struct leverage_weights weights;
+};
+
+struct history; /* the settings below, and a small cache of answers by content */
+
+struct history_options {
+    struct store *store; /* must outlive the history */
+    const struct bucket_map *buckets;
+    const struct leverage_weights *weights;
+    int64_t lookback_ms; /* default window */
+};
+
+struct history *history_create(const struct history_options *options);
+void history_destroy(struct history *history);
+
+/* Sets one named parameter: start, end, window, interval, bucket, weights. STATUS_NOT_FOUND if
+ * there is none of that name, STATUS_INVALID (which names it) if the value is wrong. */
+enum status history_request_set(struct history_request *request, const char *name,
+                                const char *value, struct error *error);
+
+/* The answers of PROTOCOL.md §2, appended to `out`. STATUS_INVALID: the parameters contradict each
+ * other. STATUS_TOO_LARGE: over HISTORY_SNAPSHOTS_MAX; the message names an interval that fits.
+ * STATUS_NO_DATA: no candle in the range. Others as store_begin(). */
+enum status history_run(struct history *history, const struct history_request *request,
+                        struct buffer *out, struct error *error);
+enum status history_candles(struct history *history, const struct history_request *request,
+                            struct buffer *out, struct error *error);
+
+/* The whole map as one compact picture, for pages:
+ *   {"meta":{"symbol","start_time","end_time","interval","step","bucket","price_min","rows",
+ *            "columns","max_density"},
+ *    "times":[epoch seconds of each column],
+ *    "closes":[...],
+ *    "long":"<base64>","short":"<base64>"}
+ * rows x columns bytes each, row 0 the lowest price, columns in time order within a row. A byte b
+ * stands for 0 if b = 0, else for max_density * 10^((b - 255) / 51): a logarithmic scale over five
+ * decades. The book is followed for at least the default lookback before the end, also where the
+ * range shown is shorter, so that the last column is the live snapshot. Columns are the candles at
+ * multiples of `step` (chosen so that there are at most 2,100) and always the newest one. */
+enum status history_grid(struct history *history, const struct history_request *request,
+                         struct buffer *out, struct error *error);
+
+/* The snapshot after the newest candle at or before `at_ms` (INT64_MAX: the newest), computed over
+ * the default lookback. */
+enum status history_snapshot(struct history *history, const char *symbol, int64_t at_ms,
+                             struct snapshot *snapshot, struct error *error);
+
+#endif

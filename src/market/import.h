@@ -1,0 +1,39 @@
+/* Files of the Binance public archive into the database (ENGINE.md §4).
+ *
+ * Each file is one transaction. A bad row is reported (file, line, why) and counted; the good rows
+ * of the file are kept, unless `is_strict`. Blocks; for the command line. */
+#ifndef HEATCAST_MARKET_IMPORT_H
+#define HEATCAST_MARKET_IMPORT_H
+
+#include "market/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum import_kind { IMPORT_KLINES, IMPORT_INTEREST, IMPORT_KIND_COUNT };
+
+struct import_summary {
+    uint64_t files, rows_read, rows_new, rows_bad;
+};
+
+struct import_options {
+    struct store *store;  /* owner mode */
+    const char *symbol;   /* or NULL: from the file's name, or its symbol column */
+    bool is_strict;
+    /* A bad row or a file that cannot be used: "<path>:<line>: <why>". */
+    void (*on_problem)(const char *message, void *context);
+    /* After every few thousand rows. Bytes over all files. May be NULL. */
+    void (*on_progress)(const char *path, uint64_t bytes_done, uint64_t bytes_total, void *context);
+    void *context;
+};
+
+/* Imports files and folders (walked in name order; in a folder, files whose names are not of the
+ * archive are passed over). STATUS_OK as long as the database works and at least one file was
+ * usable and, if strict, every one was; `summaries` is filled in any case. */
+enum status import_run(const struct import_options *options, const char *const *paths,
+                       size_t path_count,
+                       struct import_summary summaries[static IMPORT_KIND_COUNT],
+                       struct error *error);
+
+#endif

@@ -1,0 +1,39 @@
+/* A snapshot: what the heatmap of one symbol looks like after its newest candle. A plain value that
+ * knows its JSON form (PROTOCOL.md §1) and its content hash. */
+#ifndef HEATCAST_MARKET_SNAPSHOT_H
+#define HEATCAST_MARKET_SNAPSHOT_H
+
+#include "base/buffer.h"
+#include "market/heatmap.h"
+
+struct snapshot {
+    char symbol[SYMBOL_SIZE];
+    int64_t timestamp_ms; /* open time of the newest candle */
+    int64_t bucket_e8;
+    int64_t current_price_e8; /* its close */
+    struct book_change change;
+    struct level_list levels;
+};
+
+void snapshot_deinit(struct snapshot *snapshot);
+
+/* Runs the model over a series (at least one candle) and takes the snapshot after its last candle.
+ * `bucket_e8` 0 means the symbol's default. `snapshot` must be zeroed or an earlier result. */
+void snapshot_compute(struct snapshot *snapshot, const char *symbol, const struct series *series,
+                      const struct leverage_weights *weights, int64_t bucket_e8);
+
+/* Appends {"levels":[...],"current_price":...,"positions_created":...,"positions_consumed":...}. */
+void snapshot_append_data_json(struct buffer *out, const struct snapshot *snapshot);
+
+/* Appends the whole message: type, symbol, timestamp, epoch, seq, data. `data` is the text that
+ * snapshot_append_data_json() made. */
+void snapshot_append_message_json(struct buffer *out, const struct snapshot *snapshot,
+                                  uint64_t epoch, uint64_t seq, const char *data, size_t data_size);
+
+/* Appends [{"price":...,"long_density":...,"short_density":...},...]. */
+void snapshot_append_levels_json(struct buffer *out, const struct level_list *levels);
+
+/* 64-bit FNV-1a over what a client would see: the timestamp and the data text. */
+uint64_t snapshot_hash(int64_t timestamp_ms, const char *data, size_t data_size);
+
+#endif

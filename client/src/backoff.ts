@@ -1,0 +1,33 @@
+// How long to wait before the next attempt to connect: exponential, with full jitter, so that the
+// thousands of clients of a restarted server do not come back in the same instant.
+
+export interface BackoffOptions {
+    /** Least wait in milliseconds. */
+    min: number;
+    /** Greatest wait in milliseconds. */
+    max: number;
+    /** Uniform in [0, 1); replaced in tests. */
+    random: () => number;
+}
+
+export class Backoff {
+    #attempts = 0;
+    readonly #options: BackoffOptions;
+
+    constructor(options: BackoffOptions) {
+        this.#options = options;
+    }
+
+    /** The next wait in milliseconds: uniform between the least wait and a ceiling that doubles. */
+    next(): number {
+        const { min, max, random } = this.#options;
+        this.#attempts += 1;
+        // 2 ** 1024 is Infinity, which min() turns into the ceiling: attempts may grow for ever.
+        const ceiling = Math.min(max, min * 2 ** this.#attempts);
+        return min + random() * Math.max(0, ceiling - min);
+    }
+
+    reset(): void {
+        this.#attempts = 0;
+    }
+}

@@ -1,0 +1,468 @@
+// One WebSocket to a heatcast server, kept alive for ever.
+//
+// The caller says what it wants (connect, subscribe); this class holds that wish apart from the
+// connection of the moment, and restates it whenever a new connection opens:
+//
+//     wanted symbols ──┐                      ┌── lastSnapshot(), `snapshot` events
+//                      ├── connection (0..1) ─┤
+//     connect() ───────┘                      └── status, `warning`, `error`
+//
+// A connection is one #Connection object; callbacks of one that was given up are ignored by
+// identity, so a late event can never disturb its successor. Whatever brings a snapshot goes
+// through #receiveSnapshot(), the one place that keeps (epoch, seq) in order.
+//
+// Liveness: browsers answer the server's protocol pings by themselves but do not show them to
+// scripts, so the client sends its own `ping` and counts the rounds that stayed silent. It counts
+// rounds rather than time because timers of a hidden tab are throttled: a late timer must not look
+// like a dead server.
+
+import { Backoff } from './backoff.js';
+import { DetailEvent, type DetailListener } from './events.js';
+import {
+    isNewer,
+    parseServerMessage,
+    type ClientMessage,
+    type ServerMessage,
+    type Snapshot,
+} from './protocol.js';
+
+/**
+ * - `connecting`: a connection is being opened
+ * - `connected`: open, and keeping up
+ * - `slow`: open, but the server had to leave out snapshots
+ * - `disconnected`: not connected; unless disconnect() was called, the next attempt is scheduled
+ */
+export type ConnectionStatus = 'connecting' | 'connected' | 'slow' | 'disconnected';
+
+export interface StatusDetail {
+    status: ConnectionStatus;
+    previous: ConnectionStatus;
+    /** Milliseconds until the next attempt, where one is scheduled. */
+    retryIn?: number;
+}
+
+export interface WarningDetail {
+    code: string;
+    message: string;
+    droppedMessages: number;
+}
+
+export interface ErrorDetail {
+    /** The server's code, or CONNECTION_FAILED, CONNECTION_LOST, CONNECTION_TIMEOUT. */
+    code: string;
+    message: string;
+}
+
+export interface HeatmapEvents {
+    snapshot: Snapshot;
+    status: StatusDetail;
+    warning: WarningDetail;
+    error: ErrorDetail;
+}
+
+/** The part of the WebSocket interface that is used: a browser's, Node's and `ws` all have it. */
+export interface WebSocketLike {
+    onopen: ((event: never) => void) | null;
+    onmessage: ((event: never) => void) | null;
+    onclose: ((event: never) => void) | null;
+    onerror: ((event: never) => void) | null;
+    send(data: string): void;
+    close(code?: number, reason?: string): void;
+}
+
+export type WebSocketConstructor = new (url: string) => WebSocketLike;
+
+export interface SubscribeOptions {
+    /** Least seconds between two snapshots of a symbol (1 to 60); absent: every change. */
+    updateInterval?: number;
+}
+
+export interface HeatmapWebSocketOptions {
+    /** Subscribed to from the start. */
+    symbols?: readonly string[];
+    /** For `symbols`, and for subscribe() calls that name none. */
+    updateInterval?: number;
+    onSnapshot?: (snapshot: Snapshot) => void;
+    onStatus?: (detail: StatusDetail) => void;
+    onWarning?: (detail: WarningDetail) => void;
+    onError?: (detail: ErrorDetail) => void;
+    /** Where there is no global WebSocket (Node before 22): the class of the `ws` package. */
+    WebSocket?: WebSocketConstructor;
+    /** Milliseconds; the defaults suit nearly everyone. */
+    pingInterval?: number;
+    connectTimeout?: number;
+    retryMin?: number;
+    retryMax?: number;
+    /** A connection that lived this long makes the next retry a quick one again. */
+    stableAfter?: number;
+    /** How long `slow` stays after the last warning. */
+    slowFor?: number;
+}
+
+type Timer = ReturnType<typeof setTimeout>;
+
+const SILENT_ROUNDS_MAX = 2;
+const SYMBOLS_PER_MESSAGE = 100; /* the server takes messages up to 4 KiB */
+const NORMAL_CLOSURE = 1000;
+
+const DEFAULTS = {
+    pingInterval: 30_000,
+    connectTimeout: 10_000,
+    retryMin: 500,
+    retryMax: 30_000,
+    stableAfter: 10_000,
+    slowFor: 15_000,
+};
+
+/** ws(s)://…/ws/heatmap from what the caller gave: any URL of the server, or the page's own. */
+function endpointUrl(url: string | URL | undefined): string {
+    const base = typeof location === 'undefined' ? undefined : location.href;
+    const endpoint = new URL(url ?? '/ws/heatmap', base);
+    if (endpoint.protocol === 'http:') endpoint.protocol = 'ws:';
+    if (endpoint.protocol === 'https:') endpoint.protocol = 'wss:';
+    if (endpoint.pathname === '/') endpoint.pathname = '/ws/heatmap';
+    endpoint.hash = '';
+    return endpoint.href;
+}
+
+class Connection {
+    readonly socket: WebSocketLike;
+    isOpen = false;
+    silentRounds = 0;
+    connectTimer: Timer | undefined;
+    pingTimer: Timer | undefined;
+    stableTimer: Timer | undefined;
+    probeTimer: Timer | undefined;
+
+    constructor(socket: WebSocketLike) {
+        this.socket = socket;
+    }
+
+    /** No event of this connection is heard after this. */
+    abandon(): void {
+        clearTimeout(this.connectTimer);
+        clearInterval(this.pingTimer);
+        clearTimeout(this.stableTimer);
+        clearTimeout(this.probeTimer);
+        const { socket } = this;
+        socket.onopen = socket.onmessage = socket.onclose = null;
+        socket.onerror = () => {}; /* `ws` throws an error event that nobody listens to */
+        try {
+            socket.close(NORMAL_CLOSURE);
+        } catch {
+            // Closing one that never opened is no news.
+        }
+    }
+}
+
+export class HeatmapWebSocket extends EventTarget {
+    readonly url: string;
+    readonly #options: HeatmapWebSocketOptions & typeof DEFAULTS;
+    readonly #backoff: Backoff;
+    readonly #wanted = new Map<string, number | undefined>(); /* symbol -> update interval */
+    readonly #snapshots = new Map<string, Snapshot>();
+    #status: ConnectionStatus = 'disconnected';
+    #isStarted = false;
+    #connection: Connection | null = null;
+    #retryTimer: Timer | undefined;
+    #slowTimer: Timer | undefined;
+
+    /** `url`: the server (http, https, ws or wss); absent: the one that served the page. */
+    constructor(url?: string | URL, options: HeatmapWebSocketOptions = {}) {
+        super();
+        this.url = endpointUrl(url);
+        this.#options = { ...DEFAULTS, ...options };
+        this.#backoff = new Backoff({
+            min: this.#options.retryMin,
+            max: this.#options.retryMax,
+            random: Math.random,
+        });
+        const { onSnapshot, onStatus, onWarning, onError } = options;
+        if (onSnapshot) this.addEventListener('snapshot', (event) => onSnapshot(event.detail));
+        if (onStatus) this.addEventListener('status', (event) => onStatus(event.detail));
+        if (onWarning) this.addEventListener('warning', (event) => onWarning(event.detail));
+        if (onError) this.addEventListener('error', (event) => onError(event.detail));
+        if (options.symbols) this.subscribe(options.symbols);
+    }
+
+    get status(): ConnectionStatus {
+        return this.#status;
+    }
+
+    /** What is subscribed to, whether or not there is a connection. */
+    get symbols(): string[] {
+        return [...this.#wanted.keys()];
+    }
+
+    /** The newest snapshot that was received since the symbol was subscribed to. */
+    lastSnapshot(symbol: string): Snapshot | undefined {
+        return this.#snapshots.get(symbol);
+    }
+
+    /** Connects, and stays connected until disconnect(). Harmless when called again. */
+    connect(): void {
+        if (this.#isStarted) return;
+        if (!this.#options.WebSocket && !('WebSocket' in globalThis)) {
+            throw new Error('no WebSocket here: pass the class in options.WebSocket');
+        }
+        this.#isStarted = true;
+        this.#watchPage(true);
+        this.#open();
+    }
+
+    /** Closes the connection for good; subscriptions are kept for a later connect(). */
+    disconnect(): void {
+        if (!this.#isStarted) return;
+        this.#isStarted = false;
+        this.#watchPage(false);
+        clearTimeout(this.#retryTimer);
+        this.#retryTimer = undefined;
+        this.#dropConnection();
+        this.#setStatus('disconnected');
+    }
+
+    subscribe(symbols: string | readonly string[], options: SubscribeOptions = {}): void {
+        const list = typeof symbols === 'string' ? [symbols] : symbols;
+        const updateInterval = options.updateInterval ?? this.#options.updateInterval;
+        for (const symbol of list) this.#wanted.set(symbol, updateInterval);
+        this.#sendSubscribe(list, updateInterval);
+    }
+
+    unsubscribe(symbols: string | readonly string[]): void {
+        const list = typeof symbols === 'string' ? [symbols] : symbols;
+        for (const symbol of list) {
+            this.#wanted.delete(symbol);
+            this.#snapshots.delete(symbol);
+        }
+        for (const part of chunks(list)) this.#send({ action: 'unsubscribe', symbols: part });
+    }
+
+    // --- typed EventTarget ---
+
+    override addEventListener<K extends keyof HeatmapEvents>(
+        type: K,
+        listener: DetailListener<HeatmapEvents[K]> | null,
+        options?: boolean | AddEventListenerOptions,
+    ): void;
+    override addEventListener(
+        type: string,
+        listener: EventListenerOrEventListenerObject | null,
+        options?: boolean | AddEventListenerOptions,
+    ): void;
+    override addEventListener(
+        type: string,
+        listener: unknown,
+        options?: boolean | AddEventListenerOptions,
+    ): void {
+        super.addEventListener(type, listener as EventListener | null, options);
+    }
+
+    override removeEventListener<K extends keyof HeatmapEvents>(
+        type: K,
+        listener: DetailListener<HeatmapEvents[K]> | null,
+        options?: boolean | EventListenerOptions,
+    ): void;
+    override removeEventListener(
+        type: string,
+        listener: EventListenerOrEventListenerObject | null,
+        options?: boolean | EventListenerOptions,
+    ): void;
+    override removeEventListener(
+        type: string,
+        listener: unknown,
+        options?: boolean | EventListenerOptions,
+    ): void {
+        super.removeEventListener(type, listener as EventListener | null, options);
+    }
+
+    #emit<K extends keyof HeatmapEvents>(type: K, detail: HeatmapEvents[K]): void {
+        this.dispatchEvent(new DetailEvent(type, detail));
+    }
+
+    // --- the connection's life ---
+
+    #open(): void {
+        clearTimeout(this.#retryTimer);
+        this.#retryTimer = undefined;
+        const Socket: WebSocketConstructor = this.#options.WebSocket ?? WebSocket;
+        let connection: Connection;
+        try {
+            connection = new Connection(new Socket(this.url));
+        } catch (cause) {
+            this.#lost('CONNECTION_FAILED', String(cause));
+            return;
+        }
+        this.#connection = connection;
+        const { socket } = connection;
+        socket.onopen = () => this.#opened(connection);
+        socket.onmessage = ({ data }: { data: unknown }) => this.#received(connection, data);
+        socket.onerror = () => {}; /* a close event follows, and says it all */
+        socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
+            const wasOpen = connection.isOpen;
+            this.#lost(
+                wasOpen ? 'CONNECTION_LOST' : 'CONNECTION_FAILED',
+                `${wasOpen ? 'connection closed' : 'could not connect'} (${code}${reason ? `, ${reason}` : ''})`,
+            );
+        };
+        connection.connectTimer = setTimeout(
+            () => this.#lost('CONNECTION_TIMEOUT', 'the server did not answer in time'),
+            this.#options.connectTimeout,
+        );
+        this.#setStatus('connecting');
+    }
+
+    #opened(connection: Connection): void {
+        clearTimeout(connection.connectTimer);
+        connection.isOpen = true;
+        connection.pingTimer = setInterval(() => this.#ping(connection), this.#options.pingInterval);
+        connection.stableTimer = setTimeout(
+            () => this.#backoff.reset(),
+            this.#options.stableAfter,
+        );
+        this.#setStatus('connected');
+        this.#resubscribe();
+    }
+
+    #ping(connection: Connection): void {
+        if (connection.silentRounds >= SILENT_ROUNDS_MAX) {
+            this.#lost('CONNECTION_LOST', 'the server fell silent');
+            return;
+        }
+        connection.silentRounds += 1;
+        this.#send({ action: 'ping' });
+    }
+
+    #lost(code: string, message: string): void {
+        this.#dropConnection();
+        const retryIn = this.#backoff.next();
+        this.#retryTimer = setTimeout(() => this.#open(), retryIn);
+        this.#setStatus('disconnected', retryIn);
+        this.#emit('error', { code, message });
+    }
+
+    #dropConnection(): void {
+        clearTimeout(this.#slowTimer);
+        const connection = this.#connection;
+        this.#connection = null;
+        connection?.abandon();
+    }
+
+    #setStatus(status: ConnectionStatus, retryIn?: number): void {
+        const previous = this.#status;
+        if (previous === status) return;
+        this.#status = status;
+        this.#emit('status', { status, previous, ...(retryIn !== undefined && { retryIn }) });
+    }
+
+    // --- what arrives ---
+
+    #received(connection: Connection, data: unknown): void {
+        connection.silentRounds = 0;
+        clearTimeout(connection.probeTimer);
+        connection.probeTimer = undefined;
+        if (typeof data !== 'string') return;
+        const message = parseServerMessage(data);
+        if (message) this.#dispatch(message);
+    }
+
+    #dispatch(message: ServerMessage): void {
+        switch (message.type) {
+            case 'snapshot':
+                this.#receiveSnapshot(message);
+                break;
+            case 'warning':
+                if (message.code === 'SLOW_CONSUMER') this.#becomeSlow();
+                this.#emit('warning', {
+                    code: message.code,
+                    message: message.message,
+                    droppedMessages: message.dropped_messages ?? 0,
+                });
+                break;
+            case 'error':
+                this.#emit('error', { code: message.code, message: message.message });
+                break;
+            case 'pong':
+            case 'ack':
+                break; /* their arrival was the message */
+        }
+    }
+
+    #receiveSnapshot(snapshot: Snapshot): void {
+        // One may still be under way after unsubscribe().
+        if (!this.#wanted.has(snapshot.symbol)) return;
+        const last = this.#snapshots.get(snapshot.symbol);
+        if (last && !isNewer(snapshot, last)) return;
+        this.#snapshots.set(snapshot.symbol, snapshot);
+        this.#emit('snapshot', snapshot);
+    }
+
+    #becomeSlow(): void {
+        clearTimeout(this.#slowTimer);
+        this.#setStatus('slow');
+        this.#slowTimer = setTimeout(() => this.#setStatus('connected'), this.#options.slowFor);
+    }
+
+    // --- what is sent ---
+
+    #send(message: ClientMessage): void {
+        if (this.#connection?.isOpen) this.#connection.socket.send(JSON.stringify(message));
+    }
+
+    #sendSubscribe(symbols: readonly string[], updateInterval: number | undefined): void {
+        for (const part of chunks(symbols)) {
+            this.#send({
+                action: 'subscribe',
+                symbols: part,
+                ...(updateInterval !== undefined && { update_interval: updateInterval }),
+            });
+        }
+    }
+
+    #resubscribe(): void {
+        const byInterval = new Map<number | undefined, string[]>();
+        for (const [symbol, updateInterval] of this.#wanted) {
+            const group = byInterval.get(updateInterval);
+            if (group) group.push(symbol);
+            else byInterval.set(updateInterval, [symbol]);
+        }
+        for (const [updateInterval, symbols] of byInterval) {
+            this.#sendSubscribe(symbols, updateInterval);
+        }
+    }
+
+    // --- the page around it, in a browser ---
+
+    // Somebody looks again, or the network is back: a long wait would be a wait for nothing, and a
+    // connection that died during sleep should be found out now.
+    readonly #hurry = (): void => {
+        if (typeof document !== 'undefined' && document.visibilityState === 'hidden') return;
+        if (this.#retryTimer !== undefined) this.#open();
+        else if (this.#connection?.isOpen) this.#probe(this.#connection);
+    };
+
+    #probe(connection: Connection): void {
+        if (connection.probeTimer !== undefined) return;
+        connection.probeTimer = setTimeout(
+            () => this.#lost('CONNECTION_LOST', 'the server fell silent'),
+            this.#options.connectTimeout,
+        );
+        this.#send({ action: 'ping' });
+    }
+
+    #watchPage(isWatching: boolean): void {
+        if (typeof document === 'undefined') return;
+        if (isWatching) {
+            document.addEventListener('visibilitychange', this.#hurry);
+            globalThis.addEventListener('online', this.#hurry);
+        } else {
+            document.removeEventListener('visibilitychange', this.#hurry);
+            globalThis.removeEventListener('online', this.#hurry);
+        }
+    }
+}
+
+function* chunks(symbols: readonly string[]): Generator<string[]> {
+    for (let at = 0; at < symbols.length; at += SYMBOLS_PER_MESSAGE) {
+        yield symbols.slice(at, at + SYMBOLS_PER_MESSAGE);
+    }
+}

@@ -1,0 +1,124 @@
+// The messages of /ws/heatmap, as types and as a parser. Unknown fields and unknown message types
+// are let through untouched or ignored: a newer server may say more than this client knows.
+
+/** Liquidation volume waiting in one price bucket, in quote currency. */
+export interface Level {
+    /** Lower edge of the bucket. */
+    readonly price: number;
+    readonly long_density: number;
+    readonly short_density: number;
+}
+
+/** The heatmap of one symbol after its newest candle. */
+export interface Snapshot {
+    readonly type: 'snapshot';
+    readonly symbol: string;
+    /** Open time of the newest candle, ISO 8601, UTC. */
+    readonly timestamp: string;
+    /** Orders snapshots of a symbol across server restarts, together with `seq`. */
+    readonly epoch: number;
+    readonly seq: number;
+    readonly data: {
+        /** Ascending by price; only buckets that hold something. */
+        readonly levels: readonly Level[];
+        readonly current_price: number;
+        /** Positions that this candle created, and that it liquidated. */
+        readonly positions_created: number;
+        readonly positions_consumed: number;
+    };
+}
+
+export interface WarningMessage {
+    readonly type: 'warning';
+    readonly code: string;
+    readonly message: string;
+    readonly dropped_messages?: number;
+}
+
+export interface ErrorMessage {
+    readonly type: 'error';
+    readonly code: string;
+    readonly message: string;
+    readonly id?: string | number;
+}
+
+export interface PongMessage {
+    readonly type: 'pong';
+    readonly timestamp: string;
+}
+
+export interface AckMessage {
+    readonly type: 'ack';
+    readonly id: string | number;
+    readonly action: string;
+    readonly symbols?: readonly string[];
+}
+
+export type ServerMessage = Snapshot | WarningMessage | ErrorMessage | PongMessage | AckMessage;
+
+export interface SubscribeRequest {
+    action: 'subscribe';
+    symbols: string[];
+    update_interval?: number;
+}
+
+export interface UnsubscribeRequest {
+    action: 'unsubscribe';
+    symbols: string[];
+}
+
+export interface PingRequest {
+    action: 'ping';
+}
+
+export type ClientMessage = SubscribeRequest | UnsubscribeRequest | PingRequest;
+
+type Json = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Json =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const hasCodeAndMessage = (message: Json): boolean =>
+    typeof message['code'] === 'string' && typeof message['message'] === 'string';
+
+function isSnapshot(message: Json): boolean {
+    const data = message['data'];
+    return (
+        typeof message['symbol'] === 'string' &&
+        typeof message['timestamp'] === 'string' &&
+        typeof message['epoch'] === 'number' &&
+        typeof message['seq'] === 'number' &&
+        isObject(data) &&
+        Array.isArray(data['levels']) &&
+        typeof data['current_price'] === 'number'
+    );
+}
+
+/** The message in `text`, or null where it is none that this client knows. */
+export function parseServerMessage(text: string): ServerMessage | null {
+    let message: unknown;
+    try {
+        message = JSON.parse(text);
+    } catch {
+        return null;
+    }
+    if (!isObject(message)) return null;
+    switch (message['type']) {
+        case 'snapshot':
+            return isSnapshot(message) ? (message as unknown as Snapshot) : null;
+        case 'warning':
+        case 'error':
+            return hasCodeAndMessage(message)
+                ? (message as unknown as WarningMessage | ErrorMessage)
+                : null;
+        case 'pong':
+        case 'ack':
+            return message as unknown as PongMessage | AckMessage;
+        default:
+            return null;
+    }
+}
+
+/** Whether `a` was published after `b`. */
+export const isNewer = (a: Snapshot, b: Snapshot): boolean =>
+    a.epoch !== b.epoch ? a.epoch > b.epoch : a.seq > b.seq;

@@ -27,6 +27,13 @@ void error_prefix(struct error *error, const char *format, ...)
     va_end(arguments);
     if (length < 0 || (size_t)length >= sizeof joined)
         return;
-    snprintf(joined + length, sizeof joined - (size_t)length, ": %s", error->message);
-    memcpy(error->message, joined, sizeof joined);
+    size_t used = (size_t)length, room = sizeof joined - 1 - used;
+    size_t colon_size = room < 2 ? room : 2;
+    memcpy(joined + used, ": ", colon_size);
+    used += colon_size;
+    room -= colon_size;
+    size_t size = strnlen(error->message, room);
+    memcpy(joined + used, error->message, size);
+    joined[used + size] = '\0';
+    memcpy(error->message, joined, used + size + 1);
 }

@@ -19,6 +19,7 @@ struct series {
     double *deltas;
 };
 
+void series_push(struct series *series, const struct candle *candle, double delta);
 void series_deinit(struct series *series);
 
 #endif

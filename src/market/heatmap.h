@@ -33,10 +33,13 @@ struct book *book_create(const struct leverage_weights *weights);
 void book_destroy(struct book *book); /* NULL is harmless */
 
 /* One candle: consume, create, shrink, in this order. `delta` is the change of open interest in
- * quote currency; it must be finite. O(log n) amortised in the number of positions. */
+ * quote currency. A delta that is no amount of money (NaN, infinite, beyond 10^18) is missing data
+ * and counts as 0; a candle that closes at 0 or less creates nothing. O(log n) amortised in the
+ * number of positions. */
 struct book_change book_advance(struct book *book, const struct candle *candle, double delta);
 
-/* The book's volume by bucket, appended to nothing: `levels` is overwritten, its memory reused. */
+/* The book's volume by bucket: `levels` is overwritten, its memory reused. Asking for the same
+ * bucket size each time is cheapest. `bucket_e8` is above 0. */
 void book_snapshot(struct book *book, int64_t bucket_e8, struct level_list *levels);
 
 size_t book_position_count(const struct book *book);
@@ -44,8 +47,9 @@ double book_volume(const struct book *book); /* sum of all active positions, USD
 
 void level_list_deinit(struct level_list *levels);
 
-/* The bucket used where none is configured: 100 for BTCUSDT, otherwise the 1-2-5 step nearest in
- * ratio to a thousandth of the last close (at least 0.00000001). */
+/* The bucket used where none is configured: 100 for bitcoin in dollars (BTCUSDT, BTCUSDC, BTCFDUSD,
+ * BTCUSD_PERP, ...), otherwise the 1-2-5 step nearest in ratio to a thousandth of the last close (at
+ * least 0.00000001). */
 int64_t heatmap_default_bucket(const char *symbol, int64_t close_e8);
 
 #endif

@@ -197,8 +197,11 @@ static const char *parse_tier(const char *item, size_t size, int *leverage, doub
     if (end == text || *end != '\0' || whole < 1 || whole > LEVERAGE_MAX)
         return "has a leverage that is not a whole number from 1 to 1000";
     *leverage = (int)whole;
-    *weight = strtod(colon + 1, &end);
-    if (end == colon + 1 || *end != '\0' || !isfinite(*weight))
+    /* strtod() knows more forms than people expect: hexadecimal, "nan", "infinity". */
+    const char *number = colon + 1;
+    *weight = strtod(number, &end);
+    if (end == number || *end != '\0' || number[strspn(number, "0123456789+-.eE")] != '\0' ||
+        !isfinite(*weight))
         return "has a weight that is not a number";
     if (*weight < 0)
         return "has a negative weight";
@@ -250,7 +253,7 @@ enum status value_parse_address(const char *text, struct listen_address *address
             start++;
             size -= 2;
         }
-        if (size >= sizeof host)
+        if (size >= sizeof host || (size == 0 && start != text))
             goto invalid;
         if (size > 0) {
             memcpy(host, start, size);

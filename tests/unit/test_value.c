@@ -1,0 +1,280 @@
+/* Values as people write them: what is understood, and that a refusal says what is allowed. */
+#include "base/decimal.h"
+#include "config/value.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+static void durations_are_a_number_and_a_unit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } expected[] = {{"90s", 90000},          {"15m", 900000},    {"48h", 172800000},
+                    {"7d", 604800000},       {"2w", 1209600000}, {"1s", 1000},
+                    {"3660d", 316224000000}, {"007d", 604800000}};
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        int64_t ms = 0;
+        assert_int_equal(value_parse_duration(expected[i].text, &ms, NULL), STATUS_OK);
+        assert_int_equal(ms, expected[i].ms);
+    }
+}
+
+static void other_durations_are_refused_with_what_is_allowed(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",    "7",   "d",    "0d",   "-1d",
+        "+1d", " 1d", "1d ",  "1.5h", "3661d",
+        "1y",  "1dd", "1e3s", "0x5m", "99999999999999999999999999d"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct error error;
+        int64_t ms = 5;
+        assert_int_equal(value_parse_duration(texts[i], &ms, &error), STATUS_INVALID);
+        assert_int_equal(ms, 5);
+        assert_non_null(strstr(error.message, texts[i]));
+        assert_non_null(strstr(error.message, "7d"));
+    }
+}
+
+static void durations_are_written_in_their_largest_unit_up_to_days(void **state)
+{
+    (void)state;
+    char text[24];
+    assert_string_equal(value_format_duration(90 * 60000, text), "90m");
+    assert_string_equal(value_format_duration(7 * DAY_MS, text), "7d");
+    assert_string_equal(value_format_duration(48 * 3600000, text), "2d");
+    assert_string_equal(value_format_duration(CANDLE_MS, text), "5m");
+    assert_string_equal(value_format_duration(1500, text), "1500ms");
+}
+
+static void intervals_form_a_ladder(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d"};
+    int64_t expected_ms = value_next_interval(0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        int64_t ms;
+        char text[24];
+        assert_int_equal(value_parse_interval(names[i], &ms, NULL), STATUS_OK);
+        assert_int_equal(ms, expected_ms);
+        assert_string_equal(value_format_duration(ms, text), names[i]);
+        expected_ms = value_next_interval(ms);
+    }
+    assert_int_equal(expected_ms, 0);
+    struct error error;
+    int64_t ms;
+    assert_int_equal(value_parse_interval("3m", &ms, &error), STATUS_INVALID);
+    assert_non_null(strstr(error.message, "'3m' is not an interval (5m, 15m"));
+    assert_int_equal(value_parse_interval("5M", &ms, NULL), STATUS_INVALID);
+}
+
+static void buckets_are_above_zero(void **state)
+{
+    (void)state;
+    int64_t bucket_e8;
+    assert_int_equal(value_parse_bucket("100", &bucket_e8, NULL), STATUS_OK);
+    assert_int_equal(bucket_e8, 100 * DECIMAL_ONE);
+    assert_int_equal(value_parse_bucket("0.0001", &bucket_e8, NULL), STATUS_OK);
+    assert_int_equal(bucket_e8, 10000);
+    static const char *const texts[] = {"", "0", "-1", "0.000000001", "x", "1e30"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_int_equal(value_parse_bucket(texts[i], &bucket_e8, NULL), STATUS_INVALID);
+}
+
+static void symbols_are_upper_case_and_short(void **state)
+{
+    (void)state;
+    assert_true(value_is_symbol("BTCUSDT", 7));
+    assert_true(value_is_symbol("1000PEPE_USDT-PERP", 18));
+    assert_true(value_is_symbol("ABCDEFGHIJKLMNOPQRST", 20));
+    assert_false(value_is_symbol("ABCDEFGHIJKLMNOPQRSTU", 21));
+    assert_false(value_is_symbol("", 0));
+    assert_false(value_is_symbol("btcusdt", 7));
+    assert_false(value_is_symbol("BTC/USD", 7));
+    assert_false(value_is_symbol("BTC\0USD", 7));
+}
+
+static void symbol_lists_keep_their_order_and_drop_repetitions(void **state)
+{
+    (void)state;
+    struct symbol_list list;
+    assert_int_equal(value_parse_symbols(" BTCUSDT ,ETHUSDT,\tBTCUSDT", &list, NULL), STATUS_OK);
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.names[0], "BTCUSDT");
+    assert_int_equal(symbol_list_find(&list, "ETHUSDTX", 7), 1);
+    assert_int_equal(symbol_list_find(&list, "ETHUSD", 6), -1);
+    static const char *const texts[] = {"", ",", "BTCUSDT,", "btc", "BTC USDT"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_int_equal(value_parse_symbols(texts[i], &list, NULL), STATUS_INVALID);
+}
+
+static void a_list_of_too_many_symbols_is_refused(void **state)
+{
+    (void)state;
+    char text[SYMBOLS_MAX * 8 + 16] = "";
+    struct symbol_list list;
+    struct error error;
+    for (int i = 0; i < SYMBOLS_MAX; i++)
+        snprintf(text + strlen(text), 8, "%sS%d", i > 0 ? "," : "", i);
+    assert_int_equal(value_parse_symbols(text, &list, NULL), STATUS_OK);
+    assert_int_equal(list.count, SYMBOLS_MAX);
+    strcat(text, ",MORE");
+    assert_int_equal(value_parse_symbols(text, &list, &error), STATUS_INVALID);
+    assert_non_null(strstr(error.message, "64"));
+}
+
+static void bucket_maps_name_symbols(void **state)
+{
+    (void)state;
+    struct bucket_map map;
+    assert_int_equal(value_parse_buckets("BTCUSDT:100, ETHUSDT:0.5", &map, NULL), STATUS_OK);
+    assert_int_equal(bucket_map_find(&map, "BTCUSDT"), 100 * DECIMAL_ONE);
+    assert_int_equal(bucket_map_find(&map, "ETHUSDT"), DECIMAL_ONE / 2);
+    assert_int_equal(bucket_map_find(&map, "XRPUSDT"), 0);
+    assert_int_equal(value_parse_buckets("", &map, NULL), STATUS_OK);
+    assert_int_equal(map.count, 0);
+    assert_int_equal(value_parse_buckets("  ", &map, NULL), STATUS_OK);
+    static const char *const texts[] = {"BTCUSDT", "BTCUSDT:",   "BTCUSDT:0",
+                                        ":5",      "BTCUSDT:5,", "BTCUSDT:5,BTCUSDT:6",
+                                        "btc:5",   "BTCUSDT:5:6"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_int_equal(value_parse_buckets(texts[i], &map, NULL), STATUS_INVALID);
+}
+
+static void leverage_weights_are_shares_of_their_sum(void **state)
+{
+    (void)state;
+    struct leverage_weights weights;
+    assert_int_equal(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, NULL), STATUS_OK);
+    static const struct {
+        int leverage;
+        double weight;
+    } expected[] = {{5, .15}, {10, .30}, {25, .25}, {50, .20}, {100, .10}};
+    assert_int_equal(weights.count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(weights.tiers[i].leverage, expected[i].leverage);
+        assert_true(weights.tiers[i].weight == expected[i].weight);
+    }
+    assert_int_equal(value_parse_weights(" 3:1 ,125:3", &weights, NULL), STATUS_OK);
+    assert_true(weights.tiers[0].weight == 0.25 && weights.tiers[1].weight == 0.75);
+    assert_int_equal(value_parse_weights("5:0,10:1e-3", &weights, NULL), STATUS_OK);
+    assert_true(weights.tiers[0].weight == 0 && weights.tiers[1].weight == 1);
+}
+
+static void wrong_leverage_weights_say_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *reason;
+    } expected[] = {
+        {"", "not LEVERAGE:WEIGHT"},
+        {"5", "not LEVERAGE:WEIGHT"},
+        {"5:1,", "not LEVERAGE:WEIGHT"},
+        {"5:-1", "negative weight"},
+        {"5:0,10:0", "above 0"},
+        {"5:x", "not a number"},
+        {"5:nan", "not a number"},
+        {"5:inf", "not a number"},
+        {"5:", "not a number"},
+        {"5:0x10", "not a number"},
+        {"0:1", "from 1 to 1000"},
+        {"1001:1", "from 1 to 1000"},
+        {"2.5:1", "from 1 to 1000"},
+        {"-5:1", "from 1 to 1000"},
+        {"5 :1", "from 1 to 1000"},
+        {"x:1", "from 1 to 1000"},
+        {"5:1,5:2", "repeats a leverage"},
+        {"5:1e308,10:1e308", "infinity"},
+        {"1:1,2:1,3:1,4:1,5:1,6:1,7:1,8:1,9:1,10:1,11:1,12:1,13:1,14:1,15:1,16:1,17:1", "16"},
+    };
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        struct leverage_weights weights;
+        struct error error;
+        if (value_parse_weights(expected[i].text, &weights, &error) != STATUS_INVALID)
+            fail_msg("'%s' was accepted", expected[i].text);
+        if (strstr(error.message, expected[i].reason) == NULL)
+            fail_msg("'%s': %s", expected[i].text, error.message);
+    }
+}
+
+static void addresses_come_in_the_usual_forms(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *host;
+        int port;
+    } expected[] = {{"127.0.0.1:8000", "127.0.0.1", 8000},
+                    {"[::1]:8000", "::1", 8000},
+                    {"[::]:0", "::", 0},
+                    {":8000", "0.0.0.0", 8000},
+                    {"8000", "0.0.0.0", 8000},
+                    {"localhost:80", "127.0.0.1", 80},
+                    {"0.0.0.0:65535", "0.0.0.0", 65535}};
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        struct listen_address address;
+        assert_int_equal(value_parse_address(expected[i].text, &address, NULL), STATUS_OK);
+        assert_string_equal(address.host, expected[i].host);
+        assert_int_equal(address.port, expected[i].port);
+    }
+    static const char *const texts[] = {
+        "",       "127.0.0.1", "127.0.0.1:", "1.2.3:80", "[::1]", "::1",  "host:80",
+        ":65536", ":-1",       ":80x",       "[::1:80",  "[]:80", ": 80", "256.0.0.1:80"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct listen_address address;
+        if (value_parse_address(texts[i], &address, NULL) != STATUS_INVALID)
+            fail_msg("'%s' was read as %s port %d", texts[i], address.host, address.port);
+    }
+}
+
+static void a_long_wrong_value_is_cut_in_the_message(void **state)
+{
+    (void)state;
+    char text[2000];
+    struct error error;
+    struct symbol_list list;
+    struct bucket_map map;
+    struct leverage_weights weights;
+    struct listen_address address;
+    int64_t number;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_int_equal(value_parse_duration(text, &number, &error), STATUS_INVALID);
+    assert_true(strlen(error.message) < 250);
+    assert_int_equal(value_parse_interval(text, &number, &error), STATUS_INVALID);
+    assert_int_equal(value_parse_bucket(text, &number, &error), STATUS_INVALID);
+    assert_int_equal(value_parse_symbols(text, &list, &error), STATUS_INVALID);
+    assert_true(strlen(error.message) < 250);
+    assert_int_equal(value_parse_buckets(text, &map, &error), STATUS_INVALID);
+    assert_true(strlen(error.message) < 250);
+    assert_int_equal(value_parse_weights(text, &weights, &error), STATUS_INVALID);
+    assert_true(strlen(error.message) < 250);
+    assert_int_equal(value_parse_address(text, &address, &error), STATUS_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(durations_are_a_number_and_a_unit),
+        cmocka_unit_test(other_durations_are_refused_with_what_is_allowed),
+        cmocka_unit_test(durations_are_written_in_their_largest_unit_up_to_days),
+        cmocka_unit_test(intervals_form_a_ladder),
+        cmocka_unit_test(buckets_are_above_zero),
+        cmocka_unit_test(symbols_are_upper_case_and_short),
+        cmocka_unit_test(symbol_lists_keep_their_order_and_drop_repetitions),
+        cmocka_unit_test(a_list_of_too_many_symbols_is_refused),
+        cmocka_unit_test(bucket_maps_name_symbols),
+        cmocka_unit_test(leverage_weights_are_shares_of_their_sum),
+        cmocka_unit_test(wrong_leverage_weights_say_what_is_wrong),
+        cmocka_unit_test(addresses_come_in_the_usual_forms),
+        cmocka_unit_test(a_long_wrong_value_is_cut_in_the_message),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

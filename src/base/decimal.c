@@ -87,63 +87,96 @@ void decimal_append(struct buffer *buffer, int64_t value_e8)
     buffer_append(buffer, digits, size);
 }
 
+/* Writes two digits of `value` (0 to 99). */
+static void put_pair(char *to, uint32_t value)
+{
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233"
+        "34353637383940414243444546474849505152535455565758596061626364656667"
+        "6869707172737475767778798081828384858687888990919293949596979899";
+    memcpy(to, pairs + 2 * value, 2);
+}
+
+/* Writes the SIGNIFICANT_DIGITS digits of a number below 10^10. */
+static void put_digits(char *to, uint64_t value)
+{
+    uint32_t high = (uint32_t)(value / 100000000), low = (uint32_t)(value % 100000000);
+    put_pair(to, high);
+    put_pair(to + 2, low / 1000000);
+    put_pair(to + 4, low / 10000 % 100);
+    put_pair(to + 6, low / 100 % 100);
+    put_pair(to + 8, low % 100);
+}
+
 /* Lays out `digits` (SIGNIFICANT_DIGITS of them) of a number whose first digit stands for
  * 10^exponent. */
 static void append_digits(struct buffer *buffer, const char *digits, int exponent)
 {
-    int count = SIGNIFICANT_DIGITS;
+    size_t count = SIGNIFICANT_DIGITS, whole = exponent >= 0 ? (size_t)exponent + 1 : 1;
+    size_t leading_zeros = exponent < 0 ? (size_t)-exponent - 1 : 0;
     while (count > 1 && digits[count - 1] == '0')
         count--;
+    char *start = buffer_reserve(buffer, count + whole + leading_zeros + 1), *to = start;
     if (exponent < 0) {
-        buffer_append_text(buffer, "0.");
-        for (int i = exponent + 1; i < 0; i++)
-            buffer_append_char(buffer, '0');
-        buffer_append(buffer, digits, (size_t)count);
-        return;
+        memcpy(to, "0.", 2);
+        memset(to + 2, '0', leading_zeros);
+        memcpy(to + 2 + leading_zeros, digits, count);
+        to += 2 + leading_zeros + count;
+    } else if (count <= whole) {
+        memcpy(to, digits, count);
+        memset(to + count, '0', whole - count);
+        to += whole;
+    } else {
+        memcpy(to, digits, whole);
+        to[whole] = '.';
+        memcpy(to + whole + 1, digits + whole, count - whole);
+        to += count + 1;
     }
-    int whole = exponent + 1;
-    buffer_append(buffer, digits, (size_t)(count < whole ? count : whole));
-    for (int i = count; i < whole; i++)
-        buffer_append_char(buffer, '0');
-    if (count > whole) {
-        buffer_append_char(buffer, '.');
-        buffer_append(buffer, digits + whole, (size_t)(count - whole));
+    buffer_commit(buffer, (size_t)(to - start));
+}
+
+/* A number from 1 to 10^15, rounded in one multiplication or division. Returns the exponent. */
+static int round_usual(double value, char *digits)
+{
+    static const double power[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    int exponent = 0;
+    while (value >= power[exponent + 1])
+        exponent++;
+    int shift = SIGNIFICANT_DIGITS - 1 - exponent;
+    double scaled = shift >= 0 ? value * power[shift] : value / power[-shift];
+    uint64_t rounded = (uint64_t)(scaled + 0.5);
+    if (rounded >= UINT64_C(10000000000)) {
+        rounded /= 10;
+        exponent++;
     }
+    put_digits(digits, rounded);
+    return exponent;
+}
+
+static int round_unusual(double value, char *digits)
+{
+    char printed[32]; /* d.ddddddddde±xx */
+    int exponent = 0;
+    snprintf(printed, sizeof printed, "%.*e", SIGNIFICANT_DIGITS - 1, value);
+    digits[0] = printed[0];
+    memcpy(digits + 1, printed + 2, SIGNIFICANT_DIGITS - 1);
+    check(sscanf(printed + SIGNIFICANT_DIGITS + 2, "%d", &exponent) == 1);
+    return exponent;
 }
 
 void decimal_append_double(struct buffer *buffer, double value)
 {
-    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     check(isfinite(value));
-    if (value < 0) {
-        buffer_append_char(buffer, '-');
-        value = -value;
-    }
     if (value == 0) {
         buffer_append_char(buffer, '0');
         return;
     }
-    char digits[32];
-    int exponent = 0;
-    if (value >= 1 && value < 1e15) {
-        while (value >= power[exponent + 1])
-            exponent++;
-        int shift = SIGNIFICANT_DIGITS - 1 - exponent;
-        double scaled = shift >= 0 ? value * power[shift] : value / power[-shift];
-        uint64_t rounded = (uint64_t)(scaled + 0.5);
-        if (rounded >= UINT64_C(10000000000)) {
-            rounded /= 10;
-            exponent++;
-        }
-        for (int i = SIGNIFICANT_DIGITS - 1; i >= 0; i--, rounded /= 10)
-            digits[i] = (char)('0' + rounded % 10);
-    } else {
-        char printed[32]; /* d.ddddddddde±xx */
-        snprintf(printed, sizeof printed, "%.*e", SIGNIFICANT_DIGITS - 1, value);
-        digits[0] = printed[0];
-        memcpy(digits + 1, printed + 2, SIGNIFICANT_DIGITS - 1);
-        check(sscanf(printed + SIGNIFICANT_DIGITS + 2, "%d", &exponent) == 1);
-    }
+    if (value < 0)
+        buffer_append_char(buffer, '-');
+    value = fabs(value);
+    char digits[SIGNIFICANT_DIGITS];
+    int exponent =
+        value >= 1 && value < 1e15 ? round_usual(value, digits) : round_unusual(value, digits);
     append_digits(buffer, digits, exponent);
 }

@@ -119,11 +119,11 @@ static void symbol_lists_keep_their_order_and_drop_repetitions(void **state)
 static void a_list_of_too_many_symbols_is_refused(void **state)
 {
     (void)state;
-    char text[SYMBOLS_MAX * 8 + 16] = "";
+    char text[SYMBOLS_MAX * 16] = "";
     struct symbol_list list;
     struct error error;
     for (int i = 0; i < SYMBOLS_MAX; i++)
-        snprintf(text + strlen(text), 8, "%sS%d", i > 0 ? "," : "", i);
+        snprintf(text + strlen(text), 16, "%sS%d", i > 0 ? "," : "", i);
     assert_int_equal(value_parse_symbols(text, &list, NULL), STATUS_OK);
     assert_int_equal(list.count, SYMBOLS_MAX);
     strcat(text, ",MORE");

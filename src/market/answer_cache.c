@@ -1,0 +1,191 @@
+/* A thousand viewers open the page and ask for the same map: one of them computes it, the others
+ * wait on a condition variable. The entries are few, so that a list in order of use does for
+ * finding, for ageing, and for waiting alike.
+ *
+ * An entry is created pending, by whoever asks first, and is done when it has an answer or a
+ * failure. It lives as long as it is listed or somebody holds a reference; answers are copied out
+ * with a reference and without the lock, since they are megabytes. */
+#include "market/answer_cache.h"
+
+#include "base/check.h"
+#include "base/list.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    struct list link; /* in answer_cache.entries while is_listed */
+    char *key;
+    size_t key_size;
+    size_t references; /* askers that look at it now */
+    bool is_listed, is_done;
+    enum status status;
+    struct error error;
+    struct buffer answer;
+};
+
+struct answer_cache {
+    size_t count_max, bytes_max;
+    pthread_mutex_t lock; /* over everything below, and all of an entry until it is done */
+    pthread_cond_t done;  /* some entry is */
+    struct list entries;  /* the last used last */
+    size_t count, bytes;  /* of the entries and of all their answers */
+};
+
+struct answer_cache *answer_cache_create(size_t count_max, size_t bytes_max)
+{
+    struct answer_cache *cache = memory_allocate_zeroed(1, sizeof *cache);
+    cache->count_max = count_max;
+    cache->bytes_max = bytes_max;
+    pthread_mutex_init(&cache->lock, NULL);
+    pthread_cond_init(&cache->done, NULL);
+    list_init(&cache->entries);
+    return cache;
+}
+
+static void free_if_unused(struct entry *entry)
+{
+    if (entry->is_listed || entry->references > 0)
+        return;
+    buffer_deinit(&entry->answer);
+    free(entry->key);
+    free(entry);
+}
+
+static void unlist(struct answer_cache *cache, struct entry *entry)
+{
+    list_remove(&entry->link);
+    entry->is_listed = false;
+    cache->count--;
+    if (entry->is_done)
+        cache->bytes -= entry->answer.size;
+    free_if_unused(entry);
+}
+
+static struct entry *find(struct answer_cache *cache, const void *key, size_t key_size)
+{
+    list_for_each_safe(link, following, &cache->entries)
+    {
+        struct entry *entry = list_entry(link, struct entry, link);
+        if (entry->key_size == key_size && memcmp(entry->key, key, key_size) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+static struct entry *create_entry(struct answer_cache *cache, const void *key, size_t key_size)
+{
+    struct entry *entry = memory_allocate_zeroed(1, sizeof *entry);
+    entry->key = memory_allocate(key_size);
+    memcpy(entry->key, key, key_size);
+    entry->key_size = key_size;
+    entry->is_listed = true;
+    list_push_back(&cache->entries, &entry->link);
+    cache->count++;
+    return entry;
+}
+
+/* Unlists answers, those used longest ago first, until the limits hold. Pending entries stay: they
+ * are as many as threads that ask. */
+static void evict(struct answer_cache *cache)
+{
+    list_for_each_safe(link, following, &cache->entries)
+    {
+        struct entry *entry = list_entry(link, struct entry, link);
+        if (cache->count <= cache->count_max && cache->bytes <= cache->bytes_max)
+            return;
+        if (entry->is_done)
+            unlist(cache, entry);
+    }
+}
+
+/* The entry has its answer or its failure: keep it or let it go, and tell those who wait. */
+static void finish(struct answer_cache *cache, struct entry *entry, enum status status)
+{
+    entry->status = status;
+    entry->is_done = true;
+    cache->bytes += entry->answer.size;
+    if (status != STATUS_OK || entry->answer.size > cache->bytes_max)
+        unlist(cache, entry);
+    else
+        evict(cache);
+    pthread_cond_broadcast(&cache->done);
+}
+
+static void compute_entry(struct answer_cache *cache, struct entry *entry,
+                          enum status (*compute)(void *, struct buffer *, struct error *),
+                          void *context)
+{
+    pthread_mutex_unlock(&cache->lock);
+    enum status status = compute(context, &entry->answer, &entry->error);
+    if (status != STATUS_OK) {
+        buffer_deinit(&entry->answer);
+    } else if (entry->answer.size > 0) { /* give back what growing has allocated in advance */
+        entry->answer.data = memory_resize(entry->answer.data, entry->answer.size, 1);
+        entry->answer.capacity = entry->answer.size;
+    }
+    pthread_mutex_lock(&cache->lock);
+    finish(cache, entry, status);
+}
+
+/* Copies the answer of a done entry, which nobody changes any more. */
+static void hand_out(struct answer_cache *cache, struct entry *entry, struct buffer *out,
+                     struct error *error)
+{
+    bool is_alone = !entry->is_listed && entry->references == 1;
+    pthread_mutex_unlock(&cache->lock);
+    if (entry->status != STATUS_OK) {
+        if (error != NULL)
+            *error = entry->error;
+    } else if (is_alone && out->size == 0) { /* the largest answers are not copied at all */
+        struct buffer empty = *out;
+        *out = entry->answer;
+        entry->answer = empty;
+    } else {
+        buffer_append(out, entry->answer.data, entry->answer.size);
+    }
+    pthread_mutex_lock(&cache->lock);
+}
+
+enum status answer_cache_get(struct answer_cache *cache, const void *key, size_t key_size,
+                             enum status (*compute)(void *context, struct buffer *answer,
+                                                    struct error *error),
+                             void *context, struct buffer *out, struct error *error)
+{
+    pthread_mutex_lock(&cache->lock);
+    struct entry *entry = find(cache, key, key_size);
+    if (entry != NULL) {
+        entry->references++;
+        list_remove(&entry->link);
+        list_push_back(&cache->entries, &entry->link);
+        while (!entry->is_done)
+            pthread_cond_wait(&cache->done, &cache->lock);
+    } else {
+        entry = create_entry(cache, key, key_size);
+        entry->references++;
+        compute_entry(cache, entry, compute, context);
+    }
+    enum status status = entry->status;
+    hand_out(cache, entry, out, error);
+    entry->references--;
+    free_if_unused(entry);
+    pthread_mutex_unlock(&cache->lock);
+    return status;
+}
+
+void answer_cache_destroy(struct answer_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    list_for_each_safe(link, following, &cache->entries)
+    {
+        struct entry *entry = list_entry(link, struct entry, link);
+        check(entry->references == 0);
+        unlist(cache, entry);
+    }
+    pthread_cond_destroy(&cache->done);
+    pthread_mutex_destroy(&cache->lock);
+    free(cache);
+}

@@ -1,0 +1,25 @@
+/* Answers that cost something, kept while they are likely to be asked for again.
+ *
+ * A key names a question and everything its answer depends on. A question that is being answered is
+ * not answered twice: whoever asks meanwhile waits and gets the same. Failures are shared with
+ * those who wait, and then forgotten. Any thread. */
+#ifndef HEATCAST_MARKET_ANSWER_CACHE_H
+#define HEATCAST_MARKET_ANSWER_CACHE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+struct answer_cache;
+
+/* Keeps the answers used last: at most `count_max`, and `bytes_max` in total. */
+struct answer_cache *answer_cache_create(size_t count_max, size_t bytes_max);
+void answer_cache_destroy(struct answer_cache *cache); /* nobody may be asking; NULL is harmless */
+
+/* Appends the answer to `out`, from the cache or from `compute`, which appends it to an empty
+ * buffer and runs outside of the cache's lock. Returns what `compute` returned. */
+enum status answer_cache_get(struct answer_cache *cache, const void *key, size_t key_size,
+                             enum status (*compute)(void *context, struct buffer *answer,
+                                                    struct error *error),
+                             void *context, struct buffer *out, struct error *error);
+
+#endif

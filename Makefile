@@ -1,0 +1,75 @@
+# A thin face on CMake, npm and the scripts. `make run` and `make test` are all that a user needs.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+.PHONY: run build test check unit integration browser asan tsan format lint clean deps-build \
+        deps-test deps-check
+
+PORT ?= 8000
+DEMO_DB ?= data/demo.duckdb
+# Compilers at a time.
+JOBS ?= $(shell nproc)
+
+# What the tests run: Node's runner, one file at a time, since each starts servers of its own.
+NODE_TEST = node --test --test-concurrency=1
+
+configure = cmake --preset $(1) -DDUCKDB_ROOT="$$(scripts/fetch-duckdb.sh)" \
+            $(if $(wildcard build$(2)/CMakeCache.txt),>/dev/null,)
+compile = cmake --build build$(1) --parallel $(JOBS)
+
+## run: install what is missing, build, and serve a simulated market at http://127.0.0.1:8000
+run: build
+	@echo "heatcast: the live page is at http://127.0.0.1:$(PORT)/ (Ctrl-C ends)"
+	@exec build/heatcast serve --demo --db $(DEMO_DB) --listen 127.0.0.1:$(PORT)
+
+## build: the release binary, build/heatcast
+build: deps-build node_modules/.installed
+	@$(call configure,release,)
+	@$(call compile,)
+
+## test: install what is missing, build, run all tests
+test: deps-test node_modules/.installed
+	@scripts/run-tests.sh
+
+## check: everything that CI runs, and the linters
+check: deps-check node_modules/.installed
+	@scripts/run-tests.sh
+	@$(MAKE) --no-print-directory lint
+
+## asan: the tests against a build with AddressSanitizer and UndefinedBehaviorSanitizer
+asan: deps-test node_modules/.installed
+	@$(call configure,asan,-asan)
+	@$(call compile,-asan)
+	@ctest --test-dir build-asan --output-on-failure
+	@HEATCAST_BINARY=$(CURDIR)/build-asan/heatcast $(NODE_TEST) tests/integration/
+
+## tsan: the threads' unit tests under ThreadSanitizer
+tsan: deps-test node_modules/.installed
+	@$(call configure,tsan,-tsan)
+	@$(call compile,-tsan)
+	@ctest --test-dir build-tsan --output-on-failure -R 'mailbox|publisher|generator'
+
+## lint: formatting, static analysis, types
+lint: deps-check node_modules/.installed
+	@scripts/lint.sh
+
+## format: rewrite the C files in the project's layout
+format:
+	@git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h' | xargs clang-format -i
+
+clean:
+	rm -rf build build-dev build-test build-asan build-tsan build-coverage node_modules
+
+deps-build:
+	@scripts/install-deps.sh build
+deps-test:
+	@scripts/install-deps.sh test
+deps-check:
+	@scripts/install-deps.sh check
+
+node_modules/.installed: package-lock.json package.json client/package.json web/package.json \
+                         tests/package.json | deps-build
+	@echo "heatcast: installing npm packages"
+	@npm ci --ignore-scripts --silent --no-progress || \
+	    { echo "heatcast: npm could not install the packages of package-lock.json" >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,79 @@
+/* Every setting of heatcast: one table of names, types, bounds, defaults and meanings.
+ *
+ * `--help`, `heatcast config`, the README's table and the parser all come from that table
+ * (config.c). A setting is an environment variable and a flag (`WS_UPDATE_INTERVAL`,
+ * `--ws-update-interval`); the flag wins. Read once at start, before other threads exist; constant
+ * afterwards, so any thread may read it. */
+#ifndef HEATCAST_CONFIG_CONFIG_H
+#define HEATCAST_CONFIG_CONFIG_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "config/value.h"
+
+#include <stdbool.h>
+
+#define CONFIG_PATH_SIZE 1024
+#define ORIGINS_SIZE 2048
+
+enum setting_source { SETTING_DEFAULT, SETTING_ENVIRONMENT, SETTING_FLAG };
+
+struct config {
+    bool ws_enabled;
+    double ws_update_interval_seconds;
+    int ws_max_connections;
+    int ws_max_connections_per_ip; /* 0: no limit */
+    double ws_slow_consumer_timeout_seconds;
+    double ws_slow_consumer_disconnect_seconds;
+    char ws_allowed_origins[ORIGINS_SIZE]; /* comma-separated; "" same origin; "*" any */
+    struct listen_address listen;
+    int workers;
+    char duckdb_path[CONFIG_PATH_SIZE];
+    struct symbol_list symbols;
+    int64_t heatmap_lookback_ms;
+    struct bucket_map heatmap_buckets;
+    struct leverage_weights heatmap_weights;
+    enum log_level log_level;
+    enum log_format log_format;
+};
+
+/* Where each setting's value came from and its text, for `heatcast config`; by table order. */
+#define SETTINGS_MAX 48
+struct config_origin {
+    enum setting_source source[SETTINGS_MAX];
+    char *text[SETTINGS_MAX]; /* owned; NULL where the default stands */
+};
+
+/* Defaults, then the environment (`environment` is getenv or a test's stand-in). The error names
+ * the setting, the value and what is allowed. */
+enum status config_load(struct config *config, struct config_origin *origin,
+                        const char *(*environment)(const char *name), struct error *error);
+
+/* Applies one flag without its dashes ("ws-update-interval"; "db" is short for "duckdb-path").
+ * STATUS_NOT_FOUND: no setting has this flag. */
+enum status config_set_flag(struct config *config, struct config_origin *origin, const char *flag,
+                            const char *value, struct error *error);
+
+/* Whether a flag is a setting at all, and whether it is a switch that may stand without a value. */
+bool config_is_flag(const char *flag, bool *is_switch);
+
+/* Whether the user has set it, by environment or flag. */
+bool config_is_given(const struct config_origin *origin, const char *name);
+
+/* Checks that reach over several settings. */
+enum status config_check(const struct config *config, struct error *error);
+
+/* The table as `heatcast config` prints it: value, source, default, meaning. */
+void config_append_table(struct buffer *out, const struct config *config,
+                         const struct config_origin *origin);
+
+/* The flags as `--help` prints them. */
+void config_append_help(struct buffer *out);
+
+/* The table as the README shows it (Markdown). */
+void config_append_markdown(struct buffer *out);
+
+void config_origin_deinit(struct config_origin *origin);
+
+#endif

@@ -1,0 +1,270 @@
+#include "wire/http_head.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* A cursor over the bytes at hand. `is_short` is set when they ended where more may come. */
+struct scanner {
+    const char *at, *end;
+};
+
+/* The characters of a token, RFC 9110 §5.6.2. */
+static bool is_token_char(char c)
+{
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+        return true;
+    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+static bool is_target_char(char c)
+{
+    return c > ' ' && c < 0x7f;
+}
+
+/* Field values: visible characters, blanks, and bytes above 0x7f (RFC 9110 §5.5). */
+static bool is_value_char(char c)
+{
+    return c == '\t' || (c >= ' ' && c < 0x7f) || (unsigned char)c >= 0x80;
+}
+
+static struct slice take_while(struct scanner *scanner, bool (*accepts)(char))
+{
+    const char *start = scanner->at;
+    while (scanner->at < scanner->end && accepts(*scanner->at))
+        scanner->at++;
+    return (struct slice){start, (size_t)(scanner->at - start)};
+}
+
+/* CRLF, or a lone LF as RFC 9112 §2.2 lets a server accept. */
+static enum http_head_result take_line_end(struct scanner *scanner)
+{
+    if (scanner->at < scanner->end && *scanner->at == '\r')
+        scanner->at++;
+    if (scanner->at == scanner->end)
+        return HTTP_HEAD_NEEDS_MORE;
+    return *scanner->at++ == '\n' ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
+}
+
+static enum http_head_result take_char(struct scanner *scanner, char c)
+{
+    if (scanner->at == scanner->end)
+        return HTTP_HEAD_NEEDS_MORE;
+    return *scanner->at++ == c ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
+}
+
+static enum http_head_result take_version(struct scanner *scanner, int *minor)
+{
+    static const char expected[] = "HTTP/1.";
+    for (size_t i = 0; i < sizeof expected - 1; i++) {
+        if (scanner->at == scanner->end)
+            return HTTP_HEAD_NEEDS_MORE;
+        if (*scanner->at != expected[i])
+            return i >= 5 ? HTTP_HEAD_BAD_VERSION : HTTP_HEAD_BAD;
+        scanner->at++;
+    }
+    if (scanner->at == scanner->end)
+        return HTTP_HEAD_NEEDS_MORE;
+    if (*scanner->at != '0' && *scanner->at != '1')
+        return HTTP_HEAD_BAD_VERSION;
+    *minor = *scanner->at++ - '0';
+    return take_line_end(scanner);
+}
+
+#define TRY(step)                                                                                  \
+    do {                                                                                           \
+        enum http_head_result step_result = (step);                                                \
+        if (step_result != HTTP_HEAD_DONE)                                                         \
+            return step_result;                                                                    \
+    } while (0)
+
+static enum http_head_result take_request_line(struct scanner *scanner, struct http_head *head)
+{
+    /* Empty lines before the request are passed over, RFC 9112 §2.2. */
+    while (scanner->at < scanner->end && (*scanner->at == '\r' || *scanner->at == '\n'))
+        TRY(take_line_end(scanner));
+    head->method = take_while(scanner, is_token_char);
+    TRY(take_char(scanner, ' '));
+    head->target = take_while(scanner, is_target_char);
+    TRY(take_char(scanner, ' '));
+    TRY(take_version(scanner, &head->minor_version));
+    if (head->method.size == 0 || head->target.size == 0 || head->target.data[0] != '/')
+        return HTTP_HEAD_BAD;
+    const char *mark = memchr(head->target.data, '?', head->target.size);
+    head->path = head->target;
+    head->query = (struct slice){head->target.data + head->target.size, 0};
+    if (mark != NULL) {
+        head->path.size = (size_t)(mark - head->target.data);
+        head->query = (struct slice){mark + 1, head->target.size - head->path.size - 1};
+    }
+    return HTTP_HEAD_DONE;
+}
+
+static enum http_head_result take_header(struct scanner *scanner, struct http_head *head)
+{
+    struct http_header header;
+    header.name = take_while(scanner, is_token_char);
+    TRY(take_char(scanner, ':'));
+    if (header.name.size == 0)
+        return HTTP_HEAD_BAD;
+    while (scanner->at < scanner->end && (*scanner->at == ' ' || *scanner->at == '\t'))
+        scanner->at++;
+    header.value = take_while(scanner, is_value_char);
+    TRY(take_line_end(scanner));
+    while (header.value.size > 0 && (header.value.data[header.value.size - 1] == ' ' ||
+                                     header.value.data[header.value.size - 1] == '\t'))
+        header.value.size--;
+    if (head->header_count == HTTP_HEADERS_MAX)
+        return HTTP_HEAD_TOO_LARGE;
+    head->headers[head->header_count++] = header;
+    return HTTP_HEAD_DONE;
+}
+
+/* How long the body is and whether the connection goes on (RFC 9112 §6.3, §9.3). A chunked body is
+ * refused: no request to heatcast has one. */
+static enum http_head_result settle_framing(struct http_head *head)
+{
+    head->content_length = 0;
+    bool has_length = false;
+    for (size_t i = 0; i < head->header_count; i++) {
+        struct http_header *header = &head->headers[i];
+        if (slice_equals_ignoring_case(header->name, "Transfer-Encoding"))
+            return HTTP_HEAD_BAD;
+        if (!slice_equals_ignoring_case(header->name, "Content-Length"))
+            continue;
+        if (has_length || header->value.size == 0 || header->value.size > 18)
+            return HTTP_HEAD_BAD;
+        has_length = true;
+        for (size_t j = 0; j < header->value.size; j++) {
+            char digit = header->value.data[j];
+            if (digit < '0' || digit > '9')
+                return HTTP_HEAD_BAD;
+            head->content_length = head->content_length * 10 + (uint64_t)(digit - '0');
+        }
+    }
+    if (http_head_has_token(head, "Connection", "close"))
+        head->is_keep_alive = false;
+    else
+        head->is_keep_alive =
+            head->minor_version == 1 || http_head_has_token(head, "Connection", "keep-alive");
+    return HTTP_HEAD_DONE;
+}
+
+enum http_head_result http_head_parse(struct http_head *head, const char *bytes, size_t size)
+{
+    size_t visible = size < HTTP_HEAD_SIZE_MAX ? size : HTTP_HEAD_SIZE_MAX;
+    struct scanner scanner = {bytes, bytes + visible};
+    head->header_count = 0;
+    enum http_head_result result = take_request_line(&scanner, head);
+    while (result == HTTP_HEAD_DONE) {
+        if (scanner.at == scanner.end) {
+            result = HTTP_HEAD_NEEDS_MORE;
+        } else if (*scanner.at == '\r' || *scanner.at == '\n') {
+            result = take_line_end(&scanner);
+            break;
+        } else {
+            result = take_header(&scanner, head);
+        }
+    }
+    if (result == HTTP_HEAD_NEEDS_MORE && visible == HTTP_HEAD_SIZE_MAX)
+        return HTTP_HEAD_TOO_LARGE;
+    if (result != HTTP_HEAD_DONE)
+        return result;
+    head->size = (size_t)(scanner.at - bytes);
+    return settle_framing(head);
+}
+
+const struct slice *http_head_find(const struct http_head *head, const char *name)
+{
+    for (size_t i = 0; i < head->header_count; i++)
+        if (slice_equals_ignoring_case(head->headers[i].name, name))
+            return &head->headers[i].value;
+    return NULL;
+}
+
+static bool list_has_token(struct slice list, const char *token)
+{
+    const char *at = list.data, *end = list.data + list.size;
+    while (at < end) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *stop = comma != NULL ? comma : end;
+        struct slice item = {at, (size_t)(stop - at)};
+        while (item.size > 0 && (*item.data == ' ' || *item.data == '\t'))
+            item.data++, item.size--;
+        while (item.size > 0 && (item.data[item.size - 1] == ' ' || item.data[item.size - 1] == '\t'))
+            item.size--;
+        if (slice_equals_ignoring_case(item, token))
+            return true;
+        at = stop + 1;
+    }
+    return false;
+}
+
+bool http_head_has_token(const struct http_head *head, const char *name, const char *token)
+{
+    for (size_t i = 0; i < head->header_count; i++)
+        if (slice_equals_ignoring_case(head->headers[i].name, name) &&
+            list_has_token(head->headers[i].value, token))
+            return true;
+    return false;
+}
+
+bool slice_equals(struct slice slice, const char *text)
+{
+    return strlen(text) == slice.size && memcmp(slice.data, text, slice.size) == 0;
+}
+
+bool slice_equals_ignoring_case(struct slice slice, const char *text)
+{
+    return strlen(text) == slice.size && strncasecmp(slice.data, text, slice.size) == 0;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool percent_decode(struct slice from, char *into, size_t into_size)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < from.size; i++) {
+        char c = from.data[i] == '+' ? ' ' : from.data[i];
+        if (c == '%') {
+            if (from.size - i < 3)
+                return false;
+            int high = hex_value(from.data[i + 1]), low = hex_value(from.data[i + 2]);
+            if (high < 0 || low < 0 || (high == 0 && low == 0))
+                return false;
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (length + 1 >= into_size)
+            return false;
+        into[length++] = c;
+    }
+    into[length] = '\0';
+    return true;
+}
+
+bool http_query_next(struct slice *query, char *name, size_t name_size, char *value,
+                     size_t value_size, bool *is_valid)
+{
+    while (query->size > 0 && *query->data == '&')
+        query->data++, query->size--;
+    if (query->size == 0)
+        return false;
+    const char *end = memchr(query->data, '&', query->size);
+    struct slice pair = {query->data, end != NULL ? (size_t)(end - query->data) : query->size};
+    query->data += pair.size;
+    query->size -= pair.size;
+    const char *equals = memchr(pair.data, '=', pair.size);
+    struct slice left = pair, right = {pair.data + pair.size, 0};
+    if (equals != NULL) {
+        left.size = (size_t)(equals - pair.data);
+        right = (struct slice){equals + 1, pair.size - left.size - 1};
+    }
+    *is_valid = percent_decode(left, name, name_size) && percent_decode(right, value, value_size);
+    return true;
+}

@@ -1,0 +1,46 @@
+#include "stream/frame.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "wire/websocket.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct frame *frame_create(uint32_t symbol_index, uint64_t epoch, uint64_t seq, uint64_t hash,
+                           const char *json, size_t json_size)
+{
+    char header[WS_FRAME_HEADER_MAX];
+    size_t header_size = ws_encode_header(header, WS_TEXT, json_size);
+    struct frame *frame = memory_allocate(sizeof *frame + header_size + json_size);
+    atomic_init(&frame->references, 1);
+    frame->symbol_index = symbol_index;
+    frame->epoch = epoch;
+    frame->seq = seq;
+    frame->hash = hash;
+    frame->published_ns = clock_monotonic_ns();
+    frame->header_size = (uint32_t)header_size;
+    frame->size = header_size + json_size;
+    memcpy(frame->bytes, header, header_size);
+    memcpy(frame->bytes + header_size, json, json_size);
+    return frame;
+}
+
+struct frame *frame_acquire(struct frame *frame)
+{
+    /* Relaxed: whoever hands the pointer over has ordered the bytes before it already (a mailbox's
+     * lock), and a count can only rise while somebody holds it above zero. */
+    if (frame != NULL)
+        atomic_fetch_add_explicit(&frame->references, 1, memory_order_relaxed);
+    return frame;
+}
+
+void frame_release(struct frame *frame)
+{
+    if (frame == NULL)
+        return;
+    /* Release orders this thread's last reads before the decrement; acquire makes the last holder
+     * see everybody's decrements before it frees. */
+    if (atomic_fetch_sub_explicit(&frame->references, 1, memory_order_acq_rel) == 1)
+        free(frame);
+}

@@ -1,0 +1,48 @@
+/* The frame: one snapshot as the very bytes that every subscriber's socket gets.
+ *
+ * Encoded once by the publisher, immutable from then on, and counted by reference: a broadcast to
+ * ten thousand clients is ten thousand references to one piece of memory. Acquire and release are
+ * atomic; the bytes may be read on any thread that holds a reference. */
+#ifndef HEATCAST_STREAM_FRAME_H
+#define HEATCAST_STREAM_FRAME_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct frame {
+    atomic_uint references;
+    uint32_t symbol_index;
+    uint64_t epoch, seq;   /* together they order a symbol's snapshots */
+    uint64_t hash;         /* of what a client sees; the HTTP ETag */
+    uint64_t published_ns; /* monotonic clock */
+    uint32_t header_size;  /* of the WebSocket frame header that the bytes begin with */
+    size_t size;           /* all bytes, header and JSON */
+    char bytes[];
+};
+
+/* Wraps JSON text into a WebSocket text frame. The caller owns one reference. */
+struct frame *frame_create(uint32_t symbol_index, uint64_t epoch, uint64_t seq, uint64_t hash,
+                           const char *json, size_t json_size);
+
+struct frame *frame_acquire(struct frame *frame); /* returns its argument; NULL stays NULL */
+void frame_release(struct frame *frame);          /* NULL is harmless */
+
+static inline const char *frame_json(const struct frame *frame)
+{
+    return frame->bytes + frame->header_size;
+}
+
+static inline size_t frame_json_size(const struct frame *frame)
+{
+    return frame->size - frame->header_size;
+}
+
+/* Whether `frame` comes after the snapshot (epoch, seq); (0, 0) is before all. */
+static inline bool frame_is_after(const struct frame *frame, uint64_t epoch, uint64_t seq)
+{
+    return frame->epoch != epoch ? frame->epoch > epoch : frame->seq > seq;
+}
+
+#endif

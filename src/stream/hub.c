@@ -1,0 +1,231 @@
+#include "stream/hub.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "stream/session.h"
+
+#include <stdlib.h>
+
+void hub_init(struct hub *hub, const struct config *config, struct publisher *publisher,
+              const struct session_transport *transport)
+{
+    memset(hub, 0, sizeof *hub);
+    hub->symbols = &config->symbols;
+    hub->publisher = publisher;
+    hub->transport = transport;
+    hub->slow_timeout_ns = (uint64_t)(config->ws_slow_consumer_timeout_seconds * 1e9);
+    hub->slow_disconnect_ns = (uint64_t)(config->ws_slow_consumer_disconnect_seconds * 1e9);
+    list_init(&hub->ready);
+    list_init(&hub->blocked);
+    list_init(&hub->held);
+    for (size_t i = 0; i < hub->symbols->count; i++) {
+        list_init(&hub->by_symbol[i].subscriptions);
+        list_init(&hub->by_symbol[i].waiters);
+    }
+}
+
+void hub_deinit(struct hub *hub)
+{
+    for (size_t i = 0; i < hub->symbols->count; i++) {
+        check(list_is_empty(&hub->by_symbol[i].subscriptions));
+        check(list_is_empty(&hub->by_symbol[i].waiters));
+        frame_release(hub->by_symbol[i].newest);
+    }
+}
+
+static struct subscription *slot_subscription(struct list *link)
+{
+    return list_entry(link, struct subscription, slot.in_outbox);
+}
+
+/* A client has few subscriptions (at most SYMBOLS_MAX), so a walk is as good as a table. */
+static struct subscription *find_subscription(struct session *session, size_t symbol_index)
+{
+    struct list *slots = &session->outbox.slots;
+    for (struct list *link = slots->next; link != slots; link = link->next)
+        if (slot_subscription(link)->symbol_index == symbol_index)
+            return slot_subscription(link);
+    return NULL;
+}
+
+/* Puts a snapshot into the subscriber's slot; holds it there if the client's interval says so. */
+static void offer(struct hub *hub, struct subscription *subscription, struct frame *frame,
+                  uint64_t now_ns)
+{
+    struct outbox_slot *slot = &subscription->slot;
+    slot->is_held = now_ns < subscription->next_due_ns;
+    if (!outbox_offer(&subscription->session->outbox, slot, frame, &hub->meter))
+        return; /* who subscribed between publication and mail has it already */
+    subscription->awaits_first = false;
+    if (slot->is_held) {
+        list_remove(&subscription->in_held);
+        list_push_back(&hub->held, &subscription->in_held);
+    } else {
+        if (subscription->update_interval_ms > 0)
+            subscription->next_due_ns =
+                now_ns + (uint64_t)subscription->update_interval_ms * UINT64_C(1000000);
+        session_mark_ready(subscription->session);
+    }
+}
+
+void hub_subscribe(struct hub *hub, struct session *session, size_t symbol_index,
+                   uint32_t update_interval_ms)
+{
+    check(symbol_index < hub->symbols->count);
+    struct hub_symbol *symbol = &hub->by_symbol[symbol_index];
+    struct subscription *subscription = find_subscription(session, symbol_index);
+    if (subscription != NULL) {
+        subscription->update_interval_ms = update_interval_ms;
+        if (update_interval_ms == 0)
+            subscription->next_due_ns = 0;
+        return;
+    }
+    subscription = memory_allocate_zeroed(1, sizeof *subscription);
+    subscription->session = session;
+    subscription->symbol_index = (uint32_t)symbol_index;
+    subscription->update_interval_ms = update_interval_ms;
+    subscription->awaits_first = true;
+    list_init(&subscription->in_held);
+    outbox_add_slot(&session->outbox, &subscription->slot);
+    list_push_back(&symbol->subscriptions, &subscription->in_symbol);
+    atomic_fetch_add_explicit(&symbol->subscriber_count, 1, memory_order_relaxed);
+
+    publisher_add_subscriber(hub->publisher, symbol_index);
+    struct frame *newest = publisher_newest(hub->publisher, symbol_index);
+    if (newest != NULL)
+        offer(hub, subscription, newest, clock_monotonic_ns());
+    frame_release(newest);
+}
+
+static void remove_subscription(struct hub *hub, struct subscription *subscription)
+{
+    struct hub_symbol *symbol = &hub->by_symbol[subscription->symbol_index];
+    outbox_remove_slot(&subscription->session->outbox, &subscription->slot);
+    list_remove(&subscription->in_symbol);
+    list_remove(&subscription->in_held);
+    atomic_fetch_sub_explicit(&symbol->subscriber_count, 1, memory_order_relaxed);
+    publisher_remove_subscriber(hub->publisher, subscription->symbol_index);
+    free(subscription);
+}
+
+void hub_unsubscribe(struct hub *hub, struct session *session, size_t symbol_index)
+{
+    struct subscription *subscription = find_subscription(session, symbol_index);
+    if (subscription != NULL)
+        remove_subscription(hub, subscription);
+}
+
+void hub_unsubscribe_all(struct hub *hub, struct session *session)
+{
+    list_for_each_safe(link, following, &session->outbox.slots)
+        remove_subscription(hub, slot_subscription(link));
+}
+
+static void flush_ready(struct hub *hub)
+{
+    while (!list_is_empty(&hub->ready)) {
+        struct session *session = list_entry(hub->ready.next, struct session, in_ready);
+        list_remove(&session->in_ready);
+        session_flush(session);
+    }
+}
+
+static void broadcast(struct hub *hub, struct hub_symbol *symbol, struct frame *frame,
+                      uint64_t now_ns)
+{
+    if (symbol->newest != NULL &&
+        !frame_is_after(frame, symbol->newest->epoch, symbol->newest->seq))
+        return;
+    frame_release(symbol->newest);
+    symbol->newest = frame_acquire(frame);
+    struct list *subscriptions = &symbol->subscriptions;
+    for (struct list *link = subscriptions->next; link != subscriptions; link = link->next) {
+        struct subscription *subscription = list_entry(link, struct subscription, in_symbol);
+        offer(hub, subscription, frame, now_ns);
+    }
+}
+
+/* The generator could not make a first snapshot: say so to those who wait for it. A symbol without
+ * data is no failure; its first snapshot comes when there is data. */
+static void report_failure(struct hub_symbol *symbol, const char *name, enum status status)
+{
+    if (status == STATUS_OK || status == STATUS_NO_DATA)
+        return;
+    list_for_each_safe(link, following, &symbol->subscriptions)
+    {
+        struct subscription *subscription = list_entry(link, struct subscription, in_symbol);
+        if (!subscription->awaits_first)
+            continue;
+        subscription->awaits_first = false;
+        session_report_unavailable(subscription->session, name, status);
+    }
+}
+
+static void answer_waiters(struct hub_symbol *symbol, struct frame *newest, enum status status)
+{
+    while (!list_is_empty(&symbol->waiters)) {
+        struct hub_waiter *waiter =
+            list_entry(symbol->waiters.next, struct hub_waiter, in_symbol);
+        list_remove(&waiter->in_symbol);
+        waiter->on_ready(waiter, newest, status);
+    }
+}
+
+void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX])
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < hub->symbols->count; i++) {
+        struct hub_symbol *symbol = &hub->by_symbol[i];
+        if (mail[i].frame != NULL)
+            broadcast(hub, symbol, mail[i].frame, now_ns);
+        frame_release(mail[i].frame);
+        if (mail[i].is_checked) {
+            report_failure(symbol, hub->symbols->names[i], mail[i].status);
+            answer_waiters(symbol, symbol->newest, mail[i].status);
+        }
+    }
+    flush_ready(hub);
+}
+
+static void release_held(struct hub *hub, uint64_t now_ns)
+{
+    list_for_each_safe(link, following, &hub->held)
+    {
+        struct subscription *subscription = list_entry(link, struct subscription, in_held);
+        if (now_ns < subscription->next_due_ns)
+            continue;
+        list_remove(&subscription->in_held);
+        subscription->slot.is_held = false;
+        subscription->slot.waiting_since_ns = now_ns;
+        subscription->next_due_ns =
+            now_ns + (uint64_t)subscription->update_interval_ms * UINT64_C(1000000);
+        session_mark_ready(subscription->session);
+    }
+}
+
+static void check_blocked(struct hub *hub, uint64_t now_ns)
+{
+    list_for_each_safe(link, following, &hub->blocked)
+    {
+        struct session *session = list_entry(link, struct session, in_blocked);
+        session_check_deadlines(session, now_ns);
+    }
+}
+
+void hub_tick(struct hub *hub, uint64_t now_ns)
+{
+    release_held(hub, now_ns);
+    flush_ready(hub);
+    check_blocked(hub, now_ns);
+}
+
+void hub_wait(struct hub *hub, size_t symbol_index, struct hub_waiter *waiter)
+{
+    check(symbol_index < hub->symbols->count);
+    list_push_back(&hub->by_symbol[symbol_index].waiters, &waiter->in_symbol);
+}
+
+void hub_stop_waiting(struct hub_waiter *waiter)
+{
+    list_remove(&waiter->in_symbol);
+}

@@ -1,0 +1,88 @@
+/* The ConnectionManager of one worker loop: symbol -> subscribers.
+ *
+ * Each loop has a hub of its own, so nothing here is locked. Subscribing and unsubscribing are
+ * O(1) in the number of clients, and a broadcast touches the subscribers of its symbol alone. The
+ * counters are written by the loop and read by any thread. */
+#ifndef HEATCAST_STREAM_HUB_H
+#define HEATCAST_STREAM_HUB_H
+
+#include "base/list.h"
+#include "config/config.h"
+#include "stream/mailbox.h"
+#include "stream/outbox.h"
+#include "stream/publisher.h"
+
+#include <stdatomic.h>
+
+struct session;
+
+/* One client's interest in one symbol. */
+struct subscription {
+    struct outbox_slot slot;
+    struct list in_symbol;      /* hub_symbol.subscriptions */
+    struct list in_held;        /* hub.held, while a snapshot waits for its time */
+    struct session *session;
+    uint64_t next_due_ns;       /* no snapshot before this; 0: at once */
+    uint32_t update_interval_ms; /* 0: every change */
+    uint32_t symbol_index;
+    bool awaits_first;          /* has had no snapshot yet */
+};
+
+/* Somebody (an HTTP request) who waits for the symbol to be looked at. */
+struct hub_waiter {
+    struct list in_symbol;
+    /* `frame` is the newest or NULL (it keeps the hub's reference); the waiter is unlinked. */
+    void (*on_ready)(struct hub_waiter *waiter, struct frame *frame, enum status status);
+};
+
+struct hub_symbol {
+    struct list subscriptions;
+    struct list waiters;
+    struct frame *newest;
+    atomic_size_t subscriber_count;
+};
+
+/* How the hub's sessions reach their sockets; installed by the network side. */
+struct session_transport {
+    outbox_writer *write;                              /* context: the session's */
+    void (*want_writable)(void *context, bool wanted); /* call session_flush() when it is */
+    void (*finish)(void *context); /* all is out, end the sending side and then the connection */
+    void (*abort)(void *context);  /* end the connection now */
+};
+
+struct hub {
+    const struct symbol_list *symbols;
+    struct publisher *publisher;
+    const struct session_transport *transport;
+    uint64_t slow_timeout_ns, slow_disconnect_ns;
+    struct list ready;   /* sessions that were offered something in this turn */
+    struct list blocked; /* sessions whose socket is full */
+    struct list held;    /* subscriptions whose snapshot waits for its time */
+    struct outbox_meter meter;
+    atomic_size_t slow_sessions;
+    struct hub_symbol by_symbol[SYMBOLS_MAX];
+};
+
+/* `config` and the others must outlive the hub. */
+void hub_init(struct hub *hub, const struct config *config, struct publisher *publisher,
+              const struct session_transport *transport);
+void hub_deinit(struct hub *hub); /* all sessions and waiters must be gone */
+
+/* Subscribes; a second time only changes the interval. The current snapshot goes into the outbox;
+ * the caller flushes. */
+void hub_subscribe(struct hub *hub, struct session *session, size_t symbol_index,
+                   uint32_t update_interval_ms);
+void hub_unsubscribe(struct hub *hub, struct session *session, size_t symbol_index);
+void hub_unsubscribe_all(struct hub *hub, struct session *session);
+
+/* Broadcasts what the mailbox held. */
+void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX]);
+
+/* To be called every HUB_TICK_MS: held snapshots whose time has come, late ones, dead sockets. */
+#define HUB_TICK_MS 50
+void hub_tick(struct hub *hub, uint64_t now_ns);
+
+void hub_wait(struct hub *hub, size_t symbol_index, struct hub_waiter *waiter);
+void hub_stop_waiting(struct hub_waiter *waiter); /* harmless when it is not waiting */
+
+#endif

@@ -1,0 +1,299 @@
+/* A flush takes up to BATCH items off their places in sending order, writes them with one call, and
+ * puts back what did not go: the first item that went in part becomes the begun one, the others
+ * return to where they were. Nothing can change in between, since all of it is one loop's turn. */
+#include "stream/outbox.h"
+
+#include "base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 16 };
+
+struct outbox_reply {
+    struct outbox_reply *next;
+    size_t size;
+    char bytes[];
+};
+
+/* An item of a batch: exactly one of frame and reply is set. */
+struct item {
+    struct frame *frame;
+    struct outbox_slot *slot; /* where the frame came from; NULL for the begun one */
+    struct outbox_reply *reply;
+    size_t offset;
+};
+
+void outbox_init(struct outbox *outbox)
+{
+    memset(outbox, 0, sizeof *outbox);
+    list_init(&outbox->slots);
+}
+
+void outbox_deinit(struct outbox *outbox)
+{
+    check(list_is_empty(&outbox->slots));
+    frame_release(outbox->begun_frame);
+    free(outbox->begun_reply);
+    while (outbox->replies != NULL) {
+        struct outbox_reply *next = outbox->replies->next;
+        free(outbox->replies);
+        outbox->replies = next;
+    }
+}
+
+void outbox_add_slot(struct outbox *outbox, struct outbox_slot *slot)
+{
+    *slot = (struct outbox_slot){0};
+    list_push_back(&outbox->slots, &slot->in_outbox);
+}
+
+void outbox_remove_slot(struct outbox *outbox, struct outbox_slot *slot)
+{
+    (void)outbox;
+    list_remove(&slot->in_outbox);
+    frame_release(slot->pending);
+    slot->pending = NULL;
+}
+
+static struct outbox_reply *make_reply(enum ws_opcode opcode, const char *payload,
+                                       size_t payload_size)
+{
+    char header[WS_FRAME_HEADER_MAX];
+    size_t header_size = ws_encode_header(header, opcode, payload_size);
+    struct outbox_reply *reply = memory_allocate(sizeof *reply + header_size + payload_size);
+    reply->next = NULL;
+    reply->size = header_size + payload_size;
+    memcpy(reply->bytes, header, header_size);
+    if (payload_size > 0)
+        memcpy(reply->bytes + header_size, payload, payload_size);
+    return reply;
+}
+
+static void push_back(struct outbox *outbox, struct outbox_reply *reply)
+{
+    if (outbox->replies == NULL)
+        outbox->replies = reply;
+    else
+        outbox->replies_last->next = reply;
+    outbox->replies_last = reply;
+    outbox->reply_bytes += (uint32_t)reply->size;
+}
+
+static void push_front(struct outbox *outbox, struct outbox_reply *reply)
+{
+    reply->next = outbox->replies;
+    outbox->replies = reply;
+    if (reply->next == NULL)
+        outbox->replies_last = reply;
+    outbox->reply_bytes += (uint32_t)reply->size;
+}
+
+static struct outbox_reply *pop_front(struct outbox *outbox)
+{
+    struct outbox_reply *reply = outbox->replies;
+    outbox->replies = reply->next;
+    outbox->reply_bytes -= (uint32_t)reply->size;
+    return reply;
+}
+
+bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
+                       size_t payload_size)
+{
+    if (outbox->reply_bytes + payload_size + WS_FRAME_HEADER_MAX > OUTBOX_REPLY_BYTES_MAX)
+        return false;
+    push_back(outbox, make_reply(opcode, payload, payload_size));
+    return true;
+}
+
+static void count_late(struct outbox *outbox, uint32_t symbol_index, struct outbox_meter *meter)
+{
+    meter_add(&meter->slow[symbol_index], 1);
+    outbox->is_slow = true;
+    outbox->owes_warning = true;
+}
+
+static void replace_pending(struct outbox *outbox, struct outbox_slot *slot,
+                            struct outbox_meter *meter)
+{
+    /* One that is held is skipped by the client's own wish, not by its slowness. */
+    if (outbox_is_blocked(outbox) && !slot->is_held) {
+        outbox->dropped++;
+        meter_add(&meter->dropped, 1);
+        if (outbox->is_slow && !slot->is_late)
+            count_late(outbox, slot->pending->symbol_index, meter);
+    }
+    frame_release(slot->pending);
+}
+
+bool outbox_offer(struct outbox *outbox, struct outbox_slot *slot, struct frame *frame,
+                  struct outbox_meter *meter)
+{
+    if (!frame_is_after(frame, slot->epoch, slot->seq))
+        return false;
+    if (slot->pending != NULL)
+        replace_pending(outbox, slot, meter);
+    else
+        slot->waiting_since_ns = frame->published_ns;
+    slot->pending = frame_acquire(frame);
+    slot->epoch = frame->epoch;
+    slot->seq = frame->seq;
+    slot->is_late = false;
+    return true;
+}
+
+static struct item take_warning(struct outbox *outbox)
+{
+    char text[160];
+    int size = snprintf(text, sizeof text,
+                        "{\"type\":\"warning\",\"code\":\"SLOW_CONSUMER\",\"message\":\"Connection "
+                        "slow - may miss updates\",\"dropped_messages\":%u}",
+                        outbox->dropped);
+    outbox->owes_warning = false;
+    outbox->dropped = 0;
+    return (struct item){.reply = make_reply(WS_TEXT, text, (size_t)size)};
+}
+
+/* The next thing to send, taken off its place; false if there is none. */
+static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct item *item)
+{
+    if (outbox->begun_frame != NULL || outbox->begun_reply != NULL) {
+        *item = (struct item){.frame = outbox->begun_frame,
+                              .reply = outbox->begun_reply,
+                              .offset = outbox->begun_offset};
+        outbox->begun_frame = NULL;
+        outbox->begun_reply = NULL;
+        return true;
+    }
+    if (outbox->replies != NULL) {
+        *item = (struct item){.reply = pop_front(outbox)};
+        return true;
+    }
+    if (outbox->owes_warning) {
+        *item = take_warning(outbox);
+        return true;
+    }
+    for (; *slot_cursor != &outbox->slots; *slot_cursor = (*slot_cursor)->next) {
+        struct outbox_slot *slot = list_entry(*slot_cursor, struct outbox_slot, in_outbox);
+        if (slot->pending == NULL || slot->is_held)
+            continue;
+        *item = (struct item){.frame = slot->pending, .slot = slot};
+        slot->pending = NULL;
+        return true;
+    }
+    return false;
+}
+
+static struct iovec item_piece(const struct item *item)
+{
+    char *bytes = item->frame != NULL ? item->frame->bytes : item->reply->bytes;
+    size_t size = item->frame != NULL ? item->frame->size : item->reply->size;
+    return (struct iovec){bytes + item->offset, size - item->offset};
+}
+
+static void finish_item(struct item *item, struct outbox_meter *meter)
+{
+    if (item->frame != NULL) {
+        meter_add(&meter->frames_sent[item->frame->symbol_index], 1);
+        frame_release(item->frame);
+    } else {
+        free(item->reply);
+    }
+}
+
+static void begin_item(struct outbox *outbox, const struct item *item, size_t taken)
+{
+    outbox->begun_frame = item->frame;
+    outbox->begun_reply = item->reply;
+    outbox->begun_offset = item->offset + taken;
+    if (item->slot != NULL)
+        outbox->is_begun_late = item->slot->is_late;
+}
+
+static void put_back(struct outbox *outbox, const struct item *item)
+{
+    if (item->frame != NULL)
+        item->slot->pending = item->frame;
+    else
+        push_front(outbox, item->reply);
+}
+
+/* Accounts for `taken` bytes of the batch. True if all of it went. */
+static bool settle_batch(struct outbox *outbox, struct item *items, int count, size_t taken,
+                         struct outbox_meter *meter)
+{
+    int i = 0;
+    for (; i < count; i++) {
+        size_t size = item_piece(&items[i]).iov_len;
+        if (taken < size)
+            break;
+        taken -= size;
+        finish_item(&items[i], meter);
+    }
+    if (i == count)
+        return true;
+    int first_back = i;
+    if (taken > 0 || items[i].offset > 0) {
+        begin_item(outbox, &items[i], taken);
+        first_back++;
+    }
+    for (int j = count - 1; j >= first_back; j--)
+        put_back(outbox, &items[j]);
+    return false;
+}
+
+enum outbox_result outbox_flush(struct outbox *outbox, uint64_t now_ns, outbox_writer *write,
+                                void *context, struct outbox_meter *meter)
+{
+    struct list *cursor = outbox->slots.next;
+    for (;;) {
+        struct item items[BATCH];
+        struct iovec pieces[BATCH];
+        int count = 0;
+        size_t total = 0;
+        while (count < BATCH && take_next(outbox, &cursor, &items[count])) {
+            pieces[count] = item_piece(&items[count]);
+            total += pieces[count++].iov_len;
+        }
+        if (count == 0) {
+            outbox->blocked_since_ns = 0;
+            outbox->is_slow = false;
+            return OUTBOX_EMPTY;
+        }
+        ssize_t taken = write(context, pieces, count);
+        if (taken > 0) {
+            meter_add(&meter->bytes_sent, (uint64_t)taken);
+            outbox->blocked_since_ns = 0;
+        }
+        bool is_whole = settle_batch(outbox, items, count, taken > 0 ? (size_t)taken : 0, meter);
+        if (taken < 0)
+            return OUTBOX_BROKEN;
+        if (!is_whole) {
+            if (!outbox_is_blocked(outbox))
+                outbox->blocked_since_ns = now_ns;
+            return OUTBOX_BLOCKED;
+        }
+        check((size_t)taken == total);
+    }
+}
+
+void outbox_check_deadlines(struct outbox *outbox, uint64_t now_ns, uint64_t timeout_ns,
+                            struct outbox_meter *meter)
+{
+    if (!outbox_is_blocked(outbox))
+        return;
+    if (outbox->begun_frame != NULL && !outbox->is_begun_late &&
+        now_ns > outbox->begun_frame->published_ns + timeout_ns) {
+        outbox->is_begun_late = true;
+        count_late(outbox, outbox->begun_frame->symbol_index, meter);
+    }
+    for (struct list *link = outbox->slots.next; link != &outbox->slots; link = link->next) {
+        struct outbox_slot *slot = list_entry(link, struct outbox_slot, in_outbox);
+        if (slot->pending == NULL || slot->is_held || slot->is_late ||
+            now_ns <= slot->waiting_since_ns + timeout_ns)
+            continue;
+        slot->is_late = true;
+        count_late(outbox, slot->pending->symbol_index, meter);
+    }
+}

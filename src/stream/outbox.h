@@ -1,0 +1,100 @@
+/* What one client is still owed, in the order in which it will get it (PROTOCOL.md "Slow
+ * consumers").
+ *
+ * Sans-I/O: outbox_flush() hands pieces to a write function and keeps what was not taken. Pending
+ * snapshots live in the client's subscriptions, one slot each, where the newest wins: memory is
+ * O(symbols), whatever the backlog. A frame of which a part is out stays referenced, with an
+ * offset, until the rest is. Order: the rest of what was begun, replies and control frames, an owed
+ * warning, then the newest snapshot of each symbol. One thread: the connection's loop. */
+#ifndef HEATCAST_STREAM_OUTBOX_H
+#define HEATCAST_STREAM_OUTBOX_H
+
+#include "base/list.h"
+#include "config/value.h"
+#include "stream/frame.h"
+#include "wire/websocket.h"
+
+#include <stdbool.h>
+#include <sys/uio.h>
+
+/* Replies that may wait; a client that makes more of them without reading is cut off. */
+#define OUTBOX_REPLY_BYTES_MAX (64 * 1024)
+
+struct outbox_reply; /* an owned, whole WebSocket frame */
+
+struct outbox {
+    struct list slots;           /* struct outbox_slot */
+    struct outbox_reply *replies, *replies_last;
+    struct frame *begun_frame;   /* partly written, or NULL */
+    struct outbox_reply *begun_reply;
+    size_t begun_offset;
+    uint64_t blocked_since_ns;   /* last time that the socket took anything while blocked; 0: not */
+    uint32_t reply_bytes;
+    uint32_t dropped;            /* snapshots replaced since the last warning */
+    bool is_slow;                /* a snapshot was late during the present blockage */
+    bool owes_warning;
+    bool is_begun_late;          /* begun_frame has been counted */
+};
+
+/* One symbol's place in the outbox. */
+struct outbox_slot {
+    struct list in_outbox;
+    struct frame *pending;       /* the newest snapshot that is not out, or NULL */
+    uint64_t waiting_since_ns;   /* publication of the first one that waits; kept when replaced */
+    uint64_t epoch, seq;         /* of the newest snapshot ever offered */
+    bool is_held;                /* not to be sent yet (the client's update_interval) */
+    bool is_late;                /* has been counted */
+};
+
+/* What all outboxes of a loop have done. Written by that loop alone, read by any thread. */
+struct outbox_meter {
+    atomic_uint_least64_t frames_sent[SYMBOLS_MAX]; /* whole snapshots, by symbol */
+    atomic_uint_least64_t slow[SYMBOLS_MAX];        /* snapshots that became late, by symbol */
+    atomic_uint_least64_t dropped; /* snapshots replaced while the socket was blocked */
+    atomic_uint_least64_t bytes_sent;
+};
+
+/* One writer, so no read-modify-write is needed; relaxed, because a counter orders nothing. */
+static inline void meter_add(atomic_uint_least64_t *counter, uint64_t amount)
+{
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + amount, memory_order_relaxed);
+}
+
+void outbox_init(struct outbox *outbox);
+void outbox_deinit(struct outbox *outbox); /* slots must have been removed */
+
+void outbox_add_slot(struct outbox *outbox, struct outbox_slot *slot);
+void outbox_remove_slot(struct outbox *outbox, struct outbox_slot *slot); /* drops its snapshot */
+
+/* Queues a reply: a final frame of that opcode. False if OUTBOX_REPLY_BYTES_MAX would be passed. */
+bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
+                       size_t payload_size);
+
+/* Puts a snapshot into its slot, with a reference of its own; one that waits there is replaced.
+ * False, and nothing done, unless it is newer than every one offered before. */
+bool outbox_offer(struct outbox *outbox, struct outbox_slot *slot, struct frame *frame,
+                  struct outbox_meter *meter);
+
+enum outbox_result {
+    OUTBOX_EMPTY,   /* everything that may go is out */
+    OUTBOX_BLOCKED, /* the socket is full: flush again when it is writable */
+    OUTBOX_BROKEN,  /* writing failed: close */
+};
+
+/* Writes as writev(2): the bytes taken, 0 if none can be taken now, negative for a broken peer. */
+typedef ssize_t outbox_writer(void *context, const struct iovec *pieces, int count);
+
+enum outbox_result outbox_flush(struct outbox *outbox, uint64_t now_ns, outbox_writer *write,
+                                void *context, struct outbox_meter *meter);
+
+/* Looks for snapshots that are late. To be called now and then while blocked. */
+void outbox_check_deadlines(struct outbox *outbox, uint64_t now_ns, uint64_t timeout_ns,
+                            struct outbox_meter *meter);
+
+static inline bool outbox_is_blocked(const struct outbox *outbox)
+{
+    return outbox->blocked_since_ns != 0;
+}
+
+#endif

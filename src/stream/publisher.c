@@ -1,0 +1,143 @@
+#include "stream/publisher.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { MAILBOXES_MAX = 256 };
+
+struct symbol_state {
+    /* Counters that many loops touch; relaxed order is enough, because nothing else is published
+     * through them: they only answer "does anybody care". */
+    atomic_size_t subscribers;
+    atomic_int_least64_t requested_until_ms; /* monotonic */
+    atomic_bool is_followed; /* the generator has looked since the symbol was last unwanted */
+    struct frame *newest;    /* guarded by publisher.lock */
+};
+
+struct publisher {
+    size_t symbol_count;
+    size_t mailbox_count;
+    struct mailbox *mailboxes[MAILBOXES_MAX];
+    void (*on_wanted)(size_t symbol_index, void *context);
+    void *context;
+    pthread_mutex_t lock;
+    struct buffer json; /* the generator's, reused from snapshot to snapshot */
+    struct symbol_state symbols[SYMBOLS_MAX];
+};
+
+static int64_t now_ms(void)
+{
+    return (int64_t)(clock_monotonic_ns() / 1000000);
+}
+
+struct publisher *publisher_create(const struct symbol_list *symbols,
+                                   void (*on_wanted)(size_t symbol_index, void *context),
+                                   void *context)
+{
+    struct publisher *publisher = memory_allocate_zeroed(1, sizeof *publisher);
+    publisher->symbol_count = symbols->count;
+    publisher->on_wanted = on_wanted;
+    publisher->context = context;
+    check(pthread_mutex_init(&publisher->lock, NULL) == 0);
+    return publisher;
+}
+
+void publisher_destroy(struct publisher *publisher)
+{
+    if (publisher == NULL)
+        return;
+    for (size_t i = 0; i < publisher->symbol_count; i++)
+        frame_release(publisher->symbols[i].newest);
+    buffer_deinit(&publisher->json);
+    pthread_mutex_destroy(&publisher->lock);
+    free(publisher);
+}
+
+void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox)
+{
+    check(publisher->mailbox_count < MAILBOXES_MAX);
+    publisher->mailboxes[publisher->mailbox_count++] = mailbox;
+}
+
+void publisher_publish(struct publisher *publisher, size_t symbol_index,
+                       const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
+                       const char *data, size_t data_size)
+{
+    check(symbol_index < publisher->symbol_count);
+    buffer_clear(&publisher->json);
+    snapshot_append_message_json(&publisher->json, snapshot, epoch, seq, data, data_size);
+    struct frame *frame = frame_create((uint32_t)symbol_index, epoch, seq, hash,
+                                       publisher->json.data, publisher->json.size);
+
+    pthread_mutex_lock(&publisher->lock);
+    struct frame *previous = publisher->symbols[symbol_index].newest;
+    publisher->symbols[symbol_index].newest = frame_acquire(frame);
+    pthread_mutex_unlock(&publisher->lock);
+    frame_release(previous);
+
+    for (size_t i = 0; i < publisher->mailbox_count; i++)
+        mailbox_put_frame(publisher->mailboxes[i], frame);
+    frame_release(frame);
+}
+
+void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status)
+{
+    check(symbol_index < publisher->symbol_count);
+    atomic_store_explicit(&publisher->symbols[symbol_index].is_followed,
+                          publisher_is_wanted(publisher, symbol_index), memory_order_relaxed);
+    for (size_t i = 0; i < publisher->mailbox_count; i++)
+        mailbox_put_checked(publisher->mailboxes[i], symbol_index, status);
+}
+
+void publisher_add_subscriber(struct publisher *publisher, size_t symbol_index)
+{
+    struct symbol_state *symbol = &publisher->symbols[symbol_index];
+    atomic_fetch_add_explicit(&symbol->subscribers, 1, memory_order_relaxed);
+    if (!atomic_load_explicit(&symbol->is_followed, memory_order_relaxed))
+        publisher->on_wanted(symbol_index, publisher->context);
+}
+
+void publisher_remove_subscriber(struct publisher *publisher, size_t symbol_index)
+{
+    struct symbol_state *symbol = &publisher->symbols[symbol_index];
+    size_t before = atomic_fetch_sub_explicit(&symbol->subscribers, 1, memory_order_relaxed);
+    check(before > 0);
+    if (before == 1 && !publisher_is_wanted(publisher, symbol_index))
+        atomic_store_explicit(&symbol->is_followed, false, memory_order_relaxed);
+}
+
+size_t publisher_subscriber_count(const struct publisher *publisher, size_t symbol_index)
+{
+    return atomic_load_explicit(&publisher->symbols[symbol_index].subscribers,
+                                memory_order_relaxed);
+}
+
+bool publisher_is_wanted(const struct publisher *publisher, size_t symbol_index)
+{
+    const struct symbol_state *symbol = &publisher->symbols[symbol_index];
+    return atomic_load_explicit(&symbol->subscribers, memory_order_relaxed) > 0 ||
+           now_ms() < atomic_load_explicit(&symbol->requested_until_ms, memory_order_relaxed);
+}
+
+bool publisher_request(struct publisher *publisher, size_t symbol_index)
+{
+    struct symbol_state *symbol = &publisher->symbols[symbol_index];
+    bool is_current = publisher_is_wanted(publisher, symbol_index) &&
+                      atomic_load_explicit(&symbol->is_followed, memory_order_relaxed);
+    atomic_store_explicit(&symbol->requested_until_ms, now_ms() + PUBLISHER_HTTP_INTEREST_MS,
+                          memory_order_relaxed);
+    if (!is_current)
+        publisher->on_wanted(symbol_index, publisher->context);
+    return is_current;
+}
+
+struct frame *publisher_newest(struct publisher *publisher, size_t symbol_index)
+{
+    pthread_mutex_lock(&publisher->lock);
+    struct frame *frame = frame_acquire(publisher->symbols[symbol_index].newest);
+    pthread_mutex_unlock(&publisher->lock);
+    return frame;
+}

@@ -1,0 +1,57 @@
+/* One accepted socket: first HTTP, perhaps a WebSocket later. Private to net/.
+ *
+ * There is one way to end: connection_close() makes it unusable at once; the memory goes when
+ * libuv has let go of the handle and no thread-pool work refers to it. All on the worker's loop. */
+#ifndef HEATCAST_NET_CONNECTION_H
+#define HEATCAST_NET_CONNECTION_H
+
+#include "net/http.h"
+#include "net/worker.h"
+#include "stream/session.h"
+
+#define HTTP_HEAD_TIMEOUT_MS 10000
+#define HTTP_IDLE_TIMEOUT_MS 60000 /* between requests */
+#define LINGER_TIMEOUT_MS 2000     /* after our end of stream, for the peer's */
+
+enum connection_state {
+    CONNECTION_HTTP,      /* reading a head, or between requests */
+    CONNECTION_ANSWERING, /* a request is being worked on or its answer written */
+    CONNECTION_WEBSOCKET,
+    CONNECTION_LINGERING, /* our side is shut down; input is discarded until the peer's end */
+    CONNECTION_CLOSED,
+};
+
+struct connection {
+    uv_poll_t poll;
+    struct list in_worker;
+    struct worker *worker;
+    struct http_exchange *http; /* NULL once it is a WebSocket */
+    uint64_t deadline_ns;       /* HTTP and lingering: closed when it passes */
+    int fd;
+    uint8_t state;  /* enum connection_state */
+    uint8_t events; /* what libuv watches */
+    struct session session; /* valid while is_session */
+    bool is_session;
+};
+
+/* Takes over an accepted, non-blocking socket. */
+void connection_open(struct worker *worker, int fd);
+
+void connection_close(struct connection *connection);
+
+/* Shuts down the sending side, so that the peer gets all of it, then closes. */
+void connection_finish(struct connection *connection);
+
+/* The answer in connection->http is complete: write it. */
+void connection_send_answer(struct connection *connection);
+
+/* The handshake was answered: from here on it is a WebSocket. `symbols` as in the query, or NULL. */
+void connection_become_websocket(struct connection *connection, const char *symbols);
+
+/* About once a second. */
+void connection_check_liveness(struct connection *connection, uint64_t now_ns);
+
+/* The server is stopping. */
+void connection_drain(struct connection *connection);
+
+#endif

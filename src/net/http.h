@@ -1,0 +1,65 @@
+/* One HTTP connection's present request and its answer. Private to net/. */
+#ifndef HEATCAST_NET_HTTP_H
+#define HEATCAST_NET_HTTP_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "stream/frame.h"
+#include "stream/hub.h"
+#include "wire/http_head.h"
+
+#include <stdbool.h>
+
+struct connection;
+struct http_work; /* a request on the thread pool */
+
+struct http_exchange {
+    struct buffer in;      /* received, not parsed yet */
+    struct buffer head;    /* the answer's head */
+    struct buffer body;    /* owned; or one of the two below */
+    const void *static_body;
+    struct frame *frame_body; /* holds a reference */
+    size_t body_size;      /* of whichever it is */
+    size_t sent;           /* bytes of head and body that are out */
+    bool is_dispatching; /* http_exchange_next() is on the stack */
+    bool is_keep_alive, is_head_request, accepts_gzip, becomes_websocket;
+    char if_none_match[80];
+    char websocket_symbols[512];
+    uint32_t symbol_index; /* of a request that waits */
+    struct hub_waiter waiter;
+    struct connection *connection;
+    struct http_work *work; /* NULL unless on the thread pool */
+};
+
+struct http_exchange *http_exchange_create(struct connection *connection);
+void http_exchange_destroy(struct http_exchange *exchange); /* lets go of waits and work */
+
+/* Takes the next request off exchange->in, if it is complete, and answers it: at once, or later
+ * from the thread pool or the hub. False if more input is needed. */
+bool http_exchange_next(struct http_exchange *exchange);
+
+/* -- answering, for routes --------------------------------------------------------------------- */
+
+/* The answer's body is exchange->body (JSON is gzipped where the client accepts it). `extra` are
+ * further header lines, each ended with CRLF, or NULL. */
+void http_answer(struct http_exchange *exchange, int status, const char *content_type,
+                 const char *extra);
+
+/* {"error":{"code","message"}} */
+void http_answer_error(struct http_exchange *exchange, int status, const char *code,
+                       const char *message, const char *extra);
+
+/* A body that stays where it is. `encoding` is the Content-Encoding, or NULL. */
+void http_answer_static(struct http_exchange *exchange, const char *content_type,
+                        const void *body, size_t size, const char *encoding, const char *extra);
+
+/* 304, with no body. */
+void http_answer_not_modified(struct http_exchange *exchange, const char *extra);
+
+/* The newest snapshot, with its ETag. */
+void http_answer_frame(struct http_exchange *exchange, struct frame *frame);
+
+/* The error's code and HTTP status for a failed backend call. */
+void http_answer_failure(struct http_exchange *exchange, enum status status, const char *message);
+
+#endif

@@ -1,0 +1,431 @@
+/* The one table of HTTP paths. A handler answers at once (static files, counters, a shared frame),
+ * waits for the hub, or hands a question to the thread pool: nothing here blocks the loop. */
+#include "net/routes.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "net/backend.h"
+#include "net/connection.h"
+#include "net/gzip.h"
+#include "net/page.h"
+#include "net/server_stats.h"
+
+#include <stdlib.h>
+
+#define TYPE_JSON "application/json"
+
+/* The page's policy: nothing from anywhere else; the chart library styles its elements inline. */
+#define PAGE_POLICY                                                                                \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self' "           \
+    "'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; "           \
+    "form-action 'none'; frame-ancestors 'none'\r\n"
+
+enum { WORKS_MAX = 64 }; /* questions on the thread pool at a time, over all loops */
+
+struct http_work {
+    uv_work_t request;
+    struct http_exchange *exchange; /* NULL once the connection has gone; the loop's alone */
+    const struct backend *backend;
+    struct backend_request question;
+    bool accepts_gzip;
+    struct buffer body;
+    enum status status;
+    struct error error;
+};
+
+static atomic_int works_under_way;
+
+/* -- the thread pool --------------------------------------------------------------------------- */
+
+static void run_work(uv_work_t *request)
+{
+    struct http_work *work = request->data;
+    work->status =
+        work->backend->answer(work->backend->context, &work->question, &work->body, &work->error);
+    if (work->status == STATUS_OK && work->accepts_gzip && work->body.size >= GZIP_SIZE_MIN)
+        gzip_buffer(&work->body);
+}
+
+static void answer_work(struct http_exchange *exchange, struct http_work *work)
+{
+    if (work->status == STATUS_OK) {
+        exchange->body = work->body;
+        work->body = (struct buffer){0};
+        http_answer(exchange, 200, TYPE_JSON, "Cache-Control: no-cache\r\n");
+    } else if (work->question.question == BACKEND_READY) {
+        exchange->body = work->body;
+        work->body = (struct buffer){0};
+        http_answer(exchange, 503, TYPE_JSON, "Cache-Control: no-store\r\n");
+    } else {
+        if (work->status == STATUS_IO || work->status == STATUS_NOT_FOUND)
+            log_warn("request failed", log_text("reason", work->error.message));
+        http_answer_failure(exchange, work->status, work->error.message);
+    }
+    connection_send_answer(exchange->connection);
+}
+
+static void after_work(uv_work_t *request, int status)
+{
+    (void)status;
+    struct http_work *work = request->data;
+    atomic_fetch_sub_explicit(&works_under_way, 1, memory_order_relaxed);
+    if (work->exchange != NULL) {
+        struct http_exchange *exchange = work->exchange;
+        exchange->work = NULL;
+        answer_work(exchange, work);
+    }
+    buffer_deinit(&work->body);
+    free(work);
+}
+
+void http_work_abandon(struct http_work *work)
+{
+    work->exchange = NULL;
+}
+
+void routes_ask_backend(struct http_exchange *exchange, const struct backend_request *question)
+{
+    struct worker *worker = exchange->connection->worker;
+    if (atomic_fetch_add_explicit(&works_under_way, 1, memory_order_relaxed) >= WORKS_MAX) {
+        atomic_fetch_sub_explicit(&works_under_way, 1, memory_order_relaxed);
+        http_answer_error(exchange, 503, "BUSY", "Too many queries at a time; try again",
+                          "Retry-After: 1\r\n");
+        connection_send_answer(exchange->connection);
+        return;
+    }
+    struct http_work *work = memory_allocate_zeroed(1, sizeof *work);
+    work->request.data = work;
+    work->exchange = exchange;
+    work->backend = worker->shared->backend;
+    work->question = *question;
+    work->accepts_gzip = exchange->accepts_gzip;
+    exchange->work = work;
+    check(uv_queue_work(&worker->loop, &work->request, run_work, after_work) == 0);
+}
+
+/* -- handlers ---------------------------------------------------------------------------------- */
+
+struct route_match {
+    const struct http_head *head;
+    int symbol_index; /* -1 if the path has none */
+    int argument;     /* of the table's row */
+};
+
+static struct worker *worker_of(struct http_exchange *exchange)
+{
+    return exchange->connection->worker;
+}
+
+static void send_error(struct http_exchange *exchange, int status, const char *code,
+                       const char *message)
+{
+    http_answer_error(exchange, status, code, message, NULL);
+    connection_send_answer(exchange->connection);
+}
+
+static void serve_health(struct http_exchange *exchange, const struct route_match *match)
+{
+    (void)match;
+    buffer_append_text(&exchange->body, "{\"status\":\"ok\"}");
+    http_answer(exchange, 200, TYPE_JSON, "Cache-Control: no-store\r\n");
+    connection_send_answer(exchange->connection);
+}
+
+static void serve_stats(struct http_exchange *exchange, const struct route_match *match)
+{
+    (void)match;
+    server_stats_append_json(worker_of(exchange)->shared->server, &exchange->body);
+    http_answer(exchange, 200, TYPE_JSON, "Cache-Control: no-store\r\n");
+    connection_send_answer(exchange->connection);
+}
+
+static void serve_metrics(struct http_exchange *exchange, const struct route_match *match)
+{
+    (void)match;
+    metrics_render(worker_of(exchange)->shared->metrics, &exchange->body);
+    http_answer(exchange, 200, "text/plain; version=0.0.4; charset=utf-8",
+                "Cache-Control: no-store\r\n");
+    connection_send_answer(exchange->connection);
+}
+
+static void serve_snapshot(struct http_exchange *exchange, const struct route_match *match)
+{
+    struct worker *worker = worker_of(exchange);
+    size_t symbol_index = (size_t)match->symbol_index;
+    struct frame *newest = NULL;
+    if (publisher_request(worker->shared->publisher, symbol_index))
+        newest = publisher_newest(worker->shared->publisher, symbol_index);
+    if (newest != NULL) {
+        http_answer_frame(exchange, newest);
+        frame_release(newest);
+        connection_send_answer(exchange->connection);
+        return;
+    }
+    hub_wait(&worker->hub, symbol_index, &exchange->waiter);
+}
+
+/* Reads the query into the question. False if an answer (400) was given. */
+static bool read_parameters(struct http_exchange *exchange, struct slice query,
+                            struct backend_request *question)
+{
+    bool is_valid = true;
+    for (;;) {
+        struct backend_parameter parameter;
+        if (!http_query_next(&query, parameter.name, sizeof parameter.name, parameter.value,
+                             sizeof parameter.value, &is_valid))
+            return true;
+        if (!is_valid || question->parameter_count == BACKEND_PARAMETERS_MAX)
+            break;
+        question->parameters[question->parameter_count++] = parameter;
+    }
+    send_error(exchange, 400, "INVALID_PARAMETER",
+               is_valid ? "More than 8 parameters in the query"
+                        : "A parameter of the query is too long or wrongly encoded");
+    return false;
+}
+
+static void serve_question(struct http_exchange *exchange, const struct route_match *match)
+{
+    struct backend_request question = {.question = (enum backend_question)match->argument};
+    if (match->symbol_index >= 0)
+        strcpy(question.symbol,
+               worker_of(exchange)->shared->config->symbols.names[match->symbol_index]);
+    if (read_parameters(exchange, match->head->query, &question))
+        routes_ask_backend(exchange, &question);
+}
+
+/* -- the WebSocket handshake ------------------------------------------------------------------- */
+
+/* Where the origin's host and port begin: behind "scheme://". */
+static struct slice origin_authority(struct slice origin)
+{
+    for (size_t i = 0; i + 2 < origin.size; i++)
+        if (memcmp(origin.data + i, "://", 3) == 0)
+            return (struct slice){origin.data + i + 3, origin.size - i - 3};
+    return (struct slice){origin.data, 0};
+}
+
+/* Programs send no Origin and are welcome; browsers always send one (RFC 6455 §10.2). */
+static bool is_origin_allowed(const char *allowed, const struct http_head *head)
+{
+    const struct slice *origin = http_head_find(head, "Origin");
+    if (origin == NULL || strcmp(allowed, "*") == 0)
+        return true;
+    if (allowed[0] == '\0') {
+        const struct slice *host = http_head_find(head, "Host");
+        struct slice authority = origin_authority(*origin);
+        return host != NULL && authority.size == host->size && host->size > 0 &&
+               strncasecmp(authority.data, host->data, host->size) == 0;
+    }
+    for (const char *item = allowed; *item != '\0';) {
+        while (*item == ',' || *item == ' ')
+            item++;
+        size_t size = strcspn(item, ", ");
+        if (size == origin->size && size > 0 && strncasecmp(item, origin->data, size) == 0)
+            return true;
+        item += size;
+    }
+    return false;
+}
+
+/* What is wrong with the handshake (RFC 6455 §4.2.1), or NULL. */
+static const char *handshake_fault(const struct http_head *head, char accept[WS_ACCEPT_SIZE])
+{
+    const struct slice *key = http_head_find(head, "Sec-WebSocket-Key");
+    const struct slice *version = http_head_find(head, "Sec-WebSocket-Version");
+    if (!http_head_has_token(head, "Upgrade", "websocket") ||
+        !http_head_has_token(head, "Connection", "upgrade"))
+        return "This path speaks WebSocket: connect with a WebSocket client";
+    if (head->minor_version < 1 || http_head_find(head, "Host") == NULL)
+        return "A WebSocket handshake needs HTTP/1.1 and a Host header";
+    if (version == NULL || !slice_equals(*version, "13"))
+        return "Sec-WebSocket-Version must be 13";
+    if (key == NULL || !ws_accept_key(key->data, key->size, accept))
+        return "Sec-WebSocket-Key must be 16 bytes in base64";
+    return NULL;
+}
+
+/* Takes one place of WS_MAX_CONNECTIONS. */
+static bool take_place(struct net_shared *shared)
+{
+    int before = atomic_fetch_add_explicit(&shared->ws_connections, 1, memory_order_relaxed);
+    if (before < shared->config->ws_max_connections)
+        return true;
+    atomic_fetch_sub_explicit(&shared->ws_connections, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&shared->refused[REFUSED_LIMIT], 1, memory_order_relaxed);
+    return false;
+}
+
+/* The value of `symbols` in the query; false if it is broken. */
+static bool read_symbols(struct http_exchange *exchange, struct slice query)
+{
+    char name[32], value[sizeof exchange->websocket_symbols];
+    bool is_valid;
+    while (http_query_next(&query, name, sizeof name, value, sizeof value, &is_valid)) {
+        if (!is_valid)
+            return false;
+        if (strcmp(name, "symbols") == 0)
+            strcpy(exchange->websocket_symbols, value);
+    }
+    return true;
+}
+
+static void accept_websocket(struct http_exchange *exchange, const char *accept)
+{
+    buffer_append_format(&exchange->head,
+                         "HTTP/1.1 101 Switching Protocols\r\n"
+                         "Upgrade: websocket\r\n"
+                         "Connection: Upgrade\r\n"
+                         "Sec-WebSocket-Accept: %s\r\n\r\n",
+                         accept);
+    exchange->becomes_websocket = true;
+    connection_send_answer(exchange->connection);
+}
+
+static void serve_websocket(struct http_exchange *exchange, const struct route_match *match)
+{
+    struct net_shared *shared = worker_of(exchange)->shared;
+    char accept[WS_ACCEPT_SIZE];
+    if (!shared->config->ws_enabled) {
+        send_error(exchange, 503, "WS_DISABLED", "The WebSocket endpoint is switched off (WS_ENABLED)");
+        return;
+    }
+    const char *fault = handshake_fault(match->head, accept);
+    if (fault != NULL) {
+        http_answer_error(exchange, 426, "UPGRADE_REQUIRED", fault,
+                          "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+        connection_send_answer(exchange->connection);
+        return;
+    }
+    if (!is_origin_allowed(shared->config->ws_allowed_origins, match->head)) {
+        atomic_fetch_add_explicit(&shared->refused[REFUSED_ORIGIN], 1, memory_order_relaxed);
+        send_error(exchange, 403, "FOREIGN_ORIGIN",
+                   "Pages of this origin may not connect (WS_ALLOWED_ORIGINS)");
+        return;
+    }
+    if (!read_symbols(exchange, match->head->query)) {
+        send_error(exchange, 400, "INVALID_PARAMETER",
+                   "'symbols' is too long or wrongly encoded (BTCUSDT,ETHUSDT)");
+        return;
+    }
+    if (!take_place(shared)) {
+        http_answer_error(exchange, 503, "TOO_MANY_CONNECTIONS",
+                          "All WebSocket places are taken; try again later", "Retry-After: 5\r\n");
+        connection_send_answer(exchange->connection);
+        return;
+    }
+    accept_websocket(exchange, accept);
+}
+
+/* -- static files ------------------------------------------------------------------------------ */
+
+static void serve_asset(struct http_exchange *exchange, const struct page_asset *asset)
+{
+    struct buffer extra = {0};
+    buffer_append_format(&extra, "ETag: %s\r\nVary: Accept-Encoding\r\nCache-Control: %s\r\n",
+                         asset->etag,
+                         asset->is_immutable ? "public, max-age=31536000, immutable" : "no-cache");
+    if (strncmp(asset->content_type, "text/html", 9) == 0)
+        buffer_append_text(&extra, PAGE_POLICY);
+    bool zips = exchange->accepts_gzip && asset->gzip_size > 0;
+    if (strstr(exchange->if_none_match, asset->etag) != NULL)
+        http_answer_not_modified(exchange, buffer_text(&extra));
+    else
+        http_answer_static(exchange, asset->content_type, zips ? asset->gzip : asset->plain,
+                           zips ? asset->gzip_size : asset->plain_size, zips ? "gzip" : NULL,
+                           buffer_text(&extra));
+    buffer_deinit(&extra);
+    connection_send_answer(exchange->connection);
+}
+
+static const struct page_asset *find_asset(struct slice path)
+{
+    for (size_t i = 0; i < page_asset_count; i++)
+        if (slice_equals(path, page_assets[i].path))
+            return &page_assets[i];
+    return NULL;
+}
+
+/* -- the table --------------------------------------------------------------------------------- */
+
+/* `*` in a pattern stands for a symbol of the whitelist. */
+static const struct route {
+    const char *pattern;
+    void (*serve)(struct http_exchange *exchange, const struct route_match *match);
+    int argument;
+} routes[] = {
+    {"/ws/heatmap", serve_websocket, 0},
+    {"/ws/stats", serve_stats, 0},
+    {"/api/v1/symbols", serve_question, BACKEND_SYMBOLS},
+    {"/api/v1/heatmap/*", serve_snapshot, 0},
+    {"/api/v1/heatmap/*/history", serve_question, BACKEND_HISTORY},
+    {"/api/v1/heatmap/*/grid", serve_question, BACKEND_GRID},
+    {"/api/v1/candles/*", serve_question, BACKEND_CANDLES},
+    {"/metrics", serve_metrics, 0},
+    {"/healthz", serve_health, 0},
+    {"/readyz", serve_question, BACKEND_READY},
+};
+
+/* Whether the path fits the pattern; `*symbol` is what stands for its star, if it has one. */
+static bool fits(const char *pattern, struct slice path, struct slice *symbol)
+{
+    *symbol = (struct slice){path.data, 0};
+    const char *star = strchr(pattern, '*');
+    if (star == NULL)
+        return slice_equals(path, pattern);
+    size_t before = (size_t)(star - pattern), after = strlen(star + 1);
+    if (path.size <= before + after || memcmp(path.data, pattern, before) != 0 ||
+        memcmp(path.data + path.size - after, star + 1, after) != 0)
+        return false;
+    *symbol = (struct slice){path.data + before, path.size - before - after};
+    return memchr(symbol->data, '/', symbol->size) == NULL;
+}
+
+static void answer_unknown_symbol(struct http_exchange *exchange)
+{
+    const struct symbol_list *symbols = &worker_of(exchange)->shared->config->symbols;
+    struct buffer message = {0};
+    buffer_append_text(&message, "Symbol not supported. Valid: ");
+    for (size_t i = 0; i < symbols->count; i++)
+        buffer_append_format(&message, "%s%s", i > 0 ? ", " : "", symbols->names[i]);
+    send_error(exchange, 404, "INVALID_SYMBOL", buffer_text(&message));
+    buffer_deinit(&message);
+}
+
+static void serve_route(struct http_exchange *exchange, const struct route *route,
+                        const struct http_head *head, struct slice symbol)
+{
+    struct route_match match = {.head = head, .symbol_index = -1, .argument = route->argument};
+    if (symbol.size > 0) {
+        match.symbol_index = symbol_list_find(&worker_of(exchange)->shared->config->symbols,
+                                              symbol.data, symbol.size);
+        if (match.symbol_index < 0) {
+            answer_unknown_symbol(exchange);
+            return;
+        }
+    }
+    route->serve(exchange, &match);
+}
+
+void routes_dispatch(struct http_exchange *exchange, const struct http_head *head)
+{
+    if (!slice_equals(head->method, "GET") && !slice_equals(head->method, "HEAD")) {
+        http_answer_error(exchange, 405, "METHOD_NOT_ALLOWED", "Only GET and HEAD are answered here",
+                          "Allow: GET, HEAD\r\n");
+        connection_send_answer(exchange->connection);
+        return;
+    }
+    const struct page_asset *asset = find_asset(head->path);
+    if (asset != NULL) {
+        serve_asset(exchange, asset);
+        return;
+    }
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        struct slice symbol;
+        if (fits(routes[i].pattern, head->path, &symbol)) {
+            serve_route(exchange, &routes[i], head, symbol);
+            return;
+        }
+    }
+    send_error(exchange, 404, "NOT_FOUND", "There is nothing at this path");
+}

@@ -1,0 +1,195 @@
+/* Every worker has a listening socket of its own on the same port (SO_REUSEPORT), and the kernel
+ * spreads the connections. Because such a port can be shared by accident with another process, it
+ * is first bound without SO_REUSEPORT, which fails if anybody listens there. */
+#include "net/server.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "net/server_stats.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    LISTEN_BACKLOG = 4096,
+    DESCRIPTORS_RESERVED = 256, /* HTTP connections, the database, libraries */
+};
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static socklen_t make_address(const struct listen_address *listen, int port, union address *address)
+{
+    memset(address, 0, sizeof *address);
+    if (inet_pton(AF_INET, listen->host, &address->v4.sin_addr) == 1) {
+        address->v4.sin_family = AF_INET;
+        address->v4.sin_port = htons((uint16_t)port);
+        return sizeof address->v4;
+    }
+    check(inet_pton(AF_INET6, listen->host, &address->v6.sin6_addr) == 1);
+    address->v6.sin6_family = AF_INET6;
+    address->v6.sin6_port = htons((uint16_t)port);
+    return sizeof address->v6;
+}
+
+static enum status bind_error(const struct listen_address *listen, struct error *error)
+{
+    if (errno == EADDRINUSE)
+        return error_set(error, STATUS_IO,
+                         "LISTEN: port %d of %s is in use by another program; stop it, or choose "
+                         "another (--listen %s:%d, port 0 picks a free one)",
+                         listen->port, listen->host, listen->host, listen->port + 1);
+    return error_set(error, STATUS_IO, "LISTEN: cannot listen on %s port %d: %s", listen->host,
+                     listen->port, strerror(errno));
+}
+
+/* A bound socket, or -1 with errno. */
+static int bind_socket(const struct listen_address *listen, int port, bool is_shared)
+{
+    union address address;
+    socklen_t size = make_address(listen, port, &address);
+    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    int yes = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (is_shared)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
+    if (bind(fd, &address.any, size) == 0)
+        return fd;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return -1;
+}
+
+static int bound_port(int fd)
+{
+    union address address;
+    socklen_t size = sizeof address;
+    check(getsockname(fd, &address.any, &size) == 0);
+    return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
+}
+
+/* Fills `fds` with one listening socket a worker. */
+static enum status open_listeners(const struct config *config, int *fds, int *port,
+                                  struct error *error)
+{
+    const struct listen_address *listen_on = &config->listen;
+    int probe = bind_socket(listen_on, listen_on->port, false);
+    if (probe < 0)
+        return bind_error(listen_on, error);
+    if (listen(probe, 1) != 0) { /* two binds may coexist, two listeners may not */
+        enum status status = bind_error(listen_on, error);
+        close(probe);
+        return status;
+    }
+    *port = bound_port(probe);
+    close(probe);
+    for (int i = 0; i < config->workers; i++) {
+        fds[i] = bind_socket(listen_on, *port, true);
+        if (fds[i] >= 0 && listen(fds[i], LISTEN_BACKLOG) == 0)
+            continue;
+        enum status status = bind_error(listen_on, error);
+        for (int j = 0; j <= i; j++)
+            if (fds[j] >= 0)
+                close(fds[j]);
+        return status;
+    }
+    return STATUS_OK;
+}
+
+static void raise_descriptor_limit(const struct config *config)
+{
+    struct rlimit limit;
+    rlim_t needed = (rlim_t)config->ws_max_connections + DESCRIPTORS_RESERVED;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+        return;
+    struct rlimit raised = {needed, limit.rlim_max > needed ? limit.rlim_max : needed};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        return;
+    raised = (struct rlimit){limit.rlim_max, limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &raised);
+    log_warn("the open-file limit is too low for WS_MAX_CONNECTIONS; raise it (ulimit -n, "
+             "LimitNOFILE)",
+             log_int("limit", limit.rlim_max), log_int("needed", needed));
+}
+
+enum status net_server_create(const struct config *config, struct publisher *publisher,
+                             const struct backend *backend, struct metrics *metrics,
+                             struct net_server **result, struct error *error)
+{
+    int *fds = memory_allocate_zeroed((size_t)config->workers, sizeof *fds);
+    int port;
+    enum status status = open_listeners(config, fds, &port, error);
+    if (status != STATUS_OK) {
+        free(fds);
+        return status;
+    }
+    raise_descriptor_limit(config);
+    struct net_server *server = memory_allocate_zeroed(1, sizeof *server);
+    server->shared.config = config;
+    server->shared.publisher = publisher;
+    server->shared.backend = backend;
+    server->shared.metrics = metrics;
+    server->shared.server = server;
+    server->port = port;
+    server->worker_count = (size_t)config->workers;
+    server->workers = memory_allocate_zeroed(server->worker_count, sizeof *server->workers);
+    metrics_register(metrics, server_stats_collect, server);
+    for (size_t i = 0; i < server->worker_count; i++)
+        server->workers[i] = worker_create(&server->shared, fds[i]);
+    free(fds);
+    *result = server;
+    return STATUS_OK;
+}
+
+void net_server_start(struct net_server *server)
+{
+    for (size_t i = 0; i < server->worker_count; i++)
+        worker_start(server->workers[i]);
+}
+
+int net_server_port(const struct net_server *server)
+{
+    return server->port;
+}
+
+void net_server_tick(struct net_server *server)
+{
+    size_t next = atomic_load_explicit(&server->sent_next, memory_order_relaxed);
+    atomic_store_explicit(&server->sent_at[next % STATS_WINDOW_SECONDS],
+                          server_stats_messages_sent(server), memory_order_relaxed);
+    atomic_store_explicit(&server->sent_next, next + 1, memory_order_relaxed);
+}
+
+void net_server_begin_stop(struct net_server *server)
+{
+    /* Release: a worker that sees the flag also sees everything done before the stop. */
+    atomic_store_explicit(&server->shared.is_stopping, true, memory_order_release);
+    for (size_t i = 0; i < server->worker_count; i++)
+        worker_begin_stop(server->workers[i]);
+}
+
+void net_server_join(struct net_server *server)
+{
+    for (size_t i = 0; i < server->worker_count; i++)
+        worker_join(server->workers[i]);
+}
+
+void net_server_destroy(struct net_server *server)
+{
+    if (server == NULL)
+        return;
+    for (size_t i = 0; i < server->worker_count; i++)
+        worker_destroy(server->workers[i]);
+    free(server->workers);
+    free(server);
+}

@@ -1,0 +1,34 @@
+/* The network side: listeners, worker loops, connections, routes (PROTOCOL.md §1, §2). */
+#ifndef HEATCAST_NET_SERVER_H
+#define HEATCAST_NET_SERVER_H
+
+#include "config/config.h"
+#include "net/backend.h"
+#include "ops/metrics.h"
+#include "stream/publisher.h"
+
+struct net_server;
+
+/* Binds and makes the workers, whose mailboxes then take mail. Everything handed over must outlive
+ * the server. STATUS_IO: the address cannot be had; the message says why. */
+enum status net_server_create(const struct config *config, struct publisher *publisher,
+                             const struct backend *backend, struct metrics *metrics,
+                             struct net_server **server, struct error *error);
+
+/* Starts one thread a worker. */
+void net_server_start(struct net_server *server);
+
+/* The port it listens on (the system's choice where port 0 was asked for). */
+int net_server_port(const struct net_server *server);
+
+/* To be called about once a second, on one thread: the last minute's counters. */
+void net_server_tick(struct net_server *server);
+
+/* Stops listening, tells every client (1001), flushes up to SHUTDOWN_FLUSH_MS; returns at once. */
+void net_server_begin_stop(struct net_server *server);
+void net_server_join(struct net_server *server);    /* waits until all of that is done */
+void net_server_destroy(struct net_server *server); /* after nothing is published any more */
+
+#define SHUTDOWN_FLUSH_MS 5000
+
+#endif

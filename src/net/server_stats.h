@@ -1,0 +1,31 @@
+/* What the network side has counted, over all workers: /ws/stats and its metrics. Private to net/.
+ */
+#ifndef HEATCAST_NET_SERVER_STATS_H
+#define HEATCAST_NET_SERVER_STATS_H
+
+#include "base/buffer.h"
+#include "net/server.h"
+#include "net/worker.h"
+
+#define STATS_WINDOW_SECONDS 60
+
+struct net_server {
+    struct net_shared shared;
+    size_t worker_count;
+    struct worker **workers;
+    int port;
+    /* messages_sent at each of the last seconds; written by net_server_tick() alone. */
+    atomic_uint_least64_t sent_at[STATS_WINDOW_SECONDS];
+    atomic_size_t sent_next;
+};
+
+/* Any worker's thread. */
+void server_stats_append_json(struct net_server *server, struct buffer *out);
+
+/* A collector for ops/metrics. */
+void server_stats_collect(struct buffer *out, void *server);
+
+/* Snapshots sent so far, all symbols. */
+uint64_t server_stats_messages_sent(struct net_server *server);
+
+#endif

@@ -1,0 +1,187 @@
+#include "net/worker.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/connection.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MS_NS UINT64_C(1000000)
+
+enum {
+    ACCEPTS_PER_TURN = 256,   /* so that a crowd at the door does not starve those inside */
+    ACCEPT_PAUSE_MS = 100,    /* after the process has run out of file descriptors */
+    LIVENESS_PERIOD_MS = 1000,
+    DRAIN_SPREAD_MS = 500,    /* over which the 1001s go out, so that clients come back spread */
+};
+
+extern const struct session_transport connection_transport;
+
+/* -- listening --------------------------------------------------------------------------------- */
+
+static void on_connection(uv_poll_t *poll, int status, int events);
+
+static void pause_accepting(struct worker *worker, uint64_t now_ns)
+{
+    if (worker->accept_paused_until_ns == 0)
+        log_warn("out of file descriptors; new connections have to wait",
+                 log_int("connections", worker->connection_count));
+    worker->accept_paused_until_ns = now_ns + ACCEPT_PAUSE_MS * MS_NS;
+    uv_poll_stop(&worker->listener);
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events;
+    struct worker *worker = poll->data;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int fd = accept4(worker->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+                pause_accepting(worker, clock_monotonic_ns());
+            else if (errno == EINTR || errno == ECONNABORTED)
+                continue;
+            return;
+        }
+        int yes = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+        atomic_fetch_add_explicit(&worker->shared->accepted, 1, memory_order_relaxed);
+        connection_open(worker, fd);
+    }
+}
+
+static void resume_accepting(struct worker *worker, uint64_t now_ns)
+{
+    if (worker->accept_paused_until_ns == 0 || now_ns < worker->accept_paused_until_ns ||
+        !worker->is_listening)
+        return;
+    worker->accept_paused_until_ns = 0;
+    check(uv_poll_start(&worker->listener, UV_READABLE, on_connection) == 0);
+}
+
+/* -- ending ------------------------------------------------------------------------------------ */
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct worker *worker = handle->data;
+    close(worker->listener_fd);
+}
+
+static void begin_drain(struct worker *worker)
+{
+    worker->is_draining = true;
+    worker->is_listening = false;
+    worker->drain_started_ns = clock_monotonic_ns();
+    uv_close((uv_handle_t *)&worker->listener, on_listener_closed);
+}
+
+/* Tells the clients whose turn has come; cuts off those who do not go in time. */
+static void drain(struct worker *worker, uint64_t now_ns)
+{
+    uint64_t since_ms = (now_ns - worker->drain_started_ns) / MS_NS;
+    size_t index = 0, due = worker->connection_count;
+    if (since_ms < DRAIN_SPREAD_MS)
+        due = worker->connection_count * (since_ms + HUB_TICK_MS) / DRAIN_SPREAD_MS;
+    list_for_each_safe(link, following, &worker->connections)
+    {
+        struct connection *connection = list_entry(link, struct connection, in_worker);
+        if (since_ms >= SHUTDOWN_FLUSH_MS)
+            connection_close(connection);
+        else if (index++ < due)
+            connection_drain(connection);
+    }
+    if (worker->connection_count == 0) {
+        mailbox_close(&worker->mailbox);
+        uv_close((uv_handle_t *)&worker->tick, NULL);
+        uv_close((uv_handle_t *)&worker->wake, NULL);
+    }
+}
+
+/* -- the loop ---------------------------------------------------------------------------------- */
+
+static void on_wake(uv_async_t *async)
+{
+    struct worker *worker = async->data;
+    struct mail mail[SYMBOLS_MAX];
+    if (mailbox_take(&worker->mailbox, mail))
+        hub_deliver(&worker->hub, mail);
+    if (atomic_load_explicit(&worker->shared->is_stopping, memory_order_acquire) &&
+        !worker->is_draining)
+        begin_drain(worker);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+    uint64_t now_ns = clock_monotonic_ns();
+    hub_tick(&worker->hub, now_ns);
+    resume_accepting(worker, now_ns);
+    if (now_ns >= worker->liveness_due_ns) {
+        worker->liveness_due_ns = now_ns + LIVENESS_PERIOD_MS * MS_NS;
+        list_for_each_safe(link, following, &worker->connections)
+            connection_check_liveness(list_entry(link, struct connection, in_worker), now_ns);
+    }
+    if (worker->is_draining)
+        drain(worker, now_ns);
+}
+
+static void on_mail(void *context)
+{
+    struct worker *worker = context;
+    uv_async_send(&worker->wake);
+}
+
+static void run(void *argument)
+{
+    struct worker *worker = argument;
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    check(uv_loop_close(&worker->loop) == 0);
+}
+
+struct worker *worker_create(struct net_shared *shared, int listener_fd)
+{
+    struct worker *worker = memory_allocate_zeroed(1, sizeof *worker);
+    worker->shared = shared;
+    worker->listener_fd = listener_fd;
+    worker->is_listening = true;
+    list_init(&worker->connections);
+    check(uv_loop_init(&worker->loop) == 0);
+    check(uv_async_init(&worker->loop, &worker->wake, on_wake) == 0);
+    check(uv_timer_init(&worker->loop, &worker->tick) == 0);
+    check(uv_poll_init(&worker->loop, &worker->listener, listener_fd) == 0);
+    worker->wake.data = worker->tick.data = worker->listener.data = worker;
+    mailbox_init(&worker->mailbox, on_mail, worker);
+    hub_init(&worker->hub, shared->config, shared->publisher, &connection_transport);
+    publisher_add_mailbox(shared->publisher, &worker->mailbox);
+    check(uv_timer_start(&worker->tick, on_tick, HUB_TICK_MS, HUB_TICK_MS) == 0);
+    check(uv_poll_start(&worker->listener, UV_READABLE, on_connection) == 0);
+    return worker;
+}
+
+void worker_start(struct worker *worker)
+{
+    check(uv_thread_create(&worker->thread, run, worker) == 0);
+}
+
+void worker_begin_stop(struct worker *worker)
+{
+    uv_async_send(&worker->wake);
+}
+
+void worker_join(struct worker *worker)
+{
+    uv_thread_join(&worker->thread);
+}
+
+void worker_destroy(struct worker *worker)
+{
+    hub_deinit(&worker->hub);
+    mailbox_deinit(&worker->mailbox);
+    free(worker);
+}

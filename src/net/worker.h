@@ -1,0 +1,57 @@
+/* One worker loop: a thread, its listener, its connections, its hub. Private to net/. */
+#ifndef HEATCAST_NET_WORKER_H
+#define HEATCAST_NET_WORKER_H
+
+#include "net/server.h"
+#include "stream/hub.h"
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#define WORKER_READ_SIZE (64 * 1024)
+
+/* Why a connection was not taken on. */
+enum refusal { REFUSED_LIMIT, REFUSED_LIMIT_PER_ADDRESS, REFUSED_ORIGIN, REFUSED_COUNT };
+
+/* What all workers share. Atomics are counters; relaxed order is enough for each. */
+struct net_shared {
+    const struct config *config;
+    struct publisher *publisher;
+    const struct backend *backend;
+    struct metrics *metrics;
+    struct net_server *server;
+    atomic_bool is_stopping;
+    atomic_int ws_connections;
+    atomic_int http_connections;
+    atomic_uint_least64_t accepted, refused[REFUSED_COUNT];
+};
+
+struct worker {
+    uv_loop_t loop;
+    uv_thread_t thread;
+    uv_async_t wake;   /* mail, or the end */
+    uv_poll_t listener;
+    uv_timer_t tick;   /* every HUB_TICK_MS */
+    int listener_fd;
+    bool is_listening, is_draining;
+    uint64_t accept_paused_until_ns; /* out of file descriptors; 0: not */
+    uint64_t liveness_due_ns, drain_started_ns;
+    struct net_shared *shared;
+    struct list connections;
+    size_t connection_count;
+    struct mailbox mailbox;
+    struct hub hub;
+    char read_buffer[WORKER_READ_SIZE]; /* shared by all connections: nothing is kept in it */
+};
+
+/* Takes the listening socket over; the mailbox can take mail from here on. */
+struct worker *worker_create(struct net_shared *shared, int listener_fd);
+void worker_start(struct worker *worker); /* starts the thread */
+
+/* Any thread: begins to end. */
+void worker_begin_stop(struct worker *worker);
+
+void worker_join(struct worker *worker);    /* waits for the thread */
+void worker_destroy(struct worker *worker); /* after nobody puts mail any more */
+
+#endif

@@ -1,0 +1,25 @@
+/* The Prometheus text page (exposition format 0.0.4): modules register a function that writes
+ * their families, the page asks them all. Registration happens at start, before the page is asked
+ * for; collecting may happen on any one thread at a time a call, so collectors read atomics. */
+#ifndef HEATCAST_OPS_METRICS_H
+#define HEATCAST_OPS_METRICS_H
+
+#include "base/buffer.h"
+
+struct metrics;
+
+struct metrics *metrics_create(void);
+void metrics_destroy(struct metrics *metrics);
+
+void metrics_register(struct metrics *metrics, void (*collect)(struct buffer *out, void *context),
+                      void *context);
+void metrics_render(struct metrics *metrics, struct buffer *out);
+
+/* For collectors. `type` is counter, gauge, summary or histogram. */
+void metrics_family(struct buffer *out, const char *name, const char *type, const char *help);
+
+/* One sample; `label` may be NULL. Label values are escaped. */
+void metrics_sample(struct buffer *out, const char *name, const char *label, const char *value,
+                    double number);
+
+#endif

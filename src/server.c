@@ -1,0 +1,341 @@
+/*
+ *   simulator (demo) -> store <- generator -> publisher -> workers' mailboxes -> clients
+ *                         ^
+ *                         +---- history <- backend questions from the HTTP routes (thread pool)
+ *
+ * Order of life: what others call is made before them and freed after them. The workers' mailboxes
+ * exist before the generator starts and until it has stopped; the worker threads run in between. */
+#include "server.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/decimal.h"
+#include "base/iso_time.h"
+#include "base/log.h"
+#include "market/generator.h"
+#include "market/history.h"
+#include "market/simulate.h"
+#include "net/server.h"
+#include "ops/process.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <uv.h>
+
+#define DEMO_STEP_SECONDS 1.0
+#define LIVE_AGE_MAX_MS (3 * CANDLE_MS) /* a symbol is live while its newest candle is younger */
+
+struct server {
+    const struct config *config;
+    bool is_demo;
+    struct store *store;
+    struct simulator *simulator;
+    struct history *history;
+    struct metrics *metrics;
+    struct publisher *publisher;
+    struct backend backend;
+    struct net_server *net;
+    struct generator *generator;
+    atomic_bool is_stopping;
+    uv_loop_t loop;
+    uv_signal_t on_terminate, on_interrupt;
+    uv_timer_t second;
+};
+
+/* -- generator and publisher ------------------------------------------------------------------- */
+
+static bool is_wanted(size_t symbol_index, void *context)
+{
+    struct server *server = context;
+    return publisher_is_wanted(server->publisher, symbol_index);
+}
+
+static void on_snapshot(const struct generator_snapshot *made, void *context)
+{
+    struct server *server = context;
+    publisher_publish(server->publisher, made->symbol_index, made->snapshot, made->epoch, made->seq,
+                      made->hash, made->data, made->data_size);
+}
+
+static void on_checked(size_t symbol_index, enum status status, const char *message, void *context)
+{
+    (void)message; /* the generator has logged it */
+    struct server *server = context;
+    publisher_checked(server->publisher, symbol_index, status);
+}
+
+static void on_wanted(size_t symbol_index, void *context)
+{
+    struct server *server = context;
+    generator_wake(server->generator, symbol_index);
+}
+
+/* -- answers for the HTTP routes (thread pool) ------------------------------------------------- */
+
+static void append_symbol(struct server *server, struct store_session *session, const char *symbol,
+                          struct buffer *out)
+{
+    int64_t newest_ms = 0, bucket_e8 = bucket_map_find(&server->config->heatmap_buckets, symbol);
+    struct series series = {0};
+    bool has_data = session != NULL && store_newest(session, symbol, &newest_ms, NULL) == STATUS_OK;
+    if (has_data && bucket_e8 == 0 &&
+        store_load(session, symbol, newest_ms, newest_ms, CANDLE_MS, &series, NULL) == STATUS_OK &&
+        series.count > 0)
+        bucket_e8 = heatmap_default_bucket(symbol, series.candles[series.count - 1].close_e8);
+    series_deinit(&series);
+
+    bool is_live = has_data && clock_wall_ms() - newest_ms < LIVE_AGE_MAX_MS;
+    char time[ISO_TIME_SIZE];
+    buffer_append_format(out, "{\"symbol\":\"%s\",\"newest\":", symbol);
+    if (has_data)
+        buffer_append_format(out, "\"%s\"", iso_time_format(newest_ms, time));
+    else
+        buffer_append_text(out, "null");
+    buffer_append_text(out, ",\"bucket\":");
+    if (bucket_e8 > 0)
+        decimal_append(out, bucket_e8);
+    else
+        buffer_append_text(out, "null");
+    buffer_append_format(out, ",\"live\":%s}", is_live ? "true" : "false");
+}
+
+/* The whitelist is known even where the database cannot be read; then the answer says why. */
+static enum status answer_symbols(struct server *server, struct buffer *out)
+{
+    struct error error;
+    struct store_session *session = NULL;
+    enum status status = store_begin(server->store, &session, &error);
+    buffer_append_text(out, "{\"symbols\":[");
+    for (size_t i = 0; i < server->config->symbols.count; i++) {
+        if (i > 0)
+            buffer_append_char(out, ',');
+        append_symbol(server, session, server->config->symbols.names[i], out);
+    }
+    store_end(session);
+    buffer_append_format(out, "],\"simulated\":%s,\"version\":\"" HEATCAST_VERSION "\",\"database\":",
+                         server->is_demo ? "true" : "false");
+    if (status == STATUS_OK)
+        buffer_append_text(out, "\"ok\"");
+    else
+        buffer_append_json_string(out, error.message, strlen(error.message));
+    buffer_append_char(out, '}');
+    return STATUS_OK;
+}
+
+/* Names each part, and is not OK if one fails. */
+static enum status answer_ready(struct server *server, struct buffer *out, struct error *error)
+{
+    struct store_session *session = NULL;
+    struct error fault;
+    enum status database = store_begin(server->store, &session, &fault);
+    store_end(session);
+    bool is_stopping = atomic_load_explicit(&server->is_stopping, memory_order_relaxed);
+    bool is_ready = database == STATUS_OK && !is_stopping;
+    buffer_append_format(out, "{\"status\":\"%s\",\"checks\":{\"database\":",
+                         is_ready ? "ready" : "not ready");
+    const char *text = database == STATUS_OK ? "ok" : fault.message;
+    buffer_append_json_string(out, text, strlen(text));
+    buffer_append_format(out, ",\"shutdown\":\"%s\"}}", is_stopping ? "in progress" : "ok");
+    return is_ready ? STATUS_OK : error_set(error, STATUS_IO, "not ready");
+}
+
+static enum status answer_range(struct server *server, const struct backend_request *question,
+                                struct buffer *out, struct error *error)
+{
+    struct history_request request = {0};
+    memcpy(request.symbol, question->symbol, sizeof request.symbol);
+    for (size_t i = 0; i < question->parameter_count; i++) {
+        const struct backend_parameter *parameter = &question->parameters[i];
+        enum status status =
+            history_request_set(&request, parameter->name, parameter->value, error);
+        if (status == STATUS_NOT_FOUND)
+            return error_set(error, STATUS_INVALID,
+                             "there is no parameter '%s' (start, end, window, interval, bucket, "
+                             "weights)",
+                             parameter->name);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (question->question == BACKEND_HISTORY)
+        return history_run(server->history, &request, out, error);
+    if (question->question == BACKEND_GRID)
+        return history_grid(server->history, &request, out, error);
+    return history_candles(server->history, &request, out, error);
+}
+
+static enum status answer(void *context, const struct backend_request *question, struct buffer *out,
+                          struct error *error)
+{
+    struct server *server = context;
+    switch (question->question) {
+    case BACKEND_SYMBOLS:
+        return answer_symbols(server, out);
+    case BACKEND_READY:
+        return answer_ready(server, out, error);
+    case BACKEND_HISTORY:
+    case BACKEND_GRID:
+    case BACKEND_CANDLES:
+        return answer_range(server, question, out, error);
+    }
+    check(!"an unknown question");
+    return STATUS_INVALID;
+}
+
+/* -- metrics ----------------------------------------------------------------------------------- */
+
+static void collect_generator(struct buffer *out, void *context)
+{
+    struct server *server = context;
+    struct generator_stats stats;
+    generator_read_stats(server->generator, &stats);
+    metrics_family(out, "heatcast_build_info", "gauge", "The running version.");
+    metrics_sample(out, "heatcast_build_info", "version", HEATCAST_VERSION, 1);
+    metrics_family(out, "heatcast_generator_ticks_total", "counter",
+                   "Looks at a symbol, one per symbol and tick.");
+    metrics_sample(out, "heatcast_generator_ticks_total", NULL, NULL, (double)stats.ticks);
+    metrics_family(out, "heatcast_generator_skipped_total", "counter",
+                   "Looks that needed no query, by reason.");
+    metrics_sample(out, "heatcast_generator_skipped_total", "reason", "unchanged",
+                   (double)stats.skipped[GENERATOR_SKIP_UNCHANGED]);
+    metrics_sample(out, "heatcast_generator_skipped_total", "reason", "locked",
+                   (double)stats.skipped[GENERATOR_SKIP_LOCKED]);
+    metrics_family(out, "heatcast_generator_failures_total", "counter", "Looks that failed.");
+    metrics_sample(out, "heatcast_generator_failures_total", NULL, NULL, (double)stats.failures);
+    metrics_family(out, "heatcast_snapshots_published_total", "counter", "Snapshots broadcast.");
+    metrics_sample(out, "heatcast_snapshots_published_total", NULL, NULL, (double)stats.snapshots);
+}
+
+/* -- life -------------------------------------------------------------------------------------- */
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct server *server = signal->data;
+    log_info("stopping; a second signal ends at once",
+             log_text("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"));
+    uv_stop(&server->loop);
+}
+
+static void on_second(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    net_server_tick(server->net);
+}
+
+/* Waits for a signal on the main loop. Afterwards signals do what they do by default, so that a
+ * second one ends the process at once. */
+static void run_main_loop(struct server *server)
+{
+    check(uv_loop_init(&server->loop) == 0);
+    check(uv_signal_init(&server->loop, &server->on_terminate) == 0);
+    check(uv_signal_init(&server->loop, &server->on_interrupt) == 0);
+    check(uv_timer_init(&server->loop, &server->second) == 0);
+    server->on_terminate.data = server->on_interrupt.data = server->second.data = server;
+    check(uv_signal_start(&server->on_terminate, on_signal, SIGTERM) == 0);
+    check(uv_signal_start(&server->on_interrupt, on_signal, SIGINT) == 0);
+    check(uv_timer_start(&server->second, on_second, 1000, 1000) == 0);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    atomic_store_explicit(&server->is_stopping, true, memory_order_relaxed);
+    uv_close((uv_handle_t *)&server->on_terminate, NULL);
+    uv_close((uv_handle_t *)&server->on_interrupt, NULL);
+    uv_close((uv_handle_t *)&server->second, NULL);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    check(uv_loop_close(&server->loop) == 0);
+}
+
+static void start_generator(struct server *server)
+{
+    const struct config *config = server->config;
+    server->generator = generator_start(&(struct generator_options){
+        .store = server->store,
+        .symbols = &config->symbols,
+        .buckets = &config->heatmap_buckets,
+        .weights = &config->heatmap_weights,
+        .lookback_ms = config->heatmap_lookback_ms,
+        .interval_seconds = config->ws_update_interval_seconds,
+        .is_wanted = is_wanted,
+        .on_snapshot = on_snapshot,
+        .on_checked = on_checked,
+        .context = server,
+    });
+}
+
+static void log_listening(const struct server *server)
+{
+    const struct listen_address *listen = &server->config->listen;
+    char address[96], url[112];
+    bool is_v6 = strchr(listen->host, ':') != NULL;
+    snprintf(address, sizeof address, is_v6 ? "[%s]:%d" : "%s:%d", listen->host,
+             net_server_port(server->net));
+    snprintf(url, sizeof url, "http://%s/", address);
+    log_info("listening", log_text("address", address), log_text("url", url),
+             log_text("database", server->config->duckdb_path),
+             log_int("workers", server->config->workers));
+}
+
+/* A database that is not there yet is no reason not to start: it may come. */
+static void log_database(struct server *server)
+{
+    struct error error;
+    struct store_session *session = NULL;
+    if (store_begin(server->store, &session, &error) != STATUS_OK)
+        log_warn("the database cannot be read yet", log_text("reason", error.message));
+    store_end(session);
+}
+
+static enum status open_market(struct server *server, struct error *error)
+{
+    const struct config *config = server->config;
+    enum status status = store_open(config->duckdb_path,
+                                    server->is_demo ? STORE_OWNER : STORE_SHARED, &server->store,
+                                    error);
+    if (status == STATUS_OK && server->is_demo) {
+        log_info("simulating a market", log_text("database", config->duckdb_path));
+        status = simulate_start(server->store, &config->symbols, DEMO_STEP_SECONDS,
+                                &server->simulator, error);
+    }
+    if (status != STATUS_OK)
+        return status;
+    log_database(server);
+    server->history = history_create(&(struct history_options){
+        .store = server->store,
+        .buckets = &config->heatmap_buckets,
+        .weights = &config->heatmap_weights,
+        .lookback_ms = config->heatmap_lookback_ms,
+    });
+    return STATUS_OK;
+}
+
+enum status server_run(const struct config *config, bool is_demo, struct error *error)
+{
+    struct server server = {.config = config, .is_demo = is_demo};
+    server.backend = (struct backend){.context = &server, .answer = answer};
+    server.metrics = metrics_create();
+    metrics_register(server.metrics, process_collect, NULL);
+    metrics_register(server.metrics, collect_generator, &server);
+    server.publisher = publisher_create(&config->symbols, on_wanted, &server);
+
+    enum status status = net_server_create(config, server.publisher, &server.backend,
+                                           server.metrics, &server.net, error);
+    if (status == STATUS_OK)
+        status = open_market(&server, error);
+    if (status == STATUS_OK) {
+        start_generator(&server);
+        net_server_start(server.net);
+        log_listening(&server);
+        run_main_loop(&server);
+        net_server_begin_stop(server.net);
+        simulate_stop(server.simulator);
+        generator_stop(server.generator);
+        net_server_join(server.net);
+        log_info("stopped");
+    } else {
+        simulate_stop(server.simulator);
+    }
+    net_server_destroy(server.net);
+    publisher_destroy(server.publisher);
+    metrics_destroy(server.metrics);
+    history_destroy(server.history);
+    store_close(server.store);
+    return status;
+}

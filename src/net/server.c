@@ -127,7 +127,7 @@ enum status net_server_create(const struct config *config, struct publisher *pub
                              struct net_server **result, struct error *error)
 {
     int *fds = memory_allocate_zeroed((size_t)config->workers, sizeof *fds);
-    int port;
+    int port = 0;
     enum status status = open_listeners(config, fds, &port, error);
     if (status != STATUS_OK) {
         free(fds);

@@ -1,0 +1,96 @@
+// Legend and threshold in one: a bar of the map's colours from weak to strong, on a logarithmic USD
+// scale, whose handle is where the colours begin.
+
+import { element, make, setText } from './dom.js';
+import { formatUsd } from './format.js';
+import type { ColorScale } from './map-chart.js';
+import { cssGradient, type PaletteName, type Theme } from './palette.js';
+
+const DECADES = 3; /* that the bar spans below the strongest colour */
+const STEPS = 150;
+const END_TICK_PIXELS = 78; /* the last label and its distance from the one before */
+
+export class ColorScaleBar {
+    readonly #input = element('threshold', HTMLInputElement);
+    readonly #value = element('threshold-value', HTMLOutputElement);
+    readonly #ticks = element('ticks', HTMLElement);
+    #scale: ColorScale = { low: 0, high: 1 };
+    #palette: PaletteName = 'heat';
+    #theme: Theme = 'dark';
+    #frame = 0;
+
+    constructor(onThreshold: (low: number | null) => void) {
+        const input = this.#input;
+        input.min = '0';
+        // The last tenth of the bar would leave no colours to tell apart.
+        input.max = String(Math.round(STEPS * 0.9));
+        input.title = 'Hide what is weaker than this; double click for automatic';
+        input.addEventListener('input', () => {
+            // One repaint a frame, however fast the handle moves.
+            cancelAnimationFrame(this.#frame);
+            this.#frame = requestAnimationFrame(() => onThreshold(this.#densityAt(Number(input.value))));
+        });
+        input.addEventListener('dblclick', () => onThreshold(null));
+    }
+
+    show(scale: ColorScale): void {
+        this.#scale = scale;
+        const input = this.#input;
+        input.disabled = !(scale.high > 0);
+        input.value = String(Math.round(this.#positionOf(scale.low) * STEPS));
+        const text = formatUsd(scale.low);
+        setText(this.#value, text);
+        input.setAttribute('aria-valuetext', `hide below ${text}`);
+        this.#drawTicks();
+        this.#drawBar();
+    }
+
+    setColors(palette: PaletteName, theme: Theme): void {
+        this.#palette = palette;
+        this.#theme = theme;
+        this.#drawBar();
+    }
+
+    #densityAt(step: number): number {
+        return this.#scale.high * 10 ** ((step / STEPS - 1) * DECADES);
+    }
+
+    /** 0 at the left end of the bar, 1 at the right. */
+    #positionOf(density: number): number {
+        if (!(density > 0) || !(this.#scale.high > 0)) return 0;
+        return Math.min(1, Math.max(0, 1 + Math.log10(density / this.#scale.high) / DECADES));
+    }
+
+    #drawTicks(): void {
+        const { high } = this.#scale;
+        const ticks: HTMLElement[] = [];
+        const lowest = Math.floor(Math.log10(high)) - DECADES;
+        const { clientWidth } = this.#ticks;
+        for (let decade = lowest; decade <= lowest + DECADES; decade += 1) {
+            const position = this.#positionOf(10 ** decade);
+            if (position > 0.03 && (1 - position) * clientWidth > END_TICK_PIXELS) {
+                ticks.push(this.#tick(formatUsd(10 ** decade).replace('.0', ''), position));
+            }
+        }
+        const end = this.#tick(`≥ ${formatUsd(high)}`, 1);
+        end.className = 'at-end';
+        this.#ticks.replaceChildren(...ticks, end);
+    }
+
+    #tick(text: string, position: number): HTMLElement {
+        const tick = make('span', '', text);
+        tick.style.left = `${position * 100}%`;
+        return tick;
+    }
+
+    #drawBar(): void {
+        const from = `${this.#positionOf(this.#scale.low) * 100}%`;
+        const gradient = cssGradient(this.#palette, this.#theme, 'to right');
+        const { style } = this.#input;
+        // Colours right of the handle; left of it, where nothing is drawn, the bar is empty.
+        style.backgroundImage = gradient;
+        style.backgroundSize = `calc(100% - ${from}) 100%`;
+        style.backgroundPosition = 'right';
+        style.backgroundRepeat = 'no-repeat';
+    }
+}

@@ -1,0 +1,91 @@
+// Numbers and times as a trader reads them. Times are UTC everywhere: candles are.
+
+const usdSteps: readonly (readonly [number, string])[] = [
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'K'],
+];
+
+/** $1.2M, $45.1K, $870; three significant digits at most. */
+export function formatUsd(value: number): string {
+    if (!(value > 0)) return '$0';
+    for (const [size, suffix] of usdSteps) {
+        // 999,950 would round to "1000K"; let it be 1.0M.
+        if (value >= size * 0.9995) {
+            const scaled = value / size;
+            return `$${scaled.toFixed(scaled >= 99.95 ? 0 : 1)}${suffix}`;
+        }
+    }
+    return value < 1 ? '<$1' : `$${value.toFixed(0)}`;
+}
+
+/** Decimals that suit a price of this size: 98,450.1 but 0.08123. */
+export function priceDecimals(price: number): number {
+    if (!(price > 0)) return 2;
+    return Math.min(8, Math.max(1, 5 - Math.floor(Math.log10(price))));
+}
+
+/** Decimals that a multiple of `bucket` needs. */
+export function bucketDecimals(bucket: number): number {
+    for (let decimals = 0; decimals < 8; decimals += 1) {
+        const scaled = bucket * 10 ** decimals;
+        if (Math.abs(scaled - Math.round(scaled)) < 1e-6) return decimals;
+    }
+    return 8;
+}
+
+export const formatPrice = (price: number, decimals: number): string =>
+    price.toLocaleString('en-US', {
+        minimumFractionDigits: decimals,
+        maximumFractionDigits: decimals,
+    });
+
+export function formatPercent(ratio: number): string {
+    const percent = (ratio * 100).toFixed(2);
+    if (percent === '0.00' || percent === '-0.00') return '0.00%';
+    return `${ratio > 0 ? '+' : '−'}${percent.replace('-', '')}%`;
+}
+
+const pad = (value: number): string => String(value).padStart(2, '0');
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+export const formatClock = (seconds: number): string => {
+    const date = new Date(seconds * 1000);
+    return `${pad(date.getUTCHours())}:${pad(date.getUTCMinutes())}`;
+};
+
+export const formatDay = (seconds: number): string => {
+    const date = new Date(seconds * 1000);
+    return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
+};
+
+export const formatMonth = (seconds: number): string =>
+    MONTHS[new Date(seconds * 1000).getUTCMonth()] ?? '';
+
+export const formatYear = (seconds: number): string =>
+    String(new Date(seconds * 1000).getUTCFullYear());
+
+/** 28 Dec 2025 14:30 */
+export const formatTime = (seconds: number): string =>
+    `${formatDay(seconds)} ${formatYear(seconds)} ${formatClock(seconds)}`;
+
+/** "just now", "2 min ago", "3 h ago", "5 days ago", "4 months ago". */
+export function formatAge(seconds: number): string {
+    if (seconds < 60) return 'just now';
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 60) return `${minutes} min ago`;
+    const hours = Math.floor(minutes / 60);
+    if (hours < 48) return `${hours} h ago`;
+    const days = Math.floor(hours / 24);
+    if (days < 60) return `${days} days ago`;
+    if (days < 730) return `${Math.floor(days / 30.44)} months ago`;
+    return `${Math.floor(days / 365.25)} years ago`;
+}
+
+/** 5m, 1h, 1d */
+export function formatInterval(seconds: number): string {
+    if (seconds % 86400 === 0) return `${seconds / 86400}d`;
+    if (seconds % 3600 === 0) return `${seconds / 3600}h`;
+    return `${seconds / 60}m`;
+}

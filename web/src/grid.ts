@@ -1,0 +1,280 @@
+// The map in memory: one byte per time column, price row and side.
+//
+// A byte b stands for nothing if 0, else for max_density * 10^((b - 255) / 51): five decades on a
+// logarithmic scale, which is also how the colours run, so a byte is nearly a colour already. The
+// scale makes two things cheap: the sum of two bytes is a table look-up by their difference, and
+// a new greatest density moves every byte by the same amount.
+//
+// Columns are stored one after the other (column-major), so that a new one is appended without
+// moving the others. Only a level outside the rows makes everything move, and that is rare.
+
+import type { Level } from 'heatcast-client';
+
+export interface GridMessage {
+    meta: {
+        symbol: string;
+        bucket: number;
+        price_min: number;
+        rows: number;
+        columns: number;
+        max_density: number;
+    };
+    times: number[];
+    closes: number[];
+    long: string;
+    short: string;
+}
+
+export type Side = 'both' | 'long' | 'short';
+
+/**
+ * - `replaced`: the last column changed
+ * - `appended`: there is a new last column
+ * - `relaid`: rows or scale changed as well: everything derived from the bytes is out of date
+ * - `gap`: columns between the last one and this are missing; nothing was changed
+ * - `old`: older than the last column; nothing was changed
+ */
+export type GridChange = 'replaced' | 'appended' | 'relaid' | 'gap' | 'old';
+
+export const CANDLE_SECONDS = 300;
+
+const BYTE_MAX = 255;
+const BYTES_PER_DECADE = 51;
+const SPARE_COLUMNS = 64;
+const SPARE_ROWS = 16;
+
+/** By how much the greater of two bytes grows when their densities are added. */
+const SUM_GAIN = Uint8Array.from({ length: 256 }, (_, difference) =>
+    Math.round(BYTES_PER_DECADE * Math.log10(1 + 10 ** (-difference / BYTES_PER_DECADE))),
+);
+
+export function sumBytes(a: number, b: number): number {
+    if (a === 0) return b;
+    if (b === 0) return a;
+    const difference = a > b ? a - b : b - a;
+    return Math.min(BYTE_MAX, (a > b ? a : b) + (SUM_GAIN[difference] ?? 0));
+}
+
+function decodeBase64(text: string): Uint8Array {
+    const binary = atob(text);
+    const bytes = new Uint8Array(binary.length);
+    for (let i = 0; i < bytes.length; i += 1) bytes[i] = binary.charCodeAt(i);
+    return bytes;
+}
+
+/** The server's rows of columns, turned into columns of rows. */
+function transpose(source: Uint8Array, rows: number, columns: number, spare: number): Uint8Array {
+    const target = new Uint8Array(rows * (columns + spare));
+    for (let row = 0; row < rows; row += 1) {
+        for (let column = 0, at = row * columns; column < columns; column += 1, at += 1) {
+            target[column * rows + row] = source[at] ?? 0;
+        }
+    }
+    return target;
+}
+
+export class Grid {
+    readonly symbol: string;
+    readonly bucket: number;
+    /** Seconds between columns; the newest column may stand between two steps. */
+    readonly step: number;
+    readonly times: number[];
+    readonly closes: number[];
+    priceMin: number;
+    rows: number;
+    maxDensity: number;
+    long: Uint8Array;
+    short: Uint8Array;
+    /** What the newest snapshot said, exactly; null until one came. */
+    levels: readonly Level[] | null = null;
+
+    static decode(message: GridMessage): Grid {
+        return new Grid(message);
+    }
+
+    private constructor({ meta, times, closes, long, short }: GridMessage) {
+        const { rows } = meta;
+        const columns = times.length;
+        const longBytes = decodeBase64(long);
+        const shortBytes = decodeBase64(short);
+        if (longBytes.length !== rows * columns || shortBytes.length !== rows * columns) {
+            throw new Error('the heatmap that came is damaged');
+        }
+        this.symbol = meta.symbol;
+        this.bucket = meta.bucket;
+        this.step = stepSeconds(times);
+        this.times = times;
+        this.closes = closes;
+        this.priceMin = meta.price_min;
+        this.rows = rows;
+        this.maxDensity = meta.max_density;
+        this.long = transpose(longBytes, rows, columns, SPARE_COLUMNS);
+        this.short = transpose(shortBytes, rows, columns, SPARE_COLUMNS);
+    }
+
+    get columns(): number {
+        return this.times.length;
+    }
+
+    get lastTime(): number {
+        return this.times[this.times.length - 1] ?? 0;
+    }
+
+    get lastClose(): number {
+        return this.closes[this.closes.length - 1] ?? 0;
+    }
+
+    get priceMax(): number {
+        return this.priceMin + this.rows * this.bucket;
+    }
+
+    densityOf(byte: number): number {
+        return byte === 0 ? 0 : this.maxDensity * 10 ** ((byte - BYTE_MAX) / BYTES_PER_DECADE);
+    }
+
+    byteOf(density: number): number {
+        if (!(density > 0) || !(this.maxDensity > 0)) return 0;
+        const byte = BYTE_MAX + BYTES_PER_DECADE * Math.log10(density / this.maxDensity);
+        return Math.min(BYTE_MAX, Math.max(1, Math.round(byte)));
+    }
+
+    /** The row of a price, whether or not the grid has it. */
+    rowOf(price: number): number {
+        // A price that is the edge of a bucket must not fall below it by a rounding error.
+        return Math.floor((price - this.priceMin) / this.bucket + 1e-6);
+    }
+
+    priceOf(row: number): number {
+        return this.priceMin + row * this.bucket;
+    }
+
+    cell(column: number, row: number): { long: number; short: number } {
+        if (row < 0 || row >= this.rows || column < 0 || column >= this.columns) {
+            return { long: 0, short: 0 };
+        }
+        const at = column * this.rows + row;
+        return {
+            long: this.densityOf(this.long[at] ?? 0),
+            short: this.densityOf(this.short[at] ?? 0),
+        };
+    }
+
+    /** Levels of the newest column: exact after a snapshot, to the byte before one. */
+    newestLevels(): readonly Level[] {
+        if (this.levels) return this.levels;
+        const levels: Level[] = [];
+        for (let row = 0; row < this.rows; row += 1) {
+            const { long, short } = this.cell(this.columns - 1, row);
+            if (long > 0 || short > 0) {
+                levels.push({ price: this.priceOf(row), long_density: long, short_density: short });
+            }
+        }
+        return levels;
+    }
+
+    /** Makes a snapshot the newest column. */
+    apply(time: number, close: number, levels: readonly Level[]): GridChange {
+        const lastTime = this.lastTime;
+        if (time < lastTime) return 'old';
+        if (time > lastTime + CANDLE_SECONDS) return 'gap';
+        const isRelaid = this.#makeRoom(levels);
+        // The newest column is always there; one that is no multiple of the step gives way.
+        const isNew = time > lastTime && lastTime % this.step === 0;
+        const column = isNew ? this.columns : this.columns - 1;
+        if (isNew) this.#reserveColumn();
+        this.times[column] = time;
+        this.closes[column] = close;
+        this.#write(column, levels);
+        this.levels = levels;
+        if (isRelaid) return 'relaid';
+        return isNew ? 'appended' : 'replaced';
+    }
+
+    /** Whether rows or scale had to change. */
+    #makeRoom(levels: readonly Level[]): boolean {
+        const first = levels[0];
+        const last = levels[levels.length - 1];
+        if (!first || !last) return false;
+        const above = this.rowOf(last.price) - (this.rows - 1);
+        const below = -this.rowOf(first.price);
+        if (above > 0 || below > 0) {
+            this.#growRows(
+                below > 0 ? below + SPARE_ROWS : 0,
+                above > 0 ? above + SPARE_ROWS : 0,
+            );
+        }
+        let greatest = 0;
+        for (const { long_density, short_density } of levels) {
+            greatest = Math.max(greatest, long_density, short_density);
+        }
+        const isRescaled = greatest > this.maxDensity * 1.02;
+        if (isRescaled) this.#rescale(greatest);
+        return above > 0 || below > 0 || isRescaled;
+    }
+
+    #growRows(below: number, above: number): void {
+        const rows = this.rows + below + above;
+        const capacity = this.columns + SPARE_COLUMNS;
+        const grow = (source: Uint8Array): Uint8Array => {
+            const target = new Uint8Array(rows * capacity);
+            for (let column = 0; column < this.columns; column += 1) {
+                const at = column * this.rows;
+                target.set(source.subarray(at, at + this.rows), column * rows + below);
+            }
+            return target;
+        };
+        this.long = grow(this.long);
+        this.short = grow(this.short);
+        this.priceMin -= below * this.bucket;
+        this.rows = rows;
+    }
+
+    #rescale(maxDensity: number): void {
+        if (this.maxDensity > 0) {
+            const shift = Math.ceil(BYTES_PER_DECADE * Math.log10(maxDensity / this.maxDensity));
+            for (const bytes of [this.long, this.short]) {
+                for (let i = 0; i < bytes.length; i += 1) {
+                    const byte = bytes[i] ?? 0;
+                    if (byte > 0) bytes[i] = Math.max(1, byte - shift);
+                }
+            }
+            this.maxDensity *= 10 ** (shift / BYTES_PER_DECADE);
+        } else {
+            this.maxDensity = maxDensity;
+        }
+    }
+
+    #reserveColumn(): void {
+        const needed = (this.columns + 1) * this.rows;
+        if (needed <= this.long.length) return;
+        const size = needed + SPARE_COLUMNS * this.rows;
+        const grow = (source: Uint8Array): Uint8Array => {
+            const target = new Uint8Array(size);
+            target.set(source);
+            return target;
+        };
+        this.long = grow(this.long);
+        this.short = grow(this.short);
+    }
+
+    #write(column: number, levels: readonly Level[]): void {
+        const from = column * this.rows;
+        this.long.fill(0, from, from + this.rows);
+        this.short.fill(0, from, from + this.rows);
+        for (const { price, long_density, short_density } of levels) {
+            const at = from + this.rowOf(price);
+            this.long[at] = this.byteOf(long_density);
+            this.short[at] = this.byteOf(short_density);
+        }
+    }
+}
+
+/** The usual distance of two columns: the least one, since holes and the newest only differ. */
+function stepSeconds(times: readonly number[]): number {
+    let step = Infinity;
+    // The last distance is left out: the newest column may stand between two steps.
+    for (let i = 1; i < times.length - 1; i += 1) {
+        step = Math.min(step, (times[i] ?? 0) - (times[i - 1] ?? 0));
+    }
+    return Number.isFinite(step) && step > 0 ? step : CANDLE_SECONDS;
+}

@@ -1,0 +1,63 @@
+// What stands under the crosshair: a cell of the map near the pointer, its candle in the caption.
+
+import { element, make } from './dom.js';
+import { bucketDecimals, formatPercent, formatPrice, formatTime, formatUsd } from './format.js';
+import type { Side } from './grid.js';
+import type { Hover } from './map-chart.js';
+
+const DISTANCE = 18; /* pixels between the pointer and the tooltip */
+
+export interface TooltipContext {
+    bucket: number;
+    currentPrice: number;
+    side: Side;
+}
+
+export class Tooltip {
+    readonly #box = element('tooltip', HTMLElement);
+    readonly #stage: HTMLElement;
+
+    constructor(stage: HTMLElement) {
+        this.#stage = stage;
+    }
+
+    hide(): void {
+        this.#box.hidden = true;
+    }
+
+    show(hover: Hover, { bucket, currentPrice, side }: TooltipContext): void {
+        const decimals = bucketDecimals(bucket);
+        const low = formatPrice(hover.price, decimals);
+        const high = formatPrice(hover.price + bucket, decimals);
+        const middle = hover.price + bucket / 2;
+        const when = hover.isFuture
+            ? `Now (${formatTime(hover.time)})`
+            : formatTime(hover.time);
+        const list = make('dl', '');
+        const add = (name: string, value: string, className = ''): void => {
+            const term = make('dt', '');
+            if (className) term.append(make('i', className));
+            term.append(name);
+            list.append(term, make('dd', className, value));
+        };
+        if (side !== 'short') add('Long', formatUsd(hover.long), 'long');
+        if (side !== 'long') add('Short', formatUsd(hover.short), 'short');
+        if (currentPrice > 0) add('From price', formatPercent(middle / currentPrice - 1));
+        this.#box.replaceChildren(
+            make('div', 'when', when),
+            make('div', 'bucket', `${low} – ${high}`),
+            list,
+        );
+        this.#box.hidden = false;
+        this.#place(hover.x, hover.y);
+    }
+
+    /** Beside the pointer, on the side that has room, and never over it. */
+    #place(x: number, y: number): void {
+        const { offsetWidth: width, offsetHeight: height } = this.#box;
+        const { clientWidth, clientHeight } = this.#stage;
+        const left = x + DISTANCE + width < clientWidth - 70 ? x + DISTANCE : x - DISTANCE - width;
+        const top = y + DISTANCE + height < clientHeight ? y + DISTANCE : y - DISTANCE - height;
+        this.#box.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
+    }
+}

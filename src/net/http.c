@@ -4,12 +4,14 @@
 #include "net/http.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "net/connection.h"
 #include "net/gzip.h"
 #include "net/routes.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define TYPE_JSON "application/json"
 
@@ -140,6 +142,16 @@ static const char *status_text(int status)
     return "";
 }
 
+/* RFC 9110 §6.6.1, in the form of §5.6.7. */
+static void append_date(struct buffer *head)
+{
+    char text[64];
+    struct tm fields;
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&now, &fields));
+    buffer_append_text(head, text);
+}
+
 /* Every answer carries the same safety headers; the page's policy allows no foreign source. */
 static void write_head(struct http_exchange *exchange, int status, const char *content_type,
                        const char *extra)
@@ -147,6 +159,7 @@ static void write_head(struct http_exchange *exchange, int status, const char *c
     struct buffer *head = &exchange->head;
     buffer_clear(head);
     buffer_append_format(head, "HTTP/1.1 %d %s\r\n", status, status_text(status));
+    append_date(head);
     if (content_type != NULL)
         buffer_append_format(head, "Content-Type: %s\r\n", content_type);
     if (status != 304)

@@ -1,0 +1,511 @@
+/* Questions about the past: each is a range of candles, the model run over it, and JSON.
+ *
+ *     request -> range (resolve) -> series (load) -> answer (history, candles, grid)
+ *
+ * Answers are cached by the whole of the request and the version of the database, so that an answer
+ * is as fresh as the data and costs one computation however many ask. The size of an answer is
+ * bounded before the work is done, where the range alone tells, and during it otherwise. */
+#include "market/history.h"
+
+#include "base/check.h"
+#include "base/decimal.h"
+#include "base/iso_time.h"
+#include "market/answer_cache.h"
+#include "market/grid.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CACHE_ANSWERS_MAX = 16, CACHE_BYTES_MAX = 64 << 20 };
+
+/* Moments are clamped to some 30,000 years around 1970, so that adding windows cannot overflow. */
+#define TIME_MAX_MS INT64_C(1000000000000000)
+
+struct history {
+    struct store *store;
+    struct bucket_map buckets;
+    struct leverage_weights weights;
+    int64_t lookback_ms;
+    struct answer_cache *cache;
+};
+
+/* What a request comes to with the data that there is. */
+struct range {
+    int64_t start_ms, end_ms; /* open times, inclusive; the end not after the newest candle */
+    int64_t interval_ms;
+};
+
+/* An answer in the making. */
+struct job {
+    struct history *history;
+    const struct history_request *request;
+    enum status (*answer)(struct job *job, struct buffer *out, struct error *error);
+
+    struct store_session *session;
+    struct range range;
+    struct series series;
+};
+
+struct history *history_create(const struct history_options *options)
+{
+    struct history *history = memory_allocate_zeroed(1, sizeof *history);
+    history->store = options->store;
+    history->buckets = *options->buckets;
+    history->weights = *options->weights;
+    history->lookback_ms = options->lookback_ms;
+    history->cache = answer_cache_create(CACHE_ANSWERS_MAX, CACHE_BYTES_MAX);
+    return history;
+}
+
+void history_destroy(struct history *history)
+{
+    if (history == NULL)
+        return;
+    answer_cache_destroy(history->cache);
+    free(history);
+}
+
+/* -- the range --------------------------------------------------------------------------------- */
+
+static int64_t clamp_time(int64_t time_ms)
+{
+    if (time_ms > TIME_MAX_MS)
+        return TIME_MAX_MS;
+    return time_ms < -TIME_MAX_MS ? -TIME_MAX_MS : time_ms;
+}
+
+static enum status check_request(const struct history_request *request, struct error *error)
+{
+    char start[ISO_TIME_SIZE], end[ISO_TIME_SIZE];
+    if (!request->has_start || !request->has_end)
+        return STATUS_OK;
+    if (request->window_ms != 0)
+        return error_set(error, STATUS_INVALID,
+                         "start, end and window contradict each other; give two of them");
+    if (request->start_ms > request->end_ms)
+        return error_set(error, STATUS_INVALID, "start %s is after end %s",
+                         iso_time_format(request->start_ms, start),
+                         iso_time_format(request->end_ms, end));
+    return STATUS_OK;
+}
+
+static enum status no_candle(const char *symbol, int64_t start_ms, int64_t end_ms,
+                             struct error *error)
+{
+    char start[ISO_TIME_SIZE], end[ISO_TIME_SIZE];
+    return error_set(error, STATUS_NO_DATA, "no candle of %s from %s to %s", symbol,
+                     iso_time_format(start_ms, start), iso_time_format(end_ms, end));
+}
+
+static enum status resolve_range(struct job *job, struct error *error)
+{
+    const struct history_request *request = job->request;
+    int64_t window_ms = request->window_ms != 0 ? request->window_ms : job->history->lookback_ms;
+    int64_t newest_ms;
+    enum status status = store_newest(job->session, request->symbol, &newest_ms, error);
+    if (status != STATUS_OK)
+        return status;
+    int64_t start_ms = clamp_time(request->start_ms), end_ms = newest_ms;
+    if (request->has_end)
+        end_ms = clamp_time(request->end_ms);
+    else if (request->has_start && request->window_ms != 0)
+        end_ms = start_ms + window_ms;
+    if (!request->has_start)
+        start_ms = end_ms - window_ms;
+    if (start_ms > newest_ms)
+        return no_candle(request->symbol, start_ms, end_ms, error);
+    job->range = (struct range){
+        .start_ms = start_ms,
+        .end_ms = end_ms < newest_ms ? end_ms : newest_ms,
+        .interval_ms = request->interval_ms != 0 ? request->interval_ms : CANDLE_MS,
+    };
+    return STATUS_OK;
+}
+
+/* Candles that a range can hold at most; the first and the last may be cut. */
+static int64_t candles_max(const struct range *range, int64_t interval_ms)
+{
+    return (range->end_ms - range->start_ms) / interval_ms + 2;
+}
+
+static enum status too_many_snapshots(const struct range *range, int64_t count, struct error *error)
+{
+    char interval[24], fitting[24];
+    int64_t fitting_ms = range->interval_ms;
+    value_format_duration(range->interval_ms, interval);
+    do
+        fitting_ms = value_next_interval(fitting_ms);
+    while (fitting_ms != 0 && candles_max(range, fitting_ms) > HISTORY_SNAPSHOTS_MAX);
+    if (fitting_ms == 0)
+        return error_set(error, STATUS_TOO_LARGE,
+                         "the range holds about %lld candles of %s, an answer at most %d; "
+                         "ask for a shorter one",
+                         (long long)count, interval, HISTORY_SNAPSHOTS_MAX);
+    return error_set(error, STATUS_TOO_LARGE,
+                     "the range holds about %lld candles of %s, an answer at most %d; "
+                     "interval=%s fits",
+                     (long long)count, interval, HISTORY_SNAPSHOTS_MAX,
+                     value_format_duration(fitting_ms, fitting));
+}
+
+/* Moves the start to the day of the first candle that there is, which days alone tell. */
+static enum status trim_start(struct job *job, struct error *error)
+{
+    struct range *range = &job->range;
+    enum status status = store_load(job->session, job->request->symbol, range->start_ms,
+                                    range->end_ms, DAY_MS, &job->series, error);
+    if (status == STATUS_OK && job->series.count == 0)
+        return no_candle(job->request->symbol, range->start_ms, range->end_ms, error);
+    if (status == STATUS_OK && job->series.candles[0].open_time_ms > range->start_ms)
+        range->start_ms = job->series.candles[0].open_time_ms;
+    return status;
+}
+
+static enum status load(struct job *job, struct error *error)
+{
+    const struct range *range = &job->range;
+    enum status status = store_load(job->session, job->request->symbol, range->start_ms,
+                                    range->end_ms, range->interval_ms, &job->series, error);
+    if (status == STATUS_OK && job->series.count == 0)
+        return no_candle(job->request->symbol, range->start_ms, range->end_ms, error);
+    return status;
+}
+
+/* Loads a range whose every candle becomes a part of the answer. One that may be too long is cut to
+ * the data; one that is still far too long is refused unloaded, any other one is counted. */
+static enum status load_bounded(struct job *job, struct error *error)
+{
+    const struct range *range = &job->range;
+    enum status status = STATUS_OK;
+    if (candles_max(range, range->interval_ms) > HISTORY_SNAPSHOTS_MAX) {
+        status = trim_start(job, error);
+        int64_t estimate = candles_max(range, range->interval_ms);
+        if (status == STATUS_OK && estimate > 2 * HISTORY_SNAPSHOTS_MAX)
+            status = too_many_snapshots(range, estimate, error);
+    }
+    if (status == STATUS_OK)
+        status = load(job, error);
+    if (status == STATUS_OK && job->series.count > HISTORY_SNAPSHOTS_MAX)
+        status = too_many_snapshots(range, (int64_t)job->series.count, error);
+    return status;
+}
+
+static int64_t bucket_of(const struct job *job)
+{
+    const struct series *series = &job->series;
+    if (job->request->bucket_e8 != 0)
+        return job->request->bucket_e8;
+    int64_t bucket_e8 = bucket_map_find(&job->history->buckets, job->request->symbol);
+    if (bucket_e8 != 0)
+        return bucket_e8;
+    return heatmap_default_bucket(job->request->symbol,
+                                  series->candles[series->count - 1].close_e8);
+}
+
+static const struct leverage_weights *weights_of(const struct job *job)
+{
+    return job->request->has_weights ? &job->request->weights : &job->history->weights;
+}
+
+/* -- history ----------------------------------------------------------------------------------- */
+
+static void append_snapshot(struct buffer *out, const struct candle *candle,
+                            struct book_change change, const struct level_list *levels)
+{
+    char time[ISO_TIME_SIZE];
+    buffer_append_text(out, "{\"timestamp\":\"");
+    buffer_append_text(out, iso_time_format(candle->open_time_ms, time));
+    buffer_append_text(out, "\",\"levels\":");
+    snapshot_append_levels_json(out, levels);
+    buffer_append_text(out, ",\"positions_created\":");
+    buffer_append_int(out, change.created);
+    buffer_append_text(out, ",\"positions_consumed\":");
+    buffer_append_int(out, change.consumed);
+    buffer_append_char(out, '}');
+}
+
+/* What the meta object says about all snapshots. */
+struct summary {
+    bool has_levels;
+    int64_t price_min_e8, price_max_e8;
+    double long_volume, short_volume; /* of the last */
+    uint64_t consumed;
+};
+
+static void summarise(struct summary *summary, struct book_change change,
+                      const struct level_list *levels)
+{
+    summary->consumed += change.consumed;
+    summary->long_volume = summary->short_volume = 0;
+    for (size_t i = 0; i < levels->count; i++) {
+        summary->long_volume += levels->levels[i].long_density;
+        summary->short_volume += levels->levels[i].short_density;
+    }
+    if (levels->count == 0)
+        return;
+    int64_t first_e8 = levels->levels[0].price_e8;
+    int64_t last_e8 = levels->levels[levels->count - 1].price_e8;
+    if (!summary->has_levels || first_e8 < summary->price_min_e8)
+        summary->price_min_e8 = first_e8;
+    if (!summary->has_levels || last_e8 > summary->price_max_e8)
+        summary->price_max_e8 = last_e8;
+    summary->has_levels = true;
+}
+
+/* Appends ,"meta":{...} up to what candles and histories have in common. */
+static void append_meta_start(const struct job *job, struct buffer *out)
+{
+    const struct series *series = &job->series;
+    char start[ISO_TIME_SIZE], end[ISO_TIME_SIZE], interval[24];
+    buffer_append_text(out, ",\"meta\":{\"symbol\":");
+    buffer_append_json_string(out, job->request->symbol, strlen(job->request->symbol));
+    buffer_append_format(out, ",\"start_time\":\"%s\",\"end_time\":\"%s\",\"interval\":\"%s\"",
+                         iso_time_format(series->candles[0].open_time_ms, start),
+                         iso_time_format(series->candles[series->count - 1].open_time_ms, end),
+                         value_format_duration(job->range.interval_ms, interval));
+}
+
+static void append_meta(const struct job *job, int64_t bucket_e8, const struct summary *summary,
+                        struct buffer *out)
+{
+    append_meta_start(job, out);
+    buffer_append_text(out, ",\"bucket\":");
+    decimal_append(out, bucket_e8);
+    buffer_append_format(out,
+                         ",\"total_snapshots\":%zu,\"price_range\":{\"min\":", job->series.count);
+    if (summary->has_levels) {
+        decimal_append(out, summary->price_min_e8);
+        buffer_append_text(out, ",\"max\":");
+        decimal_append(out, summary->price_max_e8);
+    } else {
+        buffer_append_text(out, "null,\"max\":null");
+    }
+    buffer_append_text(out, "},\"total_long_volume\":");
+    decimal_append_double(out, summary->long_volume);
+    buffer_append_text(out, ",\"total_short_volume\":");
+    decimal_append_double(out, summary->short_volume);
+    buffer_append_text(out, ",\"total_consumed\":");
+    buffer_append_int(out, (int64_t)summary->consumed);
+    buffer_append_char(out, '}');
+}
+
+/* Appends the snapshot after each candle, until the answer is too large. */
+static enum status append_snapshots(const struct job *job, int64_t bucket_e8,
+                                    struct summary *summary, struct buffer *out,
+                                    struct error *error)
+{
+    const struct series *series = &job->series;
+    struct level_list levels = {0};
+    struct book *book = book_create(weights_of(job));
+    for (size_t i = 0; i < series->count && out->size <= HISTORY_BYTES_MAX; i++) {
+        struct book_change change = book_advance(book, &series->candles[i], series->deltas[i]);
+        book_snapshot(book, bucket_e8, &levels);
+        summarise(summary, change, &levels);
+        if (i > 0)
+            buffer_append_char(out, ',');
+        append_snapshot(out, &series->candles[i], change, &levels);
+    }
+    book_destroy(book);
+    level_list_deinit(&levels);
+    if (out->size > HISTORY_BYTES_MAX)
+        return error_set(error, STATUS_TOO_LARGE,
+                         "the answer is over %u MiB; ask for a greater bucket or a shorter range",
+                         HISTORY_BYTES_MAX >> 20);
+    return STATUS_OK;
+}
+
+static enum status answer_history(struct job *job, struct buffer *out, struct error *error)
+{
+    struct summary summary = {0};
+    enum status status = load_bounded(job, error);
+    if (status != STATUS_OK)
+        return status;
+    int64_t bucket_e8 = bucket_of(job);
+    buffer_append_text(out, "{\"data\":[");
+    status = append_snapshots(job, bucket_e8, &summary, out, error);
+    buffer_append_char(out, ']');
+    append_meta(job, bucket_e8, &summary, out);
+    buffer_append_char(out, '}');
+    return status;
+}
+
+/* -- candles and grid -------------------------------------------------------------------------- */
+
+static void append_candle(struct buffer *out, const struct candle *candle)
+{
+    char time[ISO_TIME_SIZE];
+    buffer_append_text(out, "{\"timestamp\":\"");
+    buffer_append_text(out, iso_time_format(candle->open_time_ms, time));
+    buffer_append_text(out, "\",\"open\":");
+    decimal_append(out, candle->open_e8);
+    buffer_append_text(out, ",\"high\":");
+    decimal_append(out, candle->high_e8);
+    buffer_append_text(out, ",\"low\":");
+    decimal_append(out, candle->low_e8);
+    buffer_append_text(out, ",\"close\":");
+    decimal_append(out, candle->close_e8);
+    buffer_append_text(out, ",\"volume\":");
+    decimal_append_double(out, isfinite(candle->volume) ? candle->volume : 0);
+    buffer_append_char(out, '}');
+}
+
+static enum status answer_candles(struct job *job, struct buffer *out, struct error *error)
+{
+    enum status status = load_bounded(job, error);
+    if (status != STATUS_OK)
+        return status;
+    buffer_append_text(out, "{\"data\":[");
+    for (size_t i = 0; i < job->series.count; i++) {
+        if (i > 0)
+            buffer_append_char(out, ',');
+        append_candle(out, &job->series.candles[i]);
+    }
+    buffer_append_char(out, ']');
+    append_meta_start(job, out);
+    buffer_append_text(out, "}}");
+    return STATUS_OK;
+}
+
+static enum status answer_grid(struct job *job, struct buffer *out, struct error *error)
+{
+    int64_t shown_from_ms = job->range.start_ms;
+    if (job->range.start_ms > job->range.end_ms - job->history->lookback_ms)
+        job->range.start_ms = job->range.end_ms - job->history->lookback_ms;
+    enum status status = load(job, error);
+    if (status != STATUS_OK)
+        return status;
+    struct grid_options options = {
+        .symbol = job->request->symbol,
+        .series = &job->series,
+        .shown_from_ms = shown_from_ms,
+        .interval_ms = job->range.interval_ms,
+        .bucket_e8 = bucket_of(job),
+        .weights = weights_of(job),
+    };
+    return grid_append_json(&options, out, error);
+}
+
+/* -- asking ------------------------------------------------------------------------------------ */
+
+static enum status compute(void *context, struct buffer *out, struct error *error)
+{
+    struct job *job = context;
+    enum status status = store_begin(job->history->store, &job->session, error);
+    if (status == STATUS_OK)
+        status = resolve_range(job, error);
+    if (status == STATUS_OK)
+        status = job->answer(job, out, error);
+    store_end(job->session);
+    series_deinit(&job->series);
+    return status;
+}
+
+/* Everything that an answer depends on, as text: padding bytes of a struct would be no key. */
+static void append_key(struct buffer *key, const char *kind, const struct history_request *request,
+                       uint64_t version)
+{
+    buffer_append_format(key, "%s %s %llu %d %lld %d %lld %lld %lld %lld", kind, request->symbol,
+                         (unsigned long long)version, request->has_start,
+                         (long long)request->start_ms, request->has_end, (long long)request->end_ms,
+                         (long long)request->window_ms, (long long)request->interval_ms,
+                         (long long)request->bucket_e8);
+    for (size_t i = 0; request->has_weights && i < request->weights.count; i++)
+        buffer_append_format(key, " %d:%a", request->weights.tiers[i].leverage,
+                             request->weights.tiers[i].weight);
+}
+
+static enum status ask(struct history *history, const char *kind,
+                       enum status (*answer)(struct job *, struct buffer *, struct error *),
+                       const struct history_request *request, struct buffer *out,
+                       struct error *error)
+{
+    uint64_t version;
+    enum status status = check_request(request, error);
+    if (status == STATUS_OK)
+        status = store_version(history->store, &version, error);
+    if (status != STATUS_OK)
+        return status;
+    struct job job = {.history = history, .request = request, .answer = answer};
+    struct buffer key = {0};
+    append_key(&key, kind, request, version);
+    status = answer_cache_get(history->cache, key.data, key.size, compute, &job, out, error);
+    buffer_deinit(&key);
+    return status;
+}
+
+enum status history_run(struct history *history, const struct history_request *request,
+                        struct buffer *out, struct error *error)
+{
+    return ask(history, "history", answer_history, request, out, error);
+}
+
+enum status history_candles(struct history *history, const struct history_request *request,
+                            struct buffer *out, struct error *error)
+{
+    return ask(history, "candles", answer_candles, request, out, error);
+}
+
+enum status history_grid(struct history *history, const struct history_request *request,
+                         struct buffer *out, struct error *error)
+{
+    return ask(history, "grid", answer_grid, request, out, error);
+}
+
+/* -- one snapshot ------------------------------------------------------------------------------ */
+
+/* Loads the lookback before `end_ms`. */
+static enum status load_lookback(struct history *history, struct store_session *session,
+                                 const char *symbol, int64_t end_ms, struct series *series,
+                                 struct error *error)
+{
+    return store_load(session, symbol, end_ms - history->lookback_ms, end_ms, CANDLE_MS, series,
+                      error);
+}
+
+/* Open time of the newest candle at or before a moment: in the hour before it nearly always, else,
+ * across a hole of any length, on the last day that has one. */
+static enum status find_candle(struct store_session *session, const char *symbol, int64_t at_ms,
+                               int64_t *open_time_ms, struct series *series, struct error *error)
+{
+    enum status status = store_newest(session, symbol, open_time_ms, error);
+    if (status != STATUS_OK || *open_time_ms <= at_ms)
+        return status;
+    status = store_load(session, symbol, at_ms - DAY_MS / 24, at_ms, CANDLE_MS, series, error);
+    if (status == STATUS_OK && series->count == 0) {
+        status = store_load(session, symbol, -TIME_MAX_MS, at_ms, DAY_MS, series, error);
+        if (status == STATUS_OK && series->count > 0) {
+            int64_t day_ms = series->candles[series->count - 1].open_time_ms;
+            status = store_load(session, symbol, day_ms, at_ms, CANDLE_MS, series, error);
+        }
+    }
+    if (status == STATUS_OK && series->count == 0) {
+        char at[ISO_TIME_SIZE];
+        return error_set(error, STATUS_NO_DATA, "no candle of %s at or before %s", symbol,
+                         iso_time_format(at_ms, at));
+    }
+    if (status == STATUS_OK)
+        *open_time_ms = series->candles[series->count - 1].open_time_ms;
+    return status;
+}
+
+enum status history_snapshot(struct history *history, const char *symbol, int64_t at_ms,
+                             struct snapshot *snapshot, struct error *error)
+{
+    struct store_session *session = NULL;
+    struct series series = {0};
+    int64_t open_time_ms = 0;
+    enum status status = store_begin(history->store, &session, error);
+    if (status == STATUS_OK)
+        status = find_candle(session, symbol, clamp_time(at_ms), &open_time_ms, &series, error);
+    if (status == STATUS_OK)
+        status = load_lookback(history, session, symbol, open_time_ms, &series, error);
+    if (status == STATUS_OK && series.count == 0)
+        status = no_candle(symbol, open_time_ms - history->lookback_ms, open_time_ms, error);
+    if (status == STATUS_OK)
+        snapshot_compute(snapshot, symbol, &series, &history->weights,
+                         bucket_map_find(&history->buckets, symbol));
+    store_end(session);
+    series_deinit(&series);
+    return status;
+}

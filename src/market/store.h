@@ -3,6 +3,8 @@
  * A store is a path and a mode. In *shared* mode the file is opened read-only for each use and
  * closed after it, so that another program can write in between; in *owner* mode this process holds
  * it read-write. Work happens in a session (one connection): store_begin() ... store_end().
+ * A process has at most one store for a path, and opens that file in no other way: closing any
+ * descriptor of it would drop DuckDB's lock.
  *
  * Threads: a store may be used by any number of threads, a session by one. Every call may block;
  * none may be made on a worker loop. */
@@ -41,7 +43,11 @@ enum status store_version(struct store *store, uint64_t *version, struct error *
 /* STATUS_BUSY: a writer holds the file just now (shared mode). STATUS_NOT_FOUND: no such file, or a
  * table or column that the queries need is missing, which the message names. */
 enum status store_begin(struct store *store, struct store_session **session, struct error *error);
-void store_end(struct store_session *session); /* NULL is harmless */
+void store_end(struct store_session *session); /* NULL is harmless; rolls an open write back */
+
+/* Makes the call that the session's thread is in return STATUS_CANCELLED soon, where it is a query.
+ * Any thread, as long as the session has not ended. */
+void store_interrupt(struct store_session *session);
 
 /* -- reading ----------------------------------------------------------------------------------- */
 
@@ -67,7 +73,8 @@ enum status store_origin(struct store_session *session, bool *has_simulated, boo
 struct kline_row {
     char symbol[SYMBOL_SIZE];
     struct candle candle;
-    int64_t volume_e8, close_time_ms;
+    int64_t volume_e8; /* what is stored as volume, not candle.volume; negative: unknown */
+    int64_t close_time_ms;
     bool has_quote_volume, has_count, has_taker_buy_volume, has_taker_buy_quote_volume;
     int64_t quote_volume_e8, count, taker_buy_volume_e8, taker_buy_quote_volume_e8;
 };
@@ -81,8 +88,9 @@ struct interest_row {
     int64_t contracts_e8;
 };
 
-/* One transaction that takes many rows. What is there already (symbol and time) stays and is not
- * counted, or is overwritten when the transaction was begun with `replaces`. */
+/* One transaction that takes many rows; others wait in store_write_begin() until it ends. What is
+ * there already (symbol and time) stays and is not counted, or is overwritten when the transaction
+ * was begun with `replaces`. Of rows given twice the first counts, or with `replaces` the last. */
 enum status store_write_begin(struct store_session *session, const char *source, bool replaces,
                               struct error *error);
 enum status store_write_kline(struct store_session *session, const struct kline_row *row,

@@ -1,0 +1,569 @@
+/* The database file: opening it, sharing it, telling whether it changed.
+ *
+ * DuckDB lets one process write or many read. In shared mode heatcast is a reader that stays out of
+ * the way: the file is open only while a session uses it. Sessions that overlap share one database
+ * object (`struct instance`), counted under the store's mutex, for a reason beyond cost: DuckDB's
+ * lock is a POSIX record lock, which belongs to the process, and closing *any* descriptor of the
+ * file drops it. Two objects of one file in one process would silently unlock each other. Hence
+ * also the rule that a process has one store for a path.
+ *
+ * When the file differs (by stat) from what an instance in use was opened on, there are two cases.
+ * Another inode has another lock, so a second instance is opened at once and the old one goes with
+ * its last session. The same inode means that somebody copied over the file in place, past all
+ * locks: a new session waits until the last one on the old content has ended.
+ *
+ * A .wal that a dead writer left behind is replayed in memory by read-only opens too; it is part of
+ * the file's identity.
+ *
+ * Nothing here is for worker loops: opening takes milliseconds, a busy writer longer. */
+#include "market/store_internal.h"
+
+#include "base/buffer.h"
+#include "base/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* A window is some thousand rows: more threads cost more to start than they save. */
+#define THREADS "2"
+/* A limit, not a reservation: a window needs a few megabytes, the indexes of a large import more.
+ */
+#define MEMORY_LIMIT "1GB"
+
+/* Staged numbers are integers scaled by 10^8; this is the same number, exactly, as SQL sees it. */
+#define EXACT(column) "CAST(" column " AS DECIMAL(19,0)) * CAST(0.00000001 AS DECIMAL(9,8))"
+
+enum {
+    OWNER_PATIENCE_MS = 2000, /* readers hold the file for milliseconds: an owner waits that out */
+    OWNER_RETRY_MS = 20,
+    OPEN_TRIES_MAX = 3, /* of a file that is being replaced just now */
+};
+
+const struct table_shape store_tables[TABLE_COUNT] = {
+    [TABLE_KLINES] =
+        {
+            .name = "klines_5m_history",
+            .time_column = "open_time",
+            .constraint = "PRIMARY KEY (symbol, open_time)",
+            .column_count = 12,
+            .columns =
+                {
+                    {"open_time", "TIMESTAMP", "make_timestamp(staged.time_us)", true},
+                    {"symbol", "VARCHAR", "staged.symbol", true},
+                    {"open", "DECIMAL(18,8)", EXACT("staged.open_e8"), true},
+                    {"high", "DECIMAL(18,8)", EXACT("staged.high_e8"), true},
+                    {"low", "DECIMAL(18,8)", EXACT("staged.low_e8"), true},
+                    {"close", "DECIMAL(18,8)", EXACT("staged.close_e8"), true},
+                    {"volume", "DECIMAL(18,8)", EXACT("staged.volume_e8"), true},
+                    {"close_time", "TIMESTAMP", "make_timestamp(staged.close_time_us)", false},
+                    {"quote_volume", "DECIMAL(20,8)", EXACT("staged.quote_volume_e8"), false},
+                    {"count", "INTEGER", "staged.trade_count", false},
+                    {"taker_buy_volume", "DECIMAL(18,8)", EXACT("staged.taker_buy_volume_e8"),
+                     false},
+                    {"taker_buy_quote_volume", "DECIMAL(20,8)",
+                     EXACT("staged.taker_buy_quote_volume_e8"), false},
+                },
+        },
+    [TABLE_INTEREST] =
+        {
+            .name = "open_interest_history",
+            .time_column = "timestamp",
+            .constraint = "UNIQUE (symbol, timestamp)",
+            .column_count = 6,
+            .columns =
+                {
+                    {"id", "BIGINT PRIMARY KEY",
+                     "last_id + row_number() OVER (ORDER BY staged.row)", false},
+                    {"timestamp", "TIMESTAMP NOT NULL", "make_timestamp(staged.time_us)", true},
+                    {"symbol", "VARCHAR(20) NOT NULL", "staged.symbol", true},
+                    {"open_interest_value", "DECIMAL(20,8) NOT NULL", EXACT("staged.value_e8"),
+                     true},
+                    {"open_interest_contracts", "DECIMAL(18,8)", EXACT("staged.contracts_e8"),
+                     false},
+                    {"source", "VARCHAR(50)", "staged.source", false},
+                },
+        },
+};
+
+/* -- statements -------------------------------------------------------------------------------- */
+
+enum status store_fail(const struct store *store, enum status status, const char *message,
+                       struct error *error)
+{
+    if (message == NULL)
+        message = "unknown error";
+    return error_set(error, status, "%s: %.*s", store->path, (int)strcspn(message, "\n"), message);
+}
+
+static duckdb_state bind(duckdb_prepared_statement statement, idx_t index,
+                         const struct parameter *parameter)
+{
+    switch (parameter->type) {
+    case PARAMETER_TEXT:
+        return duckdb_bind_varchar(statement, index, parameter->text);
+    case PARAMETER_TIME:
+        return duckdb_bind_timestamp(statement, index,
+                                     (duckdb_timestamp){.micros = parameter->integer * 1000});
+    case PARAMETER_INTEGER:
+        break;
+    }
+    return duckdb_bind_int64(statement, index, parameter->integer);
+}
+
+enum status store_run(struct store_session *session, const char *sql,
+                      const struct parameter *parameters, size_t parameter_count,
+                      duckdb_result *result, struct error *error)
+{
+    enum status status = STATUS_OK;
+    duckdb_prepared_statement statement = NULL;
+    duckdb_result unused;
+    if (duckdb_prepare(session->connection, sql, &statement) != DuckDBSuccess) {
+        status = store_fail(session->store, STATUS_IO, duckdb_prepare_error(statement), error);
+        goto cleanup;
+    }
+    for (size_t i = 0; i < parameter_count; i++)
+        check(bind(statement, i + 1, &parameters[i]) == DuckDBSuccess);
+
+    if (result == NULL)
+        result = &unused;
+    if (duckdb_execute_prepared(statement, result) != DuckDBSuccess) {
+        bool is_interrupt = duckdb_result_error_type(result) == DUCKDB_ERROR_INTERRUPT;
+        status = store_fail(session->store, is_interrupt ? STATUS_CANCELLED : STATUS_IO,
+                            duckdb_result_error(result), error);
+        duckdb_destroy_result(result);
+    } else if (result == &unused) {
+        duckdb_destroy_result(result);
+    }
+cleanup:
+    duckdb_destroy_prepare(&statement);
+    return status;
+}
+
+enum status store_run_row(struct store_session *session, const char *sql,
+                          const struct parameter *parameters, size_t parameter_count,
+                          int64_t *values, bool *is_null, size_t value_count, struct error *error)
+{
+    duckdb_result result;
+    enum status status = store_run(session, sql, parameters, parameter_count, &result, error);
+    if (status != STATUS_OK)
+        return status;
+    duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
+    check(chunk != NULL && duckdb_data_chunk_get_size(chunk) == 1);
+    for (size_t i = 0; i < value_count; i++) {
+        duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, i);
+        bool is_valid = duckdb_validity_row_is_valid(duckdb_vector_get_validity(vector), 0);
+        const void *data = duckdb_vector_get_data(vector);
+        bool is_flag = duckdb_column_type(&result, i) == DUCKDB_TYPE_BOOLEAN;
+        values[i] = !is_valid ? 0 : is_flag ? *(const bool *)data : *(const int64_t *)data;
+        if (is_null != NULL)
+            is_null[i] = !is_valid;
+    }
+    duckdb_destroy_data_chunk(&chunk);
+    duckdb_destroy_result(&result);
+    return STATUS_OK;
+}
+
+/* -- the schema -------------------------------------------------------------------------------- */
+
+static enum status create_tables(struct store_session *session, struct error *error)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        const struct table_shape *table = &store_tables[i];
+        struct buffer sql = {0};
+        buffer_append_format(&sql, "CREATE TABLE IF NOT EXISTS %s (", table->name);
+        for (size_t k = 0; k < table->column_count; k++)
+            buffer_append_format(&sql, "%s %s, ", table->columns[k].name, table->columns[k].type);
+        buffer_append_format(&sql, "%s)", table->constraint);
+        enum status status = store_run(session, buffer_text(&sql), NULL, 0, NULL, error);
+        buffer_deinit(&sql);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+/* Which of a table's columns are there: two bits a column, present and has a default. */
+static enum status read_columns(struct store_session *session, enum table table,
+                                struct schema *schema, struct error *error)
+{
+    static const char sql[] =
+        "SELECT lower(column_name), column_default IS NOT NULL FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND schema_name = current_schema() "
+        "AND lower(table_name) = $1";
+    const struct table_shape *shape = &store_tables[table];
+    const struct parameter name = {.type = PARAMETER_TEXT, .text = shape->name};
+    duckdb_result result;
+    enum status status = store_run(session, sql, &name, 1, &result, error);
+    if (status != STATUS_OK)
+        return status;
+
+    duckdb_data_chunk chunk;
+    while ((chunk = duckdb_fetch_chunk(result)) != NULL) {
+        duckdb_string_t *names = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
+        const bool *defaults = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 1));
+        for (idx_t row = 0; row < duckdb_data_chunk_get_size(chunk); row++)
+            for (size_t i = 0; i < shape->column_count; i++) {
+                const char *expected = shape->columns[i].name;
+                if (strlen(expected) != duckdb_string_t_length(names[row]) ||
+                    memcmp(expected, duckdb_string_t_data(&names[row]), strlen(expected)) != 0)
+                    continue;
+                schema->has[table][i] = true;
+                schema->has_default[table][i] = defaults[row];
+            }
+        duckdb_destroy_data_chunk(&chunk);
+    }
+    duckdb_destroy_result(&result);
+    return STATUS_OK;
+}
+
+static enum status check_schema(struct store_session *session, struct schema *schema,
+                                struct error *error)
+{
+    *schema = (struct schema){0};
+    for (enum table table = 0; table < TABLE_COUNT; table++) {
+        const struct table_shape *shape = &store_tables[table];
+        enum status status = read_columns(session, table, schema, error);
+        if (status != STATUS_OK)
+            return status;
+        bool has_any = false;
+        for (size_t i = 0; i < shape->column_count; i++)
+            has_any = has_any || schema->has[table][i];
+        if (!has_any)
+            return error_set(error, STATUS_NOT_FOUND, "%s: the database has no table %s",
+                             session->store->path, shape->name);
+        for (size_t i = 0; i < shape->column_count; i++)
+            if (shape->columns[i].is_read && !schema->has[table][i])
+                return error_set(error, STATUS_NOT_FOUND, "%s: the table %s has no column %s",
+                                 session->store->path, shape->name, shape->columns[i].name);
+    }
+    return STATUS_OK;
+}
+
+/* -- identity ---------------------------------------------------------------------------------- */
+
+static enum status missing_database(const struct store *store, struct error *error)
+{
+    return error_set(error, STATUS_NOT_FOUND,
+                     "no database at %s; import data with `heatcast import`, or try "
+                     "`heatcast serve --demo`",
+                     store->path);
+}
+
+static enum status read_identity(const struct store *store, struct identity *identity,
+                                 struct error *error)
+{
+    struct stat file, wal;
+    *identity = (struct identity){0};
+    if (stat(store->path, &file) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return missing_database(store, error);
+        return store_fail(store, STATUS_IO, strerror(errno), error);
+    }
+    identity->file.device = file.st_dev;
+    identity->file.inode = file.st_ino;
+    identity->file.size_bytes = (uint64_t)file.st_size;
+    identity->file.modified_ns = (int64_t)file.st_mtim.tv_sec * 1000000000 + file.st_mtim.tv_nsec;
+    if (stat(store->wal_path, &wal) == 0) {
+        identity->wal.device = wal.st_dev;
+        identity->wal.inode = wal.st_ino;
+        identity->wal.size_bytes = (uint64_t)wal.st_size;
+        identity->wal.modified_ns = (int64_t)wal.st_mtim.tv_sec * 1000000000 + wal.st_mtim.tv_nsec;
+    }
+    return STATUS_OK;
+}
+
+static bool is_same_identity(const struct identity *a, const struct identity *b)
+{
+    return memcmp(a, b, sizeof *a) == 0; /* all members are 64 bits: no padding */
+}
+
+static uint64_t hash_identity(const struct identity *identity)
+{
+    const unsigned char *byte = (const unsigned char *)identity;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < sizeof *identity; i++)
+        hash = (hash ^ byte[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+enum status store_version(struct store *store, uint64_t *version, struct error *error)
+{
+    if (store->mode == STORE_OWNER) {
+        /* Relaxed would do for the number; acquire pairs with the commit's release, so that who
+         * sees the new version also queries after the commit. */
+        *version = atomic_load_explicit(&store->commits, memory_order_acquire);
+        return STATUS_OK;
+    }
+    struct identity identity;
+    enum status status = read_identity(store, &identity, error);
+    if (status == STATUS_OK)
+        *version = hash_identity(&identity);
+    return status;
+}
+
+/* -- opening and closing the database ---------------------------------------------------------- */
+
+static enum status open_database(const struct store *store, duckdb_database *database,
+                                 struct error *error)
+{
+    const struct {
+        const char *name, *value;
+    } options[] = {
+        {"access_mode", store->mode == STORE_OWNER ? "READ_WRITE" : "READ_ONLY"},
+        {"threads", THREADS},
+        {"memory_limit", MEMORY_LIMIT},
+        {"autoinstall_known_extensions", "false"},
+        {"autoload_known_extensions", "false"},
+        {"enable_external_access", "false"},
+    };
+    duckdb_config config = NULL;
+    check(duckdb_create_config(&config) == DuckDBSuccess);
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        check(duckdb_set_config(config, options[i].name, options[i].value) == DuckDBSuccess);
+
+    char *message = NULL;
+    enum status status = STATUS_OK;
+    if (duckdb_open_ext(store->path, database, config, &message) != DuckDBSuccess) {
+        bool is_locked = message != NULL && strstr(message, "Could not set lock") != NULL;
+        bool is_missing = message != NULL && strstr(message, "database does not exist") != NULL;
+        if (is_locked)
+            status = store_fail(store, STATUS_BUSY, "another process is writing to it", error);
+        else if (is_missing)
+            status = missing_database(store, error);
+        else
+            status = store_fail(store, STATUS_IO, message, error);
+        *database = NULL;
+    }
+    duckdb_free(message);
+    duckdb_destroy_config(&config);
+    return status;
+}
+
+static enum status connect_session(struct store_session *session, struct error *error)
+{
+    if (duckdb_connect(session->instance->database, &session->connection) != DuckDBSuccess)
+        return store_fail(session->store, STATUS_IO, "cannot connect", error);
+    return STATUS_OK;
+}
+
+static void close_instance(struct store *store, struct instance *instance)
+{
+    list_remove(&instance->link);
+    duckdb_close(&instance->database);
+    free(instance);
+    pthread_cond_broadcast(&store->closed);
+}
+
+/* Opens the file and looks at its tables. With the store's mutex held, so that nobody opens it a
+ * second time meanwhile. */
+static enum status open_instance(struct store *store, const struct identity *identity,
+                                 struct instance **opened, struct error *error)
+{
+    struct instance *instance = memory_allocate_zeroed(1, sizeof *instance);
+    struct store_session session = {.store = store, .instance = instance};
+    list_init(&instance->link);
+    enum status status = open_database(store, &instance->database, error);
+    if (status != STATUS_OK)
+        goto cleanup;
+    if (identity != NULL)
+        instance->identity = *identity;
+    status = connect_session(&session, error);
+    if (status != STATUS_OK)
+        goto cleanup;
+    /* Times with a zone read as UTC; a DuckDB without zones knows no such setting. */
+    store_run(&session, "SET GLOBAL TimeZone = 'UTC'", NULL, 0, NULL, NULL);
+    if (store->mode == STORE_OWNER)
+        status = create_tables(&session, error);
+    if (status == STATUS_OK)
+        status = check_schema(&session, &instance->schema, error);
+cleanup:
+    duckdb_disconnect(&session.connection);
+    if (status == STATUS_OK) {
+        list_push_back(&store->instances, &instance->link);
+        *opened = instance;
+    } else {
+        duckdb_close(&instance->database);
+        free(instance);
+    }
+    return status;
+}
+
+/* Finds or opens the instance for the file as it is now, with the store's mutex held. */
+static enum status join_instance(struct store *store, struct instance **joined, struct error *error)
+{
+    for (int tries = 0; tries < OPEN_TRIES_MAX;) {
+        struct identity identity, after;
+        enum status status = read_identity(store, &identity, error);
+        if (status != STATUS_OK)
+            return status;
+
+        struct instance *same_file = NULL;
+        list_for_each_safe(link, following, &store->instances)
+        {
+            struct instance *instance = list_entry(link, struct instance, link);
+            if (instance->identity.file.device == identity.file.device &&
+                instance->identity.file.inode == identity.file.inode)
+                same_file = instance;
+        }
+        if (same_file != NULL && is_same_identity(&same_file->identity, &identity)) {
+            *joined = same_file;
+            return STATUS_OK;
+        }
+        if (same_file != NULL) {
+            pthread_cond_wait(&store->closed, &store->mutex);
+            continue;
+        }
+        status = open_instance(store, &identity, joined, error);
+        if (status != STATUS_OK)
+            return status;
+        /* The name may have come to mean another file between stat and open. */
+        if (read_identity(store, &after, NULL) == STATUS_OK && is_same_identity(&identity, &after))
+            return STATUS_OK;
+        close_instance(store, *joined);
+        tries++;
+    }
+    return store_fail(store, STATUS_BUSY, "the file is being replaced", error);
+}
+
+static enum status make_parent_folders(const struct store *store, struct error *error)
+{
+    char *path = memory_copy_string(store->path);
+    enum status status = STATUS_OK;
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+            status = error_set(error, STATUS_IO, "cannot create the folder %s: %s", path,
+                               strerror(errno));
+            break;
+        }
+        *slash = '/';
+    }
+    free(path);
+    return status;
+}
+
+/* A reader has the file for some milliseconds at a time, so "busy" is tried again for a moment. */
+static enum status open_owner(struct store *store, struct error *error)
+{
+    struct instance *instance;
+    enum status status = make_parent_folders(store, error);
+    for (int waited_ms = 0; status == STATUS_OK; waited_ms += OWNER_RETRY_MS) {
+        status = open_instance(store, NULL, &instance, error);
+        if (status != STATUS_BUSY || waited_ms >= OWNER_PATIENCE_MS)
+            break;
+        status = STATUS_OK;
+        nanosleep(&(struct timespec){.tv_nsec = OWNER_RETRY_MS * 1000000L}, NULL);
+    }
+    if (status == STATUS_BUSY)
+        error_set(error, status, "%s: another process has the database open", store->path);
+    return status;
+}
+
+enum status store_open(const char *path, enum store_mode mode, struct store **opened,
+                       struct error *error)
+{
+    struct store *store = memory_allocate_zeroed(1, sizeof *store);
+    size_t path_size = strlen(path) + 1;
+    store->path = memory_copy_string(path);
+    store->wal_path = memory_allocate(path_size + 4);
+    snprintf(store->wal_path, path_size + 4, "%s.wal", path);
+    store->mode = mode;
+    check(pthread_mutex_init(&store->mutex, NULL) == 0);
+    check(pthread_mutex_init(&store->write_mutex, NULL) == 0);
+    check(pthread_cond_init(&store->closed, NULL) == 0);
+    list_init(&store->instances);
+
+    enum status status = mode == STORE_OWNER ? open_owner(store, error) : STATUS_OK;
+    if (status != STATUS_OK) {
+        store_close(store);
+        store = NULL;
+    }
+    *opened = store;
+    return status;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    list_for_each_safe(link, following, &store->instances)
+    {
+        struct instance *instance = list_entry(link, struct instance, link);
+        check(instance->session_count == 0);
+        /* Closing writes a checkpoint as well; this one happens while nobody is in a hurry. */
+        struct store_session session = {.store = store, .instance = instance};
+        if (store->mode == STORE_OWNER && connect_session(&session, NULL) == STATUS_OK)
+            store_run(&session, "CHECKPOINT", NULL, 0, NULL, NULL);
+        duckdb_disconnect(&session.connection);
+        close_instance(store, instance);
+    }
+    pthread_cond_destroy(&store->closed);
+    pthread_mutex_destroy(&store->write_mutex);
+    pthread_mutex_destroy(&store->mutex);
+    free(store->wal_path);
+    free(store->path);
+    free(store);
+}
+
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
+/* -- sessions ---------------------------------------------------------------------------------- */
+
+/* Gives up one use of an instance; the last one closes it in shared mode. Closing under the mutex
+ * keeps others from opening the file before it is closed. */
+static void leave_instance(struct store *store, struct instance *instance)
+{
+    pthread_mutex_lock(&store->mutex);
+    if (--instance->session_count == 0 && store->mode == STORE_SHARED)
+        close_instance(store, instance);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+enum status store_begin(struct store *store, struct store_session **begun, struct error *error)
+{
+    struct instance *instance = NULL;
+    enum status status = STATUS_OK;
+    *begun = NULL;
+    pthread_mutex_lock(&store->mutex);
+    if (store->mode == STORE_OWNER)
+        instance = list_entry(store->instances.next, struct instance, link);
+    else
+        status = join_instance(store, &instance, error);
+    if (status == STATUS_OK)
+        instance->session_count++;
+    pthread_mutex_unlock(&store->mutex);
+    if (status != STATUS_OK)
+        return status;
+
+    struct store_session *session = memory_allocate_zeroed(1, sizeof *session);
+    session->store = store;
+    session->instance = instance;
+    status = connect_session(session, error);
+    if (status == STATUS_OK)
+        *begun = session;
+    else
+        store_end(session);
+    return status;
+}
+
+void store_interrupt(struct store_session *session)
+{
+    duckdb_interrupt(session->connection);
+}
+
+void store_end(struct store_session *session)
+{
+    if (session == NULL)
+        return;
+    store_write_rollback(session);
+    duckdb_disconnect(&session->connection);
+    leave_instance(session->store, session->instance);
+    free(session);
+}

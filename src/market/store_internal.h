@@ -1,0 +1,110 @@
+/* What store.c, store_read.c and store_write.c share; nobody else includes this. */
+#ifndef HEATCAST_MARKET_STORE_INTERNAL_H
+#define HEATCAST_MARKET_STORE_INTERNAL_H
+
+#include "base/list.h"
+#include "market/store.h"
+
+#include <duckdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum table { TABLE_KLINES, TABLE_INTEREST, TABLE_COUNT };
+
+#define COLUMNS_MAX 12
+
+/* A column of ENGINE.md §3. A database that another program made must have those that are read;
+ * the rest is written where it exists. */
+struct column {
+    const char *name;
+    const char *type;   /* and constraint, in a table of our own */
+    const char *staged; /* how a staged row gives it (store_write.c) */
+    bool is_read;
+};
+
+struct table_shape {
+    const char *name;
+    const char *time_column;
+    const char *constraint;
+    size_t column_count;
+    struct column columns[COLUMNS_MAX];
+};
+
+extern const struct table_shape store_tables[TABLE_COUNT];
+
+/* Which columns of the tables an open database has. */
+struct schema {
+    bool has[TABLE_COUNT][COLUMNS_MAX];
+    bool has_default[TABLE_COUNT][COLUMNS_MAX];
+};
+
+/* Tells two states of the file apart without opening it. */
+struct identity {
+    struct {
+        uint64_t device, inode, size_bytes;
+        int64_t modified_ns;
+    } file, wal; /* a missing .wal is all zero */
+};
+
+/* One open database object. Owner mode has one for the store's life. */
+struct instance {
+    struct list link; /* in struct store */
+    duckdb_database database;
+    struct identity identity; /* shared mode */
+    struct schema schema;
+    size_t session_count;
+};
+
+struct store {
+    char *path, *wal_path;
+    enum store_mode mode;
+
+    pthread_mutex_t mutex; /* of the instances and their counts */
+    pthread_cond_t closed; /* an instance went away */
+    struct list instances;
+
+    pthread_mutex_t write_mutex;    /* one transaction at a time: they never conflict */
+    atomic_uint_fast64_t commits; /* owner mode's version; any thread reads it */
+};
+
+/* The transaction of a session, if it has one. */
+struct write {
+    bool is_open, replaces;
+    char source[51];
+    struct stage {
+        duckdb_appender appender; /* NULL: no rows yet */
+        int64_t row_count;
+        int64_t time_min_ms, time_max_ms;
+    } stages[TABLE_COUNT];
+};
+
+struct store_session {
+    struct store *store;
+    struct instance *instance;
+    duckdb_connection connection;
+    struct write write;
+};
+
+/* A value bound to $1, $2, ... */
+struct parameter {
+    enum { PARAMETER_TEXT, PARAMETER_TIME, PARAMETER_INTEGER } type;
+    const char *text;
+    int64_t integer; /* a time in milliseconds */
+};
+
+/* Runs one statement. `result` may be NULL; otherwise it is to be destroyed after STATUS_OK. */
+enum status store_run(struct store_session *session, const char *sql,
+                      const struct parameter *parameters, size_t parameter_count,
+                      duckdb_result *result, struct error *error);
+
+/* Runs a query that gives one row; its first `value_count` columns (BOOLEAN or BIGINT) become
+ * `values`. `is_null` may be NULL. */
+enum status store_run_row(struct store_session *session, const char *sql,
+                          const struct parameter *parameters, size_t parameter_count,
+                          int64_t *values, bool *is_null, size_t value_count, struct error *error);
+
+/* "<path>: <first line of DuckDB's message>" */
+enum status store_fail(const struct store *store, enum status status, const char *message,
+                       struct error *error);
+
+#endif

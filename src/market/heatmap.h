@@ -13,7 +13,7 @@
 struct book; /* opaque; empty when created */
 
 struct level {
-    int64_t price_e8; /* lower edge of the bucket */
+    int64_t price_e8;                   /* lower edge of the bucket */
     double long_density, short_density; /* USDT that would be liquidated in it */
 };
 
@@ -48,8 +48,8 @@ double book_volume(const struct book *book); /* sum of all active positions, USD
 void level_list_deinit(struct level_list *levels);
 
 /* The bucket used where none is configured: 100 for bitcoin in dollars (BTCUSDT, BTCUSDC, BTCFDUSD,
- * BTCUSD_PERP, ...), otherwise the 1-2-5 step nearest in ratio to a thousandth of the last close (at
- * least 0.00000001). */
+ * BTCUSD_PERP, ...), otherwise the 1-2-5 step nearest in ratio to a thousandth of the last close
+ * (at least 0.00000001). */
 int64_t heatmap_default_bucket(const char *symbol, int64_t close_e8);
 
 #endif

@@ -21,8 +21,10 @@ export function formatUsd(value: number): string {
 
 /** Decimals that suit a price of this size: 98,450.1 but 0.08123. */
 export function priceDecimals(price: number): number {
-    if (!(price > 0)) return 2;
-    return Math.min(8, Math.max(1, 5 - Math.floor(Math.log10(price))));
+    if (price >= 10_000) return 1;
+    if (price >= 100 || !(price > 0)) return 2;
+    if (price >= 1) return 4;
+    return price >= 0.01 ? 5 : 8;
 }
 
 /** Decimals that a multiple of `bucket` needs. */

@@ -1,0 +1,147 @@
+// The page's model of the map: what the server packs, what a snapshot does to it, what is written
+// beside it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { importTypeScript } from './bundle.mjs';
+
+const { Grid, sumBytes } = await importTypeScript('web/src/grid.ts');
+const { formatAge, formatPercent, formatUsd, priceDecimals } =
+    await importTypeScript('web/src/format.ts');
+const { TimeAxis, lastAtOrBefore } = await importTypeScript('web/src/time-axis.ts');
+
+const START = 1_766_880_000; /* a multiple of a day */
+
+/** A grid as the server sends it; `long` and `short` are rows (lowest first) of columns. */
+function message({ long, short = long.map((row) => row.map(() => 0)), times, bucket = 100 }) {
+    const pack = (rows) => Buffer.from(rows.flat()).toString('base64');
+    const columns = long[0].length;
+    return {
+        meta: {
+            symbol: 'BTCUSDT',
+            bucket,
+            price_min: 98_000,
+            rows: long.length,
+            columns,
+            max_density: 1_000_000,
+        },
+        times: times ?? Array.from({ length: columns }, (_, i) => START + i * 300),
+        closes: Array.from({ length: columns }, () => 98_450),
+        long: pack(long),
+        short: pack(short),
+    };
+}
+
+const level = (price, long_density, short_density = 0) => ({ price, long_density, short_density });
+
+test('a_byte_stands_for_a_density_on_five_decades', () => {
+    const grid = Grid.decode(message({ long: [[255, 204, 0]] }));
+    assert.equal(grid.cell(0, 0).long, 1_000_000);
+    assert.ok(Math.abs(grid.cell(1, 0).long - 100_000) < 1);
+    assert.equal(grid.cell(2, 0).long, 0);
+    for (const byte of [1, 17, 128, 254]) assert.equal(grid.byteOf(grid.densityOf(byte)), byte);
+});
+
+test('the_lowest_price_is_row_0_and_columns_run_in_time', () => {
+    const grid = Grid.decode(message({ long: [[1, 2], [3, 4]] }));
+    assert.equal(grid.byteOf(grid.cell(1, 0).long), 2);
+    assert.equal(grid.byteOf(grid.cell(0, 1).long), 3);
+    assert.deepEqual([grid.priceMin, grid.priceMax], [98_000, 98_200]);
+});
+
+test('a_sum_of_bytes_is_the_byte_of_the_sum', () => {
+    const grid = Grid.decode(message({ long: [[1]] }));
+    for (const [a, b] of [[200, 200], [200, 180], [120, 30]]) {
+        const exact = grid.byteOf(grid.densityOf(a) + grid.densityOf(b));
+        assert.ok(Math.abs(sumBytes(a, b) - exact) <= 1, `${a} + ${b}`);
+    }
+    assert.equal(sumBytes(0, 9), 9);
+    assert.equal(sumBytes(255, 255), 255);
+});
+
+test('a_snapshot_of_the_newest_candle_replaces_the_last_column', () => {
+    const grid = Grid.decode(message({ long: [[255, 255]] }));
+    assert.equal(grid.apply(START + 300, 98_500, [level(98_000, 100_000)]), 'replaced');
+    assert.equal(grid.columns, 2);
+    assert.ok(Math.abs(grid.cell(1, 0).long - 100_000) < 3000);
+    assert.equal(grid.cell(0, 0).long, 1_000_000);
+    assert.equal(grid.lastClose, 98_500);
+});
+
+test('a_snapshot_of_the_next_candle_appends_a_column', () => {
+    const grid = Grid.decode(message({ long: [[255, 255, 255]] }));
+    for (let i = 3; i < 300; i += 1) {
+        assert.equal(grid.apply(START + i * 300, 98_500, [level(98_000, 1_000)]), 'appended');
+    }
+    assert.equal(grid.columns, 300);
+    assert.ok(Math.abs(grid.cell(299, 0).long - 1_000) < 30);
+    assert.equal(grid.cell(2, 0).long, 1_000_000);
+});
+
+test('an_older_snapshot_and_one_after_a_gap_change_nothing', () => {
+    const grid = Grid.decode(message({ long: [[255, 7]] }));
+    assert.equal(grid.apply(START, 1, []), 'old');
+    assert.equal(grid.apply(START + 3 * 300, 1, []), 'gap');
+    assert.deepEqual([grid.columns, grid.lastClose], [2, 98_450]);
+});
+
+test('levels_outside_the_rows_make_rows_grow', () => {
+    const grid = Grid.decode(message({ long: [[255, 51]] }));
+    const levels = [level(97_700, 10_000), level(98_000, 500_000), level(98_400, 0, 20_000)];
+    assert.equal(grid.apply(START + 300, 98_450, levels), 'relaid');
+    for (const { price, long_density, short_density } of levels) {
+        const { long, short } = grid.cell(1, grid.rowOf(price));
+        assert.ok(Math.abs(long - long_density) <= long_density * 0.03, `${price} long ${long}`);
+        assert.ok(Math.abs(short - short_density) <= short_density * 0.03, `${price} short`);
+    }
+    assert.equal(grid.cell(0, grid.rowOf(98_000)).long, 1_000_000);
+});
+
+test('a_greater_density_than_ever_rescales_and_keeps_the_others', () => {
+    const grid = Grid.decode(message({ long: [[204, 204]] }));
+    assert.equal(grid.apply(START + 300, 98_450, [level(98_000, 30_000_000)]), 'relaid');
+    assert.ok(Math.abs(grid.cell(1, 0).long / 30_000_000 - 1) < 0.03);
+    assert.ok(Math.abs(grid.cell(0, 0).long / 100_000 - 1) < 0.03);
+});
+
+test('a_newest_column_between_two_steps_gives_way_to_the_next', () => {
+    const times = [0, 1800, 3600, 3900].map((offset) => START + offset);
+    const grid = Grid.decode(message({ long: [[1, 2, 3, 4]], times }));
+    assert.equal(grid.step, 1800);
+    assert.equal(grid.apply(START + 4200, 1, [level(98_000, 1_000)]), 'replaced');
+    assert.deepEqual(grid.times, [0, 1800, 3600, 4200].map((offset) => START + offset));
+});
+
+test('fractional_buckets_find_their_rows', () => {
+    const grid = Grid.decode({
+        ...message({ long: Array.from({ length: 40 }, () => [0]) }),
+        meta: {
+            symbol: 'DOGEUSDT', bucket: 0.0001, price_min: 0.0997,
+            rows: 40, columns: 1, max_density: 1000,
+        },
+    });
+    for (let row = 0; row < 40; row += 1) {
+        assert.equal(grid.rowOf(Number((0.0997 + row * 0.0001).toFixed(4))), row);
+    }
+});
+
+test('positions_on_the_time_axis_are_fractions_of_bars', () => {
+    const axis = new TimeAxis();
+    axis.set([START, START + 900, START + 3600], 900);
+    assert.equal(axis.positionOf(START), -0.5);
+    assert.ok(Math.abs(axis.positionOf(START + 300) - (-0.5 + 1 / 3)) < 1e-9);
+    assert.equal(axis.positionOf(START + 900), 0.5);
+    assert.equal(axis.positionOf(START + 2700), 1.5, 'a hole takes no room');
+    assert.equal(axis.positionOf(START + 4500), 2.5, 'time goes on after the last bar');
+    assert.equal(axis.timeAt(2), START + 3600 + 450);
+    assert.equal(lastAtOrBefore([1, 3, 5], 4), 1);
+    assert.equal(lastAtOrBefore([1, 3, 5], 0), -1);
+});
+
+test('numbers_read_as_traders_write_them', () => {
+    const usd = [0, 0.4, 870, 45_140, 1_234_567, 999_960, 135_000_000, 2.5e9].map(formatUsd);
+    assert.deepEqual(usd, ['$0', '<$1', '$870', '$45.1K', '$1.2M', '$1.0M', '$135M', '$2.5B']);
+    assert.deepEqual([0.0124, -0.031, 0].map(formatPercent), ['+1.24%', '−3.10%', '0.00%']);
+    assert.deepEqual([98_450, 3_400, 150, 0.08].map(priceDecimals), [1, 2, 2, 5]);
+    const ages = [3, 130, 7_300, 3 * 86_400, 130 * 86_400].map(formatAge);
+    assert.deepEqual(ages, ['just now', '2 min ago', '2 h ago', '3 days ago', '4 months ago']);
+});

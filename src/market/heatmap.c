@@ -20,9 +20,9 @@
  * the scale, so dust is always at the top of a heap.
  *
  * A position leaves through one heap and stays, stale, in the other: its slot's generation has
- * moved on. Stale entries are passed over, and a heap of which they are half is rebuilt. A heap is
- * put in order when something is to be popped, and not before: while open interest rises there is
- * no dust to look for. */
+ * moved on. Stale entries are passed over, and a heap of which they are half is rebuilt. No work is
+ * done before it is needed: a heap is put in order when something is to be popped, and while open
+ * interest rises there is no heap of dust, only a bound below which no volume is. */
 #include "market/heatmap.h"
 
 #include "base/check.h"
@@ -79,7 +79,8 @@ struct side {
     uint32_t *free_slots;          /* a stack; capacity as `positions` */
     uint32_t free_count;
     struct heap edges[TIERS_MAX];
-    struct heap dust;
+    struct heap dust;   /* of all positions once it is built; before that its `lowest` alone */
+    bool has_dust_heap; /* built when a shrink first finds that there may be dust */
 };
 
 struct book {
@@ -231,6 +232,7 @@ static void clear_side(struct side *side)
     for (size_t i = 0; i < TIERS_MAX; i++)
         heap_clear(&side->edges[i]);
     heap_clear(&side->dust);
+    side->has_dust_heap = false;
 }
 
 static void clear_book(struct book *book)
@@ -277,6 +279,26 @@ static uint32_t take_slot(struct side *side)
     return side->slot_count++;
 }
 
+static void watch_for_dust(struct side *side, uint32_t slot)
+{
+    const struct position *position = &side->positions[slot];
+    int64_t key = volume_key(position->volume);
+    if (side->has_dust_heap)
+        heap_push(&side->dust, (struct heap_entry){key, slot, position->generation});
+    else if (key < side->dust.lowest)
+        side->dust.lowest = key;
+}
+
+static void build_dust_heap(struct side *side)
+{
+    heap_clear(&side->dust);
+    side->dust.is_ordered = false;
+    side->has_dust_heap = true;
+    for (uint32_t slot = 0; slot < side->slot_count; slot++)
+        if (side->positions[slot].volume > 0)
+            watch_for_dust(side, slot);
+}
+
 static void add_position(struct book *book, enum side_name name, uint32_t tier, int64_t entry_e8,
                          double volume)
 {
@@ -292,8 +314,7 @@ static void add_position(struct book *book, enum side_name name, uint32_t tier, 
         assign_bucket(book, position);
     heap_push(&side->edges[tier], (struct heap_entry){edge_key(name, liquidation.touch_e8), slot,
                                                       position->generation});
-    heap_push(&side->dust,
-              (struct heap_entry){volume_key(position->volume), slot, position->generation});
+    watch_for_dust(side, slot);
     book->count++;
     book->total += position->volume;
     if (book->total > book->total_peak)
@@ -344,7 +365,8 @@ static uint32_t consume(struct book *book, enum side_name name, int64_t reached_
                 continue;
             }
             remove_position(book, side, top.slot);
-            note_stale_entry(side, &side->dust);
+            if (side->has_dust_heap)
+                note_stale_entry(side, &side->dust);
             consumed++;
         }
     }
@@ -369,6 +391,10 @@ static void drop_dust(struct book *book, struct side *side)
 {
     double limit = (double)(DUST_VOLUME * (1 - DUST_TOLERANCE) / book->scale);
     int64_t key = volume_key(limit);
+    if (side->dust.lowest >= key)
+        return;
+    if (!side->has_dust_heap)
+        build_dust_heap(side);
     while (side->dust.lowest < key) {
         struct heap_entry top = heap_pop(&side->dust);
         if (is_stale(side, top)) {
@@ -395,7 +421,7 @@ static void renormalise(struct book *book)
             int64_t *key = &dust->entries[i].key;
             *key = volume_key((double)(key_volume(*key) * book->scale));
         }
-        if (dust->count > 0)
+        if (dust->lowest != INT64_MAX)
             dust->lowest = volume_key((double)(key_volume(dust->lowest) * book->scale));
     }
     book->scale = 1;

@@ -63,7 +63,7 @@ struct store {
     pthread_cond_t closed; /* an instance went away */
     struct list instances;
 
-    pthread_mutex_t write_mutex;    /* one transaction at a time: they never conflict */
+    pthread_mutex_t write_mutex;  /* one transaction at a time: they never conflict */
     atomic_uint_fast64_t commits; /* owner mode's version; any thread reads it */
 };
 
@@ -87,9 +87,9 @@ struct store_session {
 
 /* A value bound to $1, $2, ... */
 struct parameter {
-    enum { PARAMETER_TEXT, PARAMETER_TIME, PARAMETER_INTEGER } type;
+    enum { PARAMETER_TEXT, PARAMETER_TIME } type;
     const char *text;
-    int64_t integer; /* a time in milliseconds */
+    int64_t time_ms;
 };
 
 /* Runs one statement. `result` may be NULL; otherwise it is to be destroyed after STATUS_OK. */

@@ -1,41 +1,35 @@
 /* What the model reads: candles and changes of open interest (ENGINE.md §2).
  *
- * SQL filters, casts, sorts and averages; C merges the two sorted streams. Everything is cast to
- * one form first (TIMESTAMP, DECIMAL), because a database that another program made may hold the
- * same facts as DOUBLE, wider DECIMAL, or times with a zone; a value that has no such form (NaN,
- * too large) becomes NULL, which is missing data. Where a column has the expected type the cast
- * costs nothing.
+ * SQL filters, casts and sorts; C aggregates the two sorted streams into intervals and joins them,
+ * in one pass, at half the cost of grouping in SQL. Everything is cast to one form
+ * first, because a database that another program made may hold the same facts as DOUBLE, wider
+ * DECIMAL, or times with a zone; a value that has no such form (NaN, too large) becomes NULL, which
+ * is missing data. Where a column has the expected type the cast costs nothing.
  *
- * The result must not depend on the order of rows in the file, nor on threads: candles are sorted
- * by all their columns, and averages are sums of decimals, which are exact in any order. */
+ * The result must not depend on the order of rows in the file: of candles with the same time the
+ * same one is always chosen, and open interest is added up as integers. */
 #include "market/store_internal.h"
 
 #include "base/check.h"
-#include "base/decimal.h"
 
-/* Where several rows have the same time, the last by this order wins: the one with the most volume
- * has seen the most of its five minutes. */
 static const char candles_sql[] =
-    "SELECT CAST(open_time AS TIMESTAMP) AS candle_time, TRY_CAST(open AS DECIMAL(18,8)) AS o, "
-    "TRY_CAST(high AS DECIMAL(18,8)) AS h, TRY_CAST(low AS DECIMAL(18,8)) AS l, "
-    "TRY_CAST(close AS DECIMAL(18,8)) AS c, TRY_CAST(volume AS DOUBLE) AS v "
-    "FROM klines_5m_history "
-    "WHERE symbol = $1 AND CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3 "
-    "ORDER BY candle_time, v NULLS FIRST, h NULLS FIRST, l NULLS FIRST, o NULLS FIRST, "
-    "c NULLS FIRST";
+    "SELECT CAST(open_time AS TIMESTAMP) AS candle_time, TRY_CAST(open AS DECIMAL(18,8)), "
+    "TRY_CAST(high AS DECIMAL(18,8)), TRY_CAST(low AS DECIMAL(18,8)), "
+    "TRY_CAST(close AS DECIMAL(18,8)), TRY_CAST(volume AS DOUBLE) FROM klines_5m_history "
+    "WHERE symbol = $1 AND CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3 ORDER BY candle_time";
 
-/* DISTINCT removes a row that is there twice. */
+/* Fetched as DECIMAL, since DuckDB is slow at making DOUBLE of the wide ones. */
 static const char interest_sql[] =
-    "SELECT time_bucket(to_milliseconds($4), stamp) AS bucket, avg(amount) "
-    "FROM (SELECT DISTINCT CAST(timestamp AS TIMESTAMP) AS stamp, "
+    "SELECT CAST(timestamp AS TIMESTAMP) AS stamp, "
     "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount FROM open_interest_history "
     "WHERE symbol = $1 AND CAST(timestamp AS TIMESTAMP) >= $2 "
-    "AND CAST(timestamp AS TIMESTAMP) < $3) "
-    "WHERE amount > 0 GROUP BY bucket ORDER BY bucket";
+    "AND CAST(timestamp AS TIMESTAMP) < $3 ORDER BY stamp, amount";
 
+/* Comparisons rather than isfinite(): they are checked against a block's bounds, not each row. */
 static const char newest_sql[] =
     "SELECT epoch_ms(max(CAST(open_time AS TIMESTAMP))) FROM klines_5m_history "
-    "WHERE symbol = $1 AND isfinite(CAST(open_time AS TIMESTAMP))";
+    "WHERE symbol = $1 AND CAST(open_time AS TIMESTAMP) > TIMESTAMP '-infinity' "
+    "AND CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity'";
 
 /* Klines do not say where they come from; those of a symbol without simulated open interest are
  * taken for real. */
@@ -98,6 +92,12 @@ static double cursor_double(const struct cursor *cursor, size_t column)
     return ((const double *)cursor->data[column])[cursor->row];
 }
 
+static __int128 cursor_wide(const struct cursor *cursor, size_t column)
+{
+    duckdb_hugeint value = ((const duckdb_hugeint *)cursor->data[column])[cursor->row];
+    return (__int128)value.upper * ((__int128)1 << 64) + (__int128)value.lower;
+}
+
 static void cursor_close(struct cursor *cursor)
 {
     duckdb_destroy_data_chunk(&cursor->chunk);
@@ -155,7 +155,20 @@ static void add_candle(struct series *series, const struct candle *candle, int64
         series_push(series, &bucket, 0);
 }
 
-/* Rows come by time; of those with the same time the last is the one that counts. */
+/* Which of two candles of the same time counts: the one with more volume has seen more of its five
+ * minutes. The rest of the order only makes it one. */
+static bool is_preferred(const struct candle *a, const struct candle *b)
+{
+    if (a->volume != b->volume)
+        return a->volume > b->volume;
+    const int64_t in_a[] = {a->high_e8, a->low_e8, a->open_e8, a->close_e8};
+    const int64_t in_b[] = {b->high_e8, b->low_e8, b->open_e8, b->close_e8};
+    for (size_t i = 0; i < 4; i++)
+        if (in_a[i] != in_b[i])
+            return in_a[i] > in_b[i];
+    return false;
+}
+
 static void read_candles(struct cursor *cursor, int64_t interval_ms, struct series *series)
 {
     struct candle pending = {0}, candle;
@@ -163,7 +176,10 @@ static void read_candles(struct cursor *cursor, int64_t interval_ms, struct seri
     while (cursor_next(cursor)) {
         if (!read_candle(cursor, &candle))
             continue;
-        if (has_pending && pending.open_time_ms != candle.open_time_ms)
+        bool is_same = has_pending && pending.open_time_ms == candle.open_time_ms;
+        if (is_same && !is_preferred(&candle, &pending))
+            continue;
+        if (has_pending && !is_same)
             add_candle(series, &pending, interval_ms);
         pending = candle;
         has_pending = true;
@@ -174,23 +190,61 @@ static void read_candles(struct cursor *cursor, int64_t interval_ms, struct seri
 
 /* -- open interest ----------------------------------------------------------------------------- */
 
+/* The average of one interval's values, being taken. */
+struct bucket {
+    int64_t time_ms;
+    __int128 sum_e8;
+    size_t count;
+};
+
+/* What the buckets become deltas with. */
+struct delta_walk {
+    struct series *series;
+    size_t at; /* the first candle that is not before the bucket */
+    double previous;
+    bool has_previous;
+};
+
 /* Each bucket's change goes to the candle of its time; without one it is not used, but the next
  * bucket still compares with it. */
-static void read_deltas(struct cursor *cursor, struct series *series)
+static void end_bucket(struct delta_walk *walk, const struct bucket *bucket)
 {
-    double previous = 0;
-    bool has_previous = false;
-    size_t at = 0;
+    const struct series *series = walk->series;
+    double value = (double)bucket->sum_e8 / 1e8 / (double)bucket->count;
+    while (walk->at < series->count && series->candles[walk->at].open_time_ms < bucket->time_ms)
+        walk->at++;
+    if (walk->has_previous && walk->at < series->count &&
+        series->candles[walk->at].open_time_ms == bucket->time_ms)
+        series->deltas[walk->at] = value - walk->previous;
+    walk->previous = value;
+    walk->has_previous = true;
+}
+
+static void read_deltas(struct cursor *cursor, int64_t interval_ms, struct series *series)
+{
+    struct delta_walk walk = {.series = series};
+    struct bucket bucket = {0};
+    int64_t stamp_us = 0;
+    __int128 amount_e8 = 0;
     while (cursor_next(cursor)) {
-        int64_t bucket_ms = cursor_int64(cursor, 0) / 1000;
-        double value = cursor_double(cursor, 1);
-        while (at < series->count && series->candles[at].open_time_ms < bucket_ms)
-            at++;
-        if (has_previous && at < series->count && series->candles[at].open_time_ms == bucket_ms)
-            series->deltas[at] = value - previous;
-        previous = value;
-        has_previous = true;
+        bool is_known = cursor_has(cursor, 1) && cursor_wide(cursor, 1) > 0;
+        bool is_repeated = bucket.count > 0 && cursor_int64(cursor, 0) == stamp_us && is_known &&
+                           cursor_wide(cursor, 1) == amount_e8;
+        if (!is_known || is_repeated)
+            continue;
+        stamp_us = cursor_int64(cursor, 0);
+        amount_e8 = cursor_wide(cursor, 1);
+        int64_t time_ms = floor_to(floor_to(stamp_us, 1000) / 1000, interval_ms);
+        if (bucket.count > 0 && bucket.time_ms != time_ms) {
+            end_bucket(&walk, &bucket);
+            bucket = (struct bucket){0};
+        }
+        bucket.time_ms = time_ms;
+        bucket.sum_e8 += amount_e8;
+        bucket.count++;
     }
+    if (bucket.count > 0)
+        end_bucket(&walk, &bucket);
 }
 
 /* -- the public functions ---------------------------------------------------------------------- */
@@ -203,9 +257,8 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
     series->count = 0;
     struct parameter parameters[] = {
         {.type = PARAMETER_TEXT, .text = symbol},
-        {.type = PARAMETER_TIME, .integer = start_ms},
-        {.type = PARAMETER_TIME, .integer = end_ms},
-        {.type = PARAMETER_INTEGER, .integer = interval_ms},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = end_ms},
     };
     struct cursor candles = {.column_count = 6}, interest = {.column_count = 2};
     enum status status = store_run(session, candles_sql, parameters, 3, &candles.result, error);
@@ -215,11 +268,11 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
     cursor_close(&candles);
 
     /* A stamp may be late; it belongs to the candle during which it falls. */
-    parameters[2].integer = end_ms + CANDLE_MS;
-    status = store_run(session, interest_sql, parameters, 4, &interest.result, error);
+    parameters[2].time_ms = end_ms + CANDLE_MS;
+    status = store_run(session, interest_sql, parameters, 3, &interest.result, error);
     if (status != STATUS_OK)
         return status;
-    read_deltas(&interest, series);
+    read_deltas(&interest, interval_ms, series);
     cursor_close(&interest);
     return STATUS_OK;
 }

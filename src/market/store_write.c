@@ -218,8 +218,8 @@ static enum status merge_stage(struct store_session *session, enum table table, 
     struct buffer sql = {0};
     duckdb_result result;
     const struct parameter range[] = {
-        {.type = PARAMETER_TIME, .integer = stage->time_min_ms},
-        {.type = PARAMETER_TIME, .integer = stage->time_max_ms},
+        {.type = PARAMETER_TIME, .time_ms = stage->time_min_ms},
+        {.type = PARAMETER_TIME, .time_ms = stage->time_max_ms},
     };
     if (duckdb_appender_close(stage->appender) != DuckDBSuccess)
         return append_failed(session, stage->appender, error);

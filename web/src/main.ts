@@ -42,7 +42,7 @@ const symbolSelect = element('symbol', HTMLSelectElement);
 const candlesSelect = element('candles', HTMLSelectElement);
 const paletteSelect = element('palette', HTMLSelectElement);
 const themeButton = element('theme', HTMLButtonElement);
-const price = element('price', HTMLOutputElement);
+const price = element('price', HTMLElement);
 const change = element('change', HTMLElement);
 const age = element('age', HTMLElement);
 const caption = element('caption', HTMLElement);
@@ -156,6 +156,8 @@ let connectingTimer: number | undefined;
 
 function showStatus({ status: now }: StatusDetail): void {
     clearTimeout(connectingTimer);
+    // After a restart the server may be another one: other symbols, real data instead of simulated.
+    if (now === 'connected' && symbols.length > 0) void refreshSymbols().catch(() => {});
     const show = (): void => {
         status.dataset['status'] = now;
         setText(element('status-text', HTMLElement), STATUS_WORDS[now]);
@@ -356,10 +358,23 @@ function showSymbols(): void {
     view.symbol = (asked ?? first)?.symbol ?? null;
     fillSelect(
         symbolSelect,
-        symbols.map(({ symbol }) => ({ value: symbol, label: symbol })),
+        symbols.map(({ symbol, newest }) => ({
+            value: symbol,
+            label: newest === null ? `${symbol} (no data)` : symbol,
+        })),
         view.symbol ?? '',
     );
     symbolSelect.disabled = symbols.length === 0;
+}
+
+/** Looks now and then whether there are other symbols, or data where there were none. */
+async function refreshSymbols(): Promise<void> {
+    const shown = symbols.map(({ symbol, newest }) => `${symbol} ${newest !== null}`).join();
+    await readSymbols();
+    if (symbols.map(({ symbol, newest }) => `${symbol} ${newest !== null}`).join() === shown) return;
+    const chosen = view.symbol;
+    showSymbols();
+    if (view.symbol !== chosen) select();
 }
 
 async function start(): Promise<void> {
@@ -378,4 +393,4 @@ applyColors();
 feed.connect();
 void start();
 setInterval(showAge, 5_000);
-setInterval(() => void readSymbols().catch(() => {}), SYMBOLS_EVERY_MS);
+setInterval(() => void refreshSymbols().catch(() => {}), SYMBOLS_EVERY_MS);

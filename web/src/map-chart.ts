@@ -46,6 +46,10 @@ const ZOOM_ROOM: Readonly<Record<'near' | 'wide', { ofHeight: number; ofPrice: n
 
 const RIGHT_ROOM = 0.06; /* of the candles' width, right of the newest */
 
+/* What a key does: the part of the visible time it moves by, the factor it zooms by. */
+const KEY_SHIFT = 0.1;
+const KEY_ZOOM = 1.25;
+
 /** What is under the crosshair. */
 export interface Hover {
     x: number;
@@ -163,6 +167,7 @@ export class MapChart {
         this.#primitive.onDrawn = () => this.#drawProfile();
         this.#series.attachPrimitive(this.#primitive);
         this.#chart.subscribeCrosshairMove((event) => this.onHover?.(this.#hoverOf(event)));
+        container.addEventListener('keydown', (event) => this.#keyPressed(event));
         new ResizeObserver(() => this.#primitive.redraw()).observe(profile);
         this.#applyTheme();
     }
@@ -307,6 +312,26 @@ export class MapChart {
             to: count - 0.5 + Math.max(2, count * RIGHT_ROOM),
         });
         this.#series.priceScale().setAutoScale(true);
+    }
+
+    /** Moves by a part of the visible time (negative: back), or zooms around its newest end. */
+    #shift(part: number, factor = 1): void {
+        const visible = this.#chart.timeScale().getVisibleLogicalRange();
+        if (!visible) return;
+        const width = visible.to - visible.from;
+        const to = visible.to + width * part;
+        this.#chart.timeScale().setVisibleLogicalRange({ from: to - width * factor, to });
+    }
+
+    #keyPressed(event: KeyboardEvent): void {
+        if (event.ctrlKey || event.altKey || event.metaKey) return;
+        if (event.key === 'ArrowLeft') this.#shift(-KEY_SHIFT);
+        else if (event.key === 'ArrowRight') this.#shift(KEY_SHIFT);
+        else if (event.key === '+' || event.key === '=') this.#shift(0, 1 / KEY_ZOOM);
+        else if (event.key === '-') this.#shift(0, KEY_ZOOM);
+        else if (event.key === 'Home') this.fit();
+        else return;
+        event.preventDefault();
     }
 
     setZoom(zoom: Zoom): void {

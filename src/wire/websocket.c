@@ -17,6 +17,8 @@ enum {
     BITS_LENGTH = 0x7F,
 };
 
+enum { KEY_SIZE = 24 }; /* Sec-WebSocket-Key */
+
 void ws_decoder_init(struct ws_decoder *decoder)
 {
     memset(decoder, 0, offsetof(struct ws_decoder, control));
@@ -41,26 +43,30 @@ static size_t header_size(const uint8_t *header)
     return 2 + (length == 126 ? 2u : length == 127 ? 8u : 0u) + 4;
 }
 
-/* What is wrong with the first two bytes of a frame, or NULL. */
-static const char *fault_in_start(const struct ws_decoder *decoder, uint8_t first, uint8_t second)
+/* What is wrong with the first byte of a frame (FIN, RSV, opcode), or NULL. */
+static const char *fault_in_first_byte(const struct ws_decoder *decoder, uint8_t byte)
 {
-    uint8_t opcode = first & BITS_OPCODE;
-    if (first & BITS_RSV)
+    uint8_t opcode = byte & BITS_OPCODE;
+    if (byte & BITS_RSV)
         return "reserved bits are set without an extension";
     if ((opcode > WS_BINARY && opcode < WS_CLOSE) || opcode > WS_PONG)
         return "unknown opcode";
-    if (!(second & BIT_MASK))
-        return "a client's frames must be masked";
-    if (is_control(opcode)) {
-        if (!(first & BIT_FIN))
-            return "a control frame must not be fragmented";
-        if ((second & BITS_LENGTH) > WS_CONTROL_PAYLOAD_MAX)
-            return "a control frame is longer than 125 bytes";
-    } else if (opcode == WS_CONTINUATION && decoder->message_opcode == 0) {
+    if (is_control(opcode))
+        return byte & BIT_FIN ? NULL : "a control frame must not be fragmented";
+    if (opcode == WS_CONTINUATION && decoder->message_opcode == 0)
         return "a continuation without a message";
-    } else if (opcode != WS_CONTINUATION && decoder->message_opcode != 0) {
+    if (opcode != WS_CONTINUATION && decoder->message_opcode != 0)
         return "a new message inside a fragmented one";
-    }
+    return NULL;
+}
+
+/* What is wrong with the second byte (mask bit, length), or NULL. */
+static const char *fault_in_second_byte(uint8_t first, uint8_t byte)
+{
+    if (!(byte & BIT_MASK))
+        return "a client's frames must be masked";
+    if (is_control(first & BITS_OPCODE) && (byte & BITS_LENGTH) > WS_CONTROL_PAYLOAD_MAX)
+        return "a control frame is longer than 125 bytes";
     return NULL;
 }
 
@@ -166,15 +172,15 @@ static bool take_header(struct ws_decoder *decoder, const char *bytes, size_t si
                         const char **fault)
 {
     while (*used < size) {
-        decoder->header[decoder->header_size++] = (uint8_t)bytes[(*used)++];
-        if (decoder->header_size < 2)
-            continue;
-        if (decoder->header_size == 2) {
-            *fault = fault_in_start(decoder, decoder->header[0], decoder->header[1]);
-            if (*fault != NULL)
-                return false;
-        }
-        if (decoder->header_size == header_size(decoder->header)) {
+        uint8_t byte = (uint8_t)bytes[(*used)++];
+        decoder->header[decoder->header_size++] = byte;
+        if (decoder->header_size == 1)
+            *fault = fault_in_first_byte(decoder, byte);
+        else if (decoder->header_size == 2)
+            *fault = fault_in_second_byte(decoder->header[0], byte);
+        if (*fault != NULL)
+            return false;
+        if (decoder->header_size > 2 && decoder->header_size == header_size(decoder->header)) {
             *fault = begin_frame(decoder);
             return *fault == NULL;
         }
@@ -242,13 +248,28 @@ size_t ws_encode_close(char payload[WS_CONTROL_PAYLOAD_MAX], uint16_t code, cons
     return 2 + size;
 }
 
+static bool is_base64_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+           c == '/';
+}
+
+/* 16 bytes in base64 are 22 characters and two signs of padding. */
+static bool is_key(const char *key, size_t key_size)
+{
+    if (key_size != KEY_SIZE || memcmp(key + KEY_SIZE - 2, "==", 2) != 0)
+        return false;
+    for (size_t i = 0; i < KEY_SIZE - 2; i++)
+        if (!is_base64_char(key[i]))
+            return false;
+    return true;
+}
+
 bool ws_accept_key(const char *key, size_t key_size, char accept[WS_ACCEPT_SIZE])
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    enum { KEY_SIZE = 24 };
-    unsigned char decoded[KEY_SIZE], input[KEY_SIZE + sizeof guid - 1], digest[SHA_DIGEST_LENGTH];
-    if (key_size != KEY_SIZE || key[KEY_SIZE - 1] != '=' || key[KEY_SIZE - 2] != '=' ||
-        EVP_DecodeBlock(decoded, (const unsigned char *)key, KEY_SIZE) < 0)
+    unsigned char input[KEY_SIZE + sizeof guid - 1], digest[SHA_DIGEST_LENGTH];
+    if (!is_key(key, key_size))
         return false;
     memcpy(input, key, KEY_SIZE);
     memcpy(input + KEY_SIZE, guid, sizeof guid - 1);

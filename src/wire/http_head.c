@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* A cursor over the bytes at hand. `is_short` is set when they ended where more may come. */
+/* A cursor over the bytes at hand. */
 struct scanner {
     const char *at, *end;
 };
@@ -77,6 +77,45 @@ static enum http_head_result take_version(struct scanner *scanner, int *minor)
             return step_result;                                                                    \
     } while (0)
 
+/* Cuts "http://host" off a target in absolute form, which a server must accept (RFC 9112 §3.2.2);
+ * leaves one in origin form as it is. False for any other form. */
+static bool take_authority(struct slice *target, struct slice *authority)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    *authority = (struct slice){target->data, 0};
+    if (target->size > 0 && target->data[0] == '/')
+        return true;
+    for (size_t i = 0; i < 2; i++) {
+        size_t size = strlen(schemes[i]);
+        if (target->size <= size || strncasecmp(target->data, schemes[i], size) != 0)
+            continue;
+        const char *start = target->data + size, *end = target->data + target->size, *stop = start;
+        while (stop < end && *stop != '/' && *stop != '?')
+            stop++;
+        *authority = (struct slice){start, (size_t)(stop - start)};
+        *target = (struct slice){stop, (size_t)(end - stop)};
+        return authority->size > 0;
+    }
+    return false;
+}
+
+static bool split_target(struct http_head *head)
+{
+    struct slice rest = head->target;
+    if (!take_authority(&rest, &head->authority))
+        return false;
+    const char *mark = memchr(rest.data, '?', rest.size);
+    head->path = rest;
+    head->query = (struct slice){rest.data + rest.size, 0};
+    if (mark != NULL) {
+        head->path.size = (size_t)(mark - rest.data);
+        head->query = (struct slice){mark + 1, rest.size - head->path.size - 1};
+    }
+    if (head->path.size == 0)
+        head->path = (struct slice){"/", 1};
+    return true;
+}
+
 static enum http_head_result take_request_line(struct scanner *scanner, struct http_head *head)
 {
     /* Empty lines before the request are passed over, RFC 9112 §2.2. */
@@ -87,16 +126,7 @@ static enum http_head_result take_request_line(struct scanner *scanner, struct h
     head->target = take_while(scanner, is_target_char);
     TRY(take_char(scanner, ' '));
     TRY(take_version(scanner, &head->minor_version));
-    if (head->method.size == 0 || head->target.size == 0 || head->target.data[0] != '/')
-        return HTTP_HEAD_BAD;
-    const char *mark = memchr(head->target.data, '?', head->target.size);
-    head->path = head->target;
-    head->query = (struct slice){head->target.data + head->target.size, 0};
-    if (mark != NULL) {
-        head->path.size = (size_t)(mark - head->target.data);
-        head->query = (struct slice){mark + 1, head->target.size - head->path.size - 1};
-    }
-    return HTTP_HEAD_DONE;
+    return head->method.size > 0 && split_target(head) ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
 }
 
 static enum http_head_result take_header(struct scanner *scanner, struct http_head *head)
@@ -117,6 +147,20 @@ static enum http_head_result take_header(struct scanner *scanner, struct http_he
         return HTTP_HEAD_TOO_LARGE;
     head->headers[head->header_count++] = header;
     return HTTP_HEAD_DONE;
+}
+
+/* HTTP/1.1 names exactly one host (RFC 9112 §3.2); the one in the target wins (§3.2.2). */
+static enum http_head_result settle_host(struct http_head *head)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < head->header_count; i++) {
+        if (!slice_equals_ignoring_case(head->headers[i].name, "Host"))
+            continue;
+        count++;
+        if (head->authority.size > 0)
+            head->headers[i].value = head->authority;
+    }
+    return count == 1 || (count == 0 && head->minor_version == 0) ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
 }
 
 /* How long the body is and whether the connection goes on (RFC 9112 §6.3, §9.3). A chunked body is
@@ -170,7 +214,8 @@ enum http_head_result http_head_parse(struct http_head *head, const char *bytes,
     if (result != HTTP_HEAD_DONE)
         return result;
     head->size = (size_t)(scanner.at - bytes);
-    return settle_framing(head);
+    result = settle_host(head);
+    return result == HTTP_HEAD_DONE ? settle_framing(head) : result;
 }
 
 const struct slice *http_head_find(const struct http_head *head, const char *name)

@@ -25,8 +25,9 @@ struct http_header {
 
 struct http_head {
     struct slice method;
-    struct slice target; /* as sent: path, and query behind '?' */
-    struct slice path;
+    struct slice target;    /* as sent: path, and query behind '?' */
+    struct slice authority; /* of a target in absolute form; empty otherwise */
+    struct slice path;      /* at least "/" */
     struct slice query; /* without '?'; empty if there is none */
     int minor_version;  /* 0 or 1 */
     uint64_t content_length; /* of the body that follows; 0 if there is none */

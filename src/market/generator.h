@@ -31,7 +31,8 @@ struct generator_stats {
     uint64_t skipped[GENERATOR_SKIP_COUNT];
     uint64_t failures;
     uint64_t snapshots; /* handed to on_snapshot */
-    uint64_t query_ns_sum, compute_ns_sum, computed; /* over all symbol ticks that computed */
+    /* Over all symbol ticks that computed; opening the database is part of the query time. */
+    uint64_t query_ns_sum, compute_ns_sum, computed;
 };
 
 struct generator_options {
@@ -49,13 +50,16 @@ struct generator_options {
      * went wrong, with its message (NULL when OK). */
     void (*on_checked)(size_t symbol_index, enum status status, const char *message,
                        void *context);
+    /* What a symbol tick that computed has cost, for histograms. May be NULL. */
+    void (*on_computed)(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context);
     void *context;
 };
 
 /* Starts the thread. Everything in `options` is copied except what its comments say. */
 struct generator *generator_start(const struct generator_options *options);
 
-/* Makes the thread look at this symbol at once (any thread, never blocks for long). */
+/* Makes the thread look at this symbol at once, wanted or not (any thread, never blocks for
+ * long). */
 void generator_wake(struct generator *generator, size_t symbol_index);
 
 void generator_read_stats(struct generator *generator, struct generator_stats *stats);

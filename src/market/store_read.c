@@ -13,23 +13,23 @@
 #include "base/check.h"
 
 static const char candles_sql[] =
-    "SELECT CAST(open_time AS TIMESTAMP) AS candle_time, TRY_CAST(open AS DECIMAL(18,8)), "
+    "SELECT TRY_CAST(open_time AS TIMESTAMP) AS candle_time, TRY_CAST(open AS DECIMAL(18,8)), "
     "TRY_CAST(high AS DECIMAL(18,8)), TRY_CAST(low AS DECIMAL(18,8)), "
     "TRY_CAST(close AS DECIMAL(18,8)), TRY_CAST(volume AS DOUBLE) FROM klines_5m_history "
-    "WHERE symbol = $1 AND CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3 ORDER BY candle_time";
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3 ORDER BY candle_time";
 
 /* Fetched as DECIMAL, since DuckDB is slow at making DOUBLE of the wide ones. */
 static const char interest_sql[] =
-    "SELECT CAST(timestamp AS TIMESTAMP) AS stamp, "
+    "SELECT TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "
     "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount FROM open_interest_history "
-    "WHERE symbol = $1 AND CAST(timestamp AS TIMESTAMP) >= $2 "
-    "AND CAST(timestamp AS TIMESTAMP) < $3 ORDER BY stamp, amount";
+    "WHERE symbol = $1 AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "
+    "AND TRY_CAST(timestamp AS TIMESTAMP) < $3 ORDER BY stamp, amount";
 
 /* Comparisons rather than isfinite(): they are checked against a block's bounds, not each row. */
 static const char newest_sql[] =
-    "SELECT epoch_ms(max(CAST(open_time AS TIMESTAMP))) FROM klines_5m_history "
-    "WHERE symbol = $1 AND CAST(open_time AS TIMESTAMP) > TIMESTAMP '-infinity' "
-    "AND CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity'";
+    "SELECT epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))) FROM klines_5m_history "
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) > TIMESTAMP '-infinity' "
+    "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity'";
 
 /* Klines do not say where they come from; those of a symbol without simulated open interest are
  * taken for real. */

@@ -155,9 +155,9 @@ static void append_staged_rows(const struct store_session *session, enum table t
 static void append_match(enum table table, struct buffer *sql)
 {
     buffer_append_format(sql,
-                         "target.symbol = staged.symbol AND CAST(target.%s AS TIMESTAMP) = "
+                         "target.symbol = staged.symbol AND TRY_CAST(target.%s AS TIMESTAMP) = "
                          "make_timestamp(staged.time_us) AND "
-                         "CAST(target.%s AS TIMESTAMP) BETWEEN $1 AND $2",
+                         "TRY_CAST(target.%s AS TIMESTAMP) BETWEEN $1 AND $2",
                          store_tables[table].time_column, store_tables[table].time_column);
 }
 

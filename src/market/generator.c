@@ -1,0 +1,388 @@
+/* The loop that turns database content into snapshots, on a thread that may block.
+ *
+ *     wait -> version (stat) -> [changed] session -> per symbol: query, compute, hash ->
+ * on_snapshot
+ *
+ * It is a loop that must not die and must not shout. What costs is done only where something can
+ * have changed: a file whose version is the one that a symbol was computed from is not even opened,
+ * and a symbol whose hash is the last one is not handed on. The version is read before the data, so
+ * that a change in between is found at the next tick, never missed. One session serves all symbols
+ * of a tick; a symbol whose query fails leaves the others their turn, keeps its last snapshot, and
+ * is tried again at each tick, since many causes pass (a full disk, too many open files).
+ *
+ * Threads: the state of the symbols belongs to the generator's thread. `mutex` guards what others
+ * touch: the wake flags, the stop flag, the statistics and the session pointer, which
+ * generator_stop() needs to interrupt a query. Callbacks run without it. */
+#include "market/generator.h"
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SECOND_NS UINT64_C(1000000000)
+#define REPEATED_LOG_NS                                                                            \
+    (60 * SECOND_NS) /* the same failure of a symbol is logged once in this time */
+
+/* What is known of one symbol. */
+struct symbol_state {
+    bool is_computed; /* `version` and `status` are of a completed computation */
+    uint64_t version;
+    enum status status; /* STATUS_OK or STATUS_NO_DATA */
+    char message[ERROR_MESSAGE_MAX];
+
+    uint64_t hash, seq; /* of the last snapshot handed on; seq 0: none */
+
+    char logged_message[ERROR_MESSAGE_MAX];
+    uint64_t logged_ns;
+};
+
+struct generator {
+    struct generator_options options;
+    uint64_t epoch;
+    uint64_t interval_ns;
+    pthread_t thread;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t wakeup;
+    bool is_stopping;
+    bool is_woken; /* some flag below is set */
+    bool woken[SYMBOLS_MAX];
+    struct store_session *session; /* while a tick has one */
+    struct generator_stats stats;
+
+    bool is_locked; /* the database was busy at the last try */
+    struct symbol_state symbols[SYMBOLS_MAX];
+    struct series series; /* memory that is used again each time */
+    struct snapshot snapshot;
+    struct buffer data;
+};
+
+/* -- outcomes ---------------------------------------------------------------------------------- */
+
+#define count_stat(generator, field, amount)                                                       \
+    do {                                                                                           \
+        pthread_mutex_lock(&(generator)->mutex);                                                   \
+        (generator)->stats.field += (amount);                                                      \
+        pthread_mutex_unlock(&(generator)->mutex);                                                 \
+    } while (0)
+
+static bool is_stopping(struct generator *generator)
+{
+    pthread_mutex_lock(&generator->mutex);
+    bool is_stopping = generator->is_stopping;
+    pthread_mutex_unlock(&generator->mutex);
+    return is_stopping;
+}
+
+static void report(struct generator *generator, size_t index, enum status status,
+                   const char *message)
+{
+    generator->options.on_checked(index, status, status == STATUS_OK ? NULL : message,
+                                  generator->options.context);
+}
+
+static void report_failure(struct generator *generator, size_t index, const struct error *error)
+{
+    struct symbol_state *state = &generator->symbols[index];
+    uint64_t now_ns = clock_monotonic_ns();
+    bool is_same = strcmp(state->logged_message, error->message) == 0;
+    state->is_computed = false;
+    count_stat(generator, failures, 1);
+    if (!is_same || now_ns - state->logged_ns >= REPEATED_LOG_NS) {
+        log_warn("symbol skipped", log_text("symbol", generator->options.symbols->names[index]),
+                 log_text("reason", error->message));
+        memcpy(state->logged_message, error->message, sizeof state->logged_message);
+        state->logged_ns = now_ns;
+    }
+    report(generator, index, error->status, error->message);
+}
+
+/* Says when a lock begins and when it ends, and nothing in between. */
+static void note_lock(struct generator *generator, bool is_locked, const struct error *error)
+{
+    if (is_locked && !generator->is_locked)
+        log_warn("database is locked, updates wait", log_text("reason", error->message));
+    if (!is_locked && generator->is_locked)
+        log_info("database is free again", log_text("path", store_path(generator->options.store)));
+    generator->is_locked = is_locked;
+}
+
+/* -- one symbol -------------------------------------------------------------------------------- */
+
+static enum status load_window(struct generator *generator, struct store_session *session,
+                               const char *symbol, struct error *error)
+{
+    int64_t newest_ms;
+    enum status status = store_newest(session, symbol, &newest_ms, error);
+    if (status != STATUS_OK)
+        return status;
+    status = store_load(session, symbol, newest_ms - generator->options.lookback_ms, newest_ms,
+                        CANDLE_MS, &generator->series, error);
+    if (status == STATUS_OK && generator->series.count == 0)
+        return error_set(error, STATUS_NO_DATA, "no usable candles of %s", symbol);
+    return status;
+}
+
+/* Hands the snapshot on if a client could tell it from the one before. */
+static void publish(struct generator *generator, size_t index)
+{
+    struct symbol_state *state = &generator->symbols[index];
+    struct buffer *data = &generator->data;
+    uint64_t hash = snapshot_hash(generator->snapshot.timestamp_ms, data->data, data->size);
+    if (state->seq > 0 && state->hash == hash)
+        return;
+    state->hash = hash;
+    const struct generator_snapshot handed = {
+        .symbol_index = index,
+        .snapshot = &generator->snapshot,
+        .epoch = generator->epoch,
+        .seq = ++state->seq,
+        .hash = hash,
+        .data = data->data,
+        .data_size = data->size,
+    };
+    count_stat(generator, snapshots, 1);
+    generator->options.on_snapshot(&handed, generator->options.context);
+}
+
+static enum status compute_symbol(struct generator *generator, struct store_session *session,
+                                  size_t index, struct error *error)
+{
+    const struct generator_options *options = &generator->options;
+    const char *symbol = options->symbols->names[index];
+    uint64_t start_ns = clock_monotonic_ns();
+    enum status status = load_window(generator, session, symbol, error);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t loaded_ns = clock_monotonic_ns();
+    snapshot_compute(&generator->snapshot, symbol, &generator->series, options->weights,
+                     bucket_map_find(options->buckets, symbol));
+    buffer_clear(&generator->data);
+    snapshot_append_data_json(&generator->data, &generator->snapshot);
+    uint64_t computed_ns = clock_monotonic_ns();
+
+    pthread_mutex_lock(&generator->mutex);
+    generator->stats.query_ns_sum += loaded_ns - start_ns;
+    generator->stats.compute_ns_sum += computed_ns - loaded_ns;
+    generator->stats.computed++;
+    pthread_mutex_unlock(&generator->mutex);
+    if (options->on_computed != NULL)
+        options->on_computed(index, loaded_ns - start_ns, computed_ns - loaded_ns,
+                             options->context);
+    publish(generator, index);
+    return STATUS_OK;
+}
+
+static void check_symbol(struct generator *generator, struct store_session *session, size_t index,
+                         uint64_t version)
+{
+    struct symbol_state *state = &generator->symbols[index];
+    struct error error = {0};
+    enum status status = compute_symbol(generator, session, index, &error);
+    if (status == STATUS_CANCELLED)
+        return;
+    if (status != STATUS_OK && status != STATUS_NO_DATA) {
+        report_failure(generator, index, &error);
+        return;
+    }
+    state->is_computed = true;
+    state->version = version;
+    state->status = status;
+    memcpy(state->message, error.message, sizeof state->message);
+    state->logged_message[0] = '\0';
+    report(generator, index, status, state->message);
+}
+
+/* -- one tick ---------------------------------------------------------------------------------- */
+
+/* The symbols of one tick. */
+struct selection {
+    size_t count;
+    size_t indexes[SYMBOLS_MAX];
+};
+
+static void fail_all(struct generator *generator, const struct selection *selection,
+                     const struct error *error)
+{
+    for (size_t i = 0; i < selection->count; i++)
+        report_failure(generator, selection->indexes[i], error);
+}
+
+static void skip_locked(struct generator *generator, const struct selection *selection,
+                        const struct error *error)
+{
+    note_lock(generator, true, error);
+    count_stat(generator, skipped[GENERATOR_SKIP_LOCKED], selection->count);
+    for (size_t i = 0; i < selection->count; i++)
+        report(generator, selection->indexes[i], STATUS_BUSY, error->message);
+}
+
+/* Leaves those in the selection that were not computed from this version yet. */
+static void skip_unchanged(struct generator *generator, struct selection *selection,
+                           uint64_t version)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < selection->count; i++) {
+        size_t index = selection->indexes[i];
+        const struct symbol_state *state = &generator->symbols[index];
+        if (!state->is_computed || state->version != version) {
+            selection->indexes[kept++] = index;
+            continue;
+        }
+        count_stat(generator, skipped[GENERATOR_SKIP_UNCHANGED], 1);
+        report(generator, index, state->status, state->message);
+    }
+    selection->count = kept;
+}
+
+static void set_session(struct generator *generator, struct store_session *session)
+{
+    pthread_mutex_lock(&generator->mutex);
+    generator->session = session;
+    pthread_mutex_unlock(&generator->mutex);
+}
+
+static void tick(struct generator *generator, struct selection *selection)
+{
+    struct store_session *session;
+    struct error error = {0};
+    uint64_t version;
+    count_stat(generator, ticks, selection->count);
+    if (store_version(generator->options.store, &version, &error) != STATUS_OK) {
+        fail_all(generator, selection, &error);
+        return;
+    }
+    skip_unchanged(generator, selection, version);
+    if (selection->count == 0)
+        return;
+
+    uint64_t start_ns = clock_monotonic_ns();
+    enum status status = store_begin(generator->options.store, &session, &error);
+    if (status == STATUS_BUSY) {
+        skip_locked(generator, selection, &error);
+        return;
+    }
+    note_lock(generator, false, NULL);
+    if (status != STATUS_OK) {
+        fail_all(generator, selection, &error);
+        return;
+    }
+    count_stat(generator, query_ns_sum, clock_monotonic_ns() - start_ns);
+    set_session(generator, session);
+    for (size_t i = 0; i < selection->count && !is_stopping(generator); i++)
+        check_symbol(generator, session, selection->indexes[i], version);
+    set_session(generator, NULL);
+    store_end(session);
+}
+
+/* -- the thread -------------------------------------------------------------------------------- */
+
+/* Waits until the tick is due, somebody wakes the thread, or it is to stop. Takes the wake flags.
+ */
+static void wait_for_work(struct generator *generator, uint64_t due_ns, bool woken[SYMBOLS_MAX])
+{
+    const struct timespec due = {.tv_sec = (time_t)(due_ns / SECOND_NS),
+                                 .tv_nsec = (long)(due_ns % SECOND_NS)};
+    pthread_mutex_lock(&generator->mutex);
+    while (!generator->is_stopping && !generator->is_woken && clock_monotonic_ns() < due_ns)
+        pthread_cond_timedwait(&generator->wakeup, &generator->mutex, &due);
+    memcpy(woken, generator->woken, sizeof generator->woken);
+    memset(generator->woken, 0, sizeof generator->woken);
+    generator->is_woken = false;
+    pthread_mutex_unlock(&generator->mutex);
+}
+
+/* Those that were woken, and when the tick is due all that somebody needs. */
+static void select_symbols(const struct generator *generator, const bool woken[SYMBOLS_MAX],
+                           bool is_due, struct selection *selection)
+{
+    const struct generator_options *options = &generator->options;
+    selection->count = 0;
+    for (size_t i = 0; i < options->symbols->count; i++)
+        if (woken[i] || (is_due && options->is_wanted(i, options->context)))
+            selection->indexes[selection->count++] = i;
+}
+
+static void *run(void *context)
+{
+    struct generator *generator = context;
+    struct selection selection;
+    bool woken[SYMBOLS_MAX];
+    uint64_t due_ns = clock_monotonic_ns();
+    while (!is_stopping(generator)) {
+        wait_for_work(generator, due_ns, woken);
+        uint64_t now_ns = clock_monotonic_ns();
+        select_symbols(generator, woken, now_ns >= due_ns, &selection);
+        if (now_ns >= due_ns) {
+            /* The time of ticks that were slept or worked through is not made up for. */
+            due_ns += generator->interval_ns;
+            due_ns = due_ns > now_ns ? due_ns : now_ns + generator->interval_ns;
+        }
+        if (selection.count > 0 && !is_stopping(generator))
+            tick(generator, &selection);
+    }
+    return NULL;
+}
+
+struct generator *generator_start(const struct generator_options *options)
+{
+    struct generator *generator = memory_allocate_zeroed(1, sizeof *generator);
+    generator->options = *options;
+    generator->epoch = (uint64_t)clock_wall_ms();
+    generator->interval_ns = (uint64_t)(options->interval_seconds * (double)SECOND_NS);
+    check(options->symbols->count <= SYMBOLS_MAX && generator->interval_ns > 0);
+
+    pthread_condattr_t attributes;
+    check(pthread_condattr_init(&attributes) == 0);
+    check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    check(pthread_cond_init(&generator->wakeup, &attributes) == 0);
+    pthread_condattr_destroy(&attributes);
+    check(pthread_mutex_init(&generator->mutex, NULL) == 0);
+    check(pthread_create(&generator->thread, NULL, run, generator) == 0);
+    pthread_setname_np(generator->thread, "generator");
+    return generator;
+}
+
+void generator_wake(struct generator *generator, size_t symbol_index)
+{
+    check(symbol_index < generator->options.symbols->count);
+    pthread_mutex_lock(&generator->mutex);
+    generator->woken[symbol_index] = true;
+    generator->is_woken = true;
+    pthread_cond_signal(&generator->wakeup);
+    pthread_mutex_unlock(&generator->mutex);
+}
+
+void generator_read_stats(struct generator *generator, struct generator_stats *stats)
+{
+    pthread_mutex_lock(&generator->mutex);
+    *stats = generator->stats;
+    pthread_mutex_unlock(&generator->mutex);
+}
+
+void generator_stop(struct generator *generator)
+{
+    if (generator == NULL)
+        return;
+    pthread_mutex_lock(&generator->mutex);
+    generator->is_stopping = true;
+    if (generator->session != NULL)
+        store_interrupt(generator->session);
+    pthread_cond_signal(&generator->wakeup);
+    pthread_mutex_unlock(&generator->mutex);
+    pthread_join(generator->thread, NULL);
+
+    pthread_cond_destroy(&generator->wakeup);
+    pthread_mutex_destroy(&generator->mutex);
+    series_deinit(&generator->series);
+    snapshot_deinit(&generator->snapshot);
+    buffer_deinit(&generator->data);
+    free(generator);
+}

@@ -1,0 +1,375 @@
+/* When the generator looks, what it skips, and that one symbol's trouble is its own. */
+#include "market_fixture.h"
+
+#include "market/generator.h"
+
+#include <duckdb.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/wait.h>
+
+enum { BTC, ETH, SYMBOL_COUNT };
+
+/* What the callbacks have seen; the generator's thread writes, the test reads. */
+struct witness {
+    pthread_mutex_t mutex;
+    bool wanted[SYMBOL_COUNT];
+    unsigned snapshots[SYMBOL_COUNT], checks[SYMBOL_COUNT], computed[SYMBOL_COUNT];
+    enum status status[SYMBOL_COUNT];
+    char message[SYMBOL_COUNT][ERROR_MESSAGE_MAX];
+    uint64_t epoch, seq[SYMBOL_COUNT];
+    int64_t timestamp_ms[SYMBOL_COUNT];
+    char data[SYMBOL_COUNT][64];
+};
+
+static bool on_is_wanted(size_t index, void *context)
+{
+    struct witness *witness = context;
+    pthread_mutex_lock(&witness->mutex);
+    bool is_wanted = witness->wanted[index];
+    pthread_mutex_unlock(&witness->mutex);
+    return is_wanted;
+}
+
+static void on_snapshot(const struct generator_snapshot *snapshot, void *context)
+{
+    struct witness *witness = context;
+    size_t index = snapshot->symbol_index;
+    pthread_mutex_lock(&witness->mutex);
+    witness->snapshots[index]++;
+    witness->epoch = snapshot->epoch;
+    witness->seq[index] = snapshot->seq;
+    witness->timestamp_ms[index] = snapshot->snapshot->timestamp_ms;
+    snprintf(witness->data[index], sizeof witness->data[index], "%.*s", (int)snapshot->data_size,
+             snapshot->data);
+    pthread_mutex_unlock(&witness->mutex);
+}
+
+static void on_checked(size_t index, enum status status, const char *message, void *context)
+{
+    struct witness *witness = context;
+    pthread_mutex_lock(&witness->mutex);
+    witness->checks[index]++;
+    witness->status[index] = status;
+    snprintf(witness->message[index], ERROR_MESSAGE_MAX, "%s", message != NULL ? message : "");
+    pthread_mutex_unlock(&witness->mutex);
+}
+
+static void on_computed(size_t index, uint64_t query_ns, uint64_t compute_ns, void *context)
+{
+    struct witness *witness = context;
+    pthread_mutex_lock(&witness->mutex);
+    witness->computed[index] += query_ns > 0 && compute_ns > 0;
+    pthread_mutex_unlock(&witness->mutex);
+}
+
+/* A consistent copy. */
+static struct witness look(struct witness *witness)
+{
+    pthread_mutex_lock(&witness->mutex);
+    struct witness copy = *witness;
+    pthread_mutex_unlock(&witness->mutex);
+    return copy;
+}
+
+static const struct symbol_list symbols = {.count = SYMBOL_COUNT,
+                                           .names = {[BTC] = "BTCUSDT", [ETH] = "ETHUSDT"}};
+static const struct bucket_map buckets = {.count = 1, .entries = {{"BTCUSDT", 5 * DECIMAL_ONE}}};
+static struct leverage_weights weights;
+
+static struct generator *start(struct store *store, struct witness *witness, double interval)
+{
+    assert_ok(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, fault));
+    pthread_mutex_init(&witness->mutex, NULL);
+    return generator_start(&(struct generator_options){
+        .store = store,
+        .symbols = &symbols,
+        .buckets = &buckets,
+        .weights = &weights,
+        .lookback_ms = DAY_MS,
+        .interval_seconds = interval,
+        .is_wanted = on_is_wanted,
+        .on_snapshot = on_snapshot,
+        .on_checked = on_checked,
+        .on_computed = on_computed,
+        .context = witness,
+    });
+}
+
+static struct generator_stats stats_of(struct generator *generator)
+{
+    struct generator_stats stats;
+    generator_read_stats(generator, &stats);
+    return stats;
+}
+
+static void make_database(void **state, int btc_count, int eth_count)
+{
+    struct store *store = open_store(database(state), STORE_OWNER);
+    if (btc_count > 0)
+        write_market(store, "BTCUSDT", 0, btc_count, 1000);
+    if (eth_count > 0)
+        write_market(store, "ETHUSDT", 0, eth_count, 1000);
+    store_close(store);
+}
+
+static void run_foreign(const char *path, const char *sql)
+{
+    duckdb_database foreign;
+    duckdb_connection connection;
+    duckdb_result result;
+    assert_int_equal(duckdb_open(path, &foreign), DuckDBSuccess);
+    assert_int_equal(duckdb_connect(foreign, &connection), DuckDBSuccess);
+    if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
+        fail_msg("%s", duckdb_result_error(&result));
+    duckdb_destroy_result(&result);
+    duckdb_disconnect(&connection);
+    duckdb_close(&foreign);
+}
+
+static void only_wanted_symbols_are_computed(void **state)
+{
+    struct witness witness = {.wanted = {[BTC] = true}};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(look(&witness).checks[BTC] >= 3);
+    struct witness seen = look(&witness);
+    assert_int_equal(seen.status[BTC], STATUS_OK);
+    assert_int_equal(seen.checks[ETH], 0);
+    assert_int_equal(seen.snapshots[BTC], 1);
+    assert_int_equal(seen.seq[BTC], 1);
+    assert_int_equal(seen.computed[BTC], 1);
+    assert_true(seen.epoch > 1764547200000 && seen.epoch <= (uint64_t)clock_wall_ms());
+    assert_int_equal(seen.timestamp_ms[BTC], T0 + 19 * CANDLE_MS);
+    assert_memory_equal(seen.data[BTC], "{\"levels\":[{\"price\":", 20);
+    generator_stop(generator);
+    store_close(store);
+}
+
+/* A process that locks the file as a writer does, once it is told to, until it is told to end. */
+struct locker {
+    pid_t pid;
+    int orders[2], answers[2];
+};
+
+static struct locker make_locker(const char *path)
+{
+    struct locker locker;
+    char byte;
+    assert_int_equal(pipe(locker.orders), 0);
+    assert_int_equal(pipe(locker.answers), 0);
+    locker.pid = fork();
+    if (locker.pid == 0) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        close(locker.orders[1]);
+        if (read(locker.orders[0], &byte, 1) != 1 ||
+            fcntl(open(path, O_RDWR), F_SETLKW, &lock) != 0 ||
+            write(locker.answers[1], "x", 1) != 1 || read(locker.orders[0], &byte, 1) < 0)
+            _exit(1);
+        _exit(0);
+    }
+    close(locker.orders[0]);
+    close(locker.answers[1]);
+    return locker;
+}
+
+static void lock_now(struct locker *locker)
+{
+    char byte;
+    assert_int_equal(write(locker->orders[1], "x", 1), 1);
+    assert_int_equal(read(locker->answers[0], &byte, 1), 1);
+}
+
+static void unlock(struct locker *locker)
+{
+    int status;
+    close(locker->orders[1]);
+    close(locker->answers[0]);
+    assert_int_equal(waitpid(locker->pid, &status, 0), locker->pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void an_unchanged_file_is_not_opened(void **state)
+{
+    struct witness witness = {.wanted = {true, true}};
+    make_database(state, 20, 20);
+    struct locker locker = make_locker(database(state));
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(look(&witness).checks[ETH] >= 1);
+    /* A writer that holds the file is no obstacle: nobody tries to open it. */
+    lock_now(&locker);
+    unsigned before = look(&witness).checks[ETH];
+    wait_until(look(&witness).checks[ETH] >= before + 20);
+    struct witness seen = look(&witness);
+    struct generator_stats stats = stats_of(generator);
+    assert_int_equal(seen.status[BTC], STATUS_OK);
+    assert_int_equal(stats.computed, 2);
+    assert_int_equal(stats.snapshots, 2);
+    assert_int_equal(stats.skipped[GENERATOR_SKIP_LOCKED], 0);
+    assert_true(stats.skipped[GENERATOR_SKIP_UNCHANGED] >= 40);
+    generator_stop(generator);
+    store_close(store);
+    unlock(&locker);
+}
+
+static void a_change_makes_the_next_snapshot(void **state)
+{
+    struct witness witness = {.wanted = {true, true}};
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 20, 1000);
+    write_market(store, "ETHUSDT", 0, 20, 1000);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(look(&witness).snapshots[BTC] == 1 && look(&witness).snapshots[ETH] == 1);
+    write_market(store, "BTCUSDT", 20, 1, 1000);
+    wait_until(look(&witness).snapshots[BTC] == 2);
+    assert_int_equal(look(&witness).timestamp_ms[BTC], T0 + 20 * CANDLE_MS);
+    assert_int_equal(look(&witness).seq[BTC], 2);
+    generator_stop(generator);
+    store_close(store);
+    /* The other symbol was computed again, came out the same, and was not handed on. */
+    assert_int_equal(witness.snapshots[ETH], 1);
+}
+
+static void a_write_that_changes_nothing_visible_is_not_handed_on(void **state)
+{
+    struct witness witness = {.wanted = {[BTC] = true}};
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 20, 1000);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(look(&witness).snapshots[BTC] == 1);
+    write_market(store, "BTCUSDT", 5, 1, 1000); /* the same rows again */
+    wait_until(look(&witness).computed[BTC] == 2);
+    generator_stop(generator);
+    store_close(store);
+    assert_int_equal(witness.snapshots[BTC], 1);
+}
+
+static void a_wake_is_answered_at_once(void **state)
+{
+    struct witness witness = {0};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 3600);
+    generator_wake(generator, ETH);
+    wait_until(look(&witness).snapshots[ETH] == 1);
+    assert_int_equal(look(&witness).checks[BTC], 0);
+    /* Waking again finds nothing new, but answers. */
+    generator_wake(generator, ETH);
+    wait_until(look(&witness).checks[ETH] == 2);
+    assert_int_equal(look(&witness).status[ETH], STATUS_OK);
+    generator_stop(generator);
+    store_close(store);
+    assert_int_equal(witness.snapshots[ETH], 1);
+}
+
+static void a_symbol_without_candles_has_no_data_until_some_come(void **state)
+{
+    struct witness witness = {.wanted = {true, true}};
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 20, 1000);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(look(&witness).checks[ETH] >= 3);
+    assert_int_equal(look(&witness).status[ETH], STATUS_NO_DATA);
+    assert_non_null(strstr(look(&witness).message[ETH], "ETHUSDT"));
+    assert_int_equal(stats_of(generator).failures, 0);
+    write_market(store, "ETHUSDT", 0, 20, 1000);
+    wait_until(look(&witness).snapshots[ETH] == 1 && look(&witness).status[ETH] == STATUS_OK);
+    generator_stop(generator);
+    store_close(store);
+}
+
+static void a_failing_symbol_leaves_the_others_alone(void **state)
+{
+    struct witness witness = {.wanted = {true, true}};
+    make_database(state, 20, 20);
+    run_foreign(database(state),
+                "ALTER TABLE klines_5m_history RENAME TO klines;"
+                "CREATE VIEW klines_5m_history AS SELECT * EXCLUDE (close), CASE WHEN symbol = "
+                "'BTCUSDT' THEN error('broken')::DOUBLE ELSE close END AS close FROM klines");
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(look(&witness).snapshots[ETH] == 1 && look(&witness).checks[BTC] >= 3);
+    assert_int_equal(look(&witness).status[ETH], STATUS_OK);
+    assert_int_equal(look(&witness).status[BTC], STATUS_IO);
+    assert_non_null(strstr(look(&witness).message[BTC], "broken"));
+    assert_true(stats_of(generator).failures >= 2);
+    generator_stop(generator);
+    store_close(store);
+}
+
+static void a_held_lock_is_a_skipped_tick(void **state)
+{
+    struct witness witness = {.wanted = {[BTC] = true}};
+    make_database(state, 20, 0);
+    struct locker locker = make_locker(database(state));
+    lock_now(&locker);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(look(&witness).checks[BTC] >= 3);
+    assert_int_equal(look(&witness).status[BTC], STATUS_BUSY);
+    assert_int_equal(look(&witness).snapshots[BTC], 0);
+    assert_true(stats_of(generator).skipped[GENERATOR_SKIP_LOCKED] >= 3);
+    assert_int_equal(stats_of(generator).failures, 0);
+    unlock(&locker);
+    wait_until(look(&witness).snapshots[BTC] == 1);
+    assert_int_equal(look(&witness).status[BTC], STATUS_OK);
+    generator_stop(generator);
+    store_close(store);
+}
+
+static void a_database_that_comes_later_is_found(void **state)
+{
+    struct witness witness = {.wanted = {[BTC] = true}};
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(look(&witness).checks[BTC] >= 2);
+    assert_int_equal(look(&witness).status[BTC], STATUS_NOT_FOUND);
+    assert_non_null(strstr(look(&witness).message[BTC], "heatcast import"));
+
+    struct store *other = open_store(path_in(state, "other.duckdb"), STORE_OWNER);
+    write_market(other, "BTCUSDT", 0, 20, 1000);
+    store_close(other);
+    assert_int_equal(rename(path_in(state, "other.duckdb"), database(state)), 0);
+    wait_until(look(&witness).snapshots[BTC] == 1);
+
+    /* It goes away: that is said, and the snapshot stays the last one. */
+    assert_int_equal(unlink(database(state)), 0);
+    wait_until(look(&witness).status[BTC] == STATUS_NOT_FOUND);
+    generator_stop(generator);
+    store_close(store);
+    assert_int_equal(witness.snapshots[BTC], 1);
+}
+
+static void starting_and_stopping_at_once_is_harmless(void **state)
+{
+    struct witness witness = {.wanted = {true, true}};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    for (long i = 0; i < 20; i++) {
+        struct generator *generator = start(store, &witness, 0.001);
+        generator_wake(generator, BTC);
+        sleep_ms(i);
+        generator_stop(generator);
+    }
+    generator_stop(NULL);
+    store_close(store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        in_folder(only_wanted_symbols_are_computed),
+        in_folder(an_unchanged_file_is_not_opened),
+        in_folder(a_change_makes_the_next_snapshot),
+        in_folder(a_write_that_changes_nothing_visible_is_not_handed_on),
+        in_folder(a_wake_is_answered_at_once),
+        in_folder(a_symbol_without_candles_has_no_data_until_some_come),
+        in_folder(a_failing_symbol_leaves_the_others_alone),
+        in_folder(a_held_lock_is_a_skipped_tick),
+        in_folder(a_database_that_comes_later_is_found),
+        in_folder(starting_and_stopping_at_once_is_harmless),
+    };
+    return cmocka_run_group_tests_name("generator", tests, NULL, NULL);
+}

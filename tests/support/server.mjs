@@ -1,0 +1,47 @@
+// `heatcast serve` on a port of the system's choice.
+import { patienceMs, sleep, start } from './process.mjs';
+
+const listening = /^\S+ info +listening address=\S*:(\d+) url=(\S+)/m;
+
+// `database` may be left out where the arguments say it. `cwd` is where relative paths begin.
+export async function startServer({ args = [], env, database, cwd } = {}) {
+  const where = database === undefined ? [] : ['--db', database];
+  const child = start(['serve', '--listen', '127.0.0.1:0', ...where, ...args], { env, cwd });
+  let logs = '';
+  child.stderr.on('data', (text) => (logs += text));
+  child.stdout.on('data', (text) => (logs += text));
+
+  const deadline = Date.now() + patienceMs;
+  let match;
+  while ((match = listening.exec(logs)) === null) {
+    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`the server did not start:\n${logs}`);
+    }
+    await sleep(10);
+  }
+  const port = Number(match[1]);
+  return {
+    url: match[2].replace(/\/$/, ''),
+    wsUrl: `ws://127.0.0.1:${port}/ws/heatmap`,
+    port,
+    process: child,
+    logs: () => logs,
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    // Ends it, and returns its exit code (or the signal's name, where that was the end).
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
+      const end = await child.ended;
+      clearTimeout(timer);
+      return end.code ?? end.signal;
+    },
+  };
+}
+
+// A server for the length of one test.
+export async function serveFor(t, options) {
+  const server = await startServer(options);
+  t.after(() => server.stop());
+  return server;
+}

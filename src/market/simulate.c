@@ -31,13 +31,16 @@
 /* Per square root of a 5-minute candle. */
 #define VOLATILITY 0.0011
 #define VOLATILITY_LOG_LIMIT 1.1
-#define INTEREST_VOLATILITY 0.0011
+#define INTEREST_VOLATILITY 0.0009
+/* Contracts close into strength and open into weakness, which offsets most of what the price alone
+ * does to their value; without it, nearly every rise in value would come with a rising candle. */
+#define INTEREST_PRICE_OFFSET 0.8
 /* Per candle. */
 #define ANCHOR_PULL 0.002
-#define INTEREST_PULL 0.004
-#define CASCADE_CHANCE 0.004
-#define CASCADE_DRIFT 0.0042
-#define CASCADE_INTEREST_FALL 0.011
+#define INTEREST_PULL 0.001
+#define CASCADE_CHANCE 0.003
+#define CASCADE_DRIFT 0.0028
+#define CASCADE_INTEREST_FALL 0.003
 #define CASCADE_CANDLES_MAX 5
 
 struct market {
@@ -150,6 +153,7 @@ static void step_market(struct market *market, double seconds)
     double move = VOLATILITY * exp(market->volatility_log) * tail * root * normal(market);
     double flow = INTEREST_VOLATILITY * root * normal(market) + 0.12 * fabs(move) * root;
     move -= ANCHOR_PULL * candles * log(market->price / market->anchor);
+    flow -= INTEREST_PRICE_OFFSET * move;
     flow -= INTEREST_PULL * candles * log(market->interest / market->mean_interest);
     step_cascade(market, candles, &move, &flow);
     market->price = fmax(market->tick, market->price * exp(move));

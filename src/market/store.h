@@ -62,6 +62,10 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
                        int64_t end_ms, int64_t interval_ms, struct series *series,
                        struct error *error);
 
+/* The symbol's last open interest above 0, in quote currency. STATUS_NO_DATA if it has none. */
+enum status store_newest_interest(struct store_session *session, const char *symbol,
+                                  int64_t *value_e8, struct error *error);
+
 /* True if rows written by the simulation are in the database, and true in `has_real` if others
  * are. Either may be NULL. */
 enum status store_origin(struct store_session *session, bool *has_simulated, bool *has_real,

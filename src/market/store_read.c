@@ -31,6 +31,11 @@ static const char newest_sql[] =
     "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) > TIMESTAMP '-infinity' "
     "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity'";
 
+static const char newest_interest_sql[] =
+    "SELECT CAST(arg_max(amount, timestamp) * 100000000 AS BIGINT) FROM (SELECT timestamp, "
+    "TRY_CAST(open_interest_value AS DECIMAL(20,8)) AS amount FROM open_interest_history "
+    "WHERE symbol = $1) WHERE amount > 0";
+
 /* Klines do not say where they come from; those of a symbol without simulated open interest are
  * taken for real. */
 static const char origin_sql[] =
@@ -286,6 +291,19 @@ enum status store_newest(struct store_session *session, const char *symbol, int6
         store_run_row(session, newest_sql, &parameter, 1, open_time_ms, &is_null, 1, error);
     if (status == STATUS_OK && is_null)
         return error_set(error, STATUS_NO_DATA, "no candles of %s in %s", symbol,
+                         session->store->path);
+    return status;
+}
+
+enum status store_newest_interest(struct store_session *session, const char *symbol,
+                                  int64_t *value_e8, struct error *error)
+{
+    const struct parameter parameter = {.type = PARAMETER_TEXT, .text = symbol};
+    bool is_null;
+    enum status status =
+        store_run_row(session, newest_interest_sql, &parameter, 1, value_e8, &is_null, 1, error);
+    if (status == STATUS_OK && is_null)
+        return error_set(error, STATUS_NO_DATA, "no open interest of %s in %s", symbol,
                          session->store->path);
     return status;
 }

@@ -263,8 +263,10 @@ export class Grid {
         this.short.fill(0, from, from + this.rows);
         for (const { price, long_density, short_density } of levels) {
             const at = from + this.rowOf(price);
-            this.long[at] = this.byteOf(long_density);
-            this.short[at] = this.byteOf(short_density);
+            // Added, since a snapshot's buckets may be finer than those of the map: the default
+            // bucket follows the price.
+            this.long[at] = sumBytes(this.long[at] ?? 0, this.byteOf(long_density));
+            this.short[at] = sumBytes(this.short[at] ?? 0, this.byteOf(short_density));
         }
     }
 }

@@ -12,6 +12,10 @@ const SPARE_COLUMNS = 64;
 
 const LEVELS_MAX = 7;
 
+/* Bytes between the weakest and the strongest colour, by default; 51 are a decade. */
+const SPAN_MIN = 51;
+const SPAN_MAX = 92;
+
 const contextOf = (canvas: HTMLCanvasElement): CanvasRenderingContext2D => {
     const context = canvas.getContext('2d');
     if (!context) throw new Error('this browser cannot draw on a canvas');
@@ -100,7 +104,7 @@ export class HeatImage {
 
 /** The range of bytes that the colours should spread over. Most cells hold little and a few hold
  * very much; without this the first would glow and the second decide what everything looks like. */
-export function colorRange(grid: Grid, side: Side): { low: number; high: number; top: number } {
+export function colorRange(grid: Grid, side: Side): { low: number; high: number } {
     const counts = new Uint32Array(256);
     let total = 0;
     const { long, short } = grid;
@@ -122,8 +126,10 @@ export function colorRange(grid: Grid, side: Side): { low: number; high: number;
         }
         return 255;
     };
-    if (total === 0) return { low: 128, high: 255, top: 255 };
-    const high = quantile(0.997);
-    // At least a decade of colours, also where all cells are much alike.
-    return { low: Math.max(1, Math.min(quantile(0.4), high - 51)), high, top: quantile(0.999999) };
+    if (total === 0) return { low: 128, high: 255 };
+    const high = quantile(0.998);
+    // Between one decade of colours, also where all cells are much alike, and less than two, also
+    // where most hold the fading rest of old positions.
+    const low = Math.max(high - SPAN_MAX, Math.min(quantile(0.4), high - SPAN_MIN));
+    return { low: Math.max(1, low), high };
 }

@@ -6,7 +6,15 @@ import { getSymbols, type ApiError, type Candle, type SymbolInfo } from './api.j
 import { ColorScaleBar } from './color-scale.js';
 import { element, fillSegmented, fillSelect, make, setText } from './dom.js';
 import { Feed, type Selection } from './feed.js';
-import { formatAge, formatInterval, formatPercent, formatPrice, formatTime, formatUsd } from './format.js';
+import {
+    formatAge,
+    formatDay,
+    formatInterval,
+    formatPercent,
+    formatPrice,
+    formatTime,
+    formatUsd,
+} from './format.js';
 import { CANDLE_SECONDS, type Side } from './grid.js';
 import { MapChart, type Hover, type Zoom } from './map-chart.js';
 import { PALETTES, type PaletteName } from './palette.js';
@@ -111,10 +119,15 @@ function showPrice(value: number): void {
         moveTimer = setTimeout(() => price.removeAttribute('data-move'), 800);
     }
     shownPrice = value;
-    const first = chart.firstClose;
-    if (first && selection) {
-        const ratio = value / first - 1;
-        setText(change, `${formatPercent(ratio)} in ${rangeOf(selection.range).label}`);
+    const first = chart.firstCandle;
+    const grid = chart.grid;
+    if (first && grid && selection) {
+        const ratio = value / first.open - 1;
+        const range = rangeOf(selection.range);
+        // The database may begin later than the range that was asked for.
+        const isWhole = grid.lastTime - first.time > range.seconds * 0.95;
+        const since = isWhole ? `in ${range.label}` : `since ${formatDay(first.time)}`;
+        setText(change, `${formatPercent(ratio)} ${since}`);
         change.className = ratio < 0 ? 'short' : 'long';
     }
     if (selection) document.title = `${price.textContent} ${selection.symbol} · heatcast`;

@@ -184,8 +184,8 @@ export class MapChart {
         return this.#grid;
     }
 
-    get firstClose(): number | null {
-        return this.#candles[0]?.open ?? null;
+    get firstCandle(): Candle | null {
+        return this.#candles[0] ?? null;
     }
 
     get lastCandle(): Candle | null {

@@ -19,9 +19,12 @@ struct import_summary {
 
 struct import_options {
     struct store *store;  /* owner mode */
-    const char *symbol;   /* or NULL: from the file's name, or its symbol column */
+    /* Of the klines, whatever their names say, and the only one to be taken from open interest; in
+     * folders only files whose names say it are taken. NULL: from names and symbol columns. */
+    const char *symbol;
     bool is_strict;
-    /* A bad row or a file that cannot be used: "<path>:<line>: <why>". */
+    /* A bad row or a file that cannot be used: "<path>:<line>: <why>" or
+     * "<path>: <why>". Of one file at most a hundred rows are named, and then their number. */
     void (*on_problem)(const char *message, void *context);
     /* After every few thousand rows. Bytes over all files. May be NULL. */
     void (*on_progress)(const char *path, uint64_t bytes_done, uint64_t bytes_total, void *context);

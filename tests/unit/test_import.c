@@ -1,0 +1,358 @@
+/* Files and folders of the archive: what is taken, what is refused, what is counted. */
+#include "market_fixture.h"
+
+#include "market/import.h"
+
+#include <sys/stat.h>
+
+#define KLINE_HEADER                                                                               \
+    "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,"         \
+    "taker_buy_quote_volume,ignore\n"
+#define METRICS_HEADER                                                                             \
+    "create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_"     \
+    "ratio,sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio\n"
+#define KLINE_0 "1764547200000,100,103,97,101,5,1764547499999,,,,,0\n"
+#define KLINE_1 "1764547500000,101,104,98,102,5,1764547799999,,,,,0\n"
+#define KLINE_2 "1764547800000,102,105,99,103,5,1764548099999,,,,,0\n"
+#define METRIC_0 "2025-12-01 00:00:00,BTCUSDT,10,1000,,,,\n"
+#define METRIC_1 "2025-12-01 00:05:02,BTCUSDT,11,1500,,,,\n"
+
+struct outcome {
+    enum status status;
+    struct error error;
+    struct import_summary klines, interest;
+    unsigned problems, progress;
+    char problem[1024]; /* the last one */
+    uint64_t bytes_done, bytes_total;
+};
+
+static void on_problem(const char *message, void *context)
+{
+    struct outcome *outcome = context;
+    outcome->problems++;
+    snprintf(outcome->problem, sizeof outcome->problem, "%s", message);
+}
+
+static void on_progress(const char *path, uint64_t bytes_done, uint64_t bytes_total, void *context)
+{
+    struct outcome *outcome = context;
+    assert_non_null(path);
+    assert_true(bytes_done >= outcome->bytes_done && bytes_done <= bytes_total);
+    outcome->progress++;
+    outcome->bytes_done = bytes_done;
+    outcome->bytes_total = bytes_total;
+}
+
+static const char *put(void **state, const char *name, const char *text)
+{
+    const char *path = path_in(state, name);
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s", path);
+    for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(folder, 0777);
+        *slash = '/';
+    }
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+    return path;
+}
+
+static struct outcome run(struct store *store, const char *symbol, bool is_strict, const char *path)
+{
+    struct outcome outcome = {0};
+    struct import_summary summaries[IMPORT_KIND_COUNT];
+    outcome.status = import_run(&(struct import_options){.store = store,
+                                                         .symbol = symbol,
+                                                         .is_strict = is_strict,
+                                                         .on_problem = on_problem,
+                                                         .on_progress = on_progress,
+                                                         .context = &outcome},
+                                &path, 1, summaries, &outcome.error);
+    outcome.klines = summaries[IMPORT_KLINES];
+    outcome.interest = summaries[IMPORT_INTEREST];
+    return outcome;
+}
+
+static struct outcome run_new(void **state, const char *symbol, bool is_strict, const char *path)
+{
+    struct store *store = open_store(database(state), STORE_OWNER);
+    struct outcome outcome = run(store, symbol, is_strict, path);
+    store_close(store);
+    return outcome;
+}
+
+static struct series stored(void **state, const char *symbol)
+{
+    struct series series = {0};
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct store_session *session = begin(store);
+    assert_ok(store_load(session, symbol, T0, T0 + DAY_MS, CANDLE_MS, &series, fault));
+    store_end(session);
+    store_close(store);
+    return series;
+}
+
+static void assert_stored(void **state, const char *symbol, size_t count)
+{
+    struct series series = stored(state, symbol);
+    assert_int_equal(series.count, count);
+    series_deinit(&series);
+}
+
+static void assert_says(const struct outcome *outcome, const char *words)
+{
+    if (strstr(outcome->problem, words) == NULL)
+        fail_msg("'%s' does not say '%s'", outcome->problem, words);
+}
+
+static void a_folder_of_the_archive_is_imported(void **state)
+{
+    put(state, "in/BTCUSDT/klines/5m/BTCUSDT-5m-2025-12-01.csv", KLINE_HEADER KLINE_0 KLINE_1);
+    put(state, "in/BTCUSDT/klines/5m/BTCUSDT-5m-2025-12-02.csv", KLINE_2);
+    put(state, "in/BTCUSDT/metrics/BTCUSDT-metrics-2025-12-01.csv",
+        METRICS_HEADER METRIC_0 METRIC_1);
+    put(state, "in/BTCUSDT/klines/1m/BTCUSDT-1m-2025-12-01.csv", "not read");
+    put(state, "in/README.md", "not read");
+    put(state, "in/.BTCUSDT-5m-hidden.csv", "not read");
+    struct outcome outcome = run_new(state, NULL, true, path_in(state, "in"));
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.problems, 0);
+    assert_int_equal(outcome.klines.files, 2);
+    assert_int_equal(outcome.klines.rows_read, 3);
+    assert_int_equal(outcome.klines.rows_new, 3);
+    assert_int_equal(outcome.interest.files, 1);
+    assert_int_equal(outcome.interest.rows_new, 2);
+    assert_true(outcome.progress >= 3 && outcome.bytes_done == outcome.bytes_total);
+    struct series series = stored(state, "BTCUSDT");
+    assert_int_equal(series.count, 3);
+    assert_int_equal(series.candles[2].close_e8, 103 * DECIMAL_ONE);
+    assert_true(series.deltas[1] == 500);
+    series_deinit(&series);
+}
+
+static void importing_twice_changes_nothing(void **state)
+{
+    put(state, "in/BTCUSDT-5m-2025-12-01.csv", KLINE_HEADER KLINE_0 KLINE_1);
+    put(state, "in/BTCUSDT-metrics-2025-12-01.csv", METRICS_HEADER METRIC_0 METRIC_1);
+    run_new(state, NULL, false, path_in(state, "in"));
+    struct outcome outcome = run_new(state, NULL, false, path_in(state, "in"));
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.klines.rows_read, 2);
+    assert_int_equal(outcome.klines.rows_new, 0);
+    assert_int_equal(outcome.interest.rows_new, 0);
+    assert_int_equal(outcome.klines.rows_bad + outcome.interest.rows_bad, 0);
+}
+
+static void rows_may_be_out_of_order_repeated_and_end_in_crlf(void **state)
+{
+    const char *path = put(state, "BTCUSDT-5m-x.csv",
+                           "\xEF\xBB\xBFopen_time,open\r\n"
+                           "1764547800000,102,105,99,103,5,,,,,,0\r\n"
+                           "\r\n"
+                           "1764547200000000,100,103,97,101,5,1764547499999999,,,,,0\r\n"
+                           "open_time,open,high\r\n"
+                           "1764547800000,102,105,99,103,5,,,,,,0\r\n"
+                           "1764547500000,101,104,98,102,5,,,,,,0");
+    struct outcome outcome = run_new(state, NULL, true, path);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.klines.rows_read, 4);
+    assert_int_equal(outcome.klines.rows_new, 3);
+    assert_int_equal(outcome.klines.rows_bad, 0);
+    assert_stored(state, "BTCUSDT", 3);
+}
+
+static void a_bad_row_is_named_and_the_good_ones_are_kept(void **state)
+{
+    const char *path = put(state, "BTCUSDT-5m-x.csv",
+                           KLINE_HEADER KLINE_0 "1764547500000,abc,104,98,102,5,,,,,,0\n" KLINE_2);
+    struct outcome outcome = run_new(state, NULL, false, path);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.klines.rows_read, 3);
+    assert_int_equal(outcome.klines.rows_new, 2);
+    assert_int_equal(outcome.klines.rows_bad, 1);
+    assert_int_equal(outcome.problems, 1);
+    assert_says(&outcome, "BTCUSDT-5m-x.csv:3: open 'abc'");
+    assert_stored(state, "BTCUSDT", 2);
+}
+
+static void strict_imports_nothing_of_a_file_with_a_bad_row(void **state)
+{
+    put(state, "in/BTCUSDT-5m-a.csv", KLINE_0 "bad\n" KLINE_1);
+    put(state, "in/BTCUSDT-5m-b.csv", KLINE_2);
+    struct outcome outcome = run_new(state, NULL, true, path_in(state, "in"));
+    assert_int_equal(outcome.status, STATUS_INVALID);
+    assert_non_null(strstr(outcome.error.message, "--strict"));
+    assert_int_equal(outcome.klines.files, 1);
+    assert_int_equal(outcome.klines.rows_bad, 1);
+    struct series series = stored(state, "BTCUSDT");
+    assert_int_equal(series.count, 1);
+    assert_int_equal(series.candles[0].open_e8, 102 * DECIMAL_ONE);
+    series_deinit(&series);
+}
+
+static void lines_that_are_no_text_are_bad_rows(void **state)
+{
+    const char *path = put(state, "BTCUSDT-5m-x.csv", KLINE_0);
+    FILE *file = fopen(path, "a");
+    fwrite("17645475\00000", 1, 12, file);
+    fputc('\n', file);
+    for (int i = 0; i < 1000000; i++)
+        fputc('7', file);
+    fputs("\n" KLINE_1, file);
+    fclose(file);
+    struct outcome outcome = run_new(state, NULL, false, path);
+    assert_int_equal(outcome.klines.rows_new, 2);
+    assert_int_equal(outcome.klines.rows_bad, 2);
+    assert_says(&outcome, ":3: is longer than");
+}
+
+static void a_flood_of_bad_rows_is_cut_short(void **state)
+{
+    const char *path = put(state, "BTCUSDT-5m-x.csv", KLINE_0);
+    FILE *file = fopen(path, "a");
+    for (int i = 0; i < 5000; i++)
+        fputs("7,7,7\n", file);
+    fclose(file);
+    struct outcome outcome = run_new(state, NULL, false, path);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.klines.rows_bad, 5000);
+    assert_true(outcome.problems <= 101);
+    assert_says(&outcome, "4900 more bad rows");
+}
+
+static void only_bad_rows_is_a_failure(void **state)
+{
+    const char *path = put(state, "BTCUSDT-5m-x.csv", "1,2,3\n4,5,6\n");
+    struct outcome outcome = run_new(state, NULL, false, path);
+    assert_int_equal(outcome.status, STATUS_INVALID);
+    assert_int_equal(outcome.klines.rows_bad, 2);
+}
+
+static void an_unreadable_file_leaves_the_others_alone(void **state)
+{
+    put(state, "in/BTCUSDT-5m-b.csv", KLINE_0);
+    assert_int_equal(symlink("/nonexistent", path_in(state, "in/BTCUSDT-5m-a.csv")), 0);
+    struct outcome outcome = run_new(state, NULL, false, path_in(state, "in"));
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.problems, 1);
+    assert_says(&outcome, "BTCUSDT-5m-a.csv: No such file");
+    assert_int_equal(outcome.klines.rows_new, 1);
+}
+
+static void what_cannot_be_imported_says_why(void **state)
+{
+    struct outcome outcome = run_new(state, NULL, false, path_in(state, "missing"));
+    assert_int_equal(outcome.status, STATUS_INVALID);
+    assert_says(&outcome, "missing: No such file");
+    outcome = run_new(state, NULL, false, put(state, "BTCUSDT-1m-2025-12.csv", KLINE_0));
+    assert_int_equal(outcome.status, STATUS_INVALID);
+    assert_says(&outcome, "1m klines; only 5m");
+    outcome = run_new(state, NULL, false, put(state, "BTCUSDT-5m-2025-12.zip", "PK"));
+    assert_says(&outcome, "unzip it first");
+    outcome = run_new(state, NULL, false, put(state, "notes.txt", "hello, world\n"));
+    assert_int_equal(outcome.status, STATUS_INVALID);
+    assert_says(&outcome, "neither its name nor its first line");
+    outcome = run_new(state, NULL, false, put(state, "nothing.csv", ""));
+    assert_says(&outcome, "empty");
+    outcome = run_new(state, NULL, false, put(state, "data.csv", KLINE_HEADER KLINE_0));
+    assert_says(&outcome, "--symbol");
+    mkdir(path_in(state, "void"), 0777);
+    outcome = run_new(state, NULL, false, path_in(state, "void"));
+    assert_int_equal(outcome.status, STATUS_INVALID);
+    assert_says(&outcome, "no file of the archive");
+    outcome = run_new(state, "btc", false, path_in(state, "data.csv"));
+    assert_int_equal(outcome.status, STATUS_INVALID);
+    assert_non_null(strstr(outcome.error.message, "btc"));
+}
+
+static void a_file_of_another_name_is_told_by_its_content(void **state)
+{
+    struct outcome outcome = run_new(state, "BTCUSDT", false, put(state, "a.csv", KLINE_0));
+    assert_int_equal(outcome.klines.rows_new, 1);
+    outcome = run_new(state, "BTCUSDT", false, put(state, "b", KLINE_HEADER KLINE_1));
+    assert_int_equal(outcome.klines.rows_new, 1);
+    outcome = run_new(state, NULL, false, put(state, "c.txt", METRICS_HEADER METRIC_0));
+    assert_int_equal(outcome.interest.rows_new, 1);
+    outcome = run_new(state, NULL, false, put(state, "d", METRIC_1));
+    assert_int_equal(outcome.interest.rows_new, 1);
+    outcome = run_new(state, NULL, false, put(state, "SOLUSDT/klines/e.csv", KLINE_1));
+    assert_int_equal(outcome.klines.rows_new, 1);
+    assert_stored(state, "SOLUSDT", 1);
+}
+
+static void the_symbol_option_names_klines_and_selects_the_rest(void **state)
+{
+    struct outcome outcome =
+        run_new(state, "XBTUSDT", false, put(state, "BTCUSDT-5m-a.csv", KLINE_0));
+    assert_int_equal(outcome.klines.rows_new, 1);
+    assert_stored(state, "XBTUSDT", 1);
+
+    outcome = run_new(state, "ETHUSDT", false, put(state, "BTCUSDT-metrics-a.csv", METRIC_0));
+    assert_int_equal(outcome.interest.rows_bad, 1);
+    assert_says(&outcome, "BTCUSDT is not ETHUSDT");
+
+    put(state, "in/BTCUSDT-5m-a.csv", KLINE_0);
+    put(state, "in/ETHUSDT-5m-a.csv", KLINE_0 KLINE_1);
+    outcome = run_new(state, "ETHUSDT", false, path_in(state, "in"));
+    assert_int_equal(outcome.klines.files, 1);
+    assert_stored(state, "ETHUSDT", 2);
+    assert_stored(state, "BTCUSDT", 0);
+}
+
+static void symbols_may_have_dashes(void **state)
+{
+    struct outcome outcome =
+        run_new(state, NULL, false, put(state, "BTC-USD_PERP-5m-2025-12.csv", KLINE_0));
+    assert_int_equal(outcome.klines.rows_new, 1);
+    assert_stored(state, "BTC-USD_PERP", 1);
+}
+
+static void open_interest_of_zero_is_stored_and_passed_over(void **state)
+{
+    put(state, "in/BTCUSDT-5m-a.csv", KLINE_0 KLINE_1 KLINE_2);
+    put(state, "in/BTCUSDT-metrics-a.csv",
+        METRIC_0 "2025-12-01 00:05:00,BTCUSDT,0,0,,,,\n"
+                 "2025-12-01 00:10:00,BTCUSDT,,,,,,\n2025-12-01 00:10:01,BTCUSDT,1,1800,,,,\n");
+    struct outcome outcome = run_new(state, NULL, true, path_in(state, "in"));
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.interest.rows_new, 4);
+    struct series series = stored(state, "BTCUSDT");
+    assert_true(series.deltas[1] == 0 && series.deltas[2] == 800);
+    series_deinit(&series);
+}
+
+static void a_link_that_leads_back_up_is_not_followed(void **state)
+{
+    put(state, "in/BTCUSDT-5m-a.csv", KLINE_0);
+    assert_int_equal(symlink(".", path_in(state, "in/again")), 0);
+    struct outcome outcome = run_new(state, NULL, false, path_in(state, "in"));
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.klines.rows_new, 1);
+    assert_int_equal(outcome.problems, 0);
+    assert_int_equal(outcome.klines.files, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        in_folder(a_folder_of_the_archive_is_imported),
+        in_folder(importing_twice_changes_nothing),
+        in_folder(rows_may_be_out_of_order_repeated_and_end_in_crlf),
+        in_folder(a_bad_row_is_named_and_the_good_ones_are_kept),
+        in_folder(strict_imports_nothing_of_a_file_with_a_bad_row),
+        in_folder(lines_that_are_no_text_are_bad_rows),
+        in_folder(a_flood_of_bad_rows_is_cut_short),
+        in_folder(only_bad_rows_is_a_failure),
+        in_folder(an_unreadable_file_leaves_the_others_alone),
+        in_folder(what_cannot_be_imported_says_why),
+        in_folder(a_file_of_another_name_is_told_by_its_content),
+        in_folder(the_symbol_option_names_klines_and_selects_the_rest),
+        in_folder(symbols_may_have_dashes),
+        in_folder(open_interest_of_zero_is_stored_and_passed_over),
+        in_folder(a_link_that_leads_back_up_is_not_followed),
+    };
+    return cmocka_run_group_tests_name("import", tests, NULL, NULL);
+}

@@ -1,0 +1,231 @@
+/* Which rows of the archive are good, what they mean, and how a bad one is named. */
+#include "base/decimal.h"
+#include "market/import_row.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define T0 INT64_C(1764547200000) /* 2025-12-01T00:00:00Z */
+#define TAIL ",5804.585,1764547499999,1,2,3,4,0"
+
+static struct kline_row good_kline(const char *line)
+{
+    struct kline_row row;
+    struct error error = {0};
+    if (import_row_kline(line, strlen(line), &row, &error) != STATUS_OK)
+        fail_msg("%s: %s", line, error.message);
+    return row;
+}
+
+static struct interest_row good_interest(const char *line)
+{
+    struct interest_row row;
+    struct error error = {0};
+    if (import_row_interest(line, strlen(line), &row, &error) != STATUS_OK)
+        fail_msg("%s: %s", line, error.message);
+    return row;
+}
+
+static void assert_bad_kline(const char *line, const char *word)
+{
+    struct kline_row row;
+    struct error error = {0};
+    if (import_row_kline(line, strlen(line), &row, &error) != STATUS_INVALID)
+        fail_msg("%s is taken for good", line);
+    if (strstr(error.message, word) == NULL)
+        fail_msg("%s: '%s' does not say '%s'", line, error.message, word);
+}
+
+static void assert_bad_interest(const char *line, const char *word)
+{
+    struct interest_row row;
+    struct error error = {0};
+    if (import_row_interest(line, strlen(line), &row, &error) != STATUS_INVALID)
+        fail_msg("%s is taken for good", line);
+    if (strstr(error.message, word) == NULL)
+        fail_msg("%s: '%s' does not say '%s'", line, error.message, word);
+}
+
+static void a_whole_kline_is_read(void **state)
+{
+    (void)state;
+    struct kline_row row = good_kline("1764547200000,60029.01,60076.57,60018.0,60041.19,36.92698,"
+                                      "1764547499999,2217155.3233957,8127,19.69808,1182671.5,0");
+    assert_int_equal(row.candle.open_time_ms, T0);
+    assert_int_equal(row.candle.open_e8, 6002901000000);
+    assert_int_equal(row.candle.high_e8, 6007657000000);
+    assert_int_equal(row.candle.low_e8, 6001800000000);
+    assert_int_equal(row.candle.close_e8, 6004119000000);
+    assert_int_equal(row.volume_e8, 3692698000);
+    assert_int_equal(row.close_time_ms, T0 + 299999);
+    assert_true(row.has_quote_volume && row.has_count && row.has_taker_buy_volume &&
+                row.has_taker_buy_quote_volume);
+    assert_int_equal(row.quote_volume_e8, 221715532339570);
+    assert_int_equal(row.count, 8127);
+    assert_int_equal(row.taker_buy_volume_e8, 1969808000);
+    assert_int_equal(row.taker_buy_quote_volume_e8, 118267150000000);
+}
+
+static void blank_columns_are_unknown_not_zero(void **state)
+{
+    (void)state;
+    struct kline_row row = good_kline("1764547200000,90,91,89,90,5,,,,,,");
+    assert_false(row.has_quote_volume || row.has_count || row.has_taker_buy_volume ||
+                 row.has_taker_buy_quote_volume);
+    assert_int_equal(row.close_time_ms, T0 + 299999);
+}
+
+static void the_unit_of_a_time_is_told_by_magnitude(void **state)
+{
+    (void)state;
+    assert_int_equal(good_kline("1764547200,9,9,9,9,5,,,,,,").candle.open_time_ms, T0);
+    assert_int_equal(good_kline("1764547200000,9,9,9,9,5,,,,,,").candle.open_time_ms, T0);
+    struct kline_row row = good_kline("1764547200000000,9,9,9,9,5,1764547499999999,,,,,");
+    assert_int_equal(row.candle.open_time_ms, T0);
+    assert_int_equal(row.close_time_ms, T0 + 299999);
+    assert_int_equal(good_interest("1764547200000,BTCUSDT,1,2,,,,").timestamp_ms, T0);
+    assert_int_equal(good_interest("2025-12-01 00:00:02,BTCUSDT,1,2,,,,").timestamp_ms, T0 + 2000);
+    assert_bad_kline("1764547200000000000,9,9,9,9,5,,,,,,", "2100");
+    assert_bad_kline("99999999999999999999999999,9,9,9,9,5,,,,,,", "2100");
+    assert_bad_kline("0,9,9,9,9,5,,,,,,", "open_time");
+    assert_bad_kline("-1764547200000,9,9,9,9,5,,,,,,", "open_time");
+    assert_bad_kline(",9,9,9,9,5,,,,,,", "open_time is empty");
+}
+
+static void a_kline_covers_five_minutes(void **state)
+{
+    (void)state;
+    assert_bad_kline("1764547260000,9,9,9,9,5,,,,,,", "multiple of 5 minutes");
+    assert_bad_kline("1764547200000,9,9,9,9,5,1764547259999,,,,,", "close_time");
+    assert_bad_kline("1764547200000,9,9,9,9,5,1764548099999,,,,,", "close_time");
+    assert_bad_kline("1764547200000,9,9,9,9,5,soon,,,,,", "close_time 'soon'");
+    good_kline("1764547200000,9,9,9,9,5,1764547500000,,,,,");
+}
+
+static void prices_must_be_possible(void **state)
+{
+    (void)state;
+    assert_bad_kline("1764547200000,0,91,0,90" TAIL, "open '0' is not above 0");
+    assert_bad_kline("1764547200000,90,91,-1,90" TAIL, "low '-1'");
+    assert_bad_kline("1764547200000,90,91,89," TAIL, "close is empty");
+    assert_bad_kline("1764547200000,abc,91,89,90" TAIL, "open 'abc' is not a number");
+    assert_bad_kline("1764547200000,nan,91,89,90" TAIL, "open 'nan' is not a number");
+    assert_bad_kline("1764547200000,0x5A,91,89,90" TAIL, "open '0x5A' is not a number");
+    assert_bad_kline("1764547200000,90,89,89,90" TAIL, "high '89' is below");
+    assert_bad_kline("1764547200000,90,91,90.5,90.7" TAIL, "low '90.5' is above");
+    assert_bad_kline("1764547200000,90,10000000000,89,90" TAIL, "10 digits");
+    assert_bad_kline("1764547200000,90,1e300,89,90" TAIL, "10 digits");
+    good_kline("1764547200000,90,9999999999.99999999,0.00000001,90" TAIL);
+}
+
+static void a_volume_is_needed_and_not_below_zero(void **state)
+{
+    (void)state;
+    assert_bad_kline("1764547200000,9,9,9,9,,,,,,,", "volume is empty");
+    assert_bad_kline("1764547200000,9,9,9,9,-1,,,,,,", "volume '-1'");
+    assert_bad_kline("1764547200000,9,9,9,9,x,,,,,,", "volume 'x'");
+    assert_bad_kline("1764547200000,9,9,9,9,1,,-1,,,,", "quote_volume");
+    assert_bad_kline("1764547200000,9,9,9,9,1,,,1.5,,,", "count '1.5' is not a whole");
+    assert_int_equal(good_kline("1764547200000,9,9,9,9,0,,,7.0,,,").count, 7);
+}
+
+static void an_amount_beyond_the_tables_is_unknown(void **state)
+{
+    (void)state;
+    struct kline_row row =
+        good_kline("1764547200000,9,9,9,9,123456789012.5,,999999999999999,99999999999,1e11,1e11,0");
+    assert_int_equal(row.volume_e8, -1);
+    assert_true(row.candle.volume == 0);
+    assert_false(row.has_quote_volume || row.has_count || row.has_taker_buy_volume ||
+                 row.has_taker_buy_quote_volume);
+}
+
+static void the_number_of_columns_must_be_right(void **state)
+{
+    (void)state;
+    assert_bad_kline("1764547200000,9,9,9,9,5,,,,,", "is 11 instead of 12");
+    assert_bad_kline("1764547200000,9,9,9,9,5,,,,,,,", "is 13 instead of 12");
+    assert_bad_kline("", "is 1 instead");
+    assert_bad_interest("1764547200000,BTCUSDT,1,2", "is 4 instead of 8");
+}
+
+static void quotes_and_blanks_around_a_field_are_no_part_of_it(void **state)
+{
+    (void)state;
+    struct kline_row row = good_kline("\"1764547200000\", 90 ,\"91\",\" 89\",90\t,5,,,,,,\"0\"");
+    assert_int_equal(row.candle.low_e8, 89 * DECIMAL_ONE);
+    assert_string_equal(good_interest("\"2025-12-01 00:00:00\",\"BTCUSDT\",1,2,,,,").symbol,
+                        "BTCUSDT");
+    assert_bad_kline("1764547200000,\"90,91,89,90" TAIL, "open");
+}
+
+static void a_whole_open_interest_row_is_read(void **state)
+{
+    (void)state;
+    struct interest_row row =
+        good_interest("2025-12-01 00:05:00,BTCUSDT,89832.175,8064963864.475081,1.5,2.5,abc,");
+    assert_string_equal(row.symbol, "BTCUSDT");
+    assert_int_equal(row.timestamp_ms, T0 + 300000);
+    assert_int_equal(row.value_e8, 806496386447508100);
+    assert_true(row.has_contracts);
+    assert_int_equal(row.contracts_e8, 8983217500000);
+}
+
+static void an_open_interest_of_zero_or_nothing_is_valid(void **state)
+{
+    (void)state;
+    assert_int_equal(good_interest("1764547200000,BTCUSDT,0,0,,,,").value_e8, 0);
+    struct interest_row row = good_interest("1764547200000,BTCUSDT,,,,,,");
+    assert_int_equal(row.value_e8, 0);
+    assert_false(row.has_contracts);
+    assert_false(good_interest("1764547200000,PEPEUSDT,99999999999,5,,,,").has_contracts);
+}
+
+static void a_bad_open_interest_row_is_named(void **state)
+{
+    (void)state;
+    assert_bad_interest("2025-02-30 00:00:00,BTCUSDT,1,2,,,,", "create_time '2025-02-30");
+    assert_bad_interest("2025-12-01 00:05:00,btcusdt,1,2,,,,", "symbol 'btcusdt'");
+    assert_bad_interest("2025-12-01 00:05:00,,1,2,,,,", "symbol is empty");
+    assert_bad_interest("2025-12-01 00:05:00,ABCDEFGHIJKLMNOPQRSTU,1,2,,,,", "symbol");
+    assert_bad_interest("2025-12-01 00:05:00,BTCUSDT,1,-2,,,,", "value '-2' is below 0");
+    assert_bad_interest("2025-12-01 00:05:00,BTCUSDT,1,x,,,,", "value 'x'");
+    assert_bad_interest("2025-12-01 00:05:00,BTCUSDT,1,99999999999,,,,", "92 billion");
+}
+
+static void headers_and_blank_lines_are_told(void **state)
+{
+    (void)state;
+    assert_true(import_row_is_header("open_time,open", 14));
+    assert_true(import_row_is_header("\"create_time\",x", 15));
+    assert_false(import_row_is_header("1764547200000,9", 15));
+    assert_false(import_row_is_header("2025-12-01 00:05:00", 19));
+    assert_false(import_row_is_header("", 0));
+    assert_true(import_row_is_blank("", 0));
+    assert_true(import_row_is_blank(" \t ", 3));
+    assert_false(import_row_is_blank(",", 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_kline_is_read),
+        cmocka_unit_test(blank_columns_are_unknown_not_zero),
+        cmocka_unit_test(the_unit_of_a_time_is_told_by_magnitude),
+        cmocka_unit_test(a_kline_covers_five_minutes),
+        cmocka_unit_test(prices_must_be_possible),
+        cmocka_unit_test(a_volume_is_needed_and_not_below_zero),
+        cmocka_unit_test(an_amount_beyond_the_tables_is_unknown),
+        cmocka_unit_test(the_number_of_columns_must_be_right),
+        cmocka_unit_test(quotes_and_blanks_around_a_field_are_no_part_of_it),
+        cmocka_unit_test(a_whole_open_interest_row_is_read),
+        cmocka_unit_test(an_open_interest_of_zero_or_nothing_is_valid),
+        cmocka_unit_test(a_bad_open_interest_row_is_named),
+        cmocka_unit_test(headers_and_blank_lines_are_told),
+    };
+    return cmocka_run_group_tests_name("import_row", tests, NULL, NULL);
+}

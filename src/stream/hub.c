@@ -48,23 +48,43 @@ static struct subscription *find_subscription(struct session *session, size_t sy
     return NULL;
 }
 
-/* Puts a snapshot into the subscriber's slot; holds it there if the client's interval says so. */
+/* No snapshot goes to the subscriber before this moment. */
+static uint64_t due_ns(const struct subscription *subscription)
+{
+    if (subscription->released_ns == 0)
+        return 0;
+    return subscription->released_ns +
+           (uint64_t)subscription->update_interval_ms * UINT64_C(1000000);
+}
+
+/* The waiting snapshot may go out. */
+static void release(struct subscription *subscription, uint64_t now_ns)
+{
+    if (subscription->slot.is_held) {
+        list_remove(&subscription->in_held);
+        subscription->slot.is_held = false;
+        subscription->slot.waiting_since_ns = now_ns;
+    }
+    subscription->released_ns = now_ns;
+    session_mark_ready(subscription->session);
+}
+
+/* Puts a snapshot into the subscriber's slot; holds it there if the client's interval says so. One
+ * that takes the place of a snapshot that waits for the socket alone is not held: the client is
+ * owed one already. */
 static void offer(struct hub *hub, struct subscription *subscription, struct frame *frame,
-                  uint64_t now_ns)
+                  uint64_t since_ns, uint64_t now_ns)
 {
     struct outbox_slot *slot = &subscription->slot;
-    slot->is_held = now_ns < subscription->next_due_ns;
-    if (!outbox_offer(&subscription->session->outbox, slot, frame, &hub->meter))
+    bool is_owed = slot->pending != NULL && !slot->is_held;
+    if (!outbox_offer(&subscription->session->outbox, slot, frame, since_ns, &hub->meter))
         return; /* who subscribed between publication and mail has it already */
     subscription->awaits_first = false;
-    if (slot->is_held) {
-        list_remove(&subscription->in_held);
+    if (is_owed || now_ns >= due_ns(subscription)) {
+        release(subscription, now_ns);
+    } else if (!slot->is_held) {
+        slot->is_held = true;
         list_push_back(&hub->held, &subscription->in_held);
-    } else {
-        if (subscription->update_interval_ms > 0)
-            subscription->next_due_ns =
-                now_ns + (uint64_t)subscription->update_interval_ms * UINT64_C(1000000);
-        session_mark_ready(subscription->session);
     }
 }
 
@@ -76,8 +96,6 @@ void hub_subscribe(struct hub *hub, struct session *session, size_t symbol_index
     struct subscription *subscription = find_subscription(session, symbol_index);
     if (subscription != NULL) {
         subscription->update_interval_ms = update_interval_ms;
-        if (update_interval_ms == 0)
-            subscription->next_due_ns = 0;
         return;
     }
     subscription = memory_allocate_zeroed(1, sizeof *subscription);
@@ -92,8 +110,10 @@ void hub_subscribe(struct hub *hub, struct session *session, size_t symbol_index
 
     publisher_add_subscriber(hub->publisher, symbol_index);
     struct frame *newest = publisher_newest(hub->publisher, symbol_index);
-    if (newest != NULL)
-        offer(hub, subscription, newest, clock_monotonic_ns());
+    if (newest != NULL) {
+        uint64_t now_ns = clock_monotonic_ns();
+        offer(hub, subscription, newest, now_ns, now_ns);
+    }
     frame_release(newest);
 }
 
@@ -141,7 +161,7 @@ static void broadcast(struct hub *hub, struct hub_symbol *symbol, struct frame *
     struct list *subscriptions = &symbol->subscriptions;
     for (struct list *link = subscriptions->next; link != subscriptions; link = link->next) {
         struct subscription *subscription = list_entry(link, struct subscription, in_symbol);
-        offer(hub, subscription, frame, now_ns);
+        offer(hub, subscription, frame, frame->published_ns, now_ns);
     }
 }
 
@@ -192,14 +212,8 @@ static void release_held(struct hub *hub, uint64_t now_ns)
     list_for_each_safe(link, following, &hub->held)
     {
         struct subscription *subscription = list_entry(link, struct subscription, in_held);
-        if (now_ns < subscription->next_due_ns)
-            continue;
-        list_remove(&subscription->in_held);
-        subscription->slot.is_held = false;
-        subscription->slot.waiting_since_ns = now_ns;
-        subscription->next_due_ns =
-            now_ns + (uint64_t)subscription->update_interval_ms * UINT64_C(1000000);
-        session_mark_ready(subscription->session);
+        if (now_ns >= due_ns(subscription))
+            release(subscription, now_ns);
     }
 }
 

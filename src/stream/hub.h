@@ -22,7 +22,7 @@ struct subscription {
     struct list in_symbol;      /* hub_symbol.subscriptions */
     struct list in_held;        /* hub.held, while a snapshot waits for its time */
     struct session *session;
-    uint64_t next_due_ns;       /* no snapshot before this; 0: at once */
+    uint64_t released_ns;       /* when the newest snapshot that was not held could go; 0: never */
     uint32_t update_interval_ms; /* 0: every change */
     uint32_t symbol_index;
     bool awaits_first;          /* has had no snapshot yet */

@@ -23,6 +23,8 @@ struct item {
     struct outbox_slot *slot; /* where the frame came from; NULL for the begun one */
     struct outbox_reply *reply;
     size_t offset;
+    uint32_t warned_of; /* of a warning that is not begun: the dropped snapshots it tells */
+    bool is_warning;
 };
 
 void outbox_init(struct outbox *outbox)
@@ -128,14 +130,14 @@ static void replace_pending(struct outbox *outbox, struct outbox_slot *slot,
 }
 
 bool outbox_offer(struct outbox *outbox, struct outbox_slot *slot, struct frame *frame,
-                  struct outbox_meter *meter)
+                  uint64_t since_ns, struct outbox_meter *meter)
 {
     if (!frame_is_after(frame, slot->epoch, slot->seq))
         return false;
     if (slot->pending != NULL)
         replace_pending(outbox, slot, meter);
     else
-        slot->waiting_since_ns = frame->published_ns;
+        slot->waiting_since_ns = since_ns;
     slot->pending = frame_acquire(frame);
     slot->epoch = frame->epoch;
     slot->seq = frame->seq;
@@ -150,9 +152,12 @@ static struct item take_warning(struct outbox *outbox)
                         "{\"type\":\"warning\",\"code\":\"SLOW_CONSUMER\",\"message\":\"Connection "
                         "slow - may miss updates\",\"dropped_messages\":%u}",
                         outbox->dropped);
+    struct item item = {.reply = make_reply(WS_TEXT, text, (size_t)size),
+                        .warned_of = outbox->dropped,
+                        .is_warning = true};
     outbox->owes_warning = false;
     outbox->dropped = 0;
-    return (struct item){.reply = make_reply(WS_TEXT, text, (size_t)size)};
+    return item;
 }
 
 /* The next thing to send, taken off its place; false if there is none. */
@@ -207,16 +212,25 @@ static void begin_item(struct outbox *outbox, const struct item *item, size_t ta
     outbox->begun_frame = item->frame;
     outbox->begun_reply = item->reply;
     outbox->begun_offset = item->offset + taken;
-    if (item->slot != NULL)
+    if (item->slot != NULL) {
+        outbox->begun_waiting_since_ns = item->slot->waiting_since_ns;
         outbox->is_begun_late = item->slot->is_late;
+    }
 }
 
+/* A warning goes back as a debt, not as a text: there is one, and its number is that of the moment
+ * when it goes out. */
 static void put_back(struct outbox *outbox, const struct item *item)
 {
-    if (item->frame != NULL)
+    if (item->frame != NULL) {
         item->slot->pending = item->frame;
-    else
+    } else if (item->is_warning) {
+        outbox->owes_warning = true;
+        outbox->dropped += item->warned_of;
+        free(item->reply);
+    } else {
         push_front(outbox, item->reply);
+    }
 }
 
 /* Accounts for `taken` bytes of the batch. True if all of it went. */
@@ -284,7 +298,7 @@ void outbox_check_deadlines(struct outbox *outbox, uint64_t now_ns, uint64_t tim
     if (!outbox_is_blocked(outbox))
         return;
     if (outbox->begun_frame != NULL && !outbox->is_begun_late &&
-        now_ns > outbox->begun_frame->published_ns + timeout_ns) {
+        now_ns > outbox->begun_waiting_since_ns + timeout_ns) {
         outbox->is_begun_late = true;
         count_late(outbox, outbox->begun_frame->symbol_index, meter);
     }

@@ -28,6 +28,7 @@ struct outbox {
     struct frame *begun_frame;   /* partly written, or NULL */
     struct outbox_reply *begun_reply;
     size_t begun_offset;
+    uint64_t begun_waiting_since_ns; /* as its slot's was */
     uint64_t blocked_since_ns;   /* last time that the socket took anything while blocked; 0: not */
     uint32_t reply_bytes;
     uint32_t dropped;            /* snapshots replaced since the last warning */
@@ -40,7 +41,7 @@ struct outbox {
 struct outbox_slot {
     struct list in_outbox;
     struct frame *pending;       /* the newest snapshot that is not out, or NULL */
-    uint64_t waiting_since_ns;   /* publication of the first one that waits; kept when replaced */
+    uint64_t waiting_since_ns;   /* since when the first one waits; kept when replaced */
     uint64_t epoch, seq;         /* of the newest snapshot ever offered */
     bool is_held;                /* not to be sent yet (the client's update_interval) */
     bool is_late;                /* has been counted */
@@ -72,9 +73,10 @@ bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, const char 
                        size_t payload_size);
 
 /* Puts a snapshot into its slot, with a reference of its own; one that waits there is replaced.
+ * Its deadline counts from `since_ns`: the publication, or whenever later the client may have it.
  * False, and nothing done, unless it is newer than every one offered before. */
 bool outbox_offer(struct outbox *outbox, struct outbox_slot *slot, struct frame *frame,
-                  struct outbox_meter *meter);
+                  uint64_t since_ns, struct outbox_meter *meter);
 
 enum outbox_result {
     OUTBOX_EMPTY,   /* everything that may go is out */

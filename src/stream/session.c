@@ -10,6 +10,8 @@
 
 #define MS_NS UINT64_C(1000000)
 
+_Static_assert(SYMBOLS_MAX == 64, "the text in fault_in_symbols() says 64");
+
 enum { UPDATE_INTERVAL_MIN_MS = 1000, UPDATE_INTERVAL_MAX_MS = 60000 };
 
 void session_init(struct session *session, struct hub *hub, void *context)
@@ -104,17 +106,26 @@ void session_check_deadlines(struct session *session, uint64_t now_ns)
         end(session, hub->transport->abort);
         return;
     }
+    if (session->state != SESSION_OPEN)
+        return; /* a warning would come behind the close frame, RFC 6455 §5.5.1 */
     outbox_check_deadlines(&session->outbox, now_ns, hub->slow_timeout_ns, &hub->meter);
     if (session->outbox.is_slow)
         count_slow_session(session, true);
 }
 
-/* A client that provokes replies faster than it reads them gives up its place. */
+/* One message can provoke more replies than may wait, so they are written before there is no room.
+ * A client that provokes them faster than it reads them gives up its place. */
 static void reply(struct session *session, enum ws_opcode opcode, const char *payload, size_t size)
 {
     if (session->state != SESSION_OPEN)
         return;
-    if (outbox_push_reply(&session->outbox, opcode, payload, size))
+    bool is_taken = outbox_push_reply(&session->outbox, opcode, payload, size);
+    if (!is_taken) {
+        session_flush(session);
+        is_taken = session->state == SESSION_OPEN &&
+                   outbox_push_reply(&session->outbox, opcode, payload, size);
+    }
+    if (is_taken)
         session_mark_ready(session);
     else
         end(session, session->hub->transport->abort);
@@ -191,7 +202,7 @@ void session_report_unavailable(struct session *session, const char *symbol, enu
 struct request {
     const char *action;
     const json_t *id;      /* NULL: no acknowledgement is wanted */
-    const json_t *symbols; /* a non-empty array of strings */
+    const json_t *symbols; /* an array of 1 to SYMBOLS_MAX strings */
     uint32_t update_interval_ms;
 };
 
@@ -200,6 +211,8 @@ static const char *fault_in_symbols(const json_t *symbols)
 {
     if (!json_is_array(symbols) || json_array_size(symbols) == 0)
         return "'symbols' must be a list of at least one string, as in [\"BTCUSDT\"]";
+    if (json_array_size(symbols) > SYMBOLS_MAX)
+        return "'symbols' may hold at most 64 names";
     for (size_t i = 0; i < json_array_size(symbols); i++)
         if (!json_is_string(json_array_get(symbols, i)))
             return "'symbols' must hold strings only, as in [\"BTCUSDT\"]";
@@ -428,7 +441,7 @@ void session_receive(struct session *session, char *bytes, size_t size)
 void session_subscribe_list(struct session *session, const char *symbols)
 {
     const char *start = symbols;
-    while (*start != '\0') {
+    while (*start != '\0' && session->state == SESSION_OPEN) {
         size_t size = strcspn(start, ",");
         int index = symbol_list_find(session->hub->symbols, start, size);
         if (index >= 0)

@@ -13,7 +13,7 @@ struct symbol_state {
      * through them: they only answer "does anybody care". */
     atomic_size_t subscribers;
     atomic_int_least64_t requested_until_ms; /* monotonic */
-    atomic_bool is_followed; /* the generator has looked since the symbol was last unwanted */
+    atomic_bool is_followed; /* the generator has looked since somebody first wanted the symbol */
     struct frame *newest;    /* guarded by publisher.lock */
 };
 
@@ -74,39 +74,52 @@ void publisher_publish(struct publisher *publisher, size_t symbol_index,
 
     pthread_mutex_lock(&publisher->lock);
     struct frame *previous = publisher->symbols[symbol_index].newest;
-    publisher->symbols[symbol_index].newest = frame_acquire(frame);
+    bool is_news = previous == NULL || frame_is_after(frame, previous->epoch, previous->seq);
+    if (is_news)
+        publisher->symbols[symbol_index].newest = frame_acquire(frame);
     pthread_mutex_unlock(&publisher->lock);
-    frame_release(previous);
 
-    for (size_t i = 0; i < publisher->mailbox_count; i++)
-        mailbox_put_frame(publisher->mailboxes[i], frame);
+    if (is_news) {
+        frame_release(previous);
+        for (size_t i = 0; i < publisher->mailbox_count; i++)
+            mailbox_put_frame(publisher->mailboxes[i], frame);
+    }
     frame_release(frame);
 }
 
 void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status)
 {
     check(symbol_index < publisher->symbol_count);
-    atomic_store_explicit(&publisher->symbols[symbol_index].is_followed,
-                          publisher_is_wanted(publisher, symbol_index), memory_order_relaxed);
+    atomic_store_explicit(&publisher->symbols[symbol_index].is_followed, true,
+                          memory_order_relaxed);
     for (size_t i = 0; i < publisher->mailbox_count; i++)
         mailbox_put_checked(publisher->mailboxes[i], symbol_index, status);
 }
 
-void publisher_add_subscriber(struct publisher *publisher, size_t symbol_index)
+/* Whether the generator keeps the symbol current. Nobody tells when the last interest ends (a
+ * subscriber leaves, an HTTP request's time runs out), so the next who asks finds out here. */
+static bool is_kept_current(struct publisher *publisher, size_t symbol_index)
 {
     struct symbol_state *symbol = &publisher->symbols[symbol_index];
-    atomic_fetch_add_explicit(&symbol->subscribers, 1, memory_order_relaxed);
-    if (!atomic_load_explicit(&symbol->is_followed, memory_order_relaxed))
+    if (!publisher_is_wanted(publisher, symbol_index))
+        atomic_store_explicit(&symbol->is_followed, false, memory_order_relaxed);
+    return atomic_load_explicit(&symbol->is_followed, memory_order_relaxed);
+}
+
+void publisher_add_subscriber(struct publisher *publisher, size_t symbol_index)
+{
+    bool is_current = is_kept_current(publisher, symbol_index);
+    atomic_fetch_add_explicit(&publisher->symbols[symbol_index].subscribers, 1,
+                              memory_order_relaxed);
+    if (!is_current)
         publisher->on_wanted(symbol_index, publisher->context);
 }
 
 void publisher_remove_subscriber(struct publisher *publisher, size_t symbol_index)
 {
-    struct symbol_state *symbol = &publisher->symbols[symbol_index];
-    size_t before = atomic_fetch_sub_explicit(&symbol->subscribers, 1, memory_order_relaxed);
+    size_t before = atomic_fetch_sub_explicit(&publisher->symbols[symbol_index].subscribers, 1,
+                                              memory_order_relaxed);
     check(before > 0);
-    if (before == 1 && !publisher_is_wanted(publisher, symbol_index))
-        atomic_store_explicit(&symbol->is_followed, false, memory_order_relaxed);
 }
 
 size_t publisher_subscriber_count(const struct publisher *publisher, size_t symbol_index)
@@ -124,11 +137,9 @@ bool publisher_is_wanted(const struct publisher *publisher, size_t symbol_index)
 
 bool publisher_request(struct publisher *publisher, size_t symbol_index)
 {
-    struct symbol_state *symbol = &publisher->symbols[symbol_index];
-    bool is_current = publisher_is_wanted(publisher, symbol_index) &&
-                      atomic_load_explicit(&symbol->is_followed, memory_order_relaxed);
-    atomic_store_explicit(&symbol->requested_until_ms, now_ms() + PUBLISHER_HTTP_INTEREST_MS,
-                          memory_order_relaxed);
+    bool is_current = is_kept_current(publisher, symbol_index);
+    atomic_store_explicit(&publisher->symbols[symbol_index].requested_until_ms,
+                          now_ms() + PUBLISHER_HTTP_INTEREST_MS, memory_order_relaxed);
     if (!is_current)
         publisher->on_wanted(symbol_index, publisher->context);
     return is_current;

@@ -25,7 +25,8 @@ void publisher_destroy(struct publisher *publisher); /* after all threads that u
 void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox);
 
 /* Encodes the message once and hands the frame to every loop. `data` is the text that
- * snapshot_append_data_json() made. */
+ * snapshot_append_data_json() made. A snapshot that is not newer than the last one is dropped. One
+ * thread at a time. */
 void publisher_publish(struct publisher *publisher, size_t symbol_index,
                        const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
                        const char *data, size_t data_size);

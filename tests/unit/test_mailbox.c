@@ -1,0 +1,175 @@
+/* Mailboxes: the newest frame of each symbol, however many came, and threads that never lose one. */
+#include "stream/mailbox.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+static struct frame *make_frame(uint32_t symbol, uint64_t seq)
+{
+    return frame_create(symbol, 1, seq, 0, "{}", 2);
+}
+
+static void put(struct mailbox *mailbox, uint32_t symbol, uint64_t seq)
+{
+    struct frame *frame = make_frame(symbol, seq);
+    mailbox_put_frame(mailbox, frame);
+    frame_release(frame);
+}
+
+static void count_wakes(void *context)
+{
+    ++*(int *)context;
+}
+
+static void an_empty_mailbox_gives_nothing(void **state)
+{
+    (void)state;
+    struct mailbox mailbox;
+    struct mail mail[SYMBOLS_MAX];
+    mailbox_init(&mailbox, NULL, NULL);
+    assert_false(mailbox_take(&mailbox, mail));
+    mailbox_deinit(&mailbox);
+}
+
+static void a_newer_frame_replaces_one_that_was_not_fetched(void **state)
+{
+    (void)state;
+    struct mailbox mailbox;
+    struct mail mail[SYMBOLS_MAX];
+    int wakes = 0;
+    mailbox_init(&mailbox, count_wakes, &wakes);
+    put(&mailbox, 0, 1);
+    put(&mailbox, 0, 2);
+    put(&mailbox, SYMBOLS_MAX - 1, 7);
+    assert_int_equal(wakes, 3);
+    assert_true(mailbox_take(&mailbox, mail));
+    assert_int_equal(mail[0].frame->seq, 2);
+    assert_false(mail[0].is_checked);
+    assert_int_equal(mail[SYMBOLS_MAX - 1].frame->seq, 7);
+    for (size_t i = 1; i < SYMBOLS_MAX - 1; i++)
+        assert_null(mail[i].frame);
+    assert_false(mailbox_take(&mailbox, mail)); /* it was all of it */
+    frame_release(mail[0].frame);
+    frame_release(mail[SYMBOLS_MAX - 1].frame);
+    mailbox_deinit(&mailbox);
+}
+
+static void the_taker_owns_what_it_took(void **state)
+{
+    (void)state;
+    struct mailbox mailbox;
+    struct mail mail[SYMBOLS_MAX];
+    struct frame *frame = make_frame(3, 1);
+    mailbox_init(&mailbox, NULL, NULL);
+    mailbox_put_frame(&mailbox, frame);
+    assert_int_equal(atomic_load(&frame->references), 2);
+    assert_true(mailbox_take(&mailbox, mail));
+    mailbox_deinit(&mailbox);
+    assert_ptr_equal(mail[3].frame, frame);
+    assert_int_equal(atomic_load(&frame->references), 2);
+    frame_release(mail[3].frame);
+    frame_release(frame);
+}
+
+static void the_last_look_is_told_beside_the_frame(void **state)
+{
+    (void)state;
+    struct mailbox mailbox;
+    struct mail mail[SYMBOLS_MAX];
+    mailbox_init(&mailbox, NULL, NULL);
+    mailbox_put_checked(&mailbox, 1, STATUS_BUSY);
+    put(&mailbox, 1, 5);
+    mailbox_put_checked(&mailbox, 1, STATUS_OK);
+    mailbox_put_checked(&mailbox, 2, STATUS_NO_DATA);
+    assert_true(mailbox_take(&mailbox, mail));
+    assert_true(mail[1].is_checked);
+    assert_int_equal(mail[1].status, STATUS_OK);
+    assert_int_equal(mail[1].frame->seq, 5);
+    assert_true(mail[2].is_checked);
+    assert_int_equal(mail[2].status, STATUS_NO_DATA);
+    assert_null(mail[2].frame);
+    frame_release(mail[1].frame);
+    mailbox_deinit(&mailbox);
+}
+
+static void a_closed_mailbox_keeps_mail_and_wakes_nobody(void **state)
+{
+    (void)state;
+    struct mailbox mailbox;
+    int wakes = 0;
+    mailbox_init(&mailbox, count_wakes, &wakes);
+    mailbox_close(&mailbox);
+    put(&mailbox, 0, 1);
+    mailbox_put_checked(&mailbox, 0, STATUS_OK);
+    assert_int_equal(wakes, 0);
+    mailbox_deinit(&mailbox); /* releases the frame: the sanitizer looks */
+}
+
+/* -- threads ----------------------------------------------------------------------------------- */
+
+enum { ROUNDS = 20000, PUTTERS = 3 };
+
+struct putter {
+    pthread_t thread;
+    struct mailbox *mailbox;
+    uint32_t symbol;
+};
+
+static void *put_many(void *argument)
+{
+    struct putter *putter = argument;
+    for (uint64_t seq = 1; seq <= ROUNDS; seq++) {
+        put(putter->mailbox, putter->symbol, seq);
+        if (seq % 64 == 0)
+            mailbox_put_checked(putter->mailbox, putter->symbol, STATUS_OK);
+    }
+    return NULL;
+}
+
+static void no_newest_frame_is_lost_between_threads(void **state)
+{
+    (void)state;
+    struct mailbox mailbox;
+    struct putter putters[PUTTERS];
+    uint64_t last[PUTTERS] = {0};
+    mailbox_init(&mailbox, NULL, NULL);
+    for (uint32_t i = 0; i < PUTTERS; i++) {
+        putters[i] = (struct putter){.mailbox = &mailbox, .symbol = i};
+        assert_int_equal(pthread_create(&putters[i].thread, NULL, put_many, &putters[i]), 0);
+    }
+    for (bool is_done = false; !is_done;) {
+        struct mail mail[SYMBOLS_MAX];
+        is_done = true;
+        if (mailbox_take(&mailbox, mail))
+            for (size_t i = 0; i < PUTTERS; i++)
+                if (mail[i].frame != NULL) {
+                    assert_true(mail[i].frame->seq > last[i]);
+                    assert_memory_equal(frame_json(mail[i].frame), "{}", 2);
+                    last[i] = mail[i].frame->seq;
+                    frame_release(mail[i].frame);
+                }
+        for (size_t i = 0; i < PUTTERS; i++)
+            is_done = is_done && last[i] == ROUNDS;
+    }
+    for (size_t i = 0; i < PUTTERS; i++)
+        pthread_join(putters[i].thread, NULL);
+    mailbox_deinit(&mailbox);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_mailbox_gives_nothing),
+        cmocka_unit_test(a_newer_frame_replaces_one_that_was_not_fetched),
+        cmocka_unit_test(the_taker_owns_what_it_took),
+        cmocka_unit_test(the_last_look_is_told_beside_the_frame),
+        cmocka_unit_test(a_closed_mailbox_keeps_mail_and_wakes_nobody),
+        cmocka_unit_test(no_newest_frame_is_lost_between_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

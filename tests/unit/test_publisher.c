@@ -1,0 +1,249 @@
+/* The publisher: one frame for all loops, the order of snapshots, and who is wanted by whom. */
+#include "fake_clock.h"
+
+#include "stream/publisher.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+enum { BTC, ETH, MAILBOXES = 3 };
+
+static struct symbol_list symbols;
+static struct publisher *publisher;
+static struct mailbox mailboxes[MAILBOXES];
+static atomic_uint wanted_count[2];
+
+static void on_wanted(size_t symbol_index, void *context)
+{
+    (void)context;
+    atomic_fetch_add(&wanted_count[symbol_index], 1);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    value_parse_symbols("BTCUSDT,ETHUSDT", &symbols, NULL);
+    publisher = publisher_create(&symbols, on_wanted, NULL);
+    for (size_t i = 0; i < MAILBOXES; i++) {
+        mailbox_init(&mailboxes[i], NULL, NULL);
+        publisher_add_mailbox(publisher, &mailboxes[i]);
+    }
+    atomic_store(&wanted_count[BTC], 0);
+    atomic_store(&wanted_count[ETH], 0);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    publisher_destroy(publisher);
+    for (size_t i = 0; i < MAILBOXES; i++)
+        mailbox_deinit(&mailboxes[i]);
+    return 0;
+}
+
+static void publish(size_t symbol, uint64_t epoch, uint64_t seq)
+{
+    struct snapshot snapshot = {.timestamp_ms = INT64_C(1766932200000)};
+    strcpy(snapshot.symbol, symbols.names[symbol]);
+    publisher_publish(publisher, symbol, &snapshot, epoch, seq, 0xABCD, "{\"levels\":[]}", 13);
+}
+
+static unsigned wanted(size_t symbol)
+{
+    return atomic_exchange(&wanted_count[symbol], 0);
+}
+
+static uint64_t newest_seq(size_t symbol)
+{
+    struct frame *frame = publisher_newest(publisher, symbol);
+    uint64_t seq = frame != NULL ? frame->seq : 0;
+    frame_release(frame);
+    return seq;
+}
+
+/* -- frames ------------------------------------------------------------------------------------ */
+
+static void all_loops_get_the_same_frame(void **state)
+{
+    (void)state;
+    publish(ETH, 9, 4);
+    struct frame *newest = publisher_newest(publisher, ETH);
+    for (size_t i = 0; i < MAILBOXES; i++) {
+        struct mail mail[SYMBOLS_MAX];
+        assert_true(mailbox_take(&mailboxes[i], mail));
+        assert_ptr_equal(mail[ETH].frame, newest);
+        assert_null(mail[BTC].frame);
+        frame_release(mail[ETH].frame);
+    }
+    static const char json[] =
+        "{\"type\":\"snapshot\",\"symbol\":\"ETHUSDT\",\"timestamp\":\"2025-12-28T14:30:00Z\","
+        "\"epoch\":9,\"seq\":4,\"data\":{\"levels\":[]}}";
+    assert_int_equal(frame_json_size(newest), sizeof json - 1);
+    assert_memory_equal(frame_json(newest), json, sizeof json - 1);
+    assert_int_equal(newest->hash, 0xABCD);
+    assert_int_equal(newest->symbol_index, ETH);
+    assert_int_equal((unsigned char)newest->bytes[0], 0x81);
+    assert_int_equal(newest->header_size + sizeof json - 1, newest->size);
+    frame_release(newest);
+    assert_int_equal(newest_seq(BTC), 0);
+}
+
+static void an_older_snapshot_never_takes_the_place_of_a_newer_one(void **state)
+{
+    (void)state;
+    publish(BTC, 2, 5);
+    for (size_t i = 0; i < MAILBOXES; i++) {
+        struct mail mail[SYMBOLS_MAX];
+        assert_true(mailbox_take(&mailboxes[i], mail));
+        frame_release(mail[BTC].frame);
+    }
+    publish(BTC, 2, 4);
+    publish(BTC, 2, 5);
+    publish(BTC, 1, 99);
+    assert_int_equal(newest_seq(BTC), 5);
+    struct mail mail[SYMBOLS_MAX];
+    assert_false(mailbox_take(&mailboxes[0], mail));
+    publish(BTC, 3, 1); /* a new generator begins */
+    assert_int_equal(newest_seq(BTC), 1);
+    assert_true(mailbox_take(&mailboxes[0], mail));
+    frame_release(mail[BTC].frame);
+}
+
+/* -- who is wanted ----------------------------------------------------------------------------- */
+
+static void the_first_subscriber_wakes_the_generator(void **state)
+{
+    (void)state;
+    assert_false(publisher_is_wanted(publisher, BTC));
+    publisher_add_subscriber(publisher, BTC);
+    assert_true(publisher_is_wanted(publisher, BTC));
+    assert_false(publisher_is_wanted(publisher, ETH));
+    assert_int_equal(wanted(BTC), 1);
+    publisher_checked(publisher, BTC, STATUS_OK);
+    publisher_add_subscriber(publisher, BTC);
+    assert_int_equal(wanted(BTC), 0); /* it is being looked after */
+    assert_int_equal(publisher_subscriber_count(publisher, BTC), 2);
+    publisher_remove_subscriber(publisher, BTC);
+    publisher_remove_subscriber(publisher, BTC);
+    assert_false(publisher_is_wanted(publisher, BTC));
+    publisher_add_subscriber(publisher, BTC);
+    assert_int_equal(wanted(BTC), 1);
+    assert_int_equal(wanted(ETH), 0);
+}
+
+static void an_http_request_keeps_its_symbol_followed_for_a_while(void **state)
+{
+    (void)state;
+    assert_false(publisher_request(publisher, BTC));
+    assert_int_equal(wanted(BTC), 1);
+    assert_true(publisher_is_wanted(publisher, BTC));
+    assert_false(publisher_request(publisher, BTC)); /* nobody has looked yet */
+    publisher_checked(publisher, BTC, STATUS_OK);
+    wanted(BTC);
+    assert_true(publisher_request(publisher, BTC));
+    assert_int_equal(wanted(BTC), 0);
+    fake_clock_advance_ms(PUBLISHER_HTTP_INTEREST_MS - 1);
+    assert_true(publisher_is_wanted(publisher, BTC));
+    fake_clock_advance_ms(1);
+    assert_false(publisher_is_wanted(publisher, BTC));
+    assert_false(publisher_request(publisher, BTC));
+    assert_int_equal(wanted(BTC), 1);
+}
+
+static void a_subscriber_after_all_interest_ended_wakes_the_generator(void **state)
+{
+    (void)state;
+    publisher_request(publisher, BTC);
+    publisher_checked(publisher, BTC, STATUS_OK);
+    fake_clock_advance_ms(PUBLISHER_HTTP_INTEREST_MS);
+    wanted(BTC);
+    publisher_add_subscriber(publisher, BTC);
+    assert_int_equal(wanted(BTC), 1);
+    assert_false(publisher_request(publisher, BTC)); /* what there is may be hours old */
+}
+
+static void a_look_that_ends_after_the_last_subscriber_left_does_not_count(void **state)
+{
+    (void)state;
+    publisher_add_subscriber(publisher, BTC);
+    publisher_remove_subscriber(publisher, BTC);
+    publisher_checked(publisher, BTC, STATUS_OK);
+    wanted(BTC);
+    publisher_add_subscriber(publisher, BTC);
+    assert_int_equal(wanted(BTC), 1);
+}
+
+/* -- threads ----------------------------------------------------------------------------------- */
+
+enum { ROUNDS = 5000 };
+
+static void *come_and_go(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < ROUNDS; i++) {
+        publisher_add_subscriber(publisher, BTC);
+        struct frame *frame = publisher_newest(publisher, BTC);
+        if (frame != NULL)
+            assert_int_equal(frame_json(frame)[0], '{');
+        frame_release(frame);
+        publisher_request(publisher, ETH);
+        publisher_remove_subscriber(publisher, BTC);
+    }
+    return NULL;
+}
+
+static void *take_mail(void *argument)
+{
+    struct mailbox *mailbox = argument;
+    for (uint64_t last = 0; last < ROUNDS;) {
+        struct mail mail[SYMBOLS_MAX];
+        if (!mailbox_take(mailbox, mail) || mail[BTC].frame == NULL)
+            continue;
+        assert_true(mail[BTC].frame->seq > last);
+        last = mail[BTC].frame->seq;
+        frame_release(mail[BTC].frame);
+    }
+    return NULL;
+}
+
+static void threads_publish_read_and_count_together(void **state)
+{
+    (void)state;
+    pthread_t clients[2], loops[MAILBOXES];
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&clients[i], NULL, come_and_go, NULL), 0);
+    for (size_t i = 0; i < MAILBOXES; i++)
+        assert_int_equal(pthread_create(&loops[i], NULL, take_mail, &mailboxes[i]), 0);
+    for (uint64_t seq = 1; seq <= ROUNDS; seq++) {
+        publish(BTC, 1, seq);
+        publisher_checked(publisher, BTC, STATUS_OK);
+    }
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(clients[i], NULL);
+    for (size_t i = 0; i < MAILBOXES; i++)
+        pthread_join(loops[i], NULL);
+    assert_int_equal(publisher_subscriber_count(publisher, BTC), 0);
+    assert_int_equal(newest_seq(BTC), ROUNDS);
+}
+
+#define fact(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fact(all_loops_get_the_same_frame),
+        fact(an_older_snapshot_never_takes_the_place_of_a_newer_one),
+        fact(the_first_subscriber_wakes_the_generator),
+        fact(an_http_request_keeps_its_symbol_followed_for_a_while),
+        fact(a_subscriber_after_all_interest_ended_wakes_the_generator),
+        fact(a_look_that_ends_after_the_last_subscriber_left_does_not_count),
+        fact(threads_publish_read_and_count_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -273,3 +273,20 @@ test('a_lost_server_is_seen_and_its_return_too', async () => {
         await second.stop();
     }
 });
+
+test('an_empty_database_explains_how_to_import', async () => {
+    const empty = await startServer({ database: join(directory, 'empty.duckdb') });
+    try {
+        const { page, complaints } = await open('/', { from: empty });
+        const message = page.locator('#message');
+        await until(() => message.isVisible(), 'the message');
+        const content = await message.innerText();
+        assert.match(content, /BTCUSDT has no data yet/);
+        assert.match(content, /heatcast import PATH/);
+        assert.ok(await page.locator('#simulated').isHidden());
+        await until(async () => (await status(page)) === 'connected', 'a connection');
+        assert.deepEqual(complaints, []);
+    } finally {
+        await empty.stop();
+    }
+});

@@ -14,6 +14,8 @@ export interface SymbolsMessage {
     symbols: SymbolInfo[];
     simulated: boolean;
     version: string;
+    /** "ok", or why it cannot be read. */
+    database?: string;
 }
 
 /** Times are in seconds since 1970, as the chart takes them. */

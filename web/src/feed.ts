@@ -26,8 +26,8 @@ export interface FeedHandlers {
     onSnapshot: (snapshot: Snapshot) => GridChange;
     onCandles: (candles: Candle[]) => void;
     onFailure: (error: ApiError, selection: Selection) => void;
-    /** Whether it is known that the server has nothing of this symbol, so that nothing is asked. */
-    isEmpty: (symbol: string) => Promise<boolean>;
+    /** Why the server has nothing of this symbol, where that is known: then nothing is asked. */
+    whyEmpty: (symbol: string) => Promise<string | null>;
     onStatus: (detail: StatusDetail) => void;
 }
 
@@ -91,9 +91,8 @@ export class Feed {
         this.#isLoading = true;
         const { symbol, range, interval } = selection;
         try {
-            if (await this.#handlers.isEmpty(symbol)) {
-                throw new ApiError('NO_DATA', 'The database holds no candle of this symbol.');
-            }
+            const reason = await this.#handlers.whyEmpty(symbol);
+            if (reason !== null) throw new ApiError('NO_DATA', reason);
             const [grid, candles] = await Promise.all([
                 getGrid(symbol, range, round.signal),
                 getCandles(symbol, range, interval.id, round.signal),

@@ -59,6 +59,7 @@ const profile = element('profile', HTMLCanvasElement);
 
 let side: Side = 'both';
 let symbols: SymbolInfo[] = [];
+let database = 'ok';
 let selection: Selection | null = null;
 let shownPrice: number | null = null;
 let moveTimer: number | undefined;
@@ -90,9 +91,10 @@ const feed = new Feed({
     },
     onCandles: (candles) => chart.mergeCandles(candles),
     onFailure: showFailure,
-    isEmpty: async (symbol) => {
+    whyEmpty: async (symbol) => {
         if (isKnownEmpty(symbol)) await readSymbols().catch(() => {});
-        return isKnownEmpty(symbol);
+        if (!isKnownEmpty(symbol)) return null;
+        return database === 'ok' ? 'The database holds no candle of this symbol.' : database;
     },
     onStatus: showStatus,
 });
@@ -237,7 +239,9 @@ function showMessage(title: string, text: string, hasHelp: boolean): void {
 
 function showFailure(error: ApiError, { symbol }: Selection): void {
     if (error.code === 'NO_DATA') {
-        showMessage(`${symbol} has no data yet`, error.message, true);
+        // Whatever is wrong with the database, help with importing only where that would help.
+        const isImportMissing = database === 'ok' || database.includes('heatcast import');
+        showMessage(`${symbol} has no data yet`, error.message, isImportMissing);
     } else {
         showMessage('The map cannot be shown', error.message, false);
     }
@@ -360,6 +364,7 @@ chart.onScale = (scale) => scaleBar.show(scale);
 async function readSymbols(): Promise<void> {
     const message = await getSymbols();
     symbols = message.symbols;
+    database = message.database ?? 'ok';
     element('simulated', HTMLElement).hidden = !message.simulated;
     setText(element('version', HTMLElement), `heatcast ${message.version}`);
 }
@@ -371,10 +376,7 @@ function showSymbols(): void {
     view.symbol = (asked ?? first)?.symbol ?? null;
     fillSelect(
         symbolSelect,
-        symbols.map(({ symbol, newest }) => ({
-            value: symbol,
-            label: newest === null ? `${symbol} (no data)` : symbol,
-        })),
+        symbols.map(({ symbol }) => ({ value: symbol, label: symbol })),
         view.symbol ?? '',
     );
     symbolSelect.disabled = symbols.length === 0;

@@ -45,6 +45,7 @@ export class Feed {
     #round: AbortController | null = null;
     #hasMap = false;
     #isLoading = false;
+    #isMissing = false; /* the last answer was that there are no data */
     #grown = 0;
     #refreshTimer: number | undefined;
     #candlesTimer: number | undefined;
@@ -80,7 +81,7 @@ export class Feed {
         clearTimeout(this.#candlesTimer);
         clearTimeout(this.#retryTimer);
         this.#refreshTimer = this.#candlesTimer = undefined;
-        this.#hasMap = false;
+        this.#hasMap = this.#isMissing = false;
         this.#handlers.onLoading(selection);
         void this.#load(selection, false);
     }
@@ -99,6 +100,7 @@ export class Feed {
             ]);
             if (round.signal.aborted) return;
             this.#hasMap = true;
+            this.#isMissing = false;
             this.#grown = 0;
             this.#refreshedAt = Date.now();
             this.#handlers.onMap(grid, candles, selection, isRefresh);
@@ -108,7 +110,9 @@ export class Feed {
             if (round.signal.aborted) return;
             // A refresh that fails leaves a map that is merely older; the next gap tries again.
             if (isRefresh) return;
-            this.#handlers.onFailure(asApiError(cause), selection);
+            const error = asApiError(cause);
+            this.#isMissing = error.code === 'NO_DATA';
+            this.#handlers.onFailure(error, selection);
             clearTimeout(this.#retryTimer);
             this.#retryTimer = setTimeout(() => this.#retry(), RETRY_MS);
         } finally {
@@ -124,7 +128,12 @@ export class Feed {
 
     #receive(snapshot: Snapshot): void {
         if (snapshot.symbol !== this.#selection?.symbol) return;
-        if (!this.#hasMap) return; /* it is taken from lastSnapshot() when the map is there */
+        if (!this.#hasMap) {
+            // It is taken from lastSnapshot() when the map is there; and where there was nothing to
+            // make a map of, there is now.
+            if (this.#isMissing) this.#retry();
+            return;
+        }
         const change = this.#handlers.onSnapshot(snapshot);
         if (change === 'gap') this.#refreshSoon();
         if (change === 'appended') {

@@ -298,11 +298,9 @@ export class HeatmapWebSocket extends EventTarget {
         socket.onmessage = ({ data }: { data: unknown }) => this.#received(connection, data);
         socket.onerror = () => {}; /* a close event follows, and says it all */
         socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-            const wasOpen = connection.isOpen;
-            this.#lost(
-                wasOpen ? 'CONNECTION_LOST' : 'CONNECTION_FAILED',
-                `${wasOpen ? 'connection closed' : 'could not connect'} (${code}${reason ? `, ${reason}` : ''})`,
-            );
+            const why = reason ? `${code}, ${reason}` : `${code}`;
+            if (connection.isOpen) this.#lost('CONNECTION_LOST', `connection closed (${why})`);
+            else this.#lost('CONNECTION_FAILED', `could not connect (${why})`);
         };
         connection.connectTimer = setTimeout(
             () => this.#lost('CONNECTION_TIMEOUT', 'the server did not answer in time'),
@@ -314,7 +312,10 @@ export class HeatmapWebSocket extends EventTarget {
     #opened(connection: Connection): void {
         clearTimeout(connection.connectTimer);
         connection.isOpen = true;
-        connection.pingTimer = setInterval(() => this.#ping(connection), this.#options.pingInterval);
+        connection.pingTimer = setInterval(
+            () => this.#ping(connection),
+            this.#options.pingInterval,
+        );
         connection.stableTimer = setTimeout(
             () => this.#backoff.reset(),
             this.#options.stableAfter,

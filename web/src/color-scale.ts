@@ -28,7 +28,9 @@ export class ColorScaleBar {
         input.addEventListener('input', () => {
             // One repaint a frame, however fast the handle moves.
             cancelAnimationFrame(this.#frame);
-            this.#frame = requestAnimationFrame(() => onThreshold(this.#densityAt(Number(input.value))));
+            this.#frame = requestAnimationFrame(() => {
+                onThreshold(this.#densityAt(Number(input.value)));
+            });
         });
         input.addEventListener('dblclick', () => onThreshold(null));
     }

@@ -205,8 +205,9 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
         const barWidth = xOf(1) - xOf(0);
         const from = Math.max(0, Math.floor(-xOf(0) / barWidth));
         const { candles, color } = this.halo();
-        const wick = HALO * 2 * horizontalPixelRatio + Math.max(1, Math.floor(horizontalPixelRatio));
-        const body = HALO * 2 * horizontalPixelRatio + barWidth * 0.8;
+        const margin = HALO * 2 * horizontalPixelRatio;
+        const wick = margin + Math.max(1, Math.floor(horizontalPixelRatio));
+        const body = margin + barWidth * 0.8;
         context.fillStyle = color;
         for (let i = from; i < candles.length; i += 1) {
             const candle = candles[i];

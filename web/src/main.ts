@@ -163,7 +163,8 @@ function showAge(): void {
     const isStale = seconds > STALE_SECONDS;
     // A candle's time is its beginning: during its own five minutes it is as new as can be.
     const words = formatAge(Math.max(0, seconds - CANDLE_SECONDS));
-    setText(age, `Newest candle ${formatTime(time)} UTC, ${isStale ? `old data: ${words}` : words}`);
+    const note = isStale ? `old data: ${words}` : words;
+    setText(age, `Newest candle ${formatTime(time)} UTC, ${note}`);
     age.dataset['stale'] = String(isStale);
 }
 
@@ -384,9 +385,11 @@ function showSymbols(): void {
 
 /** Looks now and then whether there are other symbols, or data where there were none. */
 async function refreshSymbols(): Promise<void> {
-    const shown = symbols.map(({ symbol, newest }) => `${symbol} ${newest !== null}`).join();
+    const essence = (): string =>
+        symbols.map(({ symbol, newest }) => `${symbol} ${newest !== null}`).join();
+    const shown = essence();
     await readSymbols();
-    if (symbols.map(({ symbol, newest }) => `${symbol} ${newest !== null}`).join() === shown) return;
+    if (essence() === shown) return;
     const chosen = view.symbol;
     showSymbols();
     if (view.symbol !== chosen) select();

@@ -38,7 +38,7 @@ import { lastAtOrBefore, TimeAxis } from './time-axis.js';
 /** How much of the map automatic scaling shows around the candles. */
 export type Zoom = 'near' | 'wide' | 'full';
 
-/** Room above and below the visible candles: a part of their own height, at least a part of price. */
+/** Room above and below the visible candles: a part of their height, at least a part of price. */
 const ZOOM_ROOM: Readonly<Record<'near' | 'wide', { ofHeight: number; ofPrice: number }>> = {
     near: { ofHeight: 0.55, ofPrice: 0.022 },
     wide: { ofHeight: 1.2, ofPrice: 0.065 },
@@ -457,7 +457,7 @@ export class MapChart {
         });
     }
 
-    /** Moves the crosshair to the newest bar at a height of the chart, as if the mouse were there. */
+    /** Moves the crosshair to the newest bar at a height of the chart, as the mouse would. */
     pointAtNewest(y: number | null): void {
         const last = this.lastCandle;
         const price = y === null ? null : this.#series.coordinateToPrice(y);

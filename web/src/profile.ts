@@ -65,7 +65,8 @@ export class Profile {
         const scale = (width - 6 * ratio) / greatest;
         const bucketHeight = this.#bucketHeight(view) * ratio;
         // A hairline between bars, where there is room for one.
-        const thickness = Math.max(1, bucketHeight > 4 * ratio ? bucketHeight - ratio : bucketHeight);
+        const gap = bucketHeight > 4 * ratio ? ratio : 0;
+        const thickness = Math.max(1, bucketHeight - gap);
         for (const [y, { long, short }] of bars) {
             const longWidth = long * scale;
             context.fillStyle = this.#colors.long;

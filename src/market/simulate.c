@@ -217,6 +217,7 @@ static enum status resume_market(struct market *market, struct store_session *se
         market->price = (double)series.candles[0].close_e8 / 1e8;
         market->interest = (double)interest_e8 / 1e8 / market->price;
         market->random ^= (uint64_t)*newest_ms;
+        market->candle.candle = series.candles[0];
     }
     series_deinit(&series);
     return status;
@@ -242,7 +243,12 @@ static enum status fill_market(struct market *market, struct store_session *sess
         if (status != STATUS_OK)
             return status;
     }
+    const struct candle newest = market->candle.candle;
     begin_candle(market, forming_ms);
+    if (newest.open_time_ms == forming_ms) { /* an earlier run had begun it */
+        market->candle.candle = newest;
+        market->candle.volume_e8 = llround(newest.volume * 1e8);
+    }
     return write_market(market, session, error);
 }
 
@@ -366,6 +372,7 @@ static void destroy(struct simulator *simulator)
 enum status simulate_start(struct store *store, const struct symbol_list *symbols,
                            double step_seconds, struct simulator **result, struct error *error)
 {
+    *result = NULL;
     enum status status = refuse_real_data(store, error);
     if (status != STATUS_OK)
         return status;

@@ -61,13 +61,15 @@ function makePosition(isLong, { leverage, weight }, entry, delta) {
   };
 }
 
-const isReached = (position, candle) =>
+// How far the candle went beyond the position's price; 0 is an exact touch, which liquidates.
+const reach = (position, candle) =>
   position.isLong
-    ? candle.low * position.denominator <= position.numerator
-    : candle.high * position.denominator >= position.numerator;
+    ? position.numerator - candle.low * position.denominator
+    : candle.high * position.denominator - position.numerator;
 
 export function advance(book, candle, weights) {
-  const survivors = book.filter((position) => !isReached(position, candle));
+  const survivors = book.filter((position) => reach(position, candle) < 0n);
+  const touched = book.filter((position) => reach(position, candle) === 0n).length;
   const consumed = book.length - survivors.length;
   let created = [];
   if (candle.delta > 0)
@@ -81,7 +83,7 @@ export function advance(book, candle, weights) {
     for (const position of next) position.volume *= kept;
     next = next.filter((position) => position.volume >= 0.01);
   }
-  return { book: next, created: created.length, consumed };
+  return { book: next, created: created.length, consumed, touched };
 }
 
 export function levelsOf(book, bucket) {

@@ -17,6 +17,7 @@
 enum {
     ACCEPTS_PER_TURN = 256,   /* so that a crowd at the door does not starve those inside */
     ACCEPT_PAUSE_MS = 100,    /* after the process has run out of file descriptors */
+    ACCEPT_WARNING_MS = 60000, /* at most one line in this time says so */
     LIVENESS_PERIOD_MS = 1000,
     DRAIN_SPREAD_MS = 500,    /* over which the 1001s go out, so that clients come back spread */
 };
@@ -29,9 +30,11 @@ static void on_connection(uv_poll_t *poll, int status, int events);
 
 static void pause_accepting(struct worker *worker, uint64_t now_ns)
 {
-    if (worker->accept_paused_until_ns == 0)
+    if (now_ns >= worker->accept_warning_due_ns) {
+        worker->accept_warning_due_ns = now_ns + ACCEPT_WARNING_MS * MS_NS;
         log_warn("out of file descriptors; new connections have to wait",
                  log_int("connections", worker->connection_count));
+    }
     worker->accept_paused_until_ns = now_ns + ACCEPT_PAUSE_MS * MS_NS;
     uv_poll_stop(&worker->listener);
 }
@@ -81,6 +84,13 @@ static void begin_drain(struct worker *worker)
     uv_close((uv_handle_t *)&worker->listener, on_listener_closed);
 }
 
+static void end_loop(struct worker *worker)
+{
+    mailbox_close(&worker->mailbox);
+    uv_close((uv_handle_t *)&worker->tick, NULL);
+    uv_close((uv_handle_t *)&worker->wake, NULL);
+}
+
 /* Tells the clients whose turn has come; cuts off those who do not go in time. */
 static void drain(struct worker *worker, uint64_t now_ns)
 {
@@ -96,11 +106,8 @@ static void drain(struct worker *worker, uint64_t now_ns)
         else if (index++ < due)
             connection_drain(connection);
     }
-    if (worker->connection_count == 0) {
-        mailbox_close(&worker->mailbox);
-        uv_close((uv_handle_t *)&worker->tick, NULL);
-        uv_close((uv_handle_t *)&worker->wake, NULL);
-    }
+    if (worker->connection_count == 0)
+        end_loop(worker);
 }
 
 /* -- the loop ---------------------------------------------------------------------------------- */
@@ -167,6 +174,7 @@ struct worker *worker_create(struct net_shared *shared, int listener_fd)
 void worker_start(struct worker *worker)
 {
     check(uv_thread_create(&worker->thread, run, worker) == 0);
+    worker->is_started = true;
 }
 
 void worker_begin_stop(struct worker *worker)
@@ -181,6 +189,11 @@ void worker_join(struct worker *worker)
 
 void worker_destroy(struct worker *worker)
 {
+    if (!worker->is_started) { /* the program could not start: nobody has run the loop yet */
+        begin_drain(worker);
+        end_loop(worker);
+        run(worker);
+    }
     hub_deinit(&worker->hub);
     mailbox_deinit(&worker->mailbox);
     free(worker);

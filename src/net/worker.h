@@ -13,6 +13,8 @@
 /* Why a connection was not taken on. */
 enum refusal { REFUSED_LIMIT, REFUSED_LIMIT_PER_ADDRESS, REFUSED_ORIGIN, REFUSED_COUNT };
 
+struct address_count;
+
 /* What all workers share. Atomics are counters; relaxed order is enough for each. */
 struct net_shared {
     const struct config *config;
@@ -20,6 +22,7 @@ struct net_shared {
     const struct backend *backend;
     struct metrics *metrics;
     struct net_server *server;
+    struct address_count *address_counts; /* NULL: no limit per address */
     atomic_bool is_stopping;
     atomic_int ws_connections;
     atomic_int http_connections;
@@ -33,8 +36,9 @@ struct worker {
     uv_poll_t listener;
     uv_timer_t tick;   /* every HUB_TICK_MS */
     int listener_fd;
-    bool is_listening, is_draining;
+    bool is_started, is_listening, is_draining;
     uint64_t accept_paused_until_ns; /* out of file descriptors; 0: not */
+    uint64_t accept_warning_due_ns;
     uint64_t liveness_due_ns, drain_started_ns;
     struct net_shared *shared;
     struct list connections;

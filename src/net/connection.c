@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "net/address_count.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +27,45 @@ static void watch(struct connection *connection, int events)
         check(uv_poll_start(&connection->poll, events, on_event) == 0);
 }
 
+/* -- places ------------------------------------------------------------------------------------ */
+
+static bool take_place_of_address(struct connection *connection)
+{
+    struct address_count *counts = connection->worker->shared->address_counts;
+    if (counts == NULL)
+        return true;
+    struct sockaddr_storage peer = {0}; /* of no family, should it be gone already */
+    socklen_t size = sizeof peer;
+    getpeername(connection->fd, (struct sockaddr *)&peer, &size);
+    connection->address_key = address_count_key((const struct sockaddr *)&peer);
+    return address_count_try_add(counts, connection->address_key);
+}
+
+bool connection_take_place(struct connection *connection, enum refusal *reason)
+{
+    struct net_shared *shared = connection->worker->shared;
+    int before = atomic_fetch_add_explicit(&shared->ws_connections, 1, memory_order_relaxed);
+    bool has_room = before < shared->config->ws_max_connections;
+    if (has_room && take_place_of_address(connection)) {
+        connection->has_place = true;
+        return true;
+    }
+    atomic_fetch_sub_explicit(&shared->ws_connections, 1, memory_order_relaxed);
+    *reason = has_room ? REFUSED_LIMIT_PER_ADDRESS : REFUSED_LIMIT;
+    atomic_fetch_add_explicit(&shared->refused[*reason], 1, memory_order_relaxed);
+    return false;
+}
+
+static void give_place_back(struct connection *connection)
+{
+    struct net_shared *shared = connection->worker->shared;
+    if (!connection->has_place)
+        return;
+    atomic_fetch_sub_explicit(&shared->ws_connections, 1, memory_order_relaxed);
+    if (shared->address_counts != NULL)
+        address_count_remove(shared->address_counts, connection->address_key);
+}
+
 /* -- ending ------------------------------------------------------------------------------------ */
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -34,10 +73,9 @@ static void on_handle_closed(uv_handle_t *handle)
     struct connection *connection = (struct connection *)handle->data;
     struct worker *worker = connection->worker;
     close(connection->fd);
-    if (connection->is_session) {
+    give_place_back(connection);
+    if (connection->is_session)
         session_deinit(&connection->session);
-        atomic_fetch_sub_explicit(&worker->shared->ws_connections, 1, memory_order_relaxed);
-    }
     if (connection->http != NULL) {
         http_exchange_destroy(connection->http);
         atomic_fetch_sub_explicit(&worker->shared->http_connections, 1, memory_order_relaxed);
@@ -133,7 +171,8 @@ static void answer_is_out(struct connection *connection)
         return;
     }
     connection->state = CONNECTION_HTTP;
-    connection->deadline_ns = clock_monotonic_ns() + HTTP_IDLE_TIMEOUT_MS * MS_NS;
+    uint64_t timeout_ms = http->in.size > 0 ? HTTP_HEAD_TIMEOUT_MS : HTTP_IDLE_TIMEOUT_MS;
+    connection->deadline_ns = clock_monotonic_ns() + timeout_ms * MS_NS;
     watch(connection, UV_READABLE);
     if (!http->is_dispatching)
         take_requests(connection);
@@ -269,6 +308,7 @@ void connection_open(struct worker *worker, int fd)
     connection->state = CONNECTION_HTTP;
     connection->events = 0;
     connection->is_session = false;
+    connection->has_place = false;
     connection->deadline_ns = clock_monotonic_ns() + HTTP_HEAD_TIMEOUT_MS * MS_NS;
     if (uv_poll_init(&worker->loop, &connection->poll, fd) != 0) {
         close(fd);

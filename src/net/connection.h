@@ -32,6 +32,8 @@ struct connection {
     uint8_t events; /* what libuv watches */
     struct session session; /* valid while is_session */
     bool is_session;
+    bool has_place;       /* counted as a WebSocket connection */
+    uint64_t address_key; /* and under this address, where that is limited */
 };
 
 /* Takes over an accepted, non-blocking socket. */
@@ -45,7 +47,11 @@ void connection_finish(struct connection *connection);
 /* The answer in connection->http is complete: write it. */
 void connection_send_answer(struct connection *connection);
 
-/* The handshake was answered: from here on it is a WebSocket. `symbols` as in the query, or NULL. */
+/* Takes one of the places of WS_MAX_CONNECTIONS and WS_MAX_CONNECTIONS_PER_IP, given back when the
+ * connection ends. False, and why, if there is none; that is counted. */
+bool connection_take_place(struct connection *connection, enum refusal *reason);
+
+/* The handshake was answered: from here on it is a WebSocket. `symbols` as in the query. */
 void connection_become_websocket(struct connection *connection, const char *symbols);
 
 /* About once a second. */

@@ -245,17 +245,6 @@ static const char *handshake_fault(const struct http_head *head, char accept[WS_
     return NULL;
 }
 
-/* Takes one place of WS_MAX_CONNECTIONS. */
-static bool take_place(struct net_shared *shared)
-{
-    int before = atomic_fetch_add_explicit(&shared->ws_connections, 1, memory_order_relaxed);
-    if (before < shared->config->ws_max_connections)
-        return true;
-    atomic_fetch_sub_explicit(&shared->ws_connections, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&shared->refused[REFUSED_LIMIT], 1, memory_order_relaxed);
-    return false;
-}
-
 /* The value of `symbols` in the query; false if it is broken. */
 static bool read_symbols(struct http_exchange *exchange, struct slice query)
 {
@@ -308,9 +297,13 @@ static void serve_websocket(struct http_exchange *exchange, const struct route_m
                    "'symbols' is too long or wrongly encoded (BTCUSDT,ETHUSDT)");
         return;
     }
-    if (!take_place(shared)) {
+    enum refusal reason;
+    if (!connection_take_place(exchange->connection, &reason)) {
         http_answer_error(exchange, 503, "TOO_MANY_CONNECTIONS",
-                          "All WebSocket places are taken; try again later", "Retry-After: 5\r\n");
+                          reason == REFUSED_LIMIT
+                              ? "All WebSocket places are taken; try again later"
+                              : "This address has as many WebSocket connections as it may; close one",
+                          "Retry-After: 5\r\n");
         connection_send_answer(exchange->connection);
         return;
     }

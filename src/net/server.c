@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "net/address_count.h"
 #include "net/server_stats.h"
 
 #include <arpa/inet.h>
@@ -140,6 +141,8 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     server->shared.backend = backend;
     server->shared.metrics = metrics;
     server->shared.server = server;
+    if (config->ws_max_connections_per_ip > 0)
+        server->shared.address_counts = address_count_create(config->ws_max_connections_per_ip);
     server->port = port;
     server->worker_count = (size_t)config->workers;
     server->workers = memory_allocate_zeroed(server->worker_count, sizeof *server->workers);
@@ -166,8 +169,8 @@ void net_server_tick(struct net_server *server)
 {
     size_t next = atomic_load_explicit(&server->sent_next, memory_order_relaxed);
     atomic_store_explicit(&server->sent_at[next % STATS_WINDOW_SECONDS],
-                          server_stats_messages_sent(server), memory_order_relaxed);
-    atomic_store_explicit(&server->sent_next, next + 1, memory_order_relaxed);
+                          server_stats_messages_sent(server), memory_order_release);
+    atomic_store_explicit(&server->sent_next, next + 1, memory_order_release);
 }
 
 void net_server_begin_stop(struct net_server *server)
@@ -190,6 +193,7 @@ void net_server_destroy(struct net_server *server)
         return;
     for (size_t i = 0; i < server->worker_count; i++)
         worker_destroy(server->workers[i]);
+    address_count_destroy(server->shared.address_counts);
     free(server->workers);
     free(server);
 }

@@ -59,6 +59,7 @@ static void reset_answer(struct http_exchange *exchange)
     frame_release(exchange->frame_body);
     exchange->frame_body = NULL;
     exchange->static_body = NULL;
+    exchange->is_body_gzipped = false;
     exchange->body_size = 0;
     exchange->sent = 0;
     exchange->becomes_websocket = false;
@@ -85,8 +86,23 @@ static void answer_bad_head(struct http_exchange *exchange, enum http_head_resul
         http_answer_error(exchange, 505, "BAD_VERSION", "HTTP/1.0 and HTTP/1.1 are spoken here",
                           NULL);
     else
-        http_answer_error(exchange, 400, "BAD_REQUEST", "This is not an HTTP request", NULL);
+        http_answer_error(exchange, 400, "BAD_REQUEST", "This is not a request that HTTP/1.1 allows", NULL);
     connection_send_answer(exchange->connection);
+}
+
+/* Whether an Accept-Encoding names gzip, and not with a weight of zero (RFC 9110 §12.5.3). */
+static bool takes_gzip(struct slice list)
+{
+    const char *end = list.data + list.size, *at = memmem(list.data, list.size, "gzip", 4);
+    if (at == NULL)
+        return false;
+    for (at += 4; at < end && (*at == ' ' || *at == '\t' || *at == ';'); at++)
+        continue;
+    if (end - at < 3 || memcmp(at, "q=0", 3) != 0)
+        return true;
+    for (at += 3; at < end && (*at == '.' || *at == '0'); at++)
+        continue;
+    return at < end && *at >= '1' && *at <= '9';
 }
 
 static void remember_negotiation(struct http_exchange *exchange, const struct http_head *head)
@@ -97,8 +113,7 @@ static void remember_negotiation(struct http_exchange *exchange, const struct ht
     for (size_t i = 0; i < head->header_count; i++) {
         const struct http_header *header = &head->headers[i];
         if (slice_equals_ignoring_case(header->name, "Accept-Encoding"))
-            exchange->accepts_gzip |= memmem(header->value.data, header->value.size, "gzip", 4) &&
-                                      !memmem(header->value.data, header->value.size, "gzip;q=0,", 9);
+            exchange->accepts_gzip |= takes_gzip(header->value);
         if (slice_equals_ignoring_case(header->name, "If-None-Match") &&
             header->value.size < sizeof exchange->if_none_match) {
             memcpy(exchange->if_none_match, header->value.data, header->value.size);
@@ -179,13 +194,13 @@ void http_answer(struct http_exchange *exchange, int status, const char *content
     if (extra != NULL)
         buffer_append_text(&headers, extra);
     buffer_append_text(&headers, "Vary: Accept-Encoding\r\n");
-    if (exchange->accepts_gzip && exchange->body.size >= GZIP_SIZE_MIN) {
-        /* What is gzipped already (on the thread pool) begins with RFC 1952's magic bytes, which
-         * no JSON or metrics text does. */
-        if (memcmp(exchange->body.data, "\x1f\x8b", 2) != 0)
-            gzip_buffer(&exchange->body);
-        buffer_append_text(&headers, "Content-Encoding: gzip\r\n");
+    if (exchange->accepts_gzip && !exchange->is_body_gzipped &&
+        exchange->body.size >= GZIP_SIZE_MIN) {
+        gzip_buffer(&exchange->body);
+        exchange->is_body_gzipped = true;
     }
+    if (exchange->is_body_gzipped)
+        buffer_append_text(&headers, "Content-Encoding: gzip\r\n");
     exchange->body_size = exchange->body.size;
     write_head(exchange, status, content_type, buffer_text(&headers));
     buffer_deinit(&headers);

@@ -17,6 +17,7 @@ struct http_exchange {
     struct buffer in;      /* received, not parsed yet */
     struct buffer head;    /* the answer's head */
     struct buffer body;    /* owned; or one of the two below */
+    bool is_body_gzipped;  /* already, on the thread pool */
     const void *static_body;
     struct frame *frame_body; /* holds a reference */
     size_t body_size;      /* of whichever it is */
@@ -24,8 +25,7 @@ struct http_exchange {
     bool is_dispatching; /* http_exchange_next() is on the stack */
     bool is_keep_alive, is_head_request, accepts_gzip, becomes_websocket;
     char if_none_match[80];
-    char websocket_symbols[512];
-    uint32_t symbol_index; /* of a request that waits */
+    char websocket_symbols[SYMBOLS_MAX * SYMBOL_SIZE]; /* room for all of them */
     struct hub_waiter waiter;
     struct connection *connection;
     struct http_work *work; /* NULL unless on the thread pool */

@@ -27,7 +27,7 @@ struct http_work {
     struct http_exchange *exchange; /* NULL once the connection has gone; the loop's alone */
     const struct backend *backend;
     struct backend_request question;
-    bool accepts_gzip;
+    bool accepts_gzip, is_gzipped;
     struct buffer body;
     enum status status;
     struct error error;
@@ -42,14 +42,17 @@ static void run_work(uv_work_t *request)
     struct http_work *work = request->data;
     work->status =
         work->backend->answer(work->backend->context, &work->question, &work->body, &work->error);
-    if (work->status == STATUS_OK && work->accepts_gzip && work->body.size >= GZIP_SIZE_MIN)
-        gzip_buffer(&work->body);
+    if (work->status != STATUS_OK || !work->accepts_gzip || work->body.size < GZIP_SIZE_MIN)
+        return;
+    gzip_buffer(&work->body);
+    work->is_gzipped = true;
 }
 
 static void answer_work(struct http_exchange *exchange, struct http_work *work)
 {
     if (work->status == STATUS_OK) {
         exchange->body = work->body;
+        exchange->is_body_gzipped = work->is_gzipped;
         work->body = (struct buffer){0};
         http_answer(exchange, 200, TYPE_JSON, "Cache-Control: no-cache\r\n");
     } else if (work->question.question == BACKEND_READY) {
@@ -228,7 +231,7 @@ static bool is_origin_allowed(const char *allowed, const struct http_head *head)
     return false;
 }
 
-/* What is wrong with the handshake (RFC 6455 §4.2.1), or NULL. */
+/* What is wrong with the handshake (RFC 6455 §4.2.1), or NULL. HTTP/1.1 has a Host already. */
 static const char *handshake_fault(const struct http_head *head, char accept[WS_ACCEPT_SIZE])
 {
     const struct slice *key = http_head_find(head, "Sec-WebSocket-Key");
@@ -236,8 +239,8 @@ static const char *handshake_fault(const struct http_head *head, char accept[WS_
     if (!http_head_has_token(head, "Upgrade", "websocket") ||
         !http_head_has_token(head, "Connection", "upgrade"))
         return "This path speaks WebSocket: connect with a WebSocket client";
-    if (head->minor_version < 1 || http_head_find(head, "Host") == NULL)
-        return "A WebSocket handshake needs HTTP/1.1 and a Host header";
+    if (!slice_equals(head->method, "GET") || head->minor_version < 1 || head->content_length > 0)
+        return "A WebSocket handshake is a GET of HTTP/1.1 without a body";
     if (version == NULL || !slice_equals(*version, "13"))
         return "Sec-WebSocket-Version must be 13";
     if (key == NULL || !ws_accept_key(key->data, key->size, accept))
@@ -282,7 +285,8 @@ static void serve_websocket(struct http_exchange *exchange, const struct route_m
     const char *fault = handshake_fault(match->head, accept);
     if (fault != NULL) {
         http_answer_error(exchange, 426, "UPGRADE_REQUIRED", fault,
-                          "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+                          "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                          "Sec-WebSocket-Version: 13\r\n");
         connection_send_answer(exchange->connection);
         return;
     }
@@ -294,7 +298,7 @@ static void serve_websocket(struct http_exchange *exchange, const struct route_m
     }
     if (!read_symbols(exchange, match->head->query)) {
         send_error(exchange, 400, "INVALID_PARAMETER",
-                   "'symbols' is too long or wrongly encoded (BTCUSDT,ETHUSDT)");
+                   "A parameter is too long or wrongly encoded (symbols=BTCUSDT,ETHUSDT)");
         return;
     }
     enum refusal reason;

@@ -44,9 +44,11 @@ uint64_t server_stats_messages_sent(struct net_server *server)
 void server_stats_append_json(struct net_server *server, struct buffer *out)
 {
     const struct symbol_list *symbols = &server->shared.config->symbols;
+    /* Acquire, and before the sum, which therefore is no less than what it was a minute ago. */
+    size_t oldest = atomic_load_explicit(&server->sent_next, memory_order_acquire);
+    uint64_t minute_ago = atomic_load_explicit(&server->sent_at[oldest % STATS_WINDOW_SECONDS],
+                                               memory_order_acquire);
     uint64_t sent = server_stats_messages_sent(server);
-    size_t oldest = atomic_load_explicit(&server->sent_next, memory_order_relaxed);
-    uint64_t minute_ago = load(&server->sent_at[oldest % STATS_WINDOW_SECONDS]);
     buffer_append_format(
         out,
         "{\"active_connections\":%d,\"messages_sent\":%" PRIu64 ",\"messages_sent_1m\":%" PRIu64

@@ -133,7 +133,8 @@ enum exit_code command_import(struct invocation *invocation)
         return EXIT_USAGE;
     }
     if (symbol != NULL && !value_is_symbol(symbol, strlen(symbol))) {
-        fprintf(stderr, "heatcast: --symbol: '%.60s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -)\n",
+        fprintf(stderr,
+                "heatcast: --symbol: '%.60s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -)\n",
                 symbol);
         return EXIT_USAGE;
     }
@@ -170,8 +171,8 @@ static const char *chosen_symbol(const struct invocation *invocation, struct err
         return invocation->config.symbols.names[0];
     if (value_is_symbol(symbol, strlen(symbol)))
         return symbol;
-    error_set(error, STATUS_INVALID, "--symbol: '%.60s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -)",
-              symbol);
+    error_set(error, STATUS_INVALID,
+              "--symbol: '%.60s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -)", symbol);
     return NULL;
 }
 

@@ -1,4 +1,5 @@
-/* The sub-commands. main.c has read the command line; each gets settings, its own options, paths. */
+/* The sub-commands. main.c has read the command line; each gets settings, its own options, paths.
+ */
 #ifndef HEATCAST_COMMANDS_H
 #define HEATCAST_COMMANDS_H
 

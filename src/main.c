@@ -29,7 +29,10 @@ struct command {
     struct option options[OPTIONS_MAX];
 };
 
-#define SYMBOL_OPTION {"symbol", "SYMBOL", "the symbol (the first of SYMBOLS if not given)"}
+#define SYMBOL_OPTION                                                                              \
+    {                                                                                              \
+        "symbol", "SYMBOL", "the symbol (the first of SYMBOLS if not given)"                       \
+    }
 
 static const struct command commands[] = {
     {"serve",

@@ -113,7 +113,8 @@ static enum status answer_symbols(struct server *server, struct buffer *out)
         append_symbol(server, session, server->config->symbols.names[i], out);
     }
     store_end(session);
-    buffer_append_format(out, "],\"simulated\":%s,\"version\":\"" HEATCAST_VERSION "\",\"database\":",
+    buffer_append_format(out,
+                         "],\"simulated\":%s,\"version\":\"" HEATCAST_VERSION "\",\"database\":",
                          server->is_demo ? "true" : "false");
     if (status == STATUS_OK)
         buffer_append_text(out, "\"ok\"");
@@ -132,8 +133,8 @@ static enum status answer_ready(struct server *server, struct buffer *out, struc
     store_end(session);
     bool is_stopping = atomic_load_explicit(&server->is_stopping, memory_order_relaxed);
     bool is_ready = database == STATUS_OK && !is_stopping;
-    buffer_append_format(out, "{\"status\":\"%s\",\"checks\":{\"database\":",
-                         is_ready ? "ready" : "not ready");
+    buffer_append_format(
+        out, "{\"status\":\"%s\",\"checks\":{\"database\":", is_ready ? "ready" : "not ready");
     const char *text = database == STATUS_OK ? "ok" : fault.message;
     buffer_append_json_string(out, text, strlen(text));
     buffer_append_format(out, ",\"shutdown\":\"%s\"}}", is_stopping ? "in progress" : "ok");
@@ -286,9 +287,8 @@ static void log_database(struct server *server)
 static enum status open_market(struct server *server, struct error *error)
 {
     const struct config *config = server->config;
-    enum status status = store_open(config->duckdb_path,
-                                    server->is_demo ? STORE_OWNER : STORE_SHARED, &server->store,
-                                    error);
+    enum status status = store_open(
+        config->duckdb_path, server->is_demo ? STORE_OWNER : STORE_SHARED, &server->store, error);
     if (status == STATUS_OK && server->is_demo) {
         log_info("simulating a market", log_text("database", config->duckdb_path));
         status = simulate_start(server->store, &config->symbols, DEMO_STEP_SECONDS,

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Noreturn void check_failed(const char *condition, const char *file, int line,
-                            const char *function)
+_Noreturn void check_failed(const char *condition, const char *file, int line, const char *function)
 {
     fprintf(stderr, "heatcast: bug: %s does not hold in %s (%s:%d)\n", condition, function, file,
             line);

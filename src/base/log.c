@@ -61,11 +61,12 @@ static void append_field(struct buffer *line, const struct log_field *field)
     }
 }
 
-void log_event(enum log_level level, const char *message, const struct log_field *fields)
+void log_event(enum log_level level, const struct log_field *fields)
 {
     if (level < threshold)
         return;
     struct buffer line = {0};
+    const char *message = fields[0].value.text;
     char time[ISO_TIME_SIZE];
     iso_time_format(clock_wall_ms(), time);
     if (line_format == LOG_FORMAT_TEXT) {
@@ -75,7 +76,7 @@ void log_event(enum log_level level, const char *message, const struct log_field
                              level_names[level]);
         buffer_append_json_string(&line, message, strlen(message));
     }
-    for (const struct log_field *field = fields; field->key != NULL; field++)
+    for (const struct log_field *field = fields + 1; field->key != NULL; field++)
         append_field(&line, field);
     buffer_append_text(&line, line_format == LOG_FORMAT_TEXT ? "\n" : "}\n");
     ssize_t written = write(STDERR_FILENO, line.data, line.size);

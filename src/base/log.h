@@ -21,22 +21,32 @@ struct log_field {
     } value;
 };
 
-#define log_text(name, string)                                                                     \
-    {.key = (name), .type = LOG_FIELD_TEXT, .value = {.text = (string)}}
-#define log_int(name, number)                                                                      \
-    {.key = (name), .type = LOG_FIELD_INT, .value = {.integer = (int64_t)(number)}}
-#define log_real(name, number)                                                                     \
-    {.key = (name), .type = LOG_FIELD_REAL, .value = {.real = (number)}}
+static inline struct log_field log_text(const char *key, const char *text)
+{
+    return (struct log_field){.key = key, .type = LOG_FIELD_TEXT, .value = {.text = text}};
+}
 
+static inline struct log_field log_int(const char *key, int64_t integer)
+{
+    return (struct log_field){.key = key, .type = LOG_FIELD_INT, .value = {.integer = integer}};
+}
+
+static inline struct log_field log_real(const char *key, double real)
+{
+    return (struct log_field){.key = key, .type = LOG_FIELD_REAL, .value = {.real = real}};
+}
+
+/* The message travels as the first field. */
 #define log_at(level, message, ...)                                                                \
-    log_event(level, message, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
-#define log_debug(message, ...) log_at(LOG_DEBUG, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_info(message, ...) log_at(LOG_INFO, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_warn(message, ...) log_at(LOG_WARN, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_error(message, ...) log_at(LOG_ERROR, message __VA_OPT__(, ) __VA_ARGS__)
+    log_event(level,                                                                               \
+              (const struct log_field[]){log_text("message", message), ##__VA_ARGS__, {.key = 0}})
+#define log_debug(message, ...) log_at(LOG_DEBUG, message, ##__VA_ARGS__)
+#define log_info(message, ...) log_at(LOG_INFO, message, ##__VA_ARGS__)
+#define log_warn(message, ...) log_at(LOG_WARN, message, ##__VA_ARGS__)
+#define log_error(message, ...) log_at(LOG_ERROR, message, ##__VA_ARGS__)
 
 /* Set once, before other threads start. The default is info, text. */
 void log_configure(enum log_level level, enum log_format format);
-void log_event(enum log_level level, const char *message, const struct log_field *fields);
+void log_event(enum log_level level, const struct log_field *fields);
 
 #endif

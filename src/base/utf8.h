@@ -8,8 +8,8 @@
 
 /* `struct utf8 u = {0};` stands between characters. */
 struct utf8 {
-    uint8_t missing;     /* continuation bytes still owed */
-    uint8_t low, high;   /* bounds of the next one; 0, 0 means the usual 0x80 to 0xBF */
+    uint8_t missing;   /* continuation bytes still owed */
+    uint8_t low, high; /* bounds of the next one; 0, 0 means the usual 0x80 to 0xBF */
 };
 
 /* Takes the next piece of a text. False as soon as no continuation could make it valid. */

@@ -168,7 +168,8 @@ static enum status set_log_format(struct config *config, const char *text, struc
 }
 
 static const struct setting settings[] = {
-    {"WS_ENABLED", "true", NULL, "BOOL", "the WebSocket endpoint and its generator", set_ws_enabled},
+    {"WS_ENABLED", "true", NULL, "BOOL", "the WebSocket endpoint and its generator",
+     set_ws_enabled},
     {"WS_UPDATE_INTERVAL", "5", NULL, "SECONDS", "seconds between ticks (0.1 to 3600)",
      set_update_interval},
     {"WS_MAX_CONNECTIONS", "1000", NULL, "N",
@@ -205,7 +206,7 @@ _Static_assert(SETTING_COUNT <= SETTINGS_MAX, "struct config_origin is too small
 static void flag_name(const char *name, char flag[64])
 {
     size_t i = 0;
-    for (; name[i] != '\0' && i < 63; i++)
+    for (; i < 63 && name[i] != '\0'; i++)
         flag[i] = name[i] == '_' ? '-' : (char)tolower((unsigned char)name[i]);
     flag[i] = '\0';
 }
@@ -290,8 +291,8 @@ enum status config_check(const struct config *config, struct error *error)
     for (size_t i = 0; i < config->heatmap_buckets.count; i++) {
         const char *symbol = config->heatmap_buckets.entries[i].symbol;
         if (symbol_list_find(&config->symbols, symbol, strlen(symbol)) < 0)
-            return error_set(error, STATUS_INVALID,
-                             "HEATMAP_BUCKET: %s is not one of SYMBOLS", symbol);
+            return error_set(error, STATUS_INVALID, "HEATMAP_BUCKET: %s is not one of SYMBOLS",
+                             symbol);
     }
     return STATUS_OK;
 }

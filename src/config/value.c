@@ -19,7 +19,7 @@ static const struct {
     const char *name;
     int64_t minutes;
 } intervals[] = {
-    {"5m", 5},   {"15m", 15}, {"30m", 30},  {"1h", 60},    {"2h", 120},
+    {"5m", 5},   {"15m", 15}, {"30m", 30},  {"1h", 60},      {"2h", 120},
     {"4h", 240}, {"8h", 480}, {"12h", 720}, {"1d", 24 * 60},
 };
 
@@ -225,17 +225,17 @@ enum status value_parse_weights(const char *text, struct leverage_weights *weigh
         if (reason == NULL && weights->count == TIERS_MAX)
             reason = "is one too many (at most 16)";
         if (reason != NULL)
-            return error_set(error, STATUS_INVALID,
-                             "leverage weights: '%.*s' %s (allowed: %s)",
+            return error_set(error, STATUS_INVALID, "leverage weights: '%.*s' %s (allowed: %s)",
                              (int)(size < 60 ? size : 60), item, reason, LEVERAGE_WEIGHTS_DEFAULT);
         weights->tiers[weights->count].leverage = leverage;
         weights->tiers[weights->count++].weight = weight;
         sum += weight;
     }
     if (!(sum > 0) || !isfinite(sum))
-        return error_set(error, STATUS_INVALID,
-                         "leverage weights: '%.60s' sums to %s; at least one weight must be above 0",
-                         text, sum == 0 ? "0" : "infinity");
+        return error_set(
+            error, STATUS_INVALID,
+            "leverage weights: '%.60s' sums to %s; at least one weight must be above 0", text,
+            sum == 0 ? "0" : "infinity");
     for (size_t i = 0; i < weights->count; i++)
         weights->tiers[i].weight /= sum;
     return STATUS_OK;
@@ -275,5 +275,6 @@ enum status value_parse_address(const char *text, struct listen_address *address
     return STATUS_OK;
 invalid:
     return error_set(error, STATUS_INVALID,
-                     "'%.60s' is not an address and port (127.0.0.1:8000, [::1]:8000, :8000)", text);
+                     "'%.60s' is not an address and port (127.0.0.1:8000, [::1]:8000, :8000)",
+                     text);
 }

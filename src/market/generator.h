@@ -27,7 +27,7 @@ enum generator_skip { GENERATOR_SKIP_UNCHANGED, GENERATOR_SKIP_LOCKED, GENERATOR
 
 /* What the thread has done so far; read it with generator_stats(). */
 struct generator_stats {
-    uint64_t ticks;                          /* symbol ticks: one per symbol and tick */
+    uint64_t ticks; /* symbol ticks: one per symbol and tick */
     uint64_t skipped[GENERATOR_SKIP_COUNT];
     uint64_t failures;
     uint64_t snapshots; /* handed to on_snapshot */
@@ -48,8 +48,7 @@ struct generator_options {
     void (*on_snapshot)(const struct generator_snapshot *snapshot, void *context);
     /* After each symbol tick: STATUS_OK (a snapshot exists and is current), STATUS_NO_DATA, or what
      * went wrong, with its message (NULL when OK). */
-    void (*on_checked)(size_t symbol_index, enum status status, const char *message,
-                       void *context);
+    void (*on_checked)(size_t symbol_index, enum status status, const char *message, void *context);
     /* What a symbol tick that computed has cost, for histograms. May be NULL. */
     void (*on_computed)(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context);
     void *context;

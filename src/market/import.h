@@ -18,7 +18,7 @@ struct import_summary {
 };
 
 struct import_options {
-    struct store *store;  /* owner mode */
+    struct store *store; /* owner mode */
     /* Of the klines, whatever their names say, and the only one to be taken from open interest; in
      * folders only files whose names say it are taken. NULL: from names and symbol columns. */
     const char *symbol;
@@ -35,8 +35,7 @@ struct import_options {
  * archive are passed over). STATUS_OK as long as the database works and at least one file was
  * usable and, if strict, every one was; `summaries` is filled in any case. */
 enum status import_run(const struct import_options *options, const char *const *paths,
-                       size_t path_count,
-                       struct import_summary summaries[static IMPORT_KIND_COUNT],
+                       size_t path_count, struct import_summary summaries[static IMPORT_KIND_COUNT],
                        struct error *error);
 
 #endif

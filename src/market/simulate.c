@@ -146,9 +146,10 @@ static void step_cascade(struct market *market, double candles, double *move, do
 static void step_market(struct market *market, double seconds)
 {
     double candles = seconds / CANDLE_SECONDS, root = sqrt(candles);
-    market->volatility_log += -0.01 * candles * market->volatility_log + 0.09 * root * normal(market);
-    market->volatility_log = fmax(-VOLATILITY_LOG_LIMIT, fmin(VOLATILITY_LOG_LIMIT,
-                                                              market->volatility_log));
+    market->volatility_log +=
+        -0.01 * candles * market->volatility_log + 0.09 * root * normal(market);
+    market->volatility_log =
+        fmax(-VOLATILITY_LOG_LIMIT, fmin(VOLATILITY_LOG_LIMIT, market->volatility_log));
     double tail = uniform(market) < 0.02 ? 3 : 1;
     double move = VOLATILITY * exp(market->volatility_log) * tail * root * normal(market);
     double flow = INTEREST_VOLATILITY * root * normal(market) + 0.12 * fabs(move) * root;
@@ -209,8 +210,8 @@ static enum status resume_market(struct market *market, struct store_session *se
     int64_t interest_e8;
     enum status status = store_newest(session, market->symbol, newest_ms, error);
     if (status == STATUS_OK)
-        status = store_load(session, market->symbol, *newest_ms, *newest_ms, CANDLE_MS, &series,
-                            error);
+        status =
+            store_load(session, market->symbol, *newest_ms, *newest_ms, CANDLE_MS, &series, error);
     if (status == STATUS_OK)
         status = store_newest_interest(session, market->symbol, &interest_e8, error);
     if (status == STATUS_OK && series.count == 1) {
@@ -300,8 +301,8 @@ static enum status move_all(struct simulator *simulator, struct error *error)
     int64_t now_ms = clock_wall_ms();
     status = store_write_begin(session, "simulated", true, error);
     for (size_t i = 0; i < simulator->market_count && status == STATUS_OK; i++)
-        status = move_market(&simulator->markets[i], session, simulator->step_seconds, now_ms,
-                             error);
+        status =
+            move_market(&simulator->markets[i], session, simulator->step_seconds, now_ms, error);
     if (status == STATUS_OK)
         status = store_write_commit(session, NULL, NULL, error);
     else

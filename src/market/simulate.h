@@ -15,6 +15,7 @@ struct simulator;
  * time between two movements. */
 enum status simulate_start(struct store *store, const struct symbol_list *symbols,
                            double step_seconds, struct simulator **simulator, struct error *error);
-void simulate_stop(struct simulator *simulator); /* returns when the thread is gone; NULL is harmless */
+void simulate_stop(
+    struct simulator *simulator); /* returns when the thread is gone; NULL is harmless */
 
 #endif

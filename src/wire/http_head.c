@@ -235,7 +235,8 @@ static bool list_has_token(struct slice list, const char *token)
         struct slice item = {at, (size_t)(stop - at)};
         while (item.size > 0 && (*item.data == ' ' || *item.data == '\t'))
             item.data++, item.size--;
-        while (item.size > 0 && (item.data[item.size - 1] == ' ' || item.data[item.size - 1] == '\t'))
+        while (item.size > 0 &&
+               (item.data[item.size - 1] == ' ' || item.data[item.size - 1] == '\t'))
             item.size--;
         if (slice_equals_ignoring_case(item, token))
             return true;

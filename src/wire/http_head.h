@@ -25,11 +25,11 @@ struct http_header {
 
 struct http_head {
     struct slice method;
-    struct slice target;    /* as sent: path, and query behind '?' */
-    struct slice authority; /* of a target in absolute form; empty otherwise */
-    struct slice path;      /* at least "/" */
-    struct slice query; /* without '?'; empty if there is none */
-    int minor_version;  /* 0 or 1 */
+    struct slice target;     /* as sent: path, and query behind '?' */
+    struct slice authority;  /* of a target in absolute form; empty otherwise */
+    struct slice path;       /* at least "/" */
+    struct slice query;      /* without '?'; empty if there is none */
+    int minor_version;       /* 0 or 1 */
     uint64_t content_length; /* of the body that follows; 0 if there is none */
     bool is_keep_alive;
     size_t size; /* bytes of the head, its empty line included */

@@ -130,8 +130,7 @@ static struct ws_event control_event(struct ws_decoder *decoder)
         return event;
     if (event.payload_size == 1)
         return fail(decoder, WS_CLOSE_PROTOCOL_ERROR, "a close frame with half a code");
-    event.close_code =
-        (uint16_t)((uint8_t)decoder->control[0] << 8 | (uint8_t)decoder->control[1]);
+    event.close_code = (uint16_t)((uint8_t)decoder->control[0] << 8 | (uint8_t)decoder->control[1]);
     if (!is_valid_close_code(event.close_code))
         return fail(decoder, WS_CLOSE_PROTOCOL_ERROR, "a close code that must not be sent");
     struct utf8 reason = {0};
@@ -158,8 +157,8 @@ static struct ws_event data_event(struct ws_decoder *decoder, const char *bytes,
                              .payload_size = size,
                              .is_message_start = !decoder->has_message_data,
                              .is_message_end = ends};
-    if (event.opcode == WS_TEXT && (!utf8_feed(&decoder->utf8, bytes, size) ||
-                                    (ends && !utf8_is_complete(&decoder->utf8))))
+    if (event.opcode == WS_TEXT &&
+        (!utf8_feed(&decoder->utf8, bytes, size) || (ends && !utf8_is_complete(&decoder->utf8))))
         return fail(decoder, WS_CLOSE_INVALID_PAYLOAD, "text that is not UTF-8");
     decoder->has_message_data = true;
     if (ends)

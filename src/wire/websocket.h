@@ -46,29 +46,29 @@ enum ws_event_type {
 
 struct ws_event {
     enum ws_event_type type;
-    enum ws_opcode opcode;  /* DATA: of the message (text or binary); CONTROL: of the frame */
-    const char *payload;    /* unmasked; DATA: points into the input, CONTROL: into the decoder */
+    enum ws_opcode opcode; /* DATA: of the message (text or binary); CONTROL: of the frame */
+    const char *payload;   /* unmasked; DATA: points into the input, CONTROL: into the decoder */
     size_t payload_size;
-    bool is_message_start;  /* DATA: the message's first piece */
-    bool is_message_end;    /* DATA: its last */
-    uint16_t close_code;    /* ERROR: to send; CONTROL close: received, 1005 if it had none */
-    const char *reason;     /* ERROR: why, for people */
+    bool is_message_start; /* DATA: the message's first piece */
+    bool is_message_end;   /* DATA: its last */
+    uint16_t close_code;   /* ERROR: to send; CONTROL close: received, 1005 if it had none */
+    const char *reason;    /* ERROR: why, for people */
 };
 
 struct ws_decoder {
-    uint64_t payload_left;   /* of the current frame */
-    uint8_t header[14];      /* bytes of a frame header that is not complete */
+    uint64_t payload_left; /* of the current frame */
+    uint8_t header[14];    /* bytes of a frame header that is not complete */
     uint8_t header_size;
     uint8_t mask[4];
-    uint8_t mask_offset;     /* where in the mask the next payload byte stands */
+    uint8_t mask_offset; /* where in the mask the next payload byte stands */
     uint8_t frame_opcode;
-    uint8_t message_opcode;  /* 0: between messages */
+    uint8_t message_opcode; /* 0: between messages */
     uint8_t control_size;
     bool is_final : 1;
     bool is_in_frame : 1;
     bool has_message_data : 1; /* the first piece was handed out */
     bool has_failed : 1;
-    struct utf8 utf8;        /* of the current text message */
+    struct utf8 utf8; /* of the current text message */
     char control[WS_CONTROL_PAYLOAD_MAX];
 };
 

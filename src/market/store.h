@@ -6,7 +6,8 @@
  * A process has at most one store for a path, and opens that file in no other way: closing any
  * descriptor of it would drop DuckDB's lock.
  *
- * Threads: a store may be used by any number of threads, a session by one. Every call may block;
+ * Threads: a store may be used by any number of threads, a session by one, and a thread has at most
+ * one session: a new one may have to wait until those on an older file have ended. Calls may block;
  * none may be made on a worker loop. */
 #ifndef HEATCAST_MARKET_STORE_H
 #define HEATCAST_MARKET_STORE_H

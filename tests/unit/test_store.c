@@ -4,6 +4,7 @@
 
 #include <duckdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 /* What another program would do to the file. */
@@ -578,6 +579,49 @@ static void a_replaced_file_is_seen_while_the_old_one_is_in_use(void **state)
     store_close(store);
 }
 
+/* Begins a session on another thread, which may have to wait. */
+struct beginner {
+    pthread_t thread;
+    struct store *store;
+    size_t count;
+    atomic_bool is_done;
+};
+
+static void *begin_and_count(void *context)
+{
+    struct beginner *beginner = context;
+    struct series series = load(beginner->store, "BTCUSDT", 0, 100, CANDLE_MS);
+    beginner->count = series.count;
+    series_deinit(&series);
+    beginner->is_done = true;
+    return NULL;
+}
+
+static void a_file_that_was_copied_over_waits_for_who_uses_it(void **state)
+{
+    struct store *owner = open_store(database(state), STORE_OWNER);
+    write_market(owner, "BTCUSDT", 0, 3, 5);
+    store_close(owner);
+    owner = open_store(path_in(state, "new.duckdb"), STORE_OWNER);
+    write_market(owner, "BTCUSDT", 0, 7, 5);
+    store_close(owner);
+
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct store_session *old = begin(store);
+    char command[600];
+    snprintf(command, sizeof command, "cp '%s' '%s'", path_in(state, "new.duckdb"),
+             database(state));
+    assert_int_equal(system(command), 0);
+    struct beginner beginner = {.store = store};
+    pthread_create(&beginner.thread, NULL, begin_and_count, &beginner);
+    sleep_ms(100);
+    assert_false(beginner.is_done);
+    store_end(old);
+    pthread_join(beginner.thread, NULL);
+    assert_int_equal(beginner.count, 7);
+    store_close(store);
+}
+
 struct reader {
     pthread_t thread;
     struct store *store;
@@ -895,6 +939,7 @@ int main(void)
         in_folder(the_version_changes_with_the_file_alone),
         in_folder(an_owners_version_counts_its_commits),
         in_folder(a_replaced_file_is_seen_while_the_old_one_is_in_use),
+        in_folder(a_file_that_was_copied_over_waits_for_who_uses_it),
         in_folder(many_threads_may_read_at_once),
         in_folder(writing_twice_changes_nothing),
         in_folder(a_replacing_write_overwrites),

@@ -94,7 +94,7 @@ static void append_optional(duckdb_appender appender, bool is_known, int64_t val
 enum status store_write_kline(struct store_session *session, const struct kline_row *row,
                               struct error *error)
 {
-    duckdb_appender appender;
+    duckdb_appender appender = NULL;
     enum status status =
         begin_row(session, TABLE_KLINES, row->symbol, row->candle.open_time_ms, &appender, error);
     if (status != STATUS_OK)
@@ -117,7 +117,7 @@ enum status store_write_kline(struct store_session *session, const struct kline_
 enum status store_write_interest(struct store_session *session, const struct interest_row *row,
                                  struct error *error)
 {
-    duckdb_appender appender;
+    duckdb_appender appender = NULL;
     enum status status =
         begin_row(session, TABLE_INTEREST, row->symbol, row->timestamp_ms, &appender, error);
     if (status != STATUS_OK)

@@ -13,7 +13,7 @@ struct symbol_state {
      * through them: they only answer "does anybody care". */
     atomic_size_t subscribers;
     atomic_int_least64_t requested_until_ms; /* monotonic */
-    atomic_bool is_followed; /* the generator has looked since somebody first wanted the symbol */
+    atomic_bool is_followed; /* the generator's last look went well: it keeps the symbol current */
     struct frame *newest;    /* guarded by publisher.lock */
 };
 
@@ -90,7 +90,7 @@ void publisher_publish(struct publisher *publisher, size_t symbol_index,
 void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status)
 {
     check(symbol_index < publisher->symbol_count);
-    atomic_store_explicit(&publisher->symbols[symbol_index].is_followed, true,
+    atomic_store_explicit(&publisher->symbols[symbol_index].is_followed, status == STATUS_OK,
                           memory_order_relaxed);
     for (size_t i = 0; i < publisher->mailbox_count; i++)
         mailbox_put_checked(publisher->mailboxes[i], symbol_index, status);

@@ -191,20 +191,20 @@ static void collect_generator(struct buffer *out, void *context)
     struct generator_stats stats;
     generator_read_stats(server->generator, &stats);
     metrics_family(out, "heatcast_build_info", "gauge", "The running version.");
-    metrics_sample(out, "heatcast_build_info", "version", HEATCAST_VERSION, 1);
+    metrics_labelled(out, "heatcast_build_info", "version", HEATCAST_VERSION, 1);
     metrics_family(out, "heatcast_generator_ticks_total", "counter",
                    "Looks at a symbol, one per symbol and tick.");
-    metrics_sample(out, "heatcast_generator_ticks_total", NULL, NULL, (double)stats.ticks);
+    metrics_sample(out, "heatcast_generator_ticks_total", (double)stats.ticks);
     metrics_family(out, "heatcast_generator_skipped_total", "counter",
                    "Looks that needed no query, by reason.");
-    metrics_sample(out, "heatcast_generator_skipped_total", "reason", "unchanged",
-                   (double)stats.skipped[GENERATOR_SKIP_UNCHANGED]);
-    metrics_sample(out, "heatcast_generator_skipped_total", "reason", "locked",
-                   (double)stats.skipped[GENERATOR_SKIP_LOCKED]);
+    metrics_labelled(out, "heatcast_generator_skipped_total", "reason", "unchanged",
+                     (double)stats.skipped[GENERATOR_SKIP_UNCHANGED]);
+    metrics_labelled(out, "heatcast_generator_skipped_total", "reason", "locked",
+                     (double)stats.skipped[GENERATOR_SKIP_LOCKED]);
     metrics_family(out, "heatcast_generator_failures_total", "counter", "Looks that failed.");
-    metrics_sample(out, "heatcast_generator_failures_total", NULL, NULL, (double)stats.failures);
+    metrics_sample(out, "heatcast_generator_failures_total", (double)stats.failures);
     metrics_family(out, "heatcast_snapshots_published_total", "counter", "Snapshots broadcast.");
-    metrics_sample(out, "heatcast_snapshots_published_total", NULL, NULL, (double)stats.snapshots);
+    metrics_sample(out, "heatcast_snapshots_published_total", (double)stats.snapshots);
 }
 
 /* -- life -------------------------------------------------------------------------------------- */

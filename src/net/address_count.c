@@ -1,7 +1,7 @@
 /* A hash table with linear probing that is at most half full. An entry without connections is
  * removed at once (those behind it move up, so that there are no tombstones): the table is as large
- * as the most addresses that were connected at a time. The hash is seeded, so that nobody can choose
- * addresses that collide. */
+ * as the most addresses that were connected at a time. The hash is seeded, so that nobody can
+ * choose addresses that collide. */
 #include "net/address_count.h"
 
 #include "base/check.h"

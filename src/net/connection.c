@@ -146,10 +146,11 @@ static int answer_pieces(const struct http_exchange *http, struct iovec pieces[2
 static void take_requests(struct connection *connection)
 {
     while (connection->state == CONNECTION_HTTP) {
-        connection->http->is_dispatching = true;
-        bool has_request = http_exchange_next(connection->http);
-        if (connection->http != NULL)
-            connection->http->is_dispatching = false;
+        struct http_exchange *http = connection->http;
+        http->is_dispatching = true;
+        bool has_request = http_exchange_next(http);
+        if (connection->http == http) /* it is gone once the connection is a WebSocket */
+            http->is_dispatching = false;
         if (!has_request)
             return;
     }

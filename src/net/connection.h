@@ -28,8 +28,8 @@ struct connection {
     struct http_exchange *http; /* NULL once it is a WebSocket */
     uint64_t deadline_ns;       /* HTTP and lingering: closed when it passes */
     int fd;
-    uint8_t state;  /* enum connection_state */
-    uint8_t events; /* what libuv watches */
+    uint8_t state;          /* enum connection_state */
+    uint8_t events;         /* what libuv watches */
     struct session session; /* valid while is_session */
     bool is_session;
     bool has_place;       /* counted as a WebSocket connection */

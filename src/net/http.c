@@ -86,7 +86,8 @@ static void answer_bad_head(struct http_exchange *exchange, enum http_head_resul
         http_answer_error(exchange, 505, "BAD_VERSION", "HTTP/1.0 and HTTP/1.1 are spoken here",
                           NULL);
     else
-        http_answer_error(exchange, 400, "BAD_REQUEST", "This is not a request that HTTP/1.1 allows", NULL);
+        http_answer_error(exchange, 400, "BAD_REQUEST",
+                          "This is not a request that HTTP/1.1 allows", NULL);
     connection_send_answer(exchange->connection);
 }
 
@@ -216,8 +217,8 @@ void http_answer_error(struct http_exchange *exchange, int status, const char *c
     http_answer(exchange, status, TYPE_JSON, extra);
 }
 
-void http_answer_static(struct http_exchange *exchange, const char *content_type,
-                        const void *body, size_t size, const char *encoding, const char *extra)
+void http_answer_static(struct http_exchange *exchange, const char *content_type, const void *body,
+                        size_t size, const char *encoding, const char *extra)
 {
     struct buffer headers = {0};
     buffer_append_text(&headers, extra);

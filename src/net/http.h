@@ -14,15 +14,15 @@ struct connection;
 struct http_work; /* a request on the thread pool */
 
 struct http_exchange {
-    struct buffer in;      /* received, not parsed yet */
-    struct buffer head;    /* the answer's head */
-    struct buffer body;    /* owned; or one of the two below */
-    bool is_body_gzipped;  /* already, on the thread pool */
+    struct buffer in;     /* received, not parsed yet */
+    struct buffer head;   /* the answer's head */
+    struct buffer body;   /* owned; or one of the two below */
+    bool is_body_gzipped; /* already, on the thread pool */
     const void *static_body;
     struct frame *frame_body; /* holds a reference */
-    size_t body_size;      /* of whichever it is */
-    size_t sent;           /* bytes of head and body that are out */
-    bool is_dispatching; /* http_exchange_next() is on the stack */
+    size_t body_size;         /* of whichever it is */
+    size_t sent;              /* bytes of head and body that are out */
+    bool is_dispatching;      /* http_exchange_next() is on the stack */
     bool is_keep_alive, is_head_request, accepts_gzip, becomes_websocket;
     char if_none_match[80];
     char websocket_symbols[SYMBOLS_MAX * SYMBOL_SIZE]; /* room for all of them */
@@ -50,8 +50,8 @@ void http_answer_error(struct http_exchange *exchange, int status, const char *c
                        const char *message, const char *extra);
 
 /* A body that stays where it is. `encoding` is the Content-Encoding, or NULL. */
-void http_answer_static(struct http_exchange *exchange, const char *content_type,
-                        const void *body, size_t size, const char *encoding, const char *extra);
+void http_answer_static(struct http_exchange *exchange, const char *content_type, const void *body,
+                        size_t size, const char *encoding, const char *extra);
 
 /* 304, with no body. */
 void http_answer_not_modified(struct http_exchange *exchange, const char *extra);

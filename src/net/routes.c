@@ -16,7 +16,7 @@
 
 /* The page's policy: nothing from anywhere else; the chart library styles its elements inline. */
 #define PAGE_POLICY                                                                                \
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self' "           \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self' "            \
     "'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; "           \
     "form-action 'none'; frame-ancestors 'none'\r\n"
 
@@ -279,7 +279,8 @@ static void serve_websocket(struct http_exchange *exchange, const struct route_m
     struct net_shared *shared = worker_of(exchange)->shared;
     char accept[WS_ACCEPT_SIZE];
     if (!shared->config->ws_enabled) {
-        send_error(exchange, 503, "WS_DISABLED", "The WebSocket endpoint is switched off (WS_ENABLED)");
+        send_error(exchange, 503, "WS_DISABLED",
+                   "The WebSocket endpoint is switched off (WS_ENABLED)");
         return;
     }
     const char *fault = handshake_fault(match->head, accept);
@@ -303,11 +304,12 @@ static void serve_websocket(struct http_exchange *exchange, const struct route_m
     }
     enum refusal reason;
     if (!connection_take_place(exchange->connection, &reason)) {
-        http_answer_error(exchange, 503, "TOO_MANY_CONNECTIONS",
-                          reason == REFUSED_LIMIT
-                              ? "All WebSocket places are taken; try again later"
-                              : "This address has as many WebSocket connections as it may; close one",
-                          "Retry-After: 5\r\n");
+        http_answer_error(
+            exchange, 503, "TOO_MANY_CONNECTIONS",
+            reason == REFUSED_LIMIT
+                ? "All WebSocket places are taken; try again later"
+                : "This address has as many WebSocket connections as it may; close one",
+            "Retry-After: 5\r\n");
         connection_send_answer(exchange->connection);
         return;
     }
@@ -407,8 +409,8 @@ static void serve_route(struct http_exchange *exchange, const struct route *rout
 void routes_dispatch(struct http_exchange *exchange, const struct http_head *head)
 {
     if (!slice_equals(head->method, "GET") && !slice_equals(head->method, "HEAD")) {
-        http_answer_error(exchange, 405, "METHOD_NOT_ALLOWED", "Only GET and HEAD are answered here",
-                          "Allow: GET, HEAD\r\n");
+        http_answer_error(exchange, 405, "METHOD_NOT_ALLOWED",
+                          "Only GET and HEAD are answered here", "Allow: GET, HEAD\r\n");
         connection_send_answer(exchange->connection);
         return;
     }

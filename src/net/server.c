@@ -120,12 +120,12 @@ static void raise_descriptor_limit(const struct config *config)
     setrlimit(RLIMIT_NOFILE, &raised);
     log_warn("the open-file limit is too low for WS_MAX_CONNECTIONS; raise it (ulimit -n, "
              "LimitNOFILE)",
-             log_int("limit", limit.rlim_max), log_int("needed", needed));
+             log_int("limit", (int64_t)limit.rlim_max), log_int("needed", (int64_t)needed));
 }
 
 enum status net_server_create(const struct config *config, struct publisher *publisher,
-                             const struct backend *backend, struct metrics *metrics,
-                             struct net_server **result, struct error *error)
+                              const struct backend *backend, struct metrics *metrics,
+                              struct net_server **result, struct error *error)
 {
     int *fds = memory_allocate_zeroed((size_t)config->workers, sizeof *fds);
     int port = 0;

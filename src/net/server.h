@@ -12,8 +12,8 @@ struct net_server;
 /* Binds and makes the workers, whose mailboxes then take mail. Everything handed over must outlive
  * the server. STATUS_IO: the address cannot be had; the message says why. */
 enum status net_server_create(const struct config *config, struct publisher *publisher,
-                             const struct backend *backend, struct metrics *metrics,
-                             struct net_server **server, struct error *error);
+                              const struct backend *backend, struct metrics *metrics,
+                              struct net_server **server, struct error *error);
 
 /* Starts one thread a worker. */
 void net_server_start(struct net_server *server);

@@ -46,17 +46,17 @@ void server_stats_append_json(struct net_server *server, struct buffer *out)
     const struct symbol_list *symbols = &server->shared.config->symbols;
     /* Acquire, and before the sum, which therefore is no less than what it was a minute ago. */
     size_t oldest = atomic_load_explicit(&server->sent_next, memory_order_acquire);
-    uint64_t minute_ago = atomic_load_explicit(&server->sent_at[oldest % STATS_WINDOW_SECONDS],
-                                               memory_order_acquire);
+    uint64_t minute_ago =
+        atomic_load_explicit(&server->sent_at[oldest % STATS_WINDOW_SECONDS], memory_order_acquire);
     uint64_t sent = server_stats_messages_sent(server);
-    buffer_append_format(
-        out,
-        "{\"active_connections\":%d,\"messages_sent\":%" PRIu64 ",\"messages_sent_1m\":%" PRIu64
-        ",\"slow_consumers\":%zu,\"slow_consumer_warnings\":%" PRIu64
-        ",\"subscriptions_by_symbol\":{",
-        atomic_load_explicit(&server->shared.ws_connections, memory_order_relaxed), sent,
-        sent - minute_ago, slow_sessions(server),
-        sum_over_symbols(server, offsetof(struct outbox_meter, slow)));
+    buffer_append_format(out,
+                         "{\"active_connections\":%d,\"messages_sent\":%" PRIu64
+                         ",\"messages_sent_1m\":%" PRIu64
+                         ",\"slow_consumers\":%zu,\"slow_consumer_warnings\":%" PRIu64
+                         ",\"subscriptions_by_symbol\":{",
+                         atomic_load_explicit(&server->shared.ws_connections, memory_order_relaxed),
+                         sent, sent - minute_ago, slow_sessions(server),
+                         sum_over_symbols(server, offsetof(struct outbox_meter, slow)));
     for (size_t i = 0; i < symbols->count; i++)
         buffer_append_format(out, "%s\"%s\":%zu", i > 0 ? "," : "", symbols->names[i],
                              publisher_subscriber_count(server->shared.publisher, i));
@@ -69,9 +69,9 @@ static void collect_by_symbol(struct buffer *out, struct net_server *server, con
     const struct symbol_list *symbols = &server->shared.config->symbols;
     metrics_family(out, name, "counter", help);
     for (size_t i = 0; i < symbols->count; i++)
-        metrics_sample(out, name, "symbol", symbols->names[i],
-                       (double)sum_over_workers(server,
-                                                offset + i * sizeof(atomic_uint_least64_t)));
+        metrics_labelled(
+            out, name, "symbol", symbols->names[i],
+            (double)sum_over_workers(server, offset + i * sizeof(atomic_uint_least64_t)));
 }
 
 static void collect_connections(struct buffer *out, struct net_server *server)
@@ -79,18 +79,17 @@ static void collect_connections(struct buffer *out, struct net_server *server)
     static const char *const reasons[REFUSED_COUNT] = {"limit", "limit_per_address", "origin"};
     struct net_shared *shared = &server->shared;
     metrics_family(out, "heatcast_connections", "gauge", "Open connections by kind.");
-    metrics_sample(out, "heatcast_connections", "kind", "websocket",
-                   atomic_load_explicit(&shared->ws_connections, memory_order_relaxed));
-    metrics_sample(out, "heatcast_connections", "kind", "http",
-                   atomic_load_explicit(&shared->http_connections, memory_order_relaxed));
+    metrics_labelled(out, "heatcast_connections", "kind", "websocket",
+                     atomic_load_explicit(&shared->ws_connections, memory_order_relaxed));
+    metrics_labelled(out, "heatcast_connections", "kind", "http",
+                     atomic_load_explicit(&shared->http_connections, memory_order_relaxed));
     metrics_family(out, "heatcast_connections_accepted_total", "counter", "Connections accepted.");
-    metrics_sample(out, "heatcast_connections_accepted_total", NULL, NULL,
-                   (double)load(&shared->accepted));
+    metrics_sample(out, "heatcast_connections_accepted_total", (double)load(&shared->accepted));
     metrics_family(out, "heatcast_connections_refused_total", "counter",
                    "WebSocket handshakes refused, by reason.");
     for (int i = 0; i < REFUSED_COUNT; i++)
-        metrics_sample(out, "heatcast_connections_refused_total", "reason", reasons[i],
-                       (double)load(&shared->refused[i]));
+        metrics_labelled(out, "heatcast_connections_refused_total", "reason", reasons[i],
+                         (double)load(&shared->refused[i]));
 }
 
 void server_stats_collect(struct buffer *out, void *context)
@@ -99,8 +98,8 @@ void server_stats_collect(struct buffer *out, void *context)
     const struct symbol_list *symbols = &server->shared.config->symbols;
     metrics_family(out, "ws_active_connections", "gauge", "Subscribers of the symbol.");
     for (size_t i = 0; i < symbols->count; i++)
-        metrics_sample(out, "ws_active_connections", "symbol", symbols->names[i],
-                       (double)publisher_subscriber_count(server->shared.publisher, i));
+        metrics_labelled(out, "ws_active_connections", "symbol", symbols->names[i],
+                         (double)publisher_subscriber_count(server->shared.publisher, i));
     collect_by_symbol(out, server, "ws_messages_sent_total", "Snapshots sent whole.",
                       offsetof(struct outbox_meter, frames_sent));
     collect_by_symbol(out, server, "ws_slow_consumers_total",
@@ -108,10 +107,10 @@ void server_stats_collect(struct buffer *out, void *context)
                       offsetof(struct outbox_meter, slow));
     metrics_family(out, "heatcast_messages_dropped_total", "counter",
                    "Snapshots replaced by newer ones while a socket was full.");
-    metrics_sample(out, "heatcast_messages_dropped_total", NULL, NULL,
+    metrics_sample(out, "heatcast_messages_dropped_total",
                    (double)sum_over_workers(server, offsetof(struct outbox_meter, dropped)));
     metrics_family(out, "heatcast_bytes_sent_total", "counter", "Bytes sent over WebSockets.");
-    metrics_sample(out, "heatcast_bytes_sent_total", "encoding", "plain",
-                   (double)sum_over_workers(server, offsetof(struct outbox_meter, bytes_sent)));
+    metrics_labelled(out, "heatcast_bytes_sent_total", "encoding", "plain",
+                     (double)sum_over_workers(server, offsetof(struct outbox_meter, bytes_sent)));
     collect_connections(out, server);
 }

@@ -15,11 +15,11 @@
 #define MS_NS UINT64_C(1000000)
 
 enum {
-    ACCEPTS_PER_TURN = 256,   /* so that a crowd at the door does not starve those inside */
-    ACCEPT_PAUSE_MS = 100,    /* after the process has run out of file descriptors */
+    ACCEPTS_PER_TURN = 256,    /* so that a crowd at the door does not starve those inside */
+    ACCEPT_PAUSE_MS = 100,     /* after the process has run out of file descriptors */
     ACCEPT_WARNING_MS = 60000, /* at most one line in this time says so */
     LIVENESS_PERIOD_MS = 1000,
-    DRAIN_SPREAD_MS = 500,    /* over which the 1001s go out, so that clients come back spread */
+    DRAIN_SPREAD_MS = 500, /* over which the 1001s go out, so that clients come back spread */
 };
 
 extern const struct session_transport connection_transport;
@@ -33,7 +33,7 @@ static void pause_accepting(struct worker *worker, uint64_t now_ns)
     if (now_ns >= worker->accept_warning_due_ns) {
         worker->accept_warning_due_ns = now_ns + ACCEPT_WARNING_MS * MS_NS;
         log_warn("out of file descriptors; new connections have to wait",
-                 log_int("connections", worker->connection_count));
+                 log_int("connections", (int64_t)worker->connection_count));
     }
     worker->accept_paused_until_ns = now_ns + ACCEPT_PAUSE_MS * MS_NS;
     uv_poll_stop(&worker->listener);

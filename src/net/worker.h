@@ -32,9 +32,9 @@ struct net_shared {
 struct worker {
     uv_loop_t loop;
     uv_thread_t thread;
-    uv_async_t wake;   /* mail, or the end */
+    uv_async_t wake; /* mail, or the end */
     uv_poll_t listener;
-    uv_timer_t tick;   /* every HUB_TICK_MS */
+    uv_timer_t tick; /* every HUB_TICK_MS */
     int listener_fd;
     bool is_started, is_listening, is_draining;
     uint64_t accept_paused_until_ns; /* out of file descriptors; 0: not */

@@ -55,14 +55,15 @@ static void append_label_value(struct buffer *out, const char *value)
     }
 }
 
-void metrics_sample(struct buffer *out, const char *name, const char *label, const char *value,
-                    double number)
+void metrics_sample(struct buffer *out, const char *name, double number)
 {
-    buffer_append_text(out, name);
-    if (label != NULL) {
-        buffer_append_format(out, "{%s=\"", label);
-        append_label_value(out, value);
-        buffer_append_text(out, "\"}");
-    }
-    buffer_append_format(out, " %.17g\n", number);
+    buffer_append_format(out, "%s %.17g\n", name, number);
+}
+
+void metrics_labelled(struct buffer *out, const char *name, const char *label, const char *value,
+                      double number)
+{
+    buffer_append_format(out, "%s{%s=\"", name, label);
+    append_label_value(out, value);
+    buffer_append_format(out, "\"} %.17g\n", number);
 }

@@ -18,8 +18,10 @@ void metrics_render(struct metrics *metrics, struct buffer *out);
 /* For collectors. `type` is counter, gauge, summary or histogram. */
 void metrics_family(struct buffer *out, const char *name, const char *type, const char *help);
 
-/* One sample; `label` may be NULL. Label values are escaped. */
-void metrics_sample(struct buffer *out, const char *name, const char *label, const char *value,
-                    double number);
+void metrics_sample(struct buffer *out, const char *name, double number);
+
+/* A sample with one label. The value is escaped. */
+void metrics_labelled(struct buffer *out, const char *name, const char *label, const char *value,
+                      double number);
 
 #endif

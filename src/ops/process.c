@@ -34,7 +34,7 @@ static double open_descriptors(void)
 static void gauge(struct buffer *out, const char *name, const char *help, double value)
 {
     metrics_family(out, name, "gauge", help);
-    metrics_sample(out, name, NULL, NULL, value);
+    metrics_sample(out, name, value);
 }
 
 void process_collect(struct buffer *out, void *context)
@@ -44,7 +44,7 @@ void process_collect(struct buffer *out, void *context)
     struct rlimit limit;
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         metrics_family(out, "process_cpu_seconds_total", "counter", "User and system CPU time.");
-        metrics_sample(out, "process_cpu_seconds_total", NULL, NULL,
+        metrics_sample(out, "process_cpu_seconds_total",
                        (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
     }

@@ -41,7 +41,8 @@ static enum status parse_int(const char *text, int low, int high, int *value, st
     char *end;
     errno = 0;
     long number = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || number < low || number > high)
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < low ||
+        number > high)
         return error_set(error, STATUS_INVALID, "'%.60s' is not a whole number from %d to %d", text,
                          low, high);
     *value = (int)number;
@@ -51,9 +52,11 @@ static enum status parse_int(const char *text, int low, int high, int *value, st
 static enum status parse_seconds(const char *text, double low, double high, double *value,
                                  struct error *error)
 {
+    /* strtod() knows more forms than people expect: hexadecimal, "nan", blanks before it. */
     char *end;
     double number = strtod(text, &end);
-    if (end == text || *end != '\0' || !isfinite(number) || number < low || number > high)
+    if (end == text || *end != '\0' || text[strspn(text, "0123456789.eE+-")] != '\0' ||
+        !isfinite(number) || number < low || number > high)
         return error_set(error, STATUS_INVALID, "'%.60s' is not a number of seconds from %g to %g",
                          text, low, high);
     *value = number;
@@ -63,7 +66,8 @@ static enum status parse_seconds(const char *text, double low, double high, doub
 static enum status copy_text(const char *text, char *field, size_t field_size, struct error *error)
 {
     if (strlen(text) >= field_size)
-        return error_set(error, STATUS_INVALID, "is longer than %zu characters", field_size - 1);
+        return error_set(error, STATUS_INVALID, "'%.60s...' is longer than %zu characters", text,
+                         field_size - 1);
     strcpy(field, text);
     return STATUS_OK;
 }
@@ -98,8 +102,26 @@ static enum status set_slow_disconnect(struct config *config, const char *text, 
     return parse_seconds(text, 1, 3600, &config->ws_slow_consumer_disconnect_seconds, error);
 }
 
+/* As browsers send it: scheme://host[:port], and nothing behind it (RFC 6454 §6.2). */
+static bool is_origin(const char *text, size_t size)
+{
+    const char *mark = memmem(text, size, "://", 3), *end = text + size;
+    return mark != NULL && mark > text && mark + 3 < end &&
+           memchr(mark + 3, '/', (size_t)(end - mark - 3)) == NULL;
+}
+
 static enum status set_origins(struct config *config, const char *text, struct error *error)
 {
+    const char *item = strcmp(text, "*") != 0 ? text : "";
+    for (item += strspn(item, ", "); *item != '\0'; item += strspn(item, ", ")) {
+        size_t size = strcspn(item, ", ");
+        if (!is_origin(item, size))
+            return error_set(error, STATUS_INVALID,
+                             "'%.*s' is not an origin (https://a.example or http://b.example:8080, "
+                             "without a path), and * stands alone",
+                             (int)(size < 60 ? size : 60), item);
+        item += size;
+    }
     return copy_text(text, config->ws_allowed_origins, sizeof config->ws_allowed_origins, error);
 }
 
@@ -120,7 +142,7 @@ static enum status set_workers(struct config *config, const char *text, struct e
 static enum status set_duckdb_path(struct config *config, const char *text, struct error *error)
 {
     if (text[0] == '\0')
-        return error_set(error, STATUS_INVALID, "is empty; a file's path is needed");
+        return error_set(error, STATUS_INVALID, "'' is not the path of a file");
     return copy_text(text, config->duckdb_path, sizeof config->duckdb_path, error);
 }
 

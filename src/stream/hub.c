@@ -184,8 +184,7 @@ static void report_failure(struct hub_symbol *symbol, const char *name, enum sta
 static void answer_waiters(struct hub_symbol *symbol, struct frame *newest, enum status status)
 {
     while (!list_is_empty(&symbol->waiters)) {
-        struct hub_waiter *waiter =
-            list_entry(symbol->waiters.next, struct hub_waiter, in_symbol);
+        struct hub_waiter *waiter = list_entry(symbol->waiters.next, struct hub_waiter, in_symbol);
         list_remove(&waiter->in_symbol);
         waiter->on_ready(waiter, newest, status);
     }

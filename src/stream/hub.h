@@ -19,13 +19,13 @@ struct session;
 /* One client's interest in one symbol. */
 struct subscription {
     struct outbox_slot slot;
-    struct list in_symbol;      /* hub_symbol.subscriptions */
-    struct list in_held;        /* hub.held, while a snapshot waits for its time */
+    struct list in_symbol; /* hub_symbol.subscriptions */
+    struct list in_held;   /* hub.held, while a snapshot waits for its time */
     struct session *session;
-    uint64_t released_ns;       /* when the newest snapshot that was not held could go; 0: never */
+    uint64_t released_ns;        /* when the newest snapshot that was not held could go; 0: never */
     uint32_t update_interval_ms; /* 0: every change */
     uint32_t symbol_index;
-    bool awaits_first;          /* has had no snapshot yet */
+    bool awaits_first; /* has had no snapshot yet */
 };
 
 /* Somebody (an HTTP request) who waits for the symbol to be looked at. */

@@ -14,9 +14,9 @@
 #include <stdbool.h>
 
 struct mail {
-    struct frame *frame;   /* a new snapshot, with a reference for the taker; or NULL */
-    bool is_checked;       /* the generator has looked at the symbol since the last mail */
-    enum status status;    /* what it found: OK, NO_DATA, or why there is nothing newer */
+    struct frame *frame; /* a new snapshot, with a reference for the taker; or NULL */
+    bool is_checked;     /* the generator has looked at the symbol since the last mail */
+    enum status status;  /* what it found: OK, NO_DATA, or why there is nothing newer */
 };
 
 struct mailbox {

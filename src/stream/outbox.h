@@ -23,28 +23,28 @@
 struct outbox_reply; /* an owned, whole WebSocket frame */
 
 struct outbox {
-    struct list slots;           /* struct outbox_slot */
+    struct list slots; /* struct outbox_slot */
     struct outbox_reply *replies, *replies_last;
-    struct frame *begun_frame;   /* partly written, or NULL */
+    struct frame *begun_frame; /* partly written, or NULL */
     struct outbox_reply *begun_reply;
     size_t begun_offset;
     uint64_t begun_waiting_since_ns; /* as its slot's was */
-    uint64_t blocked_since_ns;   /* last time that the socket took anything while blocked; 0: not */
+    uint64_t blocked_since_ns; /* last time that the socket took anything while blocked; 0: not */
     uint32_t reply_bytes;
-    uint32_t dropped;            /* snapshots replaced since the last warning */
-    bool is_slow;                /* a snapshot was late during the present blockage */
+    uint32_t dropped; /* snapshots replaced since the last warning */
+    bool is_slow;     /* a snapshot was late during the present blockage */
     bool owes_warning;
-    bool is_begun_late;          /* begun_frame has been counted */
+    bool is_begun_late; /* begun_frame has been counted */
 };
 
 /* One symbol's place in the outbox. */
 struct outbox_slot {
     struct list in_outbox;
-    struct frame *pending;       /* the newest snapshot that is not out, or NULL */
-    uint64_t waiting_since_ns;   /* since when the first one waits; kept when replaced */
-    uint64_t epoch, seq;         /* of the newest snapshot ever offered */
-    bool is_held;                /* not to be sent yet (the client's update_interval) */
-    bool is_late;                /* has been counted */
+    struct frame *pending;     /* the newest snapshot that is not out, or NULL */
+    uint64_t waiting_since_ns; /* since when the first one waits; kept when replaced */
+    uint64_t epoch, seq;       /* of the newest snapshot ever offered */
+    bool is_held;              /* not to be sent yet (the client's update_interval) */
+    bool is_late;              /* has been counted */
 };
 
 /* What all outboxes of a loop have done. Written by that loop alone, read by any thread. */

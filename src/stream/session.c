@@ -74,9 +74,9 @@ void session_flush(struct session *session)
         return;
     const struct session_transport *transport = session->hub->transport;
     bool was_blocked = !list_is_empty(&session->in_blocked);
-    enum outbox_result result = outbox_flush(&session->outbox, clock_monotonic_ns(),
-                                             transport->write, session->context,
-                                             &session->hub->meter);
+    enum outbox_result result =
+        outbox_flush(&session->outbox, clock_monotonic_ns(), transport->write, session->context,
+                     &session->hub->meter);
     switch (result) {
     case OUTBOX_EMPTY:
         if (was_blocked) {
@@ -350,7 +350,8 @@ static bool takes_token(struct session *session)
     uint64_t now_ns = clock_monotonic_ns();
     double gained = (double)(now_ns - session->rate_updated_ns) / 1e9 * SESSION_MESSAGES_PER_SECOND;
     double tokens = (double)session->rate_tokens + gained;
-    session->rate_tokens = (float)(tokens < SESSION_MESSAGES_BURST ? tokens : SESSION_MESSAGES_BURST);
+    session->rate_tokens =
+        (float)(tokens < SESSION_MESSAGES_BURST ? tokens : SESSION_MESSAGES_BURST);
     session->rate_updated_ns = now_ns;
     if (session->rate_tokens < 1)
         return false;
@@ -372,7 +373,8 @@ static void handle_message(struct session *session, enum ws_opcode opcode, const
     if (session->rate_tokens > SESSION_MESSAGES_BURST / 2)
         session->rate_violations = 0;
     if (opcode == WS_BINARY) {
-        reply_error(session, NULL, "INVALID_MESSAGE", "Binary messages are not understood; send JSON text");
+        reply_error(session, NULL, "INVALID_MESSAGE",
+                    "Binary messages are not understood; send JSON text");
         return;
     }
     json_error_t fault;

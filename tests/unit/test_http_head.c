@@ -150,8 +150,8 @@ static void a_content_length_is_a_number(void **state)
     assert_int_equal(parse(&head, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1234\r\n\r\n"),
                      HTTP_HEAD_DONE);
     assert_int_equal(head.content_length, 1234);
-    static const char *const wrong[] = {"",    "-1", "+1", "1 2",  "0x10",
-                                        "1,1", "a",  "1.", "9999999999999999999"};
+    static const char *const wrong[] = {
+        "", "-1", "+1", "1 2", "0x10", "1,1", "a", "1.", "9999999999999999999"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char text[120];
         snprintf(text, sizeof text, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %s\r\n\r\n",
@@ -199,17 +199,17 @@ static void broken_header_lines_are_refused(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "A : 1",                /* a blank before the colon, RFC 9112 §5.1 */
-        ": 1",                  /* no name */
-        "A",                    /* no colon */
-        "A\x01: 1",             /* */
-        "\xc3\xa4: 1",          /* */
-        "A: b\rc",              /* a lone CR, RFC 9112 §2.2 */
-        "A: b\x01",             /* a control character */
-        "A: b\x7f",             /* */
-        "A: b\r\n c",           /* a folded line, RFC 9112 §5.2 */
-        "A: b\r\n\tc",          /* */
-        " A: b",                /* a blank before the first header */
+        "A : 1",       /* a blank before the colon, RFC 9112 §5.1 */
+        ": 1",         /* no name */
+        "A",           /* no colon */
+        "A\x01: 1",    /* */
+        "\xc3\xa4: 1", /* */
+        "A: b\rc",     /* a lone CR, RFC 9112 §2.2 */
+        "A: b\x01",    /* a control character */
+        "A: b\x7f",    /* */
+        "A: b\r\n c",  /* a folded line, RFC 9112 §5.2 */
+        "A: b\r\n\tc", /* */
+        " A: b",       /* a blank before the first header */
         "Transfer-Encoding: chunked",
         "Transfer-Encoding: identity",
         "Content-Length: 1\r\nContent-Length: 1",

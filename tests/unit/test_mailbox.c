@@ -1,4 +1,5 @@
-/* Mailboxes: the newest frame of each symbol, however many came, and threads that never lose one. */
+/* Mailboxes: the newest frame of each symbol, however many came, and threads that never lose one.
+ */
 #include "stream/mailbox.h"
 
 #include <stdarg.h>

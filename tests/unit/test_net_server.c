@@ -232,8 +232,7 @@ static void expect_connections(int count)
     char part[40];
     snprintf(part, sizeof part, "\"active_connections\":%d,", count);
     for (int i = 0; i < 500; i++) {
-        struct buffer in =
-            ask("GET /ws/stats HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        struct buffer in = ask("GET /ws/stats HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         bool is_so = strstr(buffer_text(&in), part) != NULL;
         buffer_deinit(&in);
         if (is_so)
@@ -379,8 +378,8 @@ static void a_handshake_may_bring_its_first_messages_along(void **state)
     start_server();
     publish(1);
     struct buffer in = {0};
-    int fd = connect_websocket(HANDSHAKE_OF("GET", "/ws/heatmap?symbols=BTCUSDT%2CXYZ", KEY)
-                               "\x89\x83\x01\x01\x01\x01`cb", /* a ping, masked */
+    int fd = connect_websocket(HANDSHAKE_OF("GET", "/ws/heatmap?symbols=BTCUSDT%2CXYZ",
+                                            KEY) "\x89\x83\x01\x01\x01\x01`cb", /* a ping, masked */
                                &in);
     expect_frame(fd, &in, WS_TEXT, "INVALID_SYMBOL");
     expect_frame(fd, &in, WS_PONG, "abc");
@@ -407,7 +406,8 @@ static void other_requests_are_no_handshakes(void **state)
     } wrong[] = {
         {HANDSHAKE_OF("HEAD", "/ws/heatmap", KEY), ""},
         {HANDSHAKE_OF("GET", "/ws/heatmap", ""), "Sec-WebSocket-Key must be"},
-        {HANDSHAKE_OF("GET", "/ws/heatmap", "Sec-WebSocket-Key: abc\r\n"), "Sec-WebSocket-Key must"},
+        {HANDSHAKE_OF("GET", "/ws/heatmap", "Sec-WebSocket-Key: abc\r\n"),
+         "Sec-WebSocket-Key must"},
         {HANDSHAKE_OF("GET", "/ws/heatmap", KEY "Content-Length: 1\r\n"), "without a body"},
         {"GET /ws/heatmap HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
          "Sec-WebSocket-Version: 8\r\n" KEY "\r\n",
@@ -437,8 +437,8 @@ static void foreign_pages_are_refused_and_programs_are_not(void **state)
     (void)state;
     start_server();
     struct buffer in = {0};
-    close(connect_websocket(
-        HANDSHAKE_OF("GET", "/ws/heatmap", KEY "Origin: https://A.example\r\n"), &in));
+    close(connect_websocket(HANDSHAKE_OF("GET", "/ws/heatmap", KEY "Origin: https://A.example\r\n"),
+                            &in));
     int fd = connect_client();
     const char *foreign = HANDSHAKE_OF("GET", "/ws/heatmap", KEY "Origin: https://b.example\r\n");
     send_bytes(fd, foreign, strlen(foreign));
@@ -546,8 +546,8 @@ static void a_client_that_vanishes_in_the_handshake_gives_its_place_back(void **
     start_server();
     for (int i = 0; i < 10; i++) {
         int fd = connect_client();
-        const char *requests = "GET /api/v1/heatmap/BTCUSDT/history HTTP/1.1\r\nHost: a\r\n\r\n"
-            HANDSHAKE;
+        const char *requests =
+            "GET /api/v1/heatmap/BTCUSDT/history HTTP/1.1\r\nHost: a\r\n\r\n" HANDSHAKE;
         send_bytes(fd, requests, strlen(requests));
         sem_wait(&asked); /* both requests are in, and the first is being worked on */
         close(fd);

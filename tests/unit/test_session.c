@@ -272,7 +272,8 @@ static void expect_start(struct client *client, const char *expected)
 {
     struct buffer lines = take_lines(client);
     const char *text = buffer_text(&lines);
-    if (strncmp(text, expected, strlen(expected)) != 0 || strchr(text, '\n') != text + lines.size - 1)
+    if (strncmp(text, expected, strlen(expected)) != 0 ||
+        strchr(text, '\n') != text + lines.size - 1)
         fail_msg("'%s' does not begin with '%s'", text, expected);
     buffer_deinit(&lines);
 }
@@ -497,7 +498,8 @@ static void wrong_messages_are_told_and_change_nothing(void **state)
         {"7", "INVALID_MESSAGE: A message must be a JSON object"},
         {"{}", "INVALID_MESSAGE: 'action' must be a string"},
         {"{\"action\":1}", "INVALID_MESSAGE: 'action' must be a string"},
-        {"{\"action\":\"ping\",\"id\":1.5}", "INVALID_MESSAGE: 'id' must be a string or an integer"},
+        {"{\"action\":\"ping\",\"id\":1.5}",
+         "INVALID_MESSAGE: 'id' must be a string or an integer"},
         {"{\"action\":\"ping\",\"id\":{}}", "INVALID_MESSAGE: 'id' must be a string or an integer"},
         {"{\"action\":\"Ping\"}", "INVALID_ACTION: Action 'Ping' is not known"},
         {"{\"action\":\"\"}", "INVALID_ACTION: Action '' is not known"},
@@ -737,8 +739,8 @@ static void an_update_interval_is_clamped_to_1_to_60_seconds(void **state)
     static const struct {
         const char *text;
         uint32_t ms;
-    } expected[] = {{"5", 5000},  {"1", 1000},    {"60", 60000},  {"2.5", 2500},   {"0", 1000},
-                    {"-7", 1000}, {"0.1", 1000},  {"61", 60000},  {"1e300", 60000}, {"null", 0}};
+    } expected[] = {{"5", 5000},  {"1", 1000},   {"60", 60000}, {"2.5", 2500},    {"0", 1000},
+                    {"-7", 1000}, {"0.1", 1000}, {"61", 60000}, {"1e300", 60000}, {"null", 0}};
     struct client *client = connect_client();
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         subscribe_with_interval(client, expected[i].text);
@@ -1043,7 +1045,9 @@ static void a_close_is_answered_in_kind(void **state)
         const char *payload;
         size_t size;
         const char *answer;
-    } closes[] = {{"\x03\xe8" "bye", 5, "close:1000\n"},
+    } closes[] = {{"\x03\xe8"
+                   "bye",
+                   5, "close:1000\n"},
                   {"", 0, "close:0\n"},
                   {"\x0f\xa0", 2, "close:4000\n"},
                   {"\x03\xed", 2, "close:1002:a close code that must not be sent\n"},
@@ -1094,9 +1098,10 @@ static void what_stands_before_a_fault_in_one_read_is_still_answered(void **stat
     put_frame(&bytes, 0x88, "\x03\xe8", 2);
     put_frame(&bytes, 0x89, "2", 1);
     receive(client, &bytes);
-    expect(client, "pong:1\n"
-                   "{\"type\":\"ack\",\"id\":1,\"action\":\"subscribe\",\"symbols\":[\"BTCUSDT\"]}\n"
-                   "close:1000\n"); /* pending snapshots are dropped */
+    expect(client,
+           "pong:1\n"
+           "{\"type\":\"ack\",\"id\":1,\"action\":\"subscribe\",\"symbols\":[\"BTCUSDT\"]}\n"
+           "close:1000\n"); /* pending snapshots are dropped */
     disconnect(client);
 }
 

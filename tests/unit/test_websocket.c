@@ -87,8 +87,7 @@ static void note_control(struct transcript *transcript, const struct ws_event *e
     if (event->opcode == WS_CLOSE) {
         size_t code_size = event->payload_size > 0 ? 2 : 0;
         buffer_append_format(&transcript->log, "close:%u:", event->close_code);
-        note_payload(&transcript->log, event->payload + code_size,
-                     event->payload_size - code_size);
+        note_payload(&transcript->log, event->payload + code_size, event->payload_size - code_size);
         return;
     }
     buffer_append_text(&transcript->log, event->opcode == WS_PING ? "ping:" : "pong:");
@@ -306,8 +305,8 @@ static void expect_fault(const void *bytes, size_t size, int close_code, size_t 
 static void reserved_bits_and_opcodes_are_refused_at_the_first_byte(void **state)
 {
     (void)state;
-    static const int first[] = {0xC1, 0xA1, 0x91, 0xF1, 0x83, 0x84, 0x87, 0x8B, 0x8C, 0x8F, 0x03,
-                                0x0F};
+    static const int first[] = {0xC1, 0xA1, 0x91, 0xF1, 0x83, 0x84,
+                                0x87, 0x8B, 0x8C, 0x8F, 0x03, 0x0F};
     for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
         char bytes[] = {(char)first[i], (char)0x81, 1, 2, 3, 4, 'x' ^ 1};
         expect_fault(bytes, sizeof bytes, 1002, 1);
@@ -418,9 +417,15 @@ static void text_that_cannot_become_utf8_is_refused_at_the_byte_that_shows_it(vo
         const char *text;
         size_t good; /* bytes before the one that shows the fault */
     } wrong[] = {
-        {"\xff", 0},             {"abc\x80", 3},          {"\xc0\xaf", 0},
-        {"\xe0\x80\x80", 1},     {"\xed\xa0\x80", 1},     {"\xf4\x90\x80\x80", 1},
-        {"\xf0\x80\x80\x80", 1}, {"\xf5\x80\x80\x80", 0}, {"\xce\xba\xe1\xbd!", 4},
+        {"\xff", 0},
+        {"abc\x80", 3},
+        {"\xc0\xaf", 0},
+        {"\xe0\x80\x80", 1},
+        {"\xed\xa0\x80", 1},
+        {"\xf4\x90\x80\x80", 1},
+        {"\xf0\x80\x80\x80", 1},
+        {"\xf5\x80\x80\x80", 0},
+        {"\xce\xba\xe1\xbd!", 4},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct buffer bytes = {0};

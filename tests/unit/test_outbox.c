@@ -103,7 +103,7 @@ static void check_deadlines(struct fixture *f)
 static void expect_written(struct fixture *f, const char *expected)
 {
     struct buffer words = {0};
-    struct server_frame frame;
+    struct server_frame frame = {0};
     size_t at = 0;
     while (at < f->written.size) {
         if (!server_frame_next(&f->written, &at, &frame))
@@ -224,7 +224,7 @@ static void whatever_is_offered_meanwhile_frames_stay_whole(void **state)
         assert_int_equal(flush(f), OUTBOX_EMPTY);
         buffer_text(&f->written); /* ends it, for sscanf() */
         uint64_t last[SLOTS] = {0};
-        struct server_frame frame;
+        struct server_frame frame = {0};
         for (size_t at = 0; at < f->written.size;) {
             assert_true(server_frame_next(&f->written, &at, &frame));
             unsigned symbol, number;

@@ -34,7 +34,7 @@ static enum status load(struct config *config, struct config_origin *origin, con
 
 static void show_text(char *out, const char *text)
 {
-    snprintf(out, 120, "%s", text);
+    snprintf(out, 120, "%.119s", text);
 }
 
 static void show_ws_enabled(const struct config *config, char *out)

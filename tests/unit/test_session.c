@@ -251,7 +251,7 @@ static void describe(struct buffer *out, const struct server_frame *frame)
 static struct buffer take_lines(struct client *client)
 {
     struct buffer lines = {0};
-    struct server_frame frame;
+    struct server_frame frame = {0};
     for (size_t at = 0; at < client->written.size;) {
         assert_true(server_frame_next(&client->written, &at, &frame));
         describe(&lines, &frame);

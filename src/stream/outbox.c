@@ -223,6 +223,7 @@ static void begin_item(struct outbox *outbox, const struct item *item, size_t ta
 static void put_back(struct outbox *outbox, const struct item *item)
 {
     if (item->frame != NULL) {
+        check(item->slot != NULL); /* the begun one is begun again instead */
         item->slot->pending = item->frame;
     } else if (item->is_warning) {
         outbox->owes_warning = true;

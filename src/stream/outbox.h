@@ -18,7 +18,7 @@
 #include <sys/uio.h>
 
 /* Replies that may wait; a client that makes more of them without reading is cut off. */
-#define OUTBOX_REPLY_BYTES_MAX (64 * 1024)
+#define OUTBOX_REPLY_BYTES_MAX ((size_t)64 * 1024)
 
 struct outbox_reply; /* an owned, whole WebSocket frame */
 

@@ -370,7 +370,7 @@ static void handle_message(struct session *session, enum ws_opcode opcode, const
                         "More than 10 messages a second; this one was ignored");
         return;
     }
-    if (session->rate_tokens > SESSION_MESSAGES_BURST / 2)
+    if (session->rate_tokens * 2 > SESSION_MESSAGES_BURST)
         session->rate_violations = 0;
     if (opcode == WS_BINARY) {
         reply_error(session, NULL, "INVALID_MESSAGE",

@@ -276,7 +276,9 @@ static bool percent_decode(struct slice from, char *into, size_t into_size)
 {
     size_t length = 0;
     for (size_t i = 0; i < from.size; i++) {
-        char c = from.data[i] == '+' ? ' ' : from.data[i];
+        char c = from.data[i];
+        if (c == '+')
+            c = ' ';
         if (c == '%') {
             if (from.size - i < 3)
                 return false;

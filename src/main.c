@@ -142,6 +142,9 @@ static int take_flag(struct invocation *invocation, const struct command *comman
         error_set(error, STATUS_INVALID, "there is no option --%s", flag);
         return -1;
     }
+    /* A setting that is true or false may be a switch, but takes a value where one follows. */
+    if (option == NULL && following != NULL && following[0] != '-')
+        is_switch = false;
     const char *value = equals != NULL ? equals + 1 : is_switch ? "true" : following;
     if (value == NULL) {
         error_set(error, STATUS_INVALID, "--%s needs a value", flag);

@@ -107,6 +107,14 @@ test('--db is another name of --duckdb-path', async () => {
   assert.match(lineOf(stdout, 'DUCKDB_PATH'), /elsewhere\.duckdb +flag/);
 });
 
+test('a flag takes its value behind a blank or behind =, also where it is true or false', async () => {
+  for (const args of [['--ws-enabled', 'false'], ['--ws-enabled=false']]) {
+    const { code, stdout, stderr } = await run(['config', ...args]);
+    assert.equal(code, 0, stderr);
+    assert.match(lineOf(stdout, 'WS_ENABLED'), /false +flag/);
+  }
+});
+
 test('a wrong setting stops the start with one line: setting, value, what is allowed', async () => {
   for (const [name, value, allowed] of [
     ['WS_ENABLED', 'maybe', /true.*false/],

@@ -72,8 +72,9 @@ export function makeMarket({
     market.candles.push(candle);
     last = candle.close;
     // Whole steps of a million: differences of values are then exact in doubles.
-    value += BigInt(Math.round(30 * (2 * random() - 0.95))) * 10n ** 14n;
-    if (index % 97 === 96) value -= (value / 4n / 10n ** 14n) * 10n ** 14n;
+    value += BigInt(Math.round(30 * (2 * random() - 0.8))) * 10n ** 14n;
+    if (index % 97 === 96) value -= 200n * 10n ** 14n; // a part of the book goes
+    if (index === 150) value -= 3000n * 10n ** 14n; // all of it does
     addInterest(market.interest, time, index, value, random);
   }
   return market;

@@ -155,6 +155,9 @@ describe('the database', () => {
     });
     const lines = server.logs().split('\n').filter((line) => / (warn|error) /.test(line));
     assert.ok(lines.length < 8, server.logs());
+    const command = await run(['snapshot', '--db', database]);
+    assert.equal(command.code, 1);
+    assert.match(command.stderr, /demo\.duckdb.*another process/);
     assert.equal(await demo.stop(), 0);
     await client.nextSnapshot('BTCUSDT');
   });

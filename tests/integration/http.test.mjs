@@ -1,5 +1,6 @@
 // Every path of PROTOCOL.md section 2, and HTTP/1.1 itself.
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
@@ -129,6 +130,17 @@ describe('HTTP', () => {
         404,
         'NO_DATA',
       );
+    });
+
+    test('times may have a zone or fractions', async () => {
+      const end = newest(bitcoin);
+      const local = new Date(end + 2 * 3_600_000).toISOString().slice(0, 19);
+      for (const time of [iso(end), new Date(end).toISOString(), `${local}+02:00`]) {
+        const { meta } = await askJson(
+          `/api/v1/heatmap/BTCUSDT/history?window=15m&end=${encodeURIComponent(time)}`,
+        );
+        assert.deepEqual([meta.end_time, meta.total_snapshots], [iso(end), 4], time);
+      }
     });
 
     test('a wrong parameter is 400 and named', async () => {
@@ -367,6 +379,39 @@ describe('HTTP', () => {
         assert.ok('error' in JSON.parse(answers[0].text));
         assert.equal(isEnded, true);
       }
+    });
+
+    test('who ends his side after asking is still answered', async () => {
+      const text = await new Promise((settle, fail) => {
+        let got = '';
+        const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+        socket.on('error', fail);
+        socket.on('data', (bytes) => (got += bytes));
+        socket.on('end', () => settle(got));
+        socket.end(`GET /api/v1/candles/ETHUSDT HTTP/1.1\r\n${host}\r\nGET /healthz HTTP/1.1\r\n${host}\r\n`);
+      });
+      assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 2);
+    });
+
+    test('who goes away while asking disturbs nobody', async () => {
+      for (let i = 0; i < 30; i++) {
+        const socket = connect(server.port, '127.0.0.1');
+        socket.on('error', () => {});
+        socket.write(`GET /api/v1/heatmap/BTCUSDT/history?bucket=${i + 1} HTTP/1.1\r\n${host}\r\n`, () => socket.destroy());
+      }
+      assert.equal((await ask('/healthz')).status, 200);
+    });
+
+    test('a head that is not complete in 10 s ends the connection', async () => {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.on('error', () => {});
+      const begun = Date.now();
+      socket.write('GET /healthz HTTP/1.1\r\nHost:');
+      const drip = setInterval(() => socket.write('x'), 500); // bytes alone do not help
+      await new Promise((settle) => socket.once('close', settle));
+      clearInterval(drip);
+      assert.ok(Date.now() - begun > 8_000, 'not before its time');
+      assert.ok(Date.now() - begun < 40_000, 'not much later');
     });
 
     test('many connections at once are all answered', async () => {

@@ -205,6 +205,35 @@ describe('the stream of a market that stands still', () => {
       assert.deepEqual(client.waiting, []);
     });
 
+    test('a message full of unknown symbols does not cost the connection', async (t) => {
+      const client = await connect(t, '?symbols=BTCUSDT');
+      await client.nextSnapshot('BTCUSDT');
+      for (const symbols of [
+        Array.from({ length: 1300 }, () => ''),
+        Array.from({ length: 130 }, (_, i) => `UNKNOWN-SYMBOL-${i}-USDT`),
+        Array.from({ length: 60 }, (_, i) => `UNKNOWN-SYMBOL-${i}-USDT`),
+      ]) {
+        client.send({ action: 'subscribe', symbols });
+        await client.nextError();
+      }
+      await client.settle();
+      assert.equal((await subscriptions(server)).BTCUSDT, 1);
+    });
+
+    test('long names of many bytes a character are quoted in valid UTF-8', async (t) => {
+      const client = await connect(t);
+      for (let shift = 0; shift < 4; shift++) {
+        const name = 'x'.repeat(shift) + '😀'.repeat(30);
+        client.send(subscribe(name));
+        assert.equal((await client.next()).code, 'INVALID_SYMBOL');
+        client.send({ action: name });
+        assert.equal((await client.next()).code, 'INVALID_ACTION');
+        client.send(`{"action": ${name}`);
+        assert.equal((await client.next()).code, 'INVALID_MESSAGE');
+      }
+      await client.settle();
+    });
+
     test('an unknown action is INVALID_ACTION', async (t) => {
       const client = await connect(t);
       client.send({ action: 'dance', id: 1 });
@@ -368,6 +397,8 @@ describe('the stream of a market that moves', () => {
     const { text } = await get(`${server.url}/api/v1/heatmap/BTCUSDT`);
     assert.equal(JSON.parse(text).seq, last.seq);
     assert.ok(client.texts.includes(text));
+    const { data } = (await get(`${server.url}/api/v1/heatmap/BTCUSDT/history?window=1h`)).json();
+    assert.equal(data.at(-1).timestamp, last.timestamp, 'histories are as fresh');
   });
 
   test('a file that is written without a visible change brings nothing', async (t) => {

@@ -22,6 +22,9 @@ process.on('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
+// A runner that gives up sends a signal, which alone would skip the handler above.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 const settingName = /^(WS_|HEATMAP_|REDIS_|LOG_|CLUSTER_|TLS_)|^(LISTEN|WORKERS|DUCKDB_PATH|SYMBOLS)$/;
 
 // The environment without the settings of whoever runs the tests, and in a time zone that is not

@@ -1,4 +1,6 @@
 // `heatcast serve` on a port of the system's choice.
+import assert from 'node:assert/strict';
+
 import { patienceMs, sleep, start } from './process.mjs';
 
 const listening = /^\S+ info +listening address=\S*:(\d+) url=(\S+)/m;
@@ -39,9 +41,9 @@ export async function startServer({ args = [], env, database, cwd } = {}) {
   };
 }
 
-// A server for the length of one test.
+// A server for the length of one test, which it must survive in good order.
 export async function serveFor(t, options) {
   const server = await startServer(options);
-  t.after(() => server.stop());
+  t.after(async () => assert.equal(await server.stop(), 0, server.logs()));
   return server;
 }

@@ -10,8 +10,6 @@
 
 #define MS_NS UINT64_C(1000000)
 
-_Static_assert(SYMBOLS_MAX == 64, "the text in fault_in_symbols() says 64");
-
 enum { UPDATE_INTERVAL_MIN_MS = 1000, UPDATE_INTERVAL_MAX_MS = 60000 };
 
 void session_init(struct session *session, struct hub *hub, void *context)
@@ -202,7 +200,7 @@ void session_report_unavailable(struct session *session, const char *symbol, enu
 struct request {
     const char *action;
     const json_t *id;      /* NULL: no acknowledgement is wanted */
-    const json_t *symbols; /* an array of 1 to SYMBOLS_MAX strings */
+    const json_t *symbols; /* a non-empty array of strings */
     uint32_t update_interval_ms;
 };
 
@@ -211,8 +209,6 @@ static const char *fault_in_symbols(const json_t *symbols)
 {
     if (!json_is_array(symbols) || json_array_size(symbols) == 0)
         return "'symbols' must be a list of at least one string, as in [\"BTCUSDT\"]";
-    if (json_array_size(symbols) > SYMBOLS_MAX)
-        return "'symbols' may hold at most 64 names";
     for (size_t i = 0; i < json_array_size(symbols); i++)
         if (!json_is_string(json_array_get(symbols, i)))
             return "'symbols' must hold strings only, as in [\"BTCUSDT\"]";

@@ -104,6 +104,7 @@ static void evict(struct answer_cache *cache)
 /* The entry has its answer or its failure: keep it or let it go, and tell those who wait. */
 static void finish(struct answer_cache *cache, struct entry *entry, enum status status)
 {
+    check(entry->references > 0); /* who computed it looks at it still */
     entry->status = status;
     entry->is_done = true;
     cache->bytes += entry->answer.size;

@@ -73,7 +73,7 @@ static int bind_socket(const struct listen_address *listen, int port, bool is_sh
 
 static int bound_port(int fd)
 {
-    union address address;
+    union address address = {0};
     socklen_t size = sizeof address;
     check(getsockname(fd, &address.any, &size) == 0);
     return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);

@@ -112,7 +112,8 @@ static double price_span_e8(const struct grid_options *options)
 static int64_t fitting_bucket(const struct grid_options *options, size_t column_count)
 {
     static const int64_t mantissas[] = {1, 2, 5};
-    double rows_max = (double)(GRID_CELLS_MAX / column_count) - 2;
+    size_t whole_rows = GRID_CELLS_MAX / column_count;
+    double rows_max = (double)whole_rows - 2;
     double bucket_min_e8 = price_span_e8(options) / rows_max;
     int64_t power = 1;
     for (size_t i = 0;; i++) {

@@ -6,7 +6,7 @@
  * interest falls, as when positions are force-closed. Open interest counts contracts, is pulled to
  * its mean and grows a little with moves; its value in quote currency moves with the price too.
  *
- * The same step function makes the week of history (a step of 30 s) and the live market (a step of
+ * The same step function makes the week of history (ten steps a candle) and the live market (a step of
  * a second or so on the forming candle), so the map has no seam between them. Randomness is a
  * generator of its own, seeded by symbol and time: a demo can be repeated in a test.
  *
@@ -25,7 +25,7 @@
 #include <time.h>
 
 #define HISTORY_MS (7 * DAY_MS)
-#define HISTORY_STEP_SECONDS 30.0
+#define HISTORY_STEPS 10 /* of a candle of the past */
 #define CANDLE_SECONDS 300.0
 
 /* Per square root of a 5-minute candle. */
@@ -238,8 +238,8 @@ static enum status fill_market(struct market *market, struct store_session *sess
         return status;
     for (int64_t open_ms = first_ms; open_ms < forming_ms; open_ms += CANDLE_MS) {
         begin_candle(market, open_ms);
-        for (double at = 0; at < CANDLE_SECONDS; at += HISTORY_STEP_SECONDS)
-            step_market(market, HISTORY_STEP_SECONDS);
+        for (int step = 0; step < HISTORY_STEPS; step++)
+            step_market(market, CANDLE_SECONDS / HISTORY_STEPS);
         status = write_market(market, session, error);
         if (status != STATUS_OK)
             return status;

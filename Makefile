@@ -10,6 +10,10 @@ DEMO_DB ?= data/demo.duckdb
 # Compilers at a time.
 JOBS ?= $(shell nproc)
 
+# The unit tests in which threads meet (scripts/run-tests.sh has the same list).
+THREADED_TESTS = test_mailbox test_publisher test_generator test_net_server
+space := $(empty) $(empty)
+
 # What the tests run: Node's runner, one file at a time, since each starts servers of its own.
 NODE_TEST = node --test --test-concurrency=1
 
@@ -46,8 +50,8 @@ asan: deps-test node_modules/.installed
 ## tsan: the threads' unit tests under ThreadSanitizer
 tsan: deps-test node_modules/.installed
 	@$(call configure,tsan,-tsan)
-	@$(call compile,-tsan)
-	@ctest --test-dir build-tsan --output-on-failure -R 'mailbox|publisher|generator'
+	@$(call compile,-tsan) --target $(THREADED_TESTS)
+	@ctest --test-dir build-tsan --output-on-failure -R '$(subst $(space),|,$(THREADED_TESTS))'
 
 ## lint: formatting, static analysis, types
 lint: deps-check node_modules/.installed

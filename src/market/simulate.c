@@ -6,7 +6,7 @@
  * interest falls, as when positions are force-closed. Open interest counts contracts, is pulled to
  * its mean and grows a little with moves; its value in quote currency moves with the price too.
  *
- * The same step function makes the week of history (ten steps a candle) and the live market (a step of
+ * The same step function makes the week of history (ten steps a candle) and the live market (one of
  * a second or so on the forming candle), so the map has no seam between them. Randomness is a
  * generator of its own, seeded by symbol and time: a demo can be repeated in a test.
  *

@@ -1,5 +1,6 @@
 // The command line: help, versions, exit codes, settings (PROTOCOL.md sections 3 and 4).
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -168,4 +169,10 @@ test('a missing database fails with its path, and is not created', async (t) => 
   }
   const again = await run(['snapshot', '--db', join(folder, 'none.duckdb')]);
   assert.equal(again.code, 1);
+});
+
+test("the README's table of settings is the program's own", async () => {
+  const { stdout } = await run(['config', '--markdown']);
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+  assert.ok(readme.includes(stdout.trimEnd()), 'make it anew: build/heatcast config --markdown');
 });

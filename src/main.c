@@ -130,7 +130,7 @@ static int take_flag(struct invocation *invocation, const struct command *comman
     const char *equals = strchr(argument, '=');
     size_t size = equals != NULL ? (size_t)(equals - argument) : strlen(argument);
     if (size >= sizeof flag) {
-        error_set(error, STATUS_INVALID, "there is no option --%.40s...", argument);
+        error_set(error, STATUS_NOT_FOUND, "there is no option --%.40s...", argument);
         return -1;
     }
     memcpy(flag, argument, size);
@@ -139,7 +139,7 @@ static int take_flag(struct invocation *invocation, const struct command *comman
     const struct option *option = find_option(command, flag);
     bool is_switch = option != NULL && option->placeholder == NULL;
     if (option == NULL && !config_is_flag(flag, &is_switch)) {
-        error_set(error, STATUS_INVALID, "there is no option --%s", flag);
+        error_set(error, STATUS_NOT_FOUND, "there is no option --%s", flag);
         return -1;
     }
     /* A setting that is true or false may be a switch, but takes a value where one follows. */
@@ -179,8 +179,9 @@ static enum exit_code parse_arguments(struct invocation *invocation, const struc
         } else if (takes_flags && argument[0] == '-' && argument[1] == '-') {
             int taken = take_flag(invocation, command, argument + 2,
                                   i + 1 < argc ? argv[i + 1] : NULL, &error);
-            if (taken < 0)
-                return usage_error(command, error.message);
+            if (taken < 0) /* a wrong value is one line; the usage helps with a wrong option */
+                return usage_error(error.status == STATUS_NOT_FOUND ? command : NULL,
+                                   error.message);
             i += taken;
         } else if (takes_flags && argument[0] == '-' && argument[1] != '\0') {
             error_set(&error, STATUS_INVALID, "there is no option %.40s", argument);

@@ -149,7 +149,8 @@ test('a wrong setting stops the start with one line: setting, value, what is all
       assert.ok(line.includes(value.split(',')[0]), line);
       assert.match(line, allowed);
     }
-    assert.equal(byEnvironment.stderr.trimEnd().split('\n').length, 1, byEnvironment.stderr);
+    for (const { stderr } of [byEnvironment, byFlag])
+      assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
   }
 });
 

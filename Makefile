@@ -2,8 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: run build test check unit integration browser asan tsan format lint clean deps-build \
-        deps-test deps-check
+.PHONY: run build test check unit integration browser asan tsan fuzz format lint clean deps-build \
+        deps-test deps-check deps-fuzz
 
 PORT ?= 8000
 DEMO_DB ?= data/demo.duckdb
@@ -53,6 +53,12 @@ tsan: deps-test node_modules/.installed
 	@$(call compile,-tsan) --target $(THREADED_TESTS)
 	@ctest --test-dir build-tsan --output-on-failure -R '$(subst $(space),|,$(THREADED_TESTS))'
 
+## fuzz: each fuzz target under libFuzzer for FUZZ_SECONDS (60)
+fuzz: deps-fuzz
+	@$(call configure,fuzz,-fuzz)
+	@$(call compile,-fuzz) --target fuzz_targets
+	@scripts/fuzz.sh
+
 ## lint: formatting, static analysis, types
 lint: deps-check node_modules/.installed
 	@scripts/lint.sh
@@ -62,7 +68,7 @@ format:
 	@git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build build-dev build-test build-asan build-tsan build-coverage node_modules
+	rm -rf build build-dev build-test build-asan build-tsan build-fuzz build-coverage node_modules
 
 deps-build:
 	@scripts/install-deps.sh build
@@ -70,6 +76,8 @@ deps-test:
 	@scripts/install-deps.sh test
 deps-check:
 	@scripts/install-deps.sh check
+deps-fuzz:
+	@scripts/install-deps.sh fuzz
 
 node_modules/.installed: package-lock.json package.json client/package.json web/package.json \
                          tests/package.json | deps-build

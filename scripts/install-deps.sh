@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing: `install-deps.sh build` what building and running
-# needs, `install-deps.sh test` what the tests need as well, `install-deps.sh check` the linters too.
+# needs, `install-deps.sh test` what the tests need as well, `install-deps.sh check` the linters too,
+# `install-deps.sh fuzz` what building needs and clang with libFuzzer.
 # Does nothing, and asks for nothing, when everything is there.
 set -euo pipefail
 
@@ -8,12 +9,14 @@ build=(gcc cmake ninja-build pkg-config libc6-dev libuv1-dev libssl-dev zlib1g-d
        ca-certificates)
 test=(libcmocka-dev chromium fonts-dejavu-core procps)
 check=(clang-format clang-tidy cppcheck)
+fuzz=(clang libclang-rt-14-dev)
 
 case "${1:-build}" in
 build) wanted=("${build[@]}") ;;
 test) wanted=("${build[@]}" "${test[@]}") ;;
 check) wanted=("${build[@]}" "${test[@]}" "${check[@]}") ;;
-*) echo "usage: $0 build|test|check" >&2; exit 2 ;;
+fuzz) wanted=("${build[@]}" "${fuzz[@]}") ;;
+*) echo "usage: $0 build|test|check|fuzz" >&2; exit 2 ;;
 esac
 
 # A Node.js and npm that did not come from Debian's packages are as good, from version 18 on.

@@ -1,0 +1,315 @@
+/* A session with hub and publisher, over a transport that takes as much as the input says. Whatever
+ * comes in, what goes out must be whole unmasked frames: messages are JSON objects with a type,
+ * control frames are short, and nothing follows a close. The input is a play, one step a line, so
+ * that a case can be read and written by hand; see step(). */
+#include "fuzz.h"
+
+#include "../unit/fake_clock.h"
+#include "../unit/server_frames.h"
+
+#include "stream/session.h"
+
+#include <jansson.h>
+
+enum { TICKS_MAX = 3000, STEPS_MAX = 400 };
+
+struct client {
+    struct session session;
+    struct buffer written;
+    size_t room;
+    bool is_broken, wants_writable, is_finished, is_aborted;
+};
+
+static ssize_t client_write(void *context, const struct iovec *pieces, int count)
+{
+    struct client *client = context;
+    size_t taken = 0;
+    check(!client->is_finished && !client->is_aborted);
+    if (client->is_broken)
+        return -1;
+    for (int i = 0; i < count; i++) {
+        size_t size = pieces[i].iov_len < client->room ? pieces[i].iov_len : client->room;
+        buffer_append(&client->written, pieces[i].iov_base, size);
+        client->room -= size;
+        taken += size;
+    }
+    return (ssize_t)taken;
+}
+
+static void client_wants_writable(void *context, bool wanted)
+{
+    struct client *client = context;
+    check(client->wants_writable != wanted);
+    client->wants_writable = wanted;
+}
+
+static void client_finish(void *context)
+{
+    struct client *client = context;
+    check(!client->is_finished && !client->is_aborted);
+    client->is_finished = true;
+}
+
+static void client_abort(void *context)
+{
+    struct client *client = context;
+    check(!client->is_finished && !client->is_aborted);
+    client->is_aborted = true;
+}
+
+static const struct session_transport transport = {
+    .write = client_write,
+    .want_writable = client_wants_writable,
+    .finish = client_finish,
+    .abort = client_abort,
+};
+
+/* -- the server -------------------------------------------------------------------------------- */
+
+struct play {
+    struct publisher *publisher;
+    struct mailbox mailbox;
+    struct hub hub;
+    struct client client;
+    uint64_t seq;
+    unsigned ticks;
+};
+
+static struct config config = {.ws_slow_consumer_timeout_seconds = 1,
+                               .ws_slow_consumer_disconnect_seconds = 60};
+
+static void on_wanted(size_t symbol_index, void *context)
+{
+    (void)context;
+    check(symbol_index < config.symbols.count);
+}
+
+static void deliver(struct play *play)
+{
+    struct mail mail[SYMBOLS_MAX];
+    if (mailbox_take(&play->mailbox, mail))
+        hub_deliver(&play->hub, mail);
+}
+
+static void publish(struct play *play, size_t symbol)
+{
+    static const char data[] = "{\"levels\":[{\"price\":98400,\"long_density\":1.5,"
+                               "\"short_density\":0},{\"price\":98500,\"long_density\":0,"
+                               "\"short_density\":20480.25}],\"current_price\":98450}";
+    struct snapshot snapshot = {.timestamp_ms = INT64_C(1766932200000)};
+    play->seq++;
+    strcpy(snapshot.symbol, config.symbols.names[symbol]);
+    publisher_publish(play->publisher, symbol, &snapshot, 9, play->seq, play->seq, data,
+                      sizeof data - 1);
+    deliver(play);
+}
+
+static void tick(struct play *play, unsigned count)
+{
+    for (; count > 0 && play->ticks < TICKS_MAX; count--, play->ticks++) {
+        fake_clock_advance_ms(HUB_TICK_MS);
+        hub_tick(&play->hub, fake_now_ns);
+        if (play->ticks % 20 == 0)
+            session_check_liveness(&play->client.session, fake_now_ns);
+    }
+}
+
+/* -- the client -------------------------------------------------------------------------------- */
+
+static void receive(struct play *play, const void *bytes, size_t size)
+{
+    char *copy = fuzz_copy(bytes, size);
+    session_receive(&play->client.session, copy, size);
+    free(copy);
+}
+
+static void send_frame(struct play *play, int first, const uint8_t *payload, size_t size)
+{
+    static const uint8_t mask[] = {0x11, 0x22, 0x33, 0x44};
+    struct buffer frame = {0};
+    char header[WS_FRAME_HEADER_MAX];
+    size_t header_size = ws_encode_header(header, WS_TEXT, size);
+    header[0] = (char)first;
+    header[1] = (char)(header[1] | 0x80);
+    buffer_append(&frame, header, header_size);
+    buffer_append(&frame, mask, sizeof mask);
+    for (size_t i = 0; i < size; i++)
+        buffer_append_char(&frame, (char)(payload[i] ^ mask[i % 4]));
+    receive(play, frame.data, frame.size);
+    buffer_deinit(&frame);
+}
+
+static unsigned number(const uint8_t *text, size_t size, unsigned max)
+{
+    unsigned value = 0;
+    for (size_t i = 0; i < size && text[i] >= '0' && text[i] <= '9' && value < max; i++)
+        value = value * 10 + (unsigned)(text[i] - '0');
+    return value < max ? value : max;
+}
+
+static void connect_with(struct play *play, const uint8_t *text, size_t size)
+{
+    char *symbols = memory_allocate(size + 1);
+    memcpy(symbols, text, size);
+    symbols[size] = '\0';
+    session_subscribe_list(&play->client.session, symbols);
+    session_flush(&play->client.session);
+    free(symbols);
+}
+
+/* One line: a letter and what belongs to it; any other line is a text message as it stands. */
+static void step(struct play *play, const uint8_t *line, size_t size)
+{
+    const uint8_t *rest = line + 1;
+    size_t left = size - 1;
+    size_t symbol = number(rest, left, 2);
+    struct client *client = &play->client;
+    switch (line[0]) {
+    case 'B': /* a binary message */
+        send_frame(play, 0x80 | WS_BINARY, rest, left);
+        break;
+    case 'F': /* a text message's first piece */
+        send_frame(play, WS_TEXT, rest, left);
+        break;
+    case 'C': /* its next piece */
+        send_frame(play, WS_CONTINUATION, rest, left);
+        break;
+    case 'E': /* its last piece */
+        send_frame(play, 0x80 | WS_CONTINUATION, rest, left);
+        break;
+    case 'P':
+        send_frame(play, 0x80 | WS_PING, rest, left);
+        break;
+    case 'O':
+        send_frame(play, 0x80 | WS_PONG, rest, left);
+        break;
+    case 'X': /* a close frame's payload */
+        send_frame(play, 0x80 | WS_CLOSE, rest, left);
+        break;
+    case 'S': /* symbols named at connect */
+        connect_with(play, rest, left);
+        break;
+    case 'N': /* a new snapshot of symbol 0, 1 or 2 */
+        publish(play, symbol);
+        break;
+    case 'U': /* the generator fails on that symbol */
+        publisher_checked(play->publisher, symbol, STATUS_BUSY);
+        deliver(play);
+        break;
+    case 'R': /* bytes that the socket takes from now on */
+        client->room = number(rest, left, 1000000);
+        session_flush(&client->session);
+        break;
+    case 'D': /* the peer is gone */
+        client->is_broken = true;
+        break;
+    case 'W': /* tenths of a second pass */
+        tick(play, 2 * number(rest, left, 10000));
+        break;
+    case 'Q': /* the server shuts down */
+        session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown");
+        break;
+    default:
+        send_frame(play, 0x80 | WS_TEXT, line, size);
+        break;
+    }
+}
+
+/* -- what was written -------------------------------------------------------------------------- */
+
+static void check_message(const struct server_frame *frame)
+{
+    struct utf8 utf8 = {0};
+    check(utf8_feed(&utf8, frame->payload, frame->size) && utf8_is_complete(&utf8));
+    json_t *root = json_loadb(frame->payload, frame->size, JSON_REJECT_DUPLICATES, NULL);
+    check(json_is_object(root));
+    check(json_string_value(json_object_get(root, "type")) != NULL);
+    json_decref(root);
+}
+
+static void check_close(const struct server_frame *frame)
+{
+    const uint8_t *bytes = (const uint8_t *)frame->payload;
+    if (frame->size == 0)
+        return;
+    check(frame->size >= 2);
+    int code = bytes[0] << 8 | bytes[1];
+    check((code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+          (code >= 3000 && code <= 4999));
+    struct utf8 utf8 = {0};
+    check(utf8_feed(&utf8, frame->payload + 2, frame->size - 2) && utf8_is_complete(&utf8));
+}
+
+static void check_written(const struct client *client)
+{
+    struct server_frame frame = {0};
+    bool is_closed = false;
+    for (size_t at = 0; at < client->written.size;) {
+        if (!server_frame_next(&client->written, &at, &frame)) {
+            check(client->is_aborted); /* a cut connection alone may end within a frame */
+            break;
+        }
+        check(!is_closed);
+        is_closed = frame.opcode == WS_CLOSE;
+        if (frame.opcode == WS_TEXT) {
+            check_message(&frame);
+            continue;
+        }
+        check(frame.opcode == WS_CLOSE || frame.opcode == WS_PING || frame.opcode == WS_PONG);
+        check(frame.size <= WS_CONTROL_PAYLOAD_MAX);
+        if (is_closed)
+            check_close(&frame);
+    }
+    check(!client->is_finished || is_closed);
+}
+
+/* -- the play ---------------------------------------------------------------------------------- */
+
+static void act(struct play *play, const uint8_t *data, size_t size)
+{
+    for (unsigned steps = 0; size > 0 && steps < STEPS_MAX; steps++) {
+        if (data[0] == '*') { /* the rest is what the client sends, byte for byte */
+            receive(play, data + 1, size - 1);
+            return;
+        }
+        const uint8_t *stop = memchr(data, '\n', size);
+        if (stop == NULL)
+            stop = data + size;
+        if (stop > data)
+            step(play, data, (size_t)(stop - data));
+        if (stop == data + size)
+            return;
+        size -= (size_t)(stop - data) + 1;
+        data = stop + 1;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct play play;
+    if (config.symbols.count == 0)
+        value_parse_symbols("BTCUSDT,ETHUSDT,SOLUSDT", &config.symbols, NULL);
+    fake_now_ns = FAKE_START_NS;
+    play = (struct play){.client = {.room = SIZE_MAX}};
+    play.publisher = publisher_create(&config.symbols, on_wanted, NULL);
+    mailbox_init(&play.mailbox, NULL, NULL);
+    publisher_add_mailbox(play.publisher, &play.mailbox);
+    hub_init(&play.hub, &config, play.publisher, &transport);
+    session_init(&play.client.session, &play.hub, &play.client);
+
+    act(&play, data, size);
+    play.client.room = SIZE_MAX;
+    session_flush(&play.client.session);
+    check_written(&play.client);
+
+    session_deinit(&play.client.session);
+    for (size_t i = 0; i < config.symbols.count; i++)
+        check(publisher_subscriber_count(play.publisher, i) == 0);
+    check(list_is_empty(&play.hub.ready) && list_is_empty(&play.hub.blocked) &&
+          list_is_empty(&play.hub.held) && atomic_load(&play.hub.slow_sessions) == 0);
+    buffer_deinit(&play.client.written);
+    hub_deinit(&play.hub);
+    mailbox_deinit(&play.mailbox);
+    publisher_destroy(play.publisher);
+    return 0;
+}

@@ -4,6 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A message quotes what it refuses, and that may hold anything: a line break would make two lines
+ * of it, an escape sequence would speak to the terminal. */
+static void make_one_line(char *message)
+{
+    for (; *message != '\0'; message++)
+        if ((unsigned char)*message < ' ' || *message == 0x7f)
+            *message = '?';
+}
+
 enum status error_set(struct error *error, enum status status, const char *format, ...)
 {
     if (error == NULL)
@@ -13,6 +22,7 @@ enum status error_set(struct error *error, enum status status, const char *forma
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    make_one_line(error->message);
     return status;
 }
 
@@ -36,4 +46,5 @@ void error_prefix(struct error *error, const char *format, ...)
     memcpy(joined + used, error->message, size);
     joined[used + size] = '\0';
     memcpy(error->message, joined, used + size + 1);
+    make_one_line(error->message);
 }

@@ -25,7 +25,7 @@ struct error {
 };
 
 /* Fills `error` (may be NULL) and returns `status`, so that `return error_set(...)` reads well.
- * Messages that are too long are cut. */
+ * Messages that are too long are cut; control characters in what they quote become '?'. */
 enum status error_set(struct error *error, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -16,10 +16,12 @@ failed=0
 for name in "$@"; do
     printf '\n== fuzz_%s\n' "$name"
     seeds=tests/fuzz/corpus/$name
+    words=()
+    [ ! -f "tests/fuzz/$name.dict" ] || words=(-dict="tests/fuzz/$name.dict")
     mkdir -p "build-fuzz/corpus/$name"
     "build-fuzz/tests/fuzz_$name" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=4096 -timeout=10 \
-        -print_final_stats=1 -artifact_prefix="$seeds/" "build-fuzz/corpus/$name" "$seeds" ||
-        failed=1
+        -print_final_stats=1 "${words[@]}" -artifact_prefix="$seeds/" "build-fuzz/corpus/$name" \
+        "$seeds" || failed=1
 done
 if [ "$failed" -ne 0 ]; then
     echo "heatcast: fuzzing found faults; their inputs are in tests/fuzz/corpus" >&2

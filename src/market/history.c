@@ -113,8 +113,12 @@ static enum status resolve_range(struct job *job, struct error *error)
         end_ms = start_ms + window_ms;
     if (!request->has_start)
         start_ms = end_ms - window_ms;
-    if (start_ms > newest_ms)
-        return no_candle(request->symbol, start_ms, end_ms, error);
+    if (start_ms > newest_ms) {
+        char start[ISO_TIME_SIZE], newest[ISO_TIME_SIZE];
+        return error_set(error, STATUS_NO_DATA, "no candle of %s from %s on; its newest is of %s",
+                         request->symbol, iso_time_format(start_ms, start),
+                         iso_time_format(newest_ms, newest));
+    }
     job->range = (struct range){
         .start_ms = start_ms,
         .end_ms = end_ms < newest_ms ? end_ms : newest_ms,
@@ -129,37 +133,36 @@ static int64_t candles_max(const struct range *range, int64_t interval_ms)
     return (range->end_ms - range->start_ms) / interval_ms + 2;
 }
 
-static enum status too_many_snapshots(const struct range *range, int64_t count, struct error *error)
+static enum status count_candles(const struct job *job, int64_t interval_ms, int64_t *count,
+                                 struct error *error)
+{
+    return store_count(job->session, job->request->symbol, job->range.start_ms, job->range.end_ms,
+                       interval_ms, count, error);
+}
+
+/* Refuses a range of `count` candles and names the shortest interval that fits. */
+static enum status too_many_snapshots(const struct job *job, int64_t count, struct error *error)
 {
     char interval[24], fitting[24];
-    int64_t fitting_ms = range->interval_ms;
-    value_format_duration(range->interval_ms, interval);
-    do
+    int64_t fitting_ms = job->range.interval_ms, fitting_count = count;
+    value_format_duration(job->range.interval_ms, interval);
+    while (fitting_ms != 0 && fitting_count > HISTORY_SNAPSHOTS_MAX) {
         fitting_ms = value_next_interval(fitting_ms);
-    while (fitting_ms != 0 && candles_max(range, fitting_ms) > HISTORY_SNAPSHOTS_MAX);
+        enum status status = STATUS_OK;
+        if (fitting_ms != 0)
+            status = count_candles(job, fitting_ms, &fitting_count, error);
+        if (status != STATUS_OK)
+            return status;
+    }
     if (fitting_ms == 0)
         return error_set(error, STATUS_TOO_LARGE,
-                         "the range holds about %lld candles of %s, an answer at most %d; "
+                         "the range holds %lld candles of %s, an answer at most %d; "
                          "ask for a shorter one",
                          (long long)count, interval, HISTORY_SNAPSHOTS_MAX);
     return error_set(error, STATUS_TOO_LARGE,
-                     "the range holds about %lld candles of %s, an answer at most %d; "
-                     "interval=%s fits",
+                     "the range holds %lld candles of %s, an answer at most %d; interval=%s fits",
                      (long long)count, interval, HISTORY_SNAPSHOTS_MAX,
                      value_format_duration(fitting_ms, fitting));
-}
-
-/* Moves the start to the day of the first candle that there is, which days alone tell. */
-static enum status trim_start(struct job *job, struct error *error)
-{
-    struct range *range = &job->range;
-    enum status status = store_load(job->session, job->request->symbol, range->start_ms,
-                                    range->end_ms, DAY_MS, &job->series, error);
-    if (status == STATUS_OK && job->series.count == 0)
-        return no_candle(job->request->symbol, range->start_ms, range->end_ms, error);
-    if (status == STATUS_OK && job->series.candles[0].open_time_ms > range->start_ms)
-        range->start_ms = job->series.candles[0].open_time_ms;
-    return status;
 }
 
 static enum status load(struct job *job, struct error *error)
@@ -172,23 +175,18 @@ static enum status load(struct job *job, struct error *error)
     return status;
 }
 
-/* Loads a range whose every candle becomes a part of the answer. One that may be too long is cut to
- * the data; one that is still far too long is refused unloaded, any other one is counted. */
+/* Loads a range whose every candle becomes a part of the answer. Where the time it spans would
+ * allow too many, they are counted first: data have holes, and begin somewhere. */
 static enum status load_bounded(struct job *job, struct error *error)
 {
     const struct range *range = &job->range;
     enum status status = STATUS_OK;
-    if (candles_max(range, range->interval_ms) > HISTORY_SNAPSHOTS_MAX) {
-        status = trim_start(job, error);
-        int64_t estimate = candles_max(range, range->interval_ms);
-        if (status == STATUS_OK && estimate > 2 * HISTORY_SNAPSHOTS_MAX)
-            status = too_many_snapshots(range, estimate, error);
-    }
-    if (status == STATUS_OK)
-        status = load(job, error);
-    if (status == STATUS_OK && job->series.count > HISTORY_SNAPSHOTS_MAX)
-        status = too_many_snapshots(range, (int64_t)job->series.count, error);
-    return status;
+    int64_t count = 0;
+    if (candles_max(range, range->interval_ms) > HISTORY_SNAPSHOTS_MAX)
+        status = count_candles(job, range->interval_ms, &count, error);
+    if (status == STATUS_OK && count > HISTORY_SNAPSHOTS_MAX)
+        status = too_many_snapshots(job, count, error);
+    return status == STATUS_OK ? load(job, error) : status;
 }
 
 static int64_t bucket_of(const struct job *job)

@@ -105,6 +105,8 @@ static duckdb_state bind(duckdb_prepared_statement statement, idx_t index,
 {
     if (parameter->type == PARAMETER_TEXT)
         return duckdb_bind_varchar(statement, index, parameter->text);
+    if (parameter->type == PARAMETER_INTEGER)
+        return duckdb_bind_int64(statement, index, parameter->integer);
     return duckdb_bind_timestamp(statement, index,
                                  (duckdb_timestamp){.micros = parameter->time_ms * 1000});
 }

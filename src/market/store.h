@@ -63,6 +63,10 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
                        int64_t end_ms, int64_t interval_ms, struct series *series,
                        struct error *error);
 
+/* How many candles of `interval_ms` store_load() would find, without loading them. */
+enum status store_count(struct store_session *session, const char *symbol, int64_t start_ms,
+                        int64_t end_ms, int64_t interval_ms, int64_t *count, struct error *error);
+
 /* The symbol's last open interest above 0, in quote currency. STATUS_NO_DATA if it has none. */
 enum status store_newest_interest(struct store_session *session, const char *symbol,
                                   int64_t *value_e8, struct error *error);

@@ -87,9 +87,10 @@ struct store_session {
 
 /* A value bound to $1, $2, ... */
 struct parameter {
-    enum { PARAMETER_TEXT, PARAMETER_TIME } type;
+    enum { PARAMETER_TEXT, PARAMETER_TIME, PARAMETER_INTEGER } type;
     const char *text;
     int64_t time_ms;
+    int64_t integer;
 };
 
 /* Runs one statement. `result` may be NULL; otherwise it is to be destroyed after STATUS_OK. */

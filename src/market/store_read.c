@@ -18,6 +18,11 @@ static const char candles_sql[] =
     "TRY_CAST(close AS DECIMAL(18,8)), TRY_CAST(volume AS DOUBLE) FROM klines_5m_history "
     "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3 ORDER BY candle_time";
 
+static const char count_sql[] =
+    "SELECT count(DISTINCT epoch_ms(TRY_CAST(open_time AS TIMESTAMP)) // $4) "
+    "FROM klines_5m_history "
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3";
+
 /* Fetched as DECIMAL, since DuckDB is slow at making DOUBLE of the wide ones. */
 static const char interest_sql[] =
     "SELECT TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "
@@ -272,14 +277,27 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
     read_candles(&candles, interval_ms, series);
     cursor_close(&candles);
 
-    /* A stamp may be late; it belongs to the candle during which it falls. */
-    parameters[2].time_ms = end_ms + CANDLE_MS;
+    /* A stamp may be late; it belongs to the candle during which it falls, and the window's last
+     * candle is the last that opens in it. */
+    parameters[2].time_ms = floor_to(end_ms, CANDLE_MS) + CANDLE_MS;
     status = store_run(session, interest_sql, parameters, 3, &interest.result, error);
     if (status != STATUS_OK)
         return status;
     read_deltas(&interest, interval_ms, series);
     cursor_close(&interest);
     return STATUS_OK;
+}
+
+enum status store_count(struct store_session *session, const char *symbol, int64_t start_ms,
+                        int64_t end_ms, int64_t interval_ms, int64_t *count, struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = end_ms},
+        {.type = PARAMETER_INTEGER, .integer = interval_ms},
+    };
+    return store_run_row(session, count_sql, parameters, 4, count, NULL, 1, error);
 }
 
 enum status store_newest(struct store_session *session, const char *symbol, int64_t *open_time_ms,

@@ -100,6 +100,17 @@ static void write_by_hand(struct store_session *session)
     }
 }
 
+/* 5,100 candles around a hole of 200 days; open interest that is older than the first candle. */
+static void write_with_hole(struct store_session *session)
+{
+    for (int i = 0; i < 5100; i++) {
+        int64_t time_ms = START_MS + i * CANDLE_MS + (i >= 2600 ? 200 * DAY_MS : 0);
+        write_candle(session, "HOLEUSDT", time_ms, E8, E8, E8, E8);
+    }
+    for (int i = -20; i < 6; i++)
+        write_interest(session, "HOLEUSDT", START_MS + i * CANDLE_MS, (1000 + i) * E8);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -112,6 +123,7 @@ static int set_up(void **state)
     succeed(store_write_begin(session, "test", false, &error), &error);
     write_walk(session);
     write_by_hand(session);
+    write_with_hole(session);
     succeed(store_write_commit(session, NULL, NULL, &error), &error);
     store_end(session);
     succeed(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, &error), &error);
@@ -330,6 +342,41 @@ static void a_long_range_with_little_data_is_answered(void **state)
     json_t *answer = ask(history_run, "ETHUSDT", "start=1970-01-01&end=2099-01-01");
     assert_range(answer, 3, "2025-12-01T00:00:00Z", "2025-12-01T00:10:00Z");
     json_decref(answer);
+}
+
+static void candles_are_counted_not_the_time_between_them(void **state)
+{
+    (void)state;
+    assert_refused(history_run, "HOLEUSDT", "start=2025-12-01", STATUS_TOO_LARGE,
+                   "the range holds 5100 candles of 5m, an answer at most 5000; interval=15m fits");
+    json_t *answer = ask(history_run, "HOLEUSDT", "start=2025-12-01&interval=15m");
+    assert_int_equal(json_array_size(json_object_get(answer, "data")), 867 + 834);
+    json_decref(answer);
+}
+
+static void how_far_back_a_range_reaches_before_the_data_changes_nothing(void **state)
+{
+    (void)state;
+    json_t *near = ask(history_run, "HOLEUSDT", "start=2025-11-30&end=2025-12-01T02:00Z");
+    json_t *far = ask(history_run, "HOLEUSDT", "start=1970-01-01&end=2025-12-01T02:00Z");
+    json_t *first = json_array_get(json_object_get(near, "data"), 0);
+    /* Open interest from before the first candle says what the first candle's change was. */
+    assert_int_equal(json_integer_value(json_object_get(first, "positions_created")), 5);
+    assert_true(json_equal(near, far));
+    json_decref(near);
+    json_decref(far);
+}
+
+static void an_end_between_candles_takes_no_later_open_interest(void **state)
+{
+    (void)state;
+    const char *even = "start=2025-12-01&interval=15m&end=2025-12-01T00:15Z";
+    const char *odd = "start=2025-12-01&interval=15m&end=2025-12-01T00:19:59Z";
+    json_t *at_a_candle = ask(history_run, "HOLEUSDT", even);
+    json_t *between = ask(history_run, "HOLEUSDT", odd);
+    assert_true(json_equal(at_a_candle, between));
+    json_decref(at_a_candle);
+    json_decref(between);
 }
 
 /* -- answers ----------------------------------------------------------------------------------- */
@@ -798,6 +845,9 @@ int main(void)
         cmocka_unit_test(a_range_without_candles_has_no_data),
         cmocka_unit_test(too_long_a_range_names_an_interval_that_fits),
         cmocka_unit_test(a_long_range_with_little_data_is_answered),
+        cmocka_unit_test(candles_are_counted_not_the_time_between_them),
+        cmocka_unit_test(how_far_back_a_range_reaches_before_the_data_changes_nothing),
+        cmocka_unit_test(an_end_between_candles_takes_no_later_open_interest),
         cmocka_unit_test(a_history_reads_as_the_protocol_says),
         cmocka_unit_test(a_history_without_levels_has_no_price_range),
         cmocka_unit_test(candles_read_as_the_protocol_says),

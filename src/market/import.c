@@ -36,6 +36,7 @@ static const char kline_interval[] = "5m";
 struct file {
     char *path;
     uint64_t size_bytes;
+    bool is_named; /* by the user, not found in a folder */
 };
 
 struct import {
@@ -44,7 +45,8 @@ struct import {
     struct store_session *session;
     struct file *files;
     size_t file_count, file_capacity;
-    size_t unusable_count; /* files and paths that gave nothing */
+    size_t unusable_count;       /* files and paths that gave nothing */
+    size_t named_unusable_count; /* those of them that the user has named */
     uint64_t bytes_done, bytes_total;
 };
 
@@ -152,14 +154,14 @@ static bool find_folder_symbol(const char *path, char symbol[SYMBOL_SIZE])
 
 /* -- the list of files ------------------------------------------------------------------------- */
 
-static void add_file(struct import *import, const char *path, uint64_t size_bytes)
+static void add_file(struct import *import, const char *path, uint64_t size_bytes, bool is_named)
 {
     if (import->file_count == import->file_capacity) {
         import->file_capacity = import->file_capacity > 0 ? import->file_capacity * 2 : 64;
         import->files = memory_resize(import->files, import->file_capacity, sizeof *import->files);
     }
     import->files[import->file_count++] =
-        (struct file){.path = memory_copy_string(path), .size_bytes = size_bytes};
+        (struct file){memory_copy_string(path), size_bytes, is_named};
     import->bytes_total += size_bytes;
 }
 
@@ -219,7 +221,7 @@ static void walk_folder(struct import *import, const char *path, const struct st
         if (is_folder && !is_on_the_way(&folder, &stat_of))
             walk_folder(import, text, &stat_of, &folder);
         else if (!is_folder && is_wanted_in_folder(import, text))
-            add_file(import, text, (uint64_t)stat_of.st_size);
+            add_file(import, text, (uint64_t)stat_of.st_size, false);
         buffer_deinit(&below);
         free(entries[i]);
     }
@@ -230,20 +232,23 @@ static void add_path(struct import *import, const char *path)
 {
     struct stat stat_of;
     if (stat(path, &stat_of) != 0) {
+        import->named_unusable_count++;
         unusable(import, "%s: %s", path, strerror(errno));
         return;
     }
     if (!S_ISDIR(stat_of.st_mode)) {
-        add_file(import, path, S_ISREG(stat_of.st_mode) ? (uint64_t)stat_of.st_size : 0);
+        add_file(import, path, S_ISREG(stat_of.st_mode) ? (uint64_t)stat_of.st_size : 0, true);
         return;
     }
     size_t before = import->file_count;
     walk_folder(import, path, &stat_of, NULL);
-    if (import->file_count == before)
-        unusable(import,
-                 "%s: no file of the archive in this folder (names like BTCUSDT-5m-2025-12.csv and "
-                 "BTCUSDT-metrics-2025-12-01.csv)",
-                 path);
+    if (import->file_count > before)
+        return;
+    import->named_unusable_count++;
+    unusable(import,
+             "%s: no file of the archive in this folder (names like BTCUSDT-5m-2025-12.csv and "
+             "BTCUSDT-metrics-2025-12-01.csv)",
+             path);
 }
 
 /* -- lines ------------------------------------------------------------------------------------- */
@@ -457,6 +462,7 @@ static enum status import_file(struct import *import, const struct file *file, s
 {
     struct job *job = memory_allocate_zeroed(1, sizeof *job);
     enum status status = STATUS_OK;
+    size_t unusable_before = import->unusable_count;
     job->import = import;
     job->file = file;
     if (!settle_name(job))
@@ -488,6 +494,8 @@ cleanup:
     job->reader.bytes_read = file->size_bytes;
     report_progress(job);
     import->bytes_done += file->size_bytes;
+    if (file->is_named && import->unusable_count > unusable_before)
+        import->named_unusable_count++;
     free(job);
     return status;
 }
@@ -501,9 +509,12 @@ static enum status judge(const struct import *import, struct error *error)
         usable += import->summaries[i].files;
     if (usable == 0)
         return error_set(error, STATUS_INVALID, "nothing was imported");
-    if (import->unusable_count > 0 && import->options->is_strict)
+    if (import->options->is_strict && import->unusable_count > 0)
         return error_set(error, STATUS_INVALID, "%zu of the files could not be imported (--strict)",
                          import->unusable_count);
+    if (import->named_unusable_count > 0)
+        return error_set(error, STATUS_INVALID, "%zu of the paths could not be imported",
+                         import->named_unusable_count);
     return STATUS_OK;
 }
 

@@ -32,8 +32,9 @@ struct import_options {
 };
 
 /* Imports files and folders (walked in name order; in a folder, files whose names are not of the
- * archive are passed over). STATUS_OK as long as the database works and at least one file was
- * usable and, if strict, every one was; `summaries` is filled in any case. */
+ * archive are passed over). STATUS_OK as long as the database works, every path that is named
+ * could be used and, if strict, every file in the folders as well; the others are imported in any
+ * case, and `summaries` is filled. */
 enum status import_run(const struct import_options *options, const char *const *paths,
                        size_t path_count, struct import_summary summaries[static IMPORT_KIND_COUNT],
                        struct error *error);

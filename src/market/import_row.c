@@ -291,10 +291,12 @@ enum status import_row_interest(const char *line, size_t size, struct interest_r
                             &row->contracts_e8, error);
     if (status != STATUS_OK)
         return status;
+    if (fields[3].size == 0)
+        return wrong("sum_open_interest_value", fields[3], "", error);
     bool is_known;
     status = parse_optional("sum_open_interest_value", fields[3], INT64_MAX, &is_known,
                             &row->value_e8, error);
-    if (status == STATUS_OK && !is_known && fields[3].size > 0)
+    if (status == STATUS_OK && !is_known)
         return wrong("sum_open_interest_value", fields[3], "is above 92 billion", error);
     return status;
 }

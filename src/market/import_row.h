@@ -16,8 +16,8 @@ bool import_row_is_blank(const char *line, size_t size);
 enum status import_row_kline(const char *line, size_t size, struct kline_row *row,
                              struct error *error);
 
-/* One line without its line end. Fills the symbol from the row. A row with an open interest of 0 or
- * nothing is valid (missing data that the queries pass over). */
+/* One line without its line end. Fills the symbol from the row. A row with an open interest of 0 is
+ * valid (missing data that the queries pass over), one without is not. */
 enum status import_row_interest(const char *line, size_t size, struct interest_row *row,
                                 struct error *error);
 

@@ -177,6 +177,7 @@ test('a path that is not there fails and is named; other files are imported', as
   const both = await importFiles('none.csv', 'BTCUSDT');
   assert.match(both.stderr, /none\.csv/);
   assert.equal(both.summaries.klines.fresh, 120);
+  assert.equal(both.code, 1);
 });
 
 test('files that are not of the archive are passed over in a folder', async (t) => {

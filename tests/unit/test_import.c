@@ -315,7 +315,7 @@ static void open_interest_of_zero_is_stored_and_passed_over(void **state)
     put(state, "in/BTCUSDT-5m-a.csv", KLINE_0 KLINE_1 KLINE_2);
     put(state, "in/BTCUSDT-metrics-a.csv",
         METRIC_0 "2025-12-01 00:05:00,BTCUSDT,0,0,,,,\n"
-                 "2025-12-01 00:10:00,BTCUSDT,,,,,,\n2025-12-01 00:10:01,BTCUSDT,1,1800,,,,\n");
+                 "2025-12-01 00:10:00,BTCUSDT,0,0,,,,\n2025-12-01 00:10:01,BTCUSDT,1,1800,,,,\n");
     struct outcome outcome = run_new(state, NULL, true, path_in(state, "in"));
     assert_int_equal(outcome.status, STATUS_OK);
     assert_int_equal(outcome.interest.rows_new, 4);

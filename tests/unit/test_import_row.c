@@ -175,13 +175,11 @@ static void a_whole_open_interest_row_is_read(void **state)
     assert_int_equal(row.contracts_e8, 8983217500000);
 }
 
-static void an_open_interest_of_zero_or_nothing_is_valid(void **state)
+static void an_open_interest_of_zero_is_valid(void **state)
 {
     (void)state;
     assert_int_equal(good_interest("1764547200000,BTCUSDT,0,0,,,,").value_e8, 0);
-    struct interest_row row = good_interest("1764547200000,BTCUSDT,,,,,,");
-    assert_int_equal(row.value_e8, 0);
-    assert_false(row.has_contracts);
+    assert_false(good_interest("1764547200000,BTCUSDT,,5,,,,").has_contracts);
     assert_false(good_interest("1764547200000,PEPEUSDT,99999999999,5,,,,").has_contracts);
 }
 
@@ -191,6 +189,7 @@ static void a_bad_open_interest_row_is_named(void **state)
     assert_bad_interest("2025-02-30 00:00:00,BTCUSDT,1,2,,,,", "create_time '2025-02-30");
     assert_bad_interest("2025-12-01 00:05:00,btcusdt,1,2,,,,", "symbol 'btcusdt'");
     assert_bad_interest("2025-12-01 00:05:00,,1,2,,,,", "symbol is empty");
+    assert_bad_interest("2025-12-01 00:05:00,BTCUSDT,1,,,,,", "sum_open_interest_value is empty");
     assert_bad_interest("2025-12-01 00:05:00,ABCDEFGHIJKLMNOPQRSTU,1,2,,,,", "symbol");
     assert_bad_interest("2025-12-01 00:05:00,BTCUSDT,1,-2,,,,", "value '-2' is below 0");
     assert_bad_interest("2025-12-01 00:05:00,BTCUSDT,1,x,,,,", "value 'x'");
@@ -223,7 +222,7 @@ int main(void)
         cmocka_unit_test(the_number_of_columns_must_be_right),
         cmocka_unit_test(quotes_and_blanks_around_a_field_are_no_part_of_it),
         cmocka_unit_test(a_whole_open_interest_row_is_read),
-        cmocka_unit_test(an_open_interest_of_zero_or_nothing_is_valid),
+        cmocka_unit_test(an_open_interest_of_zero_is_valid),
         cmocka_unit_test(a_bad_open_interest_row_is_named),
         cmocka_unit_test(headers_and_blank_lines_are_told),
     };

@@ -309,17 +309,6 @@ bool config_is_given(const struct config_origin *origin, const char *name)
     return false;
 }
 
-enum status config_check(const struct config *config, struct error *error)
-{
-    for (size_t i = 0; i < config->heatmap_buckets.count; i++) {
-        const char *symbol = config->heatmap_buckets.entries[i].symbol;
-        if (symbol_list_find(&config->symbols, symbol, strlen(symbol)) < 0)
-            return error_set(error, STATUS_INVALID, "HEATMAP_BUCKET: %s is not one of SYMBOLS",
-                             symbol);
-    }
-    return STATUS_OK;
-}
-
 static const char *shown_default(const struct setting *setting)
 {
     return setting->shown_default != NULL ? setting->shown_default : setting->default_text;

@@ -61,9 +61,6 @@ bool config_is_flag(const char *flag, bool *is_switch);
 /* Whether the user has set it, by environment or flag. */
 bool config_is_given(const struct config_origin *origin, const char *name);
 
-/* Checks that reach over several settings. */
-enum status config_check(const struct config *config, struct error *error);
-
 /* The table as `heatcast config` prints it: value, source, default, meaning. */
 void config_append_table(struct buffer *out, const struct config *config,
                          const struct config_origin *origin);

@@ -181,7 +181,8 @@ static void write_head(struct http_exchange *exchange, int status, const char *c
     if (status != 304)
         buffer_append_format(head, "Content-Length: %zu\r\n", exchange->body_size);
     buffer_append_format(head,
-                         "%sConnection: %s\r\n"
+                         "%sVary: Accept-Encoding\r\n"
+                         "Connection: %s\r\n"
                          "X-Content-Type-Options: nosniff\r\n"
                          "Referrer-Policy: no-referrer\r\n\r\n",
                          extra != NULL ? extra : "",
@@ -194,7 +195,6 @@ void http_answer(struct http_exchange *exchange, int status, const char *content
     struct buffer headers = {0};
     if (extra != NULL)
         buffer_append_text(&headers, extra);
-    buffer_append_text(&headers, "Vary: Accept-Encoding\r\n");
     if (exchange->accepts_gzip && !exchange->is_body_gzipped &&
         exchange->body.size >= GZIP_SIZE_MIN) {
         gzip_buffer(&exchange->body);

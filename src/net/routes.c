@@ -321,8 +321,7 @@ static void serve_websocket(struct http_exchange *exchange, const struct route_m
 static void serve_asset(struct http_exchange *exchange, const struct page_asset *asset)
 {
     struct buffer extra = {0};
-    buffer_append_format(&extra, "ETag: %s\r\nVary: Accept-Encoding\r\nCache-Control: %s\r\n",
-                         asset->etag,
+    buffer_append_format(&extra, "ETag: %s\r\nCache-Control: %s\r\n", asset->etag,
                          asset->is_immutable ? "public, max-age=31536000, immutable" : "no-cache");
     if (strncmp(asset->content_type, "text/html", 9) == 0)
         buffer_append_text(&extra, PAGE_POLICY);

@@ -2,6 +2,9 @@
 
 #include "base/check.h"
 
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { COLLECTORS_MAX = 32 };
@@ -55,15 +58,74 @@ static void append_label_value(struct buffer *out, const char *value)
     }
 }
 
+/* The shortest digits that are this number. */
+static void append_number(struct buffer *out, double number)
+{
+    char text[40];
+    if (isnan(number)) {
+        buffer_append_text(out, "NaN");
+        return;
+    }
+    check(isfinite(number));
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    buffer_append_text(out, text);
+}
+
 void metrics_sample(struct buffer *out, const char *name, double number)
 {
-    buffer_append_format(out, "%s %.17g\n", name, number);
+    buffer_append_format(out, "%s ", name);
+    append_number(out, number);
+    buffer_append_char(out, '\n');
+}
+
+/* `name{label="value"`, where the caller goes on. */
+static void begin_labels(struct buffer *out, const char *name, const char *label, const char *value)
+{
+    buffer_append_format(out, "%s{%s=\"", name, label);
+    append_label_value(out, value);
+    buffer_append_char(out, '"');
 }
 
 void metrics_labelled(struct buffer *out, const char *name, const char *label, const char *value,
                       double number)
 {
-    buffer_append_format(out, "%s{%s=\"", name, label);
-    append_label_value(out, value);
-    buffer_append_format(out, "\"} %.17g\n", number);
+    begin_labels(out, name, label, value);
+    buffer_append_text(out, "} ");
+    append_number(out, number);
+    buffer_append_char(out, '\n');
+}
+
+void metrics_histogram(struct buffer *out, const char *name,
+                       const struct histogram_reading *reading)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < reading->bound_count; i++) {
+        count += reading->counts[i];
+        buffer_append_format(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
+                             (double)reading->bounds_ns[i] / 1e9, count);
+    }
+    count += reading->counts[reading->bound_count];
+    buffer_append_format(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum ", name, count, name);
+    append_number(out, (double)reading->sum_ns / 1e9);
+    buffer_append_format(out, "\n%s_count %" PRIu64 "\n", name, count);
+}
+
+void metrics_summary(struct buffer *out, const char *name, const char *label, const char *value,
+                     const struct summary_reading *reading)
+{
+    for (size_t i = 0; i < SUMMARY_QUANTILES; i++) {
+        begin_labels(out, name, label, value);
+        buffer_append_format(out, ",quantile=\"%g\"} ", summary_quantiles[i]);
+        append_number(out, reading->values[i]);
+        buffer_append_char(out, '\n');
+    }
+    char part[80];
+    snprintf(part, sizeof part, "%s_sum", name);
+    metrics_labelled(out, part, label, value, (double)reading->sum_ns / 1e9);
+    snprintf(part, sizeof part, "%s_count", name);
+    metrics_labelled(out, part, label, value, (double)reading->count);
 }

@@ -5,6 +5,8 @@
 #define HEATCAST_OPS_METRICS_H
 
 #include "base/buffer.h"
+#include "ops/histogram.h"
+#include "ops/summary.h"
 
 struct metrics;
 
@@ -23,5 +25,11 @@ void metrics_sample(struct buffer *out, const char *name, double number);
 /* A sample with one label. The value is escaped. */
 void metrics_labelled(struct buffer *out, const char *name, const char *label, const char *value,
                       double number);
+
+/* All samples of a histogram, or of a summary with one label; in seconds. */
+void metrics_histogram(struct buffer *out, const char *name,
+                       const struct histogram_reading *reading);
+void metrics_summary(struct buffer *out, const char *name, const char *label, const char *value,
+                     const struct summary_reading *reading);
 
 #endif

@@ -3,20 +3,50 @@
 #include "ops/metrics.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-static double resident_bytes(void)
+/* What /proc/self/stat says, proc(5). */
+struct process_state {
+    unsigned long long start_ticks; /* since boot */
+    unsigned long long virtual_bytes;
+    long long resident_pages;
+};
+
+static bool read_state(struct process_state *state)
 {
-    unsigned long long total = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
+    char text[1024];
+    FILE *file = fopen("/proc/self/stat", "re");
+    if (file == NULL)
+        return false;
+    size_t size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[size] = '\0';
+    const char *fields = strrchr(text, ')'); /* the name before it may hold anything */
+    if (fields == NULL)
+        return false;
+    return sscanf(fields + 1,
+                  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+                  "%llu %llu %lld",
+                  &state->start_ticks, &state->virtual_bytes, &state->resident_pages) == 3;
+}
+
+/* Seconds since 1970, 0 if it cannot be had. */
+static double boot_time(void)
+{
+    char line[256];
+    unsigned long long seconds = 0;
+    FILE *file = fopen("/proc/stat", "re");
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%llu %llu", &total, &resident) != 2)
-        resident = 0;
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "btime %llu", &seconds) == 1)
+            break;
     fclose(file);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+    return (double)seconds;
 }
 
 static double open_descriptors(void)
@@ -48,7 +78,14 @@ void process_collect(struct buffer *out, void *context)
                        (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
     }
-    gauge(out, "process_resident_memory_bytes", "Resident memory.", resident_bytes());
+    struct process_state state;
+    if (read_state(&state)) {
+        gauge(out, "process_resident_memory_bytes", "Resident memory.",
+              (double)state.resident_pages * (double)sysconf(_SC_PAGESIZE));
+        gauge(out, "process_virtual_memory_bytes", "Virtual memory.", (double)state.virtual_bytes);
+        gauge(out, "process_start_time_seconds", "When the process started, since 1970.",
+              boot_time() + (double)state.start_ticks / (double)sysconf(_SC_CLK_TCK));
+    }
     gauge(out, "process_open_fds", "Open file descriptors.", open_descriptors());
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         gauge(out, "process_max_fds", "Limit of open file descriptors.", (double)limit.rlim_cur);

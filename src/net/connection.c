@@ -348,7 +348,8 @@ void connection_check_liveness(struct connection *connection, uint64_t now_ns)
 void connection_drain(struct connection *connection)
 {
     if (connection->state == CONNECTION_WEBSOCKET)
-        session_close(&connection->session, WS_CLOSE_GOING_AWAY, "server shutdown");
+        session_close(&connection->session, WS_CLOSE_GOING_AWAY, "server shutdown",
+                      SESSION_END_SHUTDOWN);
     else if (connection->state == CONNECTION_HTTP)
         connection_close(connection);
 }

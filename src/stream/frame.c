@@ -14,6 +14,8 @@ struct frame *frame_create(uint32_t symbol_index, uint64_t epoch, uint64_t seq, 
     size_t header_size = ws_encode_header(header, WS_TEXT, json_size);
     struct frame *frame = memory_allocate(sizeof *frame + header_size + json_size);
     atomic_init(&frame->references, 1);
+    atomic_init(&frame->loops_left, 0);
+    atomic_init(&frame->delivered_ns, 0);
     frame->symbol_index = symbol_index;
     frame->epoch = epoch;
     frame->seq = seq;

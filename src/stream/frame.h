@@ -1,8 +1,8 @@
 /* The frame: one snapshot as the very bytes that every subscriber's socket gets.
  *
- * Encoded once by the publisher, immutable from then on, and counted by reference: a broadcast to
- * ten thousand clients is ten thousand references to one piece of memory. Acquire and release are
- * atomic; the bytes may be read on any thread that holds a reference. */
+ * Encoded once by the publisher, its bytes immutable from then on, and counted by reference: a
+ * broadcast to ten thousand clients is ten thousand references to one piece of memory. Acquire and
+ * release are atomic; the bytes may be read on any thread that holds a reference. */
 #ifndef HEATCAST_STREAM_FRAME_H
 #define HEATCAST_STREAM_FRAME_H
 
@@ -19,6 +19,9 @@ struct frame {
     uint64_t published_ns; /* monotonic clock */
     uint32_t header_size;  /* of the WebSocket frame header that the bytes begin with */
     size_t size;           /* all bytes, header and JSON */
+    /* The broadcast's account, which alone changes after publication; publisher_delivered(). */
+    atomic_uint loops_left;             /* mailboxes whose loops are not done with it */
+    atomic_uint_least64_t delivered_ns; /* when the last one yet was; 0: nobody took it */
     char bytes[];
 };
 

@@ -190,20 +190,42 @@ static void answer_waiters(struct hub_symbol *symbol, struct frame *newest, enum
     }
 }
 
-void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX])
+static uint64_t frames_sent(struct hub *hub, size_t symbol_index)
+{
+    return atomic_load_explicit(&hub->meter.frames_sent[symbol_index], memory_order_relaxed);
+}
+
+/* Every socket that would take its snapshots has them: tells the publisher, with one look at the
+ * clock for all. `sent` is what had been sent of each symbol before. */
+static void report_delivered(struct hub *hub, struct mail mail[static SYMBOLS_MAX],
+                             const uint64_t sent[static SYMBOLS_MAX])
 {
     uint64_t now_ns = clock_monotonic_ns();
     for (size_t i = 0; i < hub->symbols->count; i++) {
+        if (mail[i].frame == NULL)
+            continue;
+        bool is_taken = frames_sent(hub, i) != sent[i];
+        publisher_delivered(hub->publisher, mail[i].frame, is_taken ? now_ns : 0);
+        frame_release(mail[i].frame);
+    }
+}
+
+void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX])
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    uint64_t sent[SYMBOLS_MAX] = {0};
+    for (size_t i = 0; i < hub->symbols->count; i++) {
         struct hub_symbol *symbol = &hub->by_symbol[i];
+        sent[i] = frames_sent(hub, i);
         if (mail[i].frame != NULL)
             broadcast(hub, symbol, mail[i].frame, now_ns);
-        frame_release(mail[i].frame);
         if (mail[i].is_checked) {
             report_failure(symbol, hub->symbols->names[i], mail[i].status);
             answer_waiters(symbol, symbol->newest, mail[i].status);
         }
     }
     flush_ready(hub);
+    report_delivered(hub, mail, sent);
 }
 
 static void release_held(struct hub *hub, uint64_t now_ns)

@@ -42,6 +42,17 @@ struct hub_symbol {
     atomic_size_t subscriber_count;
 };
 
+/* Why sessions ended. */
+enum session_end {
+    SESSION_END_CLIENT, /* it closed, or was lost */
+    SESSION_END_SLOW,   /* it took nothing for too long, or did not read its replies */
+    SESSION_END_IDLE,   /* no byte came for too long */
+    SESSION_END_PROTOCOL_ERROR,
+    SESSION_END_RATE, /* too many messages */
+    SESSION_END_SHUTDOWN,
+    SESSION_END_COUNT,
+};
+
 /* How the hub's sessions reach their sockets; installed by the network side. */
 struct session_transport {
     outbox_writer *write;                              /* context: the session's */
@@ -60,6 +71,7 @@ struct hub {
     struct list held;    /* subscriptions whose snapshot waits for its time */
     struct outbox_meter meter;
     atomic_size_t slow_sessions;
+    atomic_uint_least64_t ended[SESSION_END_COUNT]; /* sessions, by why they ended */
     struct hub_symbol by_symbol[SYMBOLS_MAX];
 };
 

@@ -33,7 +33,7 @@ static void announce(struct mailbox *mailbox)
         mailbox->wake(mailbox->context);
 }
 
-void mailbox_put_frame(struct mailbox *mailbox, struct frame *frame)
+struct frame *mailbox_put_frame(struct mailbox *mailbox, struct frame *frame)
 {
     check(frame->symbol_index < SYMBOLS_MAX);
     struct mail *slot = &mailbox->slots[frame->symbol_index];
@@ -42,7 +42,7 @@ void mailbox_put_frame(struct mailbox *mailbox, struct frame *frame)
     slot->frame = frame_acquire(frame);
     announce(mailbox);
     pthread_mutex_unlock(&mailbox->lock);
-    frame_release(replaced);
+    return replaced;
 }
 
 void mailbox_put_checked(struct mailbox *mailbox, size_t symbol_index, enum status status)

@@ -35,8 +35,10 @@ void mailbox_deinit(struct mailbox *mailbox); /* releases the frames still insid
 /* The loop ends: from here on mail is kept, but nobody is woken. */
 void mailbox_close(struct mailbox *mailbox);
 
-/* Takes a reference of its own. */
-void mailbox_put_frame(struct mailbox *mailbox, struct frame *frame);
+/* Takes a reference of its own. Returns the frame that was never fetched and gave way, with its
+ * reference for the caller, or NULL. */
+struct frame *mailbox_put_frame(struct mailbox *mailbox, struct frame *frame)
+    __attribute__((warn_unused_result));
 void mailbox_put_checked(struct mailbox *mailbox, size_t symbol_index, enum status status);
 
 /* Moves everything out. `mail` has SYMBOLS_MAX places. False if there was nothing. */

@@ -17,13 +17,22 @@ struct outbox_reply {
     char bytes[];
 };
 
+#define US UINT64_C(1000)
+#define MS UINT64_C(1000000)
+
+const uint64_t outbox_delivery_bounds_ns[OUTBOX_DELIVERY_BOUNDS] = {
+    100 * US, 250 * US, 500 * US, 1 * MS,   2500 * US, 5 * MS,    10 * MS,   25 * MS,
+    50 * MS,  100 * MS, 250 * MS, 500 * MS, 1000 * MS, 2500 * MS, 5000 * MS, 10000 * MS,
+};
+
 /* An item of a batch: exactly one of frame and reply is set. */
 struct item {
     struct frame *frame;
     struct outbox_slot *slot; /* where the frame came from; NULL for the begun one */
     struct outbox_reply *reply;
     size_t offset;
-    uint32_t warned_of; /* of a warning that is not begun: the dropped snapshots it tells */
+    uint64_t waiting_since_ns; /* of a frame */
+    uint32_t warned_of;        /* of a warning that is not begun: the dropped snapshots it tells */
     bool is_warning;
 };
 
@@ -166,7 +175,8 @@ static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct i
     if (outbox->begun_frame != NULL || outbox->begun_reply != NULL) {
         *item = (struct item){.frame = outbox->begun_frame,
                               .reply = outbox->begun_reply,
-                              .offset = outbox->begun_offset};
+                              .offset = outbox->begun_offset,
+                              .waiting_since_ns = outbox->begun_waiting_since_ns};
         outbox->begun_frame = NULL;
         outbox->begun_reply = NULL;
         return true;
@@ -183,7 +193,8 @@ static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct i
         struct outbox_slot *slot = list_entry(*slot_cursor, struct outbox_slot, in_outbox);
         if (slot->pending == NULL || slot->is_held)
             continue;
-        *item = (struct item){.frame = slot->pending, .slot = slot};
+        *item = (struct item){
+            .frame = slot->pending, .slot = slot, .waiting_since_ns = slot->waiting_since_ns};
         slot->pending = NULL;
         return true;
     }
@@ -197,10 +208,21 @@ static struct iovec item_piece(const struct item *item)
     return (struct iovec){bytes + item->offset, size - item->offset};
 }
 
-static void finish_item(struct item *item, struct outbox_meter *meter)
+static void count_delivery(struct outbox_meter *meter, uint64_t duration_ns)
+{
+    size_t bucket = 0;
+    while (bucket < OUTBOX_DELIVERY_BOUNDS && duration_ns > outbox_delivery_bounds_ns[bucket])
+        bucket++;
+    meter_add(&meter->delivered[bucket], 1);
+    meter_add(&meter->delivery_ns_sum, duration_ns);
+}
+
+static void finish_item(struct item *item, uint64_t now_ns, struct outbox_meter *meter)
 {
     if (item->frame != NULL) {
         meter_add(&meter->frames_sent[item->frame->symbol_index], 1);
+        count_delivery(meter,
+                       now_ns > item->waiting_since_ns ? now_ns - item->waiting_since_ns : 0);
         frame_release(item->frame);
     } else {
         free(item->reply);
@@ -236,7 +258,7 @@ static void put_back(struct outbox *outbox, const struct item *item)
 
 /* Accounts for `taken` bytes of the batch. True if all of it went. */
 static bool settle_batch(struct outbox *outbox, struct item *items, int count, size_t taken,
-                         struct outbox_meter *meter)
+                         uint64_t now_ns, struct outbox_meter *meter)
 {
     int i = 0;
     for (; i < count; i++) {
@@ -244,7 +266,7 @@ static bool settle_batch(struct outbox *outbox, struct item *items, int count, s
         if (taken < size)
             break;
         taken -= size;
-        finish_item(&items[i], meter);
+        finish_item(&items[i], now_ns, meter);
     }
     if (i == count)
         return true;
@@ -281,7 +303,8 @@ enum outbox_result outbox_flush(struct outbox *outbox, uint64_t now_ns, outbox_w
             meter_add(&meter->bytes_sent, (uint64_t)taken);
             outbox->blocked_since_ns = 0;
         }
-        bool is_whole = settle_batch(outbox, items, count, taken > 0 ? (size_t)taken : 0, meter);
+        bool is_whole =
+            settle_batch(outbox, items, count, taken > 0 ? (size_t)taken : 0, now_ns, meter);
         if (taken < 0)
             return OUTBOX_BROKEN;
         if (!is_whole) {

@@ -47,12 +47,21 @@ struct outbox_slot {
     bool is_late;              /* has been counted */
 };
 
+#define OUTBOX_DELIVERY_BOUNDS 16
+extern const uint64_t outbox_delivery_bounds_ns[OUTBOX_DELIVERY_BOUNDS];
+
 /* What all outboxes of a loop have done. Written by that loop alone, read by any thread. */
 struct outbox_meter {
     atomic_uint_least64_t frames_sent[SYMBOLS_MAX]; /* whole snapshots, by symbol */
     atomic_uint_least64_t slow[SYMBOLS_MAX];        /* snapshots that became late, by symbol */
     atomic_uint_least64_t dropped; /* snapshots replaced while the socket was blocked */
     atomic_uint_least64_t bytes_sent;
+    /* Whole snapshots by how long they had waited: those within outbox_delivery_bounds_ns[i], and
+     * last those beyond all. From publication (or when the client could first have it: its
+     * subscription, its update_interval) until the write that finished it began; of those that
+     * replaced another, since the first one waited. */
+    atomic_uint_least64_t delivered[OUTBOX_DELIVERY_BOUNDS + 1];
+    atomic_uint_least64_t delivery_ns_sum;
 };
 
 /* One writer, so no read-modify-write is needed; relaxed, because a counter orders nothing. */

@@ -14,7 +14,8 @@ struct symbol_state {
     atomic_size_t subscribers;
     atomic_int_least64_t requested_until_ms; /* monotonic */
     atomic_bool is_followed; /* the generator's last look went well: it keeps the symbol current */
-    struct frame *newest;    /* guarded by publisher.lock */
+    atomic_int_least64_t data_time_ms; /* of the newest frame; 0: there is none */
+    struct frame *newest;              /* guarded by publisher.lock */
 };
 
 struct publisher {
@@ -23,6 +24,8 @@ struct publisher {
     struct mailbox *mailboxes[MAILBOXES_MAX];
     void (*on_wanted)(size_t symbol_index, void *context);
     void *context;
+    void (*on_broadcast)(size_t symbol_index, uint64_t duration_ns, void *context);
+    void *broadcast_context;
     pthread_mutex_t lock;
     struct buffer json; /* the generator's, reused from snapshot to snapshot */
     struct symbol_state symbols[SYMBOLS_MAX];
@@ -62,6 +65,46 @@ void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox)
     publisher->mailboxes[publisher->mailbox_count++] = mailbox;
 }
 
+void publisher_observe(struct publisher *publisher,
+                       void (*on_broadcast)(size_t symbol_index, uint64_t duration_ns,
+                                            void *context),
+                       void *context)
+{
+    publisher->on_broadcast = on_broadcast;
+    publisher->broadcast_context = context;
+}
+
+/* The duration is the last loop's, but the loop that counts down last need not be the one that was
+ * done last, and may have no subscribers: each raises the latest time first. The countdown releases
+ * that, and acquires the others', so that the last one sees the latest of all. */
+void publisher_delivered(struct publisher *publisher, struct frame *frame, uint64_t now_ns)
+{
+    uint64_t latest_ns = atomic_load_explicit(&frame->delivered_ns, memory_order_relaxed);
+    while (latest_ns < now_ns &&
+           !atomic_compare_exchange_weak_explicit(&frame->delivered_ns, &latest_ns, now_ns,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+    if (atomic_fetch_sub_explicit(&frame->loops_left, 1, memory_order_acq_rel) != 1)
+        return;
+    latest_ns = atomic_load_explicit(&frame->delivered_ns, memory_order_relaxed);
+    if (latest_ns > 0 && publisher->on_broadcast != NULL)
+        publisher->on_broadcast(frame->symbol_index, latest_ns - frame->published_ns,
+                                publisher->broadcast_context);
+}
+
+/* What a loop has not fetched when the next frame comes, it never delivers. */
+static void hand_to_loops(struct publisher *publisher, struct frame *frame)
+{
+    atomic_store_explicit(&frame->loops_left, (unsigned)publisher->mailbox_count,
+                          memory_order_relaxed); /* the mailbox's lock publishes it */
+    for (size_t i = 0; i < publisher->mailbox_count; i++) {
+        struct frame *replaced = mailbox_put_frame(publisher->mailboxes[i], frame);
+        if (replaced != NULL)
+            publisher_delivered(publisher, replaced, 0);
+        frame_release(replaced);
+    }
+}
+
 void publisher_publish(struct publisher *publisher, size_t symbol_index,
                        const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
                        const char *data, size_t data_size)
@@ -81,8 +124,9 @@ void publisher_publish(struct publisher *publisher, size_t symbol_index,
 
     if (is_news) {
         frame_release(previous);
-        for (size_t i = 0; i < publisher->mailbox_count; i++)
-            mailbox_put_frame(publisher->mailboxes[i], frame);
+        atomic_store_explicit(&publisher->symbols[symbol_index].data_time_ms,
+                              snapshot->timestamp_ms, memory_order_relaxed);
+        hand_to_loops(publisher, frame);
     }
     frame_release(frame);
 }
@@ -143,6 +187,12 @@ bool publisher_request(struct publisher *publisher, size_t symbol_index)
     if (!is_current)
         publisher->on_wanted(symbol_index, publisher->context);
     return is_current;
+}
+
+int64_t publisher_data_time_ms(const struct publisher *publisher, size_t symbol_index)
+{
+    return atomic_load_explicit(&publisher->symbols[symbol_index].data_time_ms,
+                                memory_order_relaxed);
 }
 
 struct frame *publisher_newest(struct publisher *publisher, size_t symbol_index)

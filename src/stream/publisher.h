@@ -21,7 +21,8 @@ struct publisher *publisher_create(const struct symbol_list *symbols,
                                    void *context);
 void publisher_destroy(struct publisher *publisher); /* after all threads that use it are gone */
 
-/* At start, before anything is published. The mailbox must outlive the publisher. */
+/* At start, before anything is published. The mailbox must outlive the publisher. Whoever takes
+ * frames out of it tells publisher_delivered() of each. */
 void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox);
 
 /* Encodes the message once and hands the frame to every loop. `data` is the text that
@@ -30,6 +31,18 @@ void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox)
 void publisher_publish(struct publisher *publisher, size_t symbol_index,
                        const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
                        const char *data, size_t data_size);
+
+/* At start. `on_broadcast` is called when all loops are done with a frame that any subscriber took:
+ * the time from its publication until the last loop's last subscriber that could take it had it. It
+ * comes on the thread of whoever was last, and must not block for long. */
+void publisher_observe(struct publisher *publisher,
+                       void (*on_broadcast)(size_t symbol_index, uint64_t duration_ns,
+                                            void *context),
+                       void *context);
+
+/* A loop is done with a frame of its mailbox: its subscribers had it at `now_ns`; 0 if none took it
+ * in that turn. */
+void publisher_delivered(struct publisher *publisher, struct frame *frame, uint64_t now_ns);
 
 /* The generator has looked at the symbol; tells the loops that wait for it. */
 void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status);
@@ -45,6 +58,9 @@ bool publisher_request(struct publisher *publisher, size_t symbol_index);
 
 /* Whether the generator should follow this symbol now. */
 bool publisher_is_wanted(const struct publisher *publisher, size_t symbol_index);
+
+/* The open time of the newest candle of the newest frame, Unix milliseconds; 0: no frame yet. */
+int64_t publisher_data_time_ms(const struct publisher *publisher, size_t symbol_index);
 
 /* The newest frame with a reference for the caller, or NULL. */
 struct frame *publisher_newest(struct publisher *publisher, size_t symbol_index);

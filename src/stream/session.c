@@ -40,6 +40,7 @@ static void count_slow_session(struct session *session, bool is_slow)
 void session_deinit(struct session *session)
 {
     count_slow_session(session, false);
+    meter_add(&session->hub->ended[session->end_reason], 1);
     hub_unsubscribe_all(session->hub, session);
     list_remove(&session->in_ready);
     list_remove(&session->in_blocked);
@@ -49,10 +50,12 @@ void session_deinit(struct session *session)
 
 /* -- going out --------------------------------------------------------------------------------- */
 
-static void end(struct session *session, void (*how)(void *context))
+static void end(struct session *session, void (*how)(void *context), enum session_end reason)
 {
     if (session->state == SESSION_ENDED)
         return;
+    if (session->state == SESSION_OPEN)
+        session->end_reason = (uint8_t)reason;
     session->state = SESSION_ENDED;
     hub_unsubscribe_all(session->hub, session);
     list_remove(&session->in_blocked);
@@ -83,7 +86,7 @@ void session_flush(struct session *session)
             count_slow_session(session, false);
         }
         if (session->state == SESSION_CLOSING)
-            end(session, transport->finish);
+            end(session, transport->finish, SESSION_END_CLIENT);
         break;
     case OUTBOX_BLOCKED:
         if (!was_blocked) {
@@ -92,7 +95,7 @@ void session_flush(struct session *session)
         }
         break;
     case OUTBOX_BROKEN:
-        end(session, transport->abort);
+        end(session, transport->abort, SESSION_END_CLIENT);
         break;
     }
 }
@@ -101,7 +104,7 @@ void session_check_deadlines(struct session *session, uint64_t now_ns)
 {
     struct hub *hub = session->hub;
     if (now_ns > session->outbox.blocked_since_ns + hub->slow_disconnect_ns) {
-        end(session, hub->transport->abort);
+        end(session, hub->transport->abort, SESSION_END_SLOW);
         return;
     }
     if (session->state != SESSION_OPEN)
@@ -126,24 +129,26 @@ static void reply(struct session *session, enum ws_opcode opcode, const char *pa
     if (is_taken)
         session_mark_ready(session);
     else
-        end(session, session->hub->transport->abort);
+        end(session, session->hub->transport->abort, SESSION_END_SLOW);
 }
 
-void session_close(struct session *session, uint16_t code, const char *reason)
+void session_close(struct session *session, uint16_t code, const char *text,
+                   enum session_end reason)
 {
     if (session->state != SESSION_OPEN)
         return;
     char payload[WS_CONTROL_PAYLOAD_MAX];
-    size_t size = code == WS_CLOSE_NO_STATUS ? 0 : ws_encode_close(payload, code, reason);
+    size_t size = code == WS_CLOSE_NO_STATUS ? 0 : ws_encode_close(payload, code, text);
     hub_unsubscribe_all(session->hub, session);
     list_remove(&session->in_ready);
     session->outbox.owes_warning = false;
     bool has_room = outbox_push_reply(&session->outbox, WS_CLOSE, payload, size);
     session->state = SESSION_CLOSING;
+    session->end_reason = (uint8_t)reason;
     if (has_room)
         session_flush(session);
     else
-        end(session, session->hub->transport->abort);
+        end(session, session->hub->transport->abort, reason);
 }
 
 static void append_id(struct buffer *out, const json_t *id)
@@ -360,7 +365,7 @@ static void handle_message(struct session *session, enum ws_opcode opcode, const
 {
     if (!takes_token(session)) {
         if (++session->rate_violations > SESSION_RATE_VIOLATIONS_MAX)
-            session_close(session, WS_CLOSE_POLICY, "too many messages");
+            session_close(session, WS_CLOSE_POLICY, "too many messages", SESSION_END_RATE);
         else
             reply_error(session, NULL, "RATE_LIMITED",
                         "More than 10 messages a second; this one was ignored");
@@ -389,7 +394,8 @@ static void handle_message(struct session *session, enum ws_opcode opcode, const
 static void handle_data(struct session *session, const struct ws_event *event)
 {
     if (session->message.size + event->payload_size > SESSION_MESSAGE_SIZE_MAX) {
-        session_close(session, WS_CLOSE_TOO_BIG, "a message may have at most 4096 bytes");
+        session_close(session, WS_CLOSE_TOO_BIG, "a message may have at most 4096 bytes",
+                      SESSION_END_PROTOCOL_ERROR);
         return;
     }
     if (event->is_message_start && event->is_message_end) {
@@ -410,7 +416,8 @@ static void handle_control(struct session *session, const struct ws_event *event
     if (event->opcode == WS_PING)
         reply(session, WS_PONG, event->payload, event->payload_size);
     else if (event->opcode == WS_CLOSE)
-        session_close(session, event->close_code, ""); /* the echo of RFC 6455 §5.5.1 */
+        session_close(session, event->close_code, "",
+                      SESSION_END_CLIENT); /* the echo of RFC 6455 §5.5.1 */
 }
 
 void session_receive(struct session *session, char *bytes, size_t size)
@@ -428,7 +435,7 @@ void session_receive(struct session *session, char *bytes, size_t size)
         else if (event.type == WS_EVENT_CONTROL)
             handle_control(session, &event);
         else
-            session_close(session, event.close_code, event.reason);
+            session_close(session, event.close_code, event.reason, SESSION_END_PROTOCOL_ERROR);
     }
     if (!list_is_empty(&session->in_ready)) {
         list_remove(&session->in_ready);
@@ -454,7 +461,7 @@ void session_subscribe_list(struct session *session, const char *symbols)
 void session_check_liveness(struct session *session, uint64_t now_ns)
 {
     if (now_ns > session->received_ns + SESSION_IDLE_TIMEOUT_MS * MS_NS) {
-        end(session, session->hub->transport->abort);
+        end(session, session->hub->transport->abort, SESSION_END_IDLE);
         return;
     }
     if (session->state != SESSION_OPEN || now_ns < session->ping_due_ns)

@@ -37,6 +37,7 @@ struct session {
     uint64_t received_ns; /* when the last byte came */
     uint64_t ping_due_ns;
     bool is_counted_slow;
+    uint8_t end_reason; /* enum session_end, settled when it is no longer open */
 };
 
 void session_init(struct session *session, struct hub *hub, void *context);
@@ -51,8 +52,10 @@ void session_receive(struct session *session, char *bytes, size_t size);
 /* Writes what waits, as far as the socket takes it. */
 void session_flush(struct session *session);
 
-/* Sends a close frame and ends; pending snapshots are dropped. Harmless when closing already. */
-void session_close(struct session *session, uint16_t code, const char *reason);
+/* The server's wish: sends a close frame and ends; pending snapshots are dropped. Harmless when
+ * closing already. */
+void session_close(struct session *session, uint16_t code, const char *text,
+                   enum session_end reason);
 
 /* About once a second: protocol pings, silence. */
 void session_check_liveness(struct session *session, uint64_t now_ns);

@@ -207,7 +207,8 @@ static void step(struct play *play, const uint8_t *line, size_t size)
         tick(play, 2 * number(rest, left, 10000));
         break;
     case 'Q': /* the server shuts down */
-        session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown");
+        session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown",
+                      SESSION_END_SHUTDOWN);
         break;
     default:
         send_frame(play, 0x80 | WS_TEXT, line, size);

@@ -18,7 +18,7 @@ static struct frame *make_frame(uint32_t symbol, uint64_t seq)
 static void put(struct mailbox *mailbox, uint32_t symbol, uint64_t seq)
 {
     struct frame *frame = make_frame(symbol, seq);
-    mailbox_put_frame(mailbox, frame);
+    frame_release(mailbox_put_frame(mailbox, frame));
     frame_release(frame);
 }
 
@@ -67,7 +67,7 @@ static void the_taker_owns_what_it_took(void **state)
     struct mail mail[SYMBOLS_MAX];
     struct frame *frame = make_frame(3, 1);
     mailbox_init(&mailbox, NULL, NULL);
-    mailbox_put_frame(&mailbox, frame);
+    assert_null(mailbox_put_frame(&mailbox, frame));
     assert_int_equal(atomic_load(&frame->references), 2);
     assert_true(mailbox_take(&mailbox, mail));
     mailbox_deinit(&mailbox);

@@ -17,11 +17,21 @@ static struct symbol_list symbols;
 static struct publisher *publisher;
 static struct mailbox mailboxes[MAILBOXES];
 static atomic_uint wanted_count[2];
+static atomic_uint broadcast_count;
+static atomic_uint_least64_t broadcast_ns; /* of the last one */
 
 static void on_wanted(size_t symbol_index, void *context)
 {
     (void)context;
     atomic_fetch_add(&wanted_count[symbol_index], 1);
+}
+
+static void on_broadcast(size_t symbol_index, uint64_t duration_ns, void *context)
+{
+    assert_int_equal(symbol_index, BTC);
+    assert_ptr_equal(context, &symbols);
+    atomic_store(&broadcast_ns, duration_ns);
+    atomic_fetch_add(&broadcast_count, 1);
 }
 
 static int start(void **state)
@@ -33,6 +43,8 @@ static int start(void **state)
         mailbox_init(&mailboxes[i], NULL, NULL);
         publisher_add_mailbox(publisher, &mailboxes[i]);
     }
+    publisher_observe(publisher, on_broadcast, &symbols);
+    atomic_store(&broadcast_count, 0);
     atomic_store(&wanted_count[BTC], 0);
     atomic_store(&wanted_count[ETH], 0);
     return 0;
@@ -113,6 +125,70 @@ static void an_older_snapshot_never_takes_the_place_of_a_newer_one(void **state)
     assert_int_equal(newest_seq(BTC), 1);
     assert_true(mailbox_take(&mailboxes[0], mail));
     frame_release(mail[BTC].frame);
+}
+
+/* -- how long a broadcast takes ---------------------------------------------------------------- */
+
+/* The loop fetches its mail; its subscribers have had it `after_ms` from now, or took nothing. */
+static void finish_loop(size_t loop, bool is_taken, uint64_t after_ms)
+{
+    struct mail mail[SYMBOLS_MAX];
+    assert_true(mailbox_take(&mailboxes[loop], mail));
+    publisher_delivered(publisher, mail[BTC].frame,
+                        is_taken ? fake_now_ns + after_ms * 1000000 : 0);
+    frame_release(mail[BTC].frame);
+}
+
+static void a_broadcast_takes_as_long_as_its_latest_loop(void **state)
+{
+    (void)state;
+    publish(BTC, 1, 1);
+    finish_loop(2, true, 7);
+    finish_loop(0, true, 30); /* done last, and not the last to say so */
+    assert_int_equal(atomic_load(&broadcast_count), 0);
+    finish_loop(1, true, 20);
+    assert_int_equal(atomic_load(&broadcast_count), 1);
+    assert_int_equal(atomic_load(&broadcast_ns), 30000000);
+}
+
+static void loops_that_delivered_nothing_do_not_count(void **state)
+{
+    (void)state;
+    publish(BTC, 1, 1);
+    finish_loop(0, true, 5);
+    finish_loop(1, false, 100);
+    finish_loop(2, false, 900);
+    assert_int_equal(atomic_load(&broadcast_count), 1);
+    assert_int_equal(atomic_load(&broadcast_ns), 5000000);
+    publish(BTC, 1, 2);
+    for (size_t i = 0; i < MAILBOXES; i++)
+        finish_loop(i, false, 1);
+    assert_int_equal(atomic_load(&broadcast_count), 1); /* it reached nobody */
+}
+
+static void a_loop_that_never_fetched_a_frame_does_not_hold_its_account_open(void **state)
+{
+    (void)state;
+    publish(BTC, 1, 1);
+    finish_loop(0, true, 3);
+    finish_loop(1, true, 4);
+    fake_clock_advance_ms(1000);
+    publish(BTC, 1, 2); /* takes the first one's place in the third mailbox */
+    assert_int_equal(atomic_load(&broadcast_count), 1);
+    assert_int_equal(atomic_load(&broadcast_ns), 4000000);
+    for (size_t i = 0; i < MAILBOXES; i++)
+        finish_loop(i, true, 2);
+    assert_int_equal(atomic_load(&broadcast_count), 2);
+    assert_int_equal(atomic_load(&broadcast_ns), 2000000);
+}
+
+static void the_data_is_as_old_as_the_newest_frame_says(void **state)
+{
+    (void)state;
+    assert_int_equal(publisher_data_time_ms(publisher, BTC), 0);
+    publish(BTC, 1, 1);
+    assert_int_equal(publisher_data_time_ms(publisher, BTC), INT64_C(1766932200000));
+    assert_int_equal(publisher_data_time_ms(publisher, ETH), 0);
 }
 
 /* -- who is wanted ----------------------------------------------------------------------------- */
@@ -207,6 +283,7 @@ static void *take_mail(void *argument)
             continue;
         assert_true(mail[BTC].frame->seq > last);
         last = mail[BTC].frame->seq;
+        publisher_delivered(publisher, mail[BTC].frame, last % 3 == 0 ? fake_now_ns : 0);
         frame_release(mail[BTC].frame);
     }
     return NULL;
@@ -230,6 +307,7 @@ static void threads_publish_read_and_count_together(void **state)
         pthread_join(loops[i], NULL);
     assert_int_equal(publisher_subscriber_count(publisher, BTC), 0);
     assert_int_equal(newest_seq(BTC), ROUNDS);
+    assert_true(atomic_load(&broadcast_count) <= ROUNDS / 3);
 }
 
 #define fact(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -239,6 +317,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fact(all_loops_get_the_same_frame),
         fact(an_older_snapshot_never_takes_the_place_of_a_newer_one),
+        fact(a_broadcast_takes_as_long_as_its_latest_loop),
+        fact(loops_that_delivered_nothing_do_not_count),
+        fact(a_loop_that_never_fetched_a_frame_does_not_hold_its_account_open),
+        fact(the_data_is_as_old_as_the_newest_frame_says),
         fact(the_first_subscriber_wakes_the_generator),
         fact(an_http_request_keeps_its_symbol_followed_for_a_while),
         fact(a_subscriber_after_all_interest_ended_wakes_the_generator),

@@ -707,6 +707,7 @@ static void who_goes_on_over_the_limit_is_closed(void **state)
     expect(client, "close:1008:too many messages\n");
     assert_true(client->is_finished);
     disconnect(client);
+    assert_int_equal(atomic_load(&hub.ended[SESSION_END_RATE]), 1);
 }
 
 static void old_violations_are_forgiven_after_a_pause(void **state)
@@ -896,6 +897,104 @@ static void a_slow_client_is_warned_and_gets_the_newest_and_others_notice_nothin
     disconnect(other);
 }
 
+static uint64_t delivered_within_ms(uint64_t bound_ms)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < OUTBOX_DELIVERY_BOUNDS; i++)
+        if (outbox_delivery_bounds_ns[i] <= bound_ms * 1000000)
+            count += atomic_load(&hub.meter.delivered[i]);
+    return count;
+}
+
+static void deliveries_are_counted_by_how_long_the_client_waited(void **state)
+{
+    (void)state;
+    publish(BTC, 1);
+    tick_for_ms(300000);
+    struct client *client = connect_client(), *slow = connect_client();
+    subscribe(client, "\"BTCUSDT\"");
+    subscribe(slow, "\"BTCUSDT\"");
+    assert_int_equal(delivered_within_ms(1), 2); /* an old snapshot does not make a long wait */
+    publish_undelivered(BTC, 2);
+    fake_clock_advance_ms(3);
+    slow->room = 10;
+    deliver();
+    assert_int_equal(delivered_within_ms(1), 2);
+    assert_int_equal(delivered_within_ms(5), 3);
+    tick_for_ms(2000);
+    slow->room = SIZE_MAX;
+    session_flush(&slow->session);
+    assert_int_equal(delivered_within_ms(1000), 3);
+    assert_int_equal(delivered_within_ms(2500), 4);
+    assert_int_equal(atomic_load(&hub.meter.delivery_ns_sum), UINT64_C(2006) * 1000000);
+    disconnect(client);
+    disconnect(slow);
+}
+
+static unsigned broadcast_count;
+static uint64_t broadcast_ns;
+
+static void on_broadcast(size_t symbol_index, uint64_t duration_ns, void *context)
+{
+    (void)symbol_index, (void)context;
+    broadcast_count++;
+    broadcast_ns = duration_ns;
+}
+
+static void a_broadcast_does_not_wait_for_a_full_socket(void **state)
+{
+    (void)state;
+    broadcast_count = 0;
+    publisher_observe(publisher, on_broadcast, NULL);
+    publish(BTC, 1);
+    assert_int_equal(broadcast_count, 0); /* nobody is there */
+    struct client *client = connect_client(), *slow = connect_client();
+    subscribe(client, "\"BTCUSDT\"");
+    subscribe(slow, "\"BTCUSDT\"");
+    assert_int_equal(broadcast_count, 0); /* a first snapshot is no broadcast */
+    slow->room = 10;
+    publish_undelivered(BTC, 2);
+    fake_clock_advance_ms(4);
+    deliver();
+    assert_int_equal(broadcast_count, 1);
+    assert_int_equal(broadcast_ns, 4000000);
+    tick_for_ms(2000);
+    slow->room = SIZE_MAX;
+    session_flush(&slow->session);
+    assert_int_equal(broadcast_count, 1);
+    disconnect(client);
+    slow->room = 0;
+    publish(BTC, 3);
+    assert_int_equal(broadcast_count, 1); /* who is left could not take it */
+    disconnect(slow);
+}
+
+static void each_session_that_ends_is_counted_once_by_its_reason(void **state)
+{
+    (void)state;
+    struct client *gone = connect_client(), *wrong = connect_client(), *told = connect_client(),
+                  *idle = connect_client(), *full = connect_client(), *polite = connect_client();
+    send_frame(wrong, 0xFF, "", 0); /* reserved bits */
+    send_frame(polite, 0x88, "\x03\xE8", 2);
+    session_close(&told->session, WS_CLOSE_GOING_AWAY, "server shutdown", SESSION_END_SHUTDOWN);
+    subscribe(full, "\"BTCUSDT\"");
+    full->room = 10;
+    publish(BTC, 1);
+    tick_for_ms(60100);
+    assert_true(full->is_aborted);
+    session_check_liveness(&idle->session, fake_now_ns);
+    assert_true(idle->is_aborted);
+    struct client *all[] = {gone, wrong, told, idle, full, polite};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        disconnect(all[i]);
+    assert_int_equal(atomic_load(&hub.ended[SESSION_END_CLIENT]), 2);
+    assert_int_equal(atomic_load(&hub.ended[SESSION_END_PROTOCOL_ERROR]), 1);
+    assert_int_equal(atomic_load(&hub.ended[SESSION_END_SHUTDOWN]), 1);
+    assert_int_equal(atomic_load(&hub.ended[SESSION_END_IDLE]), 1);
+    assert_int_equal(atomic_load(&hub.ended[SESSION_END_SLOW]), 1);
+    assert_int_equal(atomic_load(&hub.ended[SESSION_END_RATE]), 0);
+}
+
 static void an_old_snapshot_makes_no_new_subscriber_slow(void **state)
 {
     (void)state;
@@ -1062,7 +1161,7 @@ static void a_close_is_answered_in_kind(void **state)
         expect(client, closes[i].answer);
         assert_true(client->is_finished);
         send_text(client, "{\"action\":\"ping\"}"); /* discarded */
-        session_close(&client->session, 1001, "too late");
+        session_close(&client->session, 1001, "too late", SESSION_END_SHUTDOWN);
         session_flush(&client->session);
         expect(client, "");
         disconnect(client);
@@ -1115,7 +1214,7 @@ static void a_shutdown_waits_for_the_socket_and_nothing_follows_the_close(void *
     tick_for_ms(1100); /* late: a warning is owed */
     publish(BTC, 2);
     publish(ETH, 2);
-    session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown");
+    session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown", SESSION_END_SHUTDOWN);
     assert_int_equal(client->session.state, SESSION_CLOSING);
     publish(BTC, 3);
     send_frame(client, 0x89, "x", 1);
@@ -1136,7 +1235,7 @@ static void a_snapshot_late_while_closing_brings_no_warning_behind_the_close(voi
     subscribe(client, "\"BTCUSDT\"");
     client->room = 10;
     publish(BTC, 1);
-    session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown");
+    session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown", SESSION_END_SHUTDOWN);
     tick_for_ms(2000);
     client->room = SIZE_MAX;
     session_flush(&client->session);
@@ -1149,7 +1248,7 @@ static void a_close_that_the_socket_does_not_take_ends_at_the_deadline(void **st
     (void)state;
     struct client *client = connect_client();
     client->room = 0;
-    session_close(&client->session, WS_CLOSE_NORMAL, "");
+    session_close(&client->session, WS_CLOSE_NORMAL, "", SESSION_END_SHUTDOWN);
     tick_for_ms(60000);
     assert_false(client->is_aborted);
     tick_for_ms(100);
@@ -1245,6 +1344,9 @@ int main(void)
         fact(a_repeated_snapshot_does_not_hold_back_the_one_that_waits),
         fact(a_held_snapshot_is_not_late_when_it_may_go),
         fact(a_slow_client_is_warned_and_gets_the_newest_and_others_notice_nothing),
+        fact(deliveries_are_counted_by_how_long_the_client_waited),
+        fact(a_broadcast_does_not_wait_for_a_full_socket),
+        fact(each_session_that_ends_is_counted_once_by_its_reason),
         fact(an_old_snapshot_makes_no_new_subscriber_slow),
         fact(a_socket_that_takes_nothing_for_a_minute_is_closed),
         fact(a_broken_socket_leaves_the_others_in_peace),

@@ -37,6 +37,7 @@ struct server {
     struct backend backend;
     struct net_server *net;
     struct generator *generator;
+    struct histogram query_seconds, compute_seconds;
     atomic_bool is_stopping;
     uv_loop_t loop;
     uv_signal_t on_terminate, on_interrupt;
@@ -63,6 +64,14 @@ static void on_checked(size_t symbol_index, enum status status, const char *mess
     (void)message; /* the generator has logged it */
     struct server *server = context;
     publisher_checked(server->publisher, symbol_index, status);
+}
+
+static void on_computed(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context)
+{
+    (void)symbol_index;
+    struct server *server = context;
+    histogram_record(&server->query_seconds, query_ns);
+    histogram_record(&server->compute_seconds, compute_ns);
 }
 
 static void on_wanted(size_t symbol_index, void *context)
@@ -185,6 +194,27 @@ static enum status answer(void *context, const struct backend_request *question,
 
 /* -- metrics ----------------------------------------------------------------------------------- */
 
+#define MS UINT64_C(1000000)
+static const uint64_t generator_bounds_ns[] = {
+    1 * MS,   2 * MS,   5 * MS,    10 * MS,   20 * MS,   50 * MS,    100 * MS,
+    200 * MS, 500 * MS, 1000 * MS, 2000 * MS, 5000 * MS, 10000 * MS,
+};
+
+static void init_histogram(struct histogram *histogram)
+{
+    histogram_init(histogram, generator_bounds_ns,
+                   sizeof generator_bounds_ns / sizeof *generator_bounds_ns);
+}
+
+static void collect_histogram(struct buffer *out, const char *name, const char *help,
+                              struct histogram *histogram)
+{
+    struct histogram_reading reading;
+    histogram_read(histogram, &reading);
+    metrics_family(out, name, "histogram", help);
+    metrics_histogram(out, name, &reading);
+}
+
 static void collect_generator(struct buffer *out, void *context)
 {
     struct server *server = context;
@@ -205,6 +235,10 @@ static void collect_generator(struct buffer *out, void *context)
     metrics_sample(out, "heatcast_generator_failures_total", (double)stats.failures);
     metrics_family(out, "heatcast_snapshots_published_total", "counter", "Snapshots broadcast.");
     metrics_sample(out, "heatcast_snapshots_published_total", (double)stats.snapshots);
+    collect_histogram(out, "heatcast_query_seconds", "Reading what a snapshot is made from.",
+                      &server->query_seconds);
+    collect_histogram(out, "heatcast_compute_seconds", "Computing a snapshot, its text included.",
+                      &server->compute_seconds);
 }
 
 /* -- life -------------------------------------------------------------------------------------- */
@@ -257,6 +291,7 @@ static void start_generator(struct server *server)
         .is_wanted = is_wanted,
         .on_snapshot = on_snapshot,
         .on_checked = on_checked,
+        .on_computed = on_computed,
         .context = server,
     });
 }
@@ -310,6 +345,8 @@ enum status server_run(const struct config *config, bool is_demo, struct error *
 {
     struct server server = {.config = config, .is_demo = is_demo};
     server.backend = (struct backend){.context = &server, .answer = answer};
+    init_histogram(&server.query_seconds);
+    init_histogram(&server.compute_seconds);
     server.metrics = metrics_create();
     metrics_register(server.metrics, process_collect, NULL);
     metrics_register(server.metrics, collect_generator, &server);

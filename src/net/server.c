@@ -146,7 +146,7 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     server->port = port;
     server->worker_count = (size_t)config->workers;
     server->workers = memory_allocate_zeroed(server->worker_count, sizeof *server->workers);
-    metrics_register(metrics, server_stats_collect, server);
+    server_stats_init(server);
     for (size_t i = 0; i < server->worker_count; i++)
         server->workers[i] = worker_create(&server->shared, fds[i]);
     free(fds);
@@ -194,6 +194,7 @@ void net_server_destroy(struct net_server *server)
     for (size_t i = 0; i < server->worker_count; i++)
         worker_destroy(server->workers[i]);
     address_count_destroy(server->shared.address_counts);
+    server_stats_deinit(server);
     free(server->workers);
     free(server);
 }

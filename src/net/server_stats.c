@@ -1,5 +1,6 @@
 #include "net/server_stats.h"
 
+#include "base/clock.h"
 #include "ops/metrics.h"
 
 #include <inttypes.h>
@@ -63,6 +64,29 @@ void server_stats_append_json(struct net_server *server, struct buffer *out)
     buffer_append_text(out, "}}");
 }
 
+/* On the thread of whichever loop was last, or the generator's. */
+static void on_broadcast(size_t symbol_index, uint64_t duration_ns, void *context)
+{
+    struct net_server *server = context;
+    summary_record(server->broadcasts[symbol_index], duration_ns, clock_monotonic_ns());
+}
+
+void server_stats_init(struct net_server *server)
+{
+    for (size_t i = 0; i < server->shared.config->symbols.count; i++)
+        server->broadcasts[i] = summary_create();
+    publisher_observe(server->shared.publisher, on_broadcast, server);
+    metrics_register(server->shared.metrics, server_stats_collect, server);
+}
+
+void server_stats_deinit(struct net_server *server)
+{
+    for (size_t i = 0; i < SYMBOLS_MAX; i++)
+        summary_destroy(server->broadcasts[i]);
+}
+
+/* -- metrics ----------------------------------------------------------------------------------- */
+
 static void collect_by_symbol(struct buffer *out, struct net_server *server, const char *name,
                               const char *help, size_t offset)
 {
@@ -74,22 +98,81 @@ static void collect_by_symbol(struct buffer *out, struct net_server *server, con
             (double)sum_over_workers(server, offset + i * sizeof(atomic_uint_least64_t)));
 }
 
+static void collect_broadcasts(struct buffer *out, struct net_server *server)
+{
+    const struct symbol_list *symbols = &server->shared.config->symbols;
+    uint64_t now_ns = clock_monotonic_ns();
+    metrics_family(out, "ws_broadcast_duration_seconds", "summary",
+                   "From publication until the last subscriber that could take it had it; "
+                   "quantiles of the last 10 minutes.");
+    for (size_t i = 0; i < symbols->count; i++) {
+        struct summary_reading reading;
+        summary_read(server->broadcasts[i], now_ns, &reading);
+        metrics_summary(out, "ws_broadcast_duration_seconds", "symbol", symbols->names[i],
+                        &reading);
+    }
+}
+
+static void collect_deliveries(struct buffer *out, struct net_server *server)
+{
+    struct histogram_reading reading = {.bounds_ns = outbox_delivery_bounds_ns,
+                                        .bound_count = OUTBOX_DELIVERY_BOUNDS};
+    for (size_t i = 0; i <= OUTBOX_DELIVERY_BOUNDS; i++)
+        reading.counts[i] = sum_over_workers(server, offsetof(struct outbox_meter, delivered) +
+                                                         i * sizeof(atomic_uint_least64_t));
+    reading.sum_ns = sum_over_workers(server, offsetof(struct outbox_meter, delivery_ns_sum));
+    metrics_family(out, "heatcast_delivery_seconds", "histogram",
+                   "From a snapshot's publication, or when the client could first have it, until "
+                   "its socket took it whole.");
+    metrics_histogram(out, "heatcast_delivery_seconds", &reading);
+}
+
+static void collect_data_age(struct buffer *out, struct net_server *server)
+{
+    const struct symbol_list *symbols = &server->shared.config->symbols;
+    int64_t now_ms = clock_wall_ms();
+    metrics_family(out, "heatcast_data_age_seconds", "gauge",
+                   "Since the newest candle of the newest snapshot opened.");
+    for (size_t i = 0; i < symbols->count; i++) {
+        int64_t data_ms = publisher_data_time_ms(server->shared.publisher, i);
+        if (data_ms != 0) /* a symbol without a snapshot has no age */
+            metrics_labelled(out, "heatcast_data_age_seconds", "symbol", symbols->names[i],
+                             (double)(now_ms - data_ms) / 1e3);
+    }
+}
+
 static void collect_connections(struct buffer *out, struct net_server *server)
 {
-    static const char *const reasons[REFUSED_COUNT] = {"limit", "limit_per_address", "origin"};
+    static const char *const refusals[REFUSED_COUNT] = {"limit", "limit_per_address", "origin"};
+    static const char *const ends[SESSION_END_COUNT] = {
+        [SESSION_END_CLIENT] = "client", [SESSION_END_SLOW] = "slow",
+        [SESSION_END_IDLE] = "idle",     [SESSION_END_PROTOCOL_ERROR] = "protocol_error",
+        [SESSION_END_RATE] = "rate",     [SESSION_END_SHUTDOWN] = "shutdown",
+    };
     struct net_shared *shared = &server->shared;
-    metrics_family(out, "heatcast_connections", "gauge", "Open connections by kind.");
-    metrics_labelled(out, "heatcast_connections", "kind", "websocket",
+    metrics_family(out, "heatcast_connections", "gauge", "Open connections by state.");
+    metrics_labelled(out, "heatcast_connections", "state", "websocket",
                      atomic_load_explicit(&shared->ws_connections, memory_order_relaxed));
-    metrics_labelled(out, "heatcast_connections", "kind", "http",
+    metrics_labelled(out, "heatcast_connections", "state", "http",
                      atomic_load_explicit(&shared->http_connections, memory_order_relaxed));
+    metrics_family(out, "heatcast_slow_connections", "gauge",
+                   "WebSocket connections that have not taken a snapshot in time.");
+    metrics_sample(out, "heatcast_slow_connections", (double)slow_sessions(server));
     metrics_family(out, "heatcast_connections_accepted_total", "counter", "Connections accepted.");
     metrics_sample(out, "heatcast_connections_accepted_total", (double)load(&shared->accepted));
     metrics_family(out, "heatcast_connections_refused_total", "counter",
                    "WebSocket handshakes refused, by reason.");
     for (int i = 0; i < REFUSED_COUNT; i++)
-        metrics_labelled(out, "heatcast_connections_refused_total", "reason", reasons[i],
+        metrics_labelled(out, "heatcast_connections_refused_total", "reason", refusals[i],
                          (double)load(&shared->refused[i]));
+    metrics_family(out, "heatcast_disconnects_total", "counter",
+                   "WebSocket connections that ended, by reason.");
+    for (int i = 0; i < SESSION_END_COUNT; i++) {
+        uint64_t sum = 0;
+        for (size_t j = 0; j < server->worker_count; j++)
+            sum += load(&server->workers[j]->hub.ended[i]);
+        metrics_labelled(out, "heatcast_disconnects_total", "reason", ends[i], (double)sum);
+    }
 }
 
 void server_stats_collect(struct buffer *out, void *context)
@@ -105,6 +188,9 @@ void server_stats_collect(struct buffer *out, void *context)
     collect_by_symbol(out, server, "ws_slow_consumers_total",
                       "Snapshots that a subscriber had not taken in time.",
                       offsetof(struct outbox_meter, slow));
+    collect_broadcasts(out, server);
+    collect_deliveries(out, server);
+    collect_data_age(out, server);
     metrics_family(out, "heatcast_messages_dropped_total", "counter",
                    "Snapshots replaced by newer ones while a socket was full.");
     metrics_sample(out, "heatcast_messages_dropped_total",

@@ -17,7 +17,12 @@ struct net_server {
     /* messages_sent at each of the last seconds; written by net_server_tick() alone. */
     atomic_uint_least64_t sent_at[STATS_WINDOW_SECONDS];
     atomic_size_t sent_next;
+    struct summary *broadcasts[SYMBOLS_MAX]; /* how long they took; NULL beyond the symbols */
 };
+
+/* Before anything is published; deinit when nothing is published any more. */
+void server_stats_init(struct net_server *server);
+void server_stats_deinit(struct net_server *server);
 
 /* Any worker's thread. */
 void server_stats_append_json(struct net_server *server, struct buffer *out);

@@ -422,7 +422,7 @@ describe('HTTP', () => {
 
     test('connections that are gone are counted no more', async () => {
       await eventually('no connection but the asking one', async () =>
-        /^heatcast_connections\{kind="http"\} 1$/m.test((await ask('/metrics')).text),
+        /^heatcast_connections\{state="http"\} 1$/m.test((await ask('/metrics')).text),
       );
     });
   });

@@ -257,9 +257,8 @@ static void on_second(uv_timer_t *timer)
     net_server_tick(server->net);
 }
 
-/* Waits for a signal on the main loop. Afterwards signals do what they do by default, so that a
- * second one ends the process at once. */
-static void run_main_loop(struct server *server)
+/* From here on a signal ends the server in order, also one that comes while it still starts. */
+static void open_main_loop(struct server *server)
 {
     check(uv_loop_init(&server->loop) == 0);
     check(uv_signal_init(&server->loop, &server->on_terminate) == 0);
@@ -268,9 +267,19 @@ static void run_main_loop(struct server *server)
     server->on_terminate.data = server->on_interrupt.data = server->second.data = server;
     check(uv_signal_start(&server->on_terminate, on_signal, SIGTERM) == 0);
     check(uv_signal_start(&server->on_interrupt, on_signal, SIGINT) == 0);
+}
+
+/* Returns after a signal. */
+static void run_main_loop(struct server *server)
+{
     check(uv_timer_start(&server->second, on_second, 1000, 1000) == 0);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     atomic_store_explicit(&server->is_stopping, true, memory_order_relaxed);
+}
+
+/* Afterwards signals do what they do by default, so that a second one ends the process at once. */
+static void close_main_loop(struct server *server)
+{
     uv_close((uv_handle_t *)&server->on_terminate, NULL);
     uv_close((uv_handle_t *)&server->on_interrupt, NULL);
     uv_close((uv_handle_t *)&server->second, NULL);
@@ -351,6 +360,7 @@ enum status server_run(const struct config *config, bool is_demo, struct error *
     metrics_register(server.metrics, process_collect, NULL);
     metrics_register(server.metrics, collect_generator, &server);
     server.publisher = publisher_create(&config->symbols, on_wanted, &server);
+    open_main_loop(&server);
 
     enum status status = net_server_create(config, server.publisher, &server.backend,
                                            server.metrics, &server.net, error);
@@ -361,13 +371,15 @@ enum status server_run(const struct config *config, bool is_demo, struct error *
         net_server_start(server.net);
         log_listening(&server);
         run_main_loop(&server);
+    }
+    close_main_loop(&server);
+    if (status == STATUS_OK)
         net_server_begin_stop(server.net);
-        simulate_stop(server.simulator);
-        generator_stop(server.generator);
+    simulate_stop(server.simulator);
+    generator_stop(server.generator);
+    if (status == STATUS_OK) {
         net_server_join(server.net);
         log_info("stopped");
-    } else {
-        simulate_stop(server.simulator);
     }
     net_server_destroy(server.net);
     publisher_destroy(server.publisher);

@@ -226,9 +226,10 @@ static enum status resume_market(struct market *market, struct store_session *se
 
 /* Writes the finished candles that are missing before `now_ms`, at most HISTORY_MS of them, and
  * leaves the market with its forming candle begun. */
-static enum status fill_market(struct market *market, struct store_session *session, int64_t now_ms,
-                               struct error *error)
+static enum status fill_market(struct market *market, struct store_session *session, double seconds,
+                               int64_t now_ms, struct error *error)
 {
+    (void)seconds; /* the past is made in steps of its own */
     int64_t forming_ms = now_ms - now_ms % CANDLE_MS;
     int64_t first_ms = forming_ms - HISTORY_MS, newest_ms;
     enum status status = resume_market(market, session, &newest_ms, error);
@@ -253,25 +254,6 @@ static enum status fill_market(struct market *market, struct store_session *sess
     return write_market(market, session, error);
 }
 
-/* One transaction for all markets. */
-static enum status fill_all(struct simulator *simulator, struct error *error)
-{
-    struct store_session *session = NULL;
-    int64_t now_ms = clock_wall_ms();
-    enum status status = store_begin(simulator->store, &session, error);
-    if (status != STATUS_OK)
-        return status;
-    status = store_write_begin(session, "simulated", false, error);
-    for (size_t i = 0; i < simulator->market_count && status == STATUS_OK; i++)
-        status = fill_market(&simulator->markets[i], session, now_ms, error);
-    if (status == STATUS_OK)
-        status = store_write_commit(session, NULL, NULL, error);
-    else
-        store_write_rollback(session);
-    store_end(session);
-    return status;
-}
-
 /* -- the live market --------------------------------------------------------------------------- */
 
 /* Finishes the candles that the clock has passed and moves the forming one. */
@@ -292,17 +274,21 @@ static enum status move_market(struct market *market, struct store_session *sess
     return status == STATUS_OK ? write_market(market, session, error) : status;
 }
 
-static enum status move_all(struct simulator *simulator, struct error *error)
+typedef enum status write_function(struct market *market, struct store_session *session,
+                                   double seconds, int64_t now_ms, struct error *error);
+
+/* One transaction for all markets. */
+static enum status write_all(struct simulator *simulator, bool replaces, write_function *write,
+                             struct error *error)
 {
     struct store_session *session = NULL;
     enum status status = store_begin(simulator->store, &session, error);
     if (status != STATUS_OK)
         return status;
     int64_t now_ms = clock_wall_ms();
-    status = store_write_begin(session, "simulated", true, error);
+    status = store_write_begin(session, "simulated", replaces, error);
     for (size_t i = 0; i < simulator->market_count && status == STATUS_OK; i++)
-        status =
-            move_market(&simulator->markets[i], session, simulator->step_seconds, now_ms, error);
+        status = write(&simulator->markets[i], session, simulator->step_seconds, now_ms, error);
     if (status == STATUS_OK)
         status = store_write_commit(session, NULL, NULL, error);
     else
@@ -334,7 +320,7 @@ static void *run(void *argument)
     bool has_failed = false;
     while (wait_step(simulator)) {
         struct error error;
-        bool fails = move_all(simulator, &error) != STATUS_OK;
+        bool fails = write_all(simulator, true, move_market, &error) != STATUS_OK;
         if (fails && !has_failed)
             log_warn("the simulated market stands still", log_text("reason", error.message));
         if (!fails && has_failed)
@@ -391,7 +377,7 @@ enum status simulate_start(struct store *store, const struct symbol_list *symbol
     pthread_condattr_destroy(&attributes);
     check(pthread_mutex_init(&simulator->mutex, NULL) == 0);
 
-    status = fill_all(simulator, error);
+    status = write_all(simulator, false, fill_market, error);
     if (status != STATUS_OK) {
         destroy(simulator);
         return status;

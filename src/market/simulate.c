@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 
 #include <math.h>
@@ -90,14 +91,6 @@ static double normal(struct market *market)
     return radius * cos(2 * M_PI * uniform(market));
 }
 
-static uint64_t hash_name(const char *name)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (; *name != '\0'; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 /* -- one market -------------------------------------------------------------------------------- */
 
 /* A tick of about a millionth of the price, a power of ten. */
@@ -111,7 +104,7 @@ static void init_market(struct market *market, const char *symbol)
 {
     memset(market, 0, sizeof *market);
     strcpy(market->symbol, symbol);
-    market->random = hash_name(symbol);
+    market->random = hash_bytes(HASH_START, symbol, strlen(symbol));
     double interest_value = 4e8 * (1 + uniform(market));
     market->anchor = pow(10, -1 + 3 * uniform(market));
     if (strncmp(symbol, "BTC", 3) == 0) {

@@ -6,13 +6,11 @@
 
 #include "base/check.h"
 #include "base/decimal.h"
+#include "base/hash.h"
 #include "base/iso_time.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
-#define FNV_PRIME UINT64_C(0x100000001b3)
 
 /* Appends a literal without counting its characters at run time. */
 #define append_literal(out, text) buffer_append(out, text, sizeof(text) - 1)
@@ -88,19 +86,11 @@ void snapshot_append_message_json(struct buffer *out, const struct snapshot *sna
     buffer_append_char(out, '}');
 }
 
-static uint64_t fnv1a(uint64_t hash, const void *bytes, size_t size)
-{
-    const unsigned char *byte = bytes;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ byte[i]) * FNV_PRIME;
-    return hash;
-}
-
 uint64_t snapshot_hash(int64_t timestamp_ms, const char *data, size_t data_size)
 {
     /* The bytes of the number in a fixed order, so that every machine finds the same hash. */
     unsigned char stamp[8];
     for (size_t i = 0; i < sizeof stamp; i++)
         stamp[i] = (unsigned char)((uint64_t)timestamp_ms >> (8 * i));
-    return fnv1a(fnv1a(FNV_OFFSET, stamp, sizeof stamp), data, data_size);
+    return hash_bytes(hash_bytes(HASH_START, stamp, sizeof stamp), data, data_size);
 }

@@ -20,6 +20,7 @@
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -282,15 +283,6 @@ static bool is_same_identity(const struct identity *a, const struct identity *b)
     return memcmp(a, b, sizeof *a) == 0; /* all members are 64 bits: no padding */
 }
 
-static uint64_t hash_identity(const struct identity *identity)
-{
-    const unsigned char *byte = (const unsigned char *)identity;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (size_t i = 0; i < sizeof *identity; i++)
-        hash = (hash ^ byte[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 enum status store_version(struct store *store, uint64_t *version, struct error *error)
 {
     if (store->mode == STORE_OWNER) {
@@ -302,7 +294,7 @@ enum status store_version(struct store *store, uint64_t *version, struct error *
     struct identity identity;
     enum status status = read_identity(store, &identity, error);
     if (status == STATUS_OK)
-        *version = hash_identity(&identity);
+        *version = hash_bytes(HASH_START, &identity, sizeof identity);
     return status;
 }
 

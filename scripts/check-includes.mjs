@@ -24,7 +24,7 @@ const libraries = [
   [/^uv\.h$/, /^(net\/|server\.c$)/],
   [/^openssl\//, /^(wire|net)\//],
   [/^jansson\.h$/, /^stream\//],
-  [/^zlib\.h$/, /^net\//],
+  [/^zlib\.h$/, /^(wire\/deflate\.c|net\/gzip\.c)$/],
 ];
 
 function* files(folder) {

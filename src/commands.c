@@ -51,12 +51,16 @@ static enum exit_code print_result(struct buffer *out)
 enum exit_code command_serve(struct invocation *invocation)
 {
     struct error error;
-    bool is_demo = find_option(invocation, "demo") != NULL;
+    struct server_options options = {
+        .is_demo = find_option(invocation, "demo") != NULL,
+        .has_echo = find_option(invocation, "conformance-echo") != NULL,
+    };
     struct config *config = &invocation->config;
-    if (is_demo && !config_is_given(&invocation->origin, "DUCKDB_PATH"))
+    if (options.is_demo && !config_is_given(&invocation->origin, "DUCKDB_PATH"))
         strcpy(config->duckdb_path, "data/demo.duckdb");
     signal(SIGPIPE, SIG_IGN);
-    if (server_run(config, is_demo, &error) == STATUS_OK)
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
+    if (server_run(config, &options, &error) == STATUS_OK)
         return EXIT_DONE;
     fprintf(stderr, "heatcast: %s\n", error.message);
     return EXIT_FAILED;

@@ -350,9 +350,10 @@ static enum status open_market(struct server *server, struct error *error)
     return STATUS_OK;
 }
 
-enum status server_run(const struct config *config, bool is_demo, struct error *error)
+enum status server_run(const struct config *config, const struct server_options *options,
+                       struct error *error)
 {
-    struct server server = {.config = config, .is_demo = is_demo};
+    struct server server = {.config = config, .is_demo = options->is_demo};
     server.backend = (struct backend){.context = &server, .answer = answer};
     init_histogram(&server.query_seconds);
     init_histogram(&server.compute_seconds);
@@ -364,6 +365,8 @@ enum status server_run(const struct config *config, bool is_demo, struct error *
 
     enum status status = net_server_create(config, server.publisher, &server.backend,
                                            server.metrics, &server.net, error);
+    if (status == STATUS_OK && options->has_echo)
+        net_server_open_echo(server.net);
     if (status == STATUS_OK)
         status = open_market(&server, error);
     if (status == STATUS_OK) {

@@ -7,7 +7,13 @@
 
 #include <stdbool.h>
 
+struct server_options {
+    bool is_demo;  /* simulate a market in the database */
+    bool has_echo; /* open /ws/echo, for conformance suites */
+};
+
 /* Runs until SIGTERM or SIGINT. STATUS_OK after an orderly end; else what kept it from starting. */
-enum status server_run(const struct config *config, bool is_demo, struct error *error);
+enum status server_run(const struct config *config, const struct server_options *options,
+                       struct error *error);
 
 #endif

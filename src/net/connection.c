@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "net/address_count.h"
+#include "stream/request.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -130,7 +131,7 @@ static const char *answer_body(const struct http_exchange *http)
 /* Head and body as what is left of them. Returns how many pieces. */
 static int answer_pieces(const struct http_exchange *http, struct iovec pieces[2])
 {
-    size_t body_size = http->is_head_request || http->becomes_websocket ? 0 : http->body_size;
+    size_t body_size = http->is_head_request || http->websocket != NULL ? 0 : http->body_size;
     int count = 0;
     size_t head_sent = http->sent < http->head.size ? http->sent : http->head.size;
     size_t body_sent = http->sent - head_sent;
@@ -140,6 +141,54 @@ static int answer_pieces(const struct http_exchange *http, struct iovec pieces[2
         pieces[count++] =
             (struct iovec){(char *)answer_body(http) + body_sent, body_size - body_sent};
     return count;
+}
+
+/* -- the session's way to the socket ----------------------------------------------------------- */
+
+static ssize_t session_write(void *context, const struct iovec *pieces, int count)
+{
+    return write_pieces(context, pieces, count);
+}
+
+static void session_wants_writable(void *context, bool wanted)
+{
+    watch(context, UV_READABLE | (wanted ? UV_WRITABLE : 0));
+}
+
+static void session_finish(void *context)
+{
+    connection_finish(context);
+}
+
+static void session_abort(void *context)
+{
+    connection_close(context);
+}
+
+const struct session_transport connection_transport = {
+    .write = session_write,
+    .want_writable = session_wants_writable,
+    .finish = session_finish,
+    .abort = session_abort,
+};
+
+/* The handshake is answered: from here on it is a WebSocket. */
+static void become_websocket(struct connection *connection)
+{
+    struct http_exchange *http = connection->http;
+    struct worker *worker = connection->worker;
+    struct session *session = &connection->session;
+    connection->http = NULL;
+    atomic_fetch_sub_explicit(&worker->shared->http_connections, 1, memory_order_relaxed);
+
+    connection->state = CONNECTION_WEBSOCKET;
+    connection->is_session = true;
+    session_init(session, &worker->hub, http->websocket, http->deflates, connection);
+    watch(connection, UV_READABLE);
+    request_subscribe_list(session, http->websocket_symbols);
+    session_receive(session, http->in.data, http->in.size);
+    session_flush(session);
+    http_exchange_destroy(http);
 }
 
 /* Answers what has come in, one request after the other, until one has to wait. */
@@ -162,8 +211,8 @@ static void take_requests(struct connection *connection)
 static void answer_is_out(struct connection *connection)
 {
     struct http_exchange *http = connection->http;
-    if (http->becomes_websocket) {
-        connection_become_websocket(connection, http->websocket_symbols);
+    if (http->websocket != NULL) {
+        become_websocket(connection);
         return;
     }
     if (!http->is_keep_alive ||
@@ -200,57 +249,6 @@ void connection_send_answer(struct connection *connection)
         http->sent += (size_t)sent;
     }
     answer_is_out(connection);
-}
-
-/* -- the session's way to the socket ----------------------------------------------------------- */
-
-static ssize_t session_write(void *context, const struct iovec *pieces, int count)
-{
-    return write_pieces(context, pieces, count);
-}
-
-static void session_wants_writable(void *context, bool wanted)
-{
-    watch(context, UV_READABLE | (wanted ? UV_WRITABLE : 0));
-}
-
-static void session_finish(void *context)
-{
-    connection_finish(context);
-}
-
-static void session_abort(void *context)
-{
-    connection_close(context);
-}
-
-const struct session_transport connection_transport = {
-    .write = session_write,
-    .want_writable = session_wants_writable,
-    .finish = session_finish,
-    .abort = session_abort,
-};
-
-void connection_become_websocket(struct connection *connection, const char *symbols)
-{
-    struct http_exchange *http = connection->http;
-    struct worker *worker = connection->worker;
-    struct buffer in = http->in;
-    http->in = (struct buffer){0};
-    char *list = memory_copy_string(symbols);
-    connection->http = NULL;
-    http_exchange_destroy(http);
-    atomic_fetch_sub_explicit(&worker->shared->http_connections, 1, memory_order_relaxed);
-
-    connection->state = CONNECTION_WEBSOCKET;
-    connection->is_session = true;
-    session_init(&connection->session, &worker->hub, connection);
-    watch(connection, UV_READABLE);
-    session_subscribe_list(&connection->session, list);
-    free(list);
-    session_receive(&connection->session, in.data, in.size);
-    session_flush(&connection->session);
-    buffer_deinit(&in);
 }
 
 /* -- reading ----------------------------------------------------------------------------------- */

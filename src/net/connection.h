@@ -51,9 +51,6 @@ void connection_send_answer(struct connection *connection);
  * connection ends. False, and why, if there is none; that is counted. */
 bool connection_take_place(struct connection *connection, enum refusal *reason);
 
-/* The handshake was answered: from here on it is a WebSocket. `symbols` as in the query. */
-void connection_become_websocket(struct connection *connection, const char *symbols);
-
 /* About once a second. */
 void connection_check_liveness(struct connection *connection, uint64_t now_ns);
 

@@ -62,7 +62,7 @@ static void reset_answer(struct http_exchange *exchange)
     exchange->is_body_gzipped = false;
     exchange->body_size = 0;
     exchange->sent = 0;
-    exchange->becomes_websocket = false;
+    exchange->websocket = NULL;
     exchange->websocket_symbols[0] = '\0';
 }
 
@@ -253,8 +253,14 @@ void http_answer_frame(struct http_exchange *exchange, struct frame *frame)
         http_answer_not_modified(exchange, extra);
         return;
     }
-    if (exchange->accepts_gzip && frame_json_size(frame) >= GZIP_SIZE_MIN) {
-        buffer_append(&exchange->body, frame_json(frame), frame_json_size(frame));
+    const struct frame_deflated *deflated = frame_deflated(frame);
+    if (exchange->accepts_gzip) {
+        if (deflated != NULL)
+            gzip_wrap(&exchange->body, frame_deflated_payload(deflated), frame_json(frame),
+                      frame_json_size(frame));
+        else /* a look that began before the request came: seldom */
+            buffer_append(&exchange->body, frame_json(frame), frame_json_size(frame));
+        exchange->is_body_gzipped = deflated != NULL;
         http_answer(exchange, 200, TYPE_JSON, extra);
         return;
     }

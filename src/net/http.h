@@ -23,7 +23,9 @@ struct http_exchange {
     size_t body_size;         /* of whichever it is */
     size_t sent;              /* bytes of head and body that are out */
     bool is_dispatching;      /* http_exchange_next() is on the stack */
-    bool is_keep_alive, is_head_request, accepts_gzip, becomes_websocket;
+    bool is_keep_alive, is_head_request, accepts_gzip;
+    bool deflates; /* the WebSocket that it becomes negotiated permessage-deflate */
+    const struct session_protocol *websocket; /* what the connection becomes; NULL: it stays HTTP */
     char if_none_match[80];
     char websocket_symbols[SYMBOLS_MAX * SYMBOL_SIZE]; /* room for all of them */
     struct hub_waiter waiter;
@@ -56,7 +58,8 @@ void http_answer_static(struct http_exchange *exchange, const char *content_type
 /* 304, with no body. */
 void http_answer_not_modified(struct http_exchange *exchange, const char *extra);
 
-/* The newest snapshot, with its ETag. */
+/* The newest snapshot, with its ETag; gzipped where the client accepts it, from the frame's
+ * compressed form. */
 void http_answer_frame(struct http_exchange *exchange, struct frame *frame);
 
 /* The error's code and HTTP status for a failed backend call. */

@@ -9,6 +9,9 @@
 #include "net/gzip.h"
 #include "net/page.h"
 #include "net/server_stats.h"
+#include "net/upgrade.h"
+#include "stream/echo.h"
+#include "stream/request.h"
 
 #include <stdlib.h>
 
@@ -126,6 +129,11 @@ static void send_error(struct http_exchange *exchange, int status, const char *c
     connection_send_answer(exchange->connection);
 }
 
+static void serve_nothing(struct http_exchange *exchange)
+{
+    send_error(exchange, 404, "NOT_FOUND", "There is nothing at this path");
+}
+
 static void serve_health(struct http_exchange *exchange, const struct route_match *match)
 {
     (void)match;
@@ -156,7 +164,7 @@ static void serve_snapshot(struct http_exchange *exchange, const struct route_ma
     struct worker *worker = worker_of(exchange);
     size_t symbol_index = (size_t)match->symbol_index;
     struct frame *newest = NULL;
-    if (publisher_request(worker->shared->publisher, symbol_index))
+    if (publisher_request(worker->shared->publisher, symbol_index, exchange->accepts_gzip))
         newest = publisher_newest(worker->shared->publisher, symbol_index);
     if (newest != NULL) {
         http_answer_frame(exchange, newest);
@@ -187,6 +195,19 @@ static bool read_parameters(struct http_exchange *exchange, struct slice query,
     return false;
 }
 
+static void serve_websocket(struct http_exchange *exchange, const struct route_match *match)
+{
+    upgrade_answer(exchange, match->head, &request_protocol);
+}
+
+static void serve_echo(struct http_exchange *exchange, const struct route_match *match)
+{
+    if (worker_of(exchange)->shared->has_echo)
+        upgrade_answer(exchange, match->head, &echo_protocol);
+    else
+        serve_nothing(exchange);
+}
+
 static void serve_question(struct http_exchange *exchange, const struct route_match *match)
 {
     struct backend_request question = {.question = (enum backend_question)match->argument};
@@ -195,125 +216,6 @@ static void serve_question(struct http_exchange *exchange, const struct route_ma
                worker_of(exchange)->shared->config->symbols.names[match->symbol_index]);
     if (read_parameters(exchange, match->head->query, &question))
         routes_ask_backend(exchange, &question);
-}
-
-/* -- the WebSocket handshake ------------------------------------------------------------------- */
-
-/* Where the origin's host and port begin: behind "scheme://". */
-static struct slice origin_authority(struct slice origin)
-{
-    for (size_t i = 0; i + 2 < origin.size; i++)
-        if (memcmp(origin.data + i, "://", 3) == 0)
-            return (struct slice){origin.data + i + 3, origin.size - i - 3};
-    return (struct slice){origin.data, 0};
-}
-
-/* Programs send no Origin and are welcome; browsers always send one (RFC 6455 §10.2). */
-static bool is_origin_allowed(const char *allowed, const struct http_head *head)
-{
-    const struct slice *origin = http_head_find(head, "Origin");
-    if (origin == NULL || strcmp(allowed, "*") == 0)
-        return true;
-    if (allowed[0] == '\0') {
-        const struct slice *host = http_head_find(head, "Host");
-        struct slice authority = origin_authority(*origin);
-        return host != NULL && authority.size == host->size && host->size > 0 &&
-               strncasecmp(authority.data, host->data, host->size) == 0;
-    }
-    for (const char *item = allowed; *item != '\0';) {
-        while (*item == ',' || *item == ' ')
-            item++;
-        size_t size = strcspn(item, ", ");
-        if (size == origin->size && size > 0 && strncasecmp(item, origin->data, size) == 0)
-            return true;
-        item += size;
-    }
-    return false;
-}
-
-/* What is wrong with the handshake (RFC 6455 §4.2.1), or NULL. HTTP/1.1 has a Host already. */
-static const char *handshake_fault(const struct http_head *head, char accept[WS_ACCEPT_SIZE])
-{
-    const struct slice *key = http_head_find(head, "Sec-WebSocket-Key");
-    const struct slice *version = http_head_find(head, "Sec-WebSocket-Version");
-    if (!http_head_has_token(head, "Upgrade", "websocket") ||
-        !http_head_has_token(head, "Connection", "upgrade"))
-        return "This path speaks WebSocket: connect with a WebSocket client";
-    if (!slice_equals(head->method, "GET") || head->minor_version < 1 || head->content_length > 0)
-        return "A WebSocket handshake is a GET of HTTP/1.1 without a body";
-    if (version == NULL || !slice_equals(*version, "13"))
-        return "Sec-WebSocket-Version must be 13";
-    if (key == NULL || !ws_accept_key(key->data, key->size, accept))
-        return "Sec-WebSocket-Key must be 16 bytes in base64";
-    return NULL;
-}
-
-/* The value of `symbols` in the query; false if it is broken. */
-static bool read_symbols(struct http_exchange *exchange, struct slice query)
-{
-    char name[32], value[sizeof exchange->websocket_symbols];
-    bool is_valid;
-    while (http_query_next(&query, name, sizeof name, value, sizeof value, &is_valid)) {
-        if (!is_valid)
-            return false;
-        if (strcmp(name, "symbols") == 0)
-            strcpy(exchange->websocket_symbols, value);
-    }
-    return true;
-}
-
-static void accept_websocket(struct http_exchange *exchange, const char *accept)
-{
-    buffer_append_format(&exchange->head,
-                         "HTTP/1.1 101 Switching Protocols\r\n"
-                         "Upgrade: websocket\r\n"
-                         "Connection: Upgrade\r\n"
-                         "Sec-WebSocket-Accept: %s\r\n\r\n",
-                         accept);
-    exchange->becomes_websocket = true;
-    connection_send_answer(exchange->connection);
-}
-
-static void serve_websocket(struct http_exchange *exchange, const struct route_match *match)
-{
-    struct net_shared *shared = worker_of(exchange)->shared;
-    char accept[WS_ACCEPT_SIZE];
-    if (!shared->config->ws_enabled) {
-        send_error(exchange, 503, "WS_DISABLED",
-                   "The WebSocket endpoint is switched off (WS_ENABLED)");
-        return;
-    }
-    const char *fault = handshake_fault(match->head, accept);
-    if (fault != NULL) {
-        http_answer_error(exchange, 426, "UPGRADE_REQUIRED", fault,
-                          "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-                          "Sec-WebSocket-Version: 13\r\n");
-        connection_send_answer(exchange->connection);
-        return;
-    }
-    if (!is_origin_allowed(shared->config->ws_allowed_origins, match->head)) {
-        atomic_fetch_add_explicit(&shared->refused[REFUSED_ORIGIN], 1, memory_order_relaxed);
-        send_error(exchange, 403, "FOREIGN_ORIGIN",
-                   "Pages of this origin may not connect (WS_ALLOWED_ORIGINS)");
-        return;
-    }
-    if (!read_symbols(exchange, match->head->query)) {
-        send_error(exchange, 400, "INVALID_PARAMETER",
-                   "A parameter is too long or wrongly encoded (symbols=BTCUSDT,ETHUSDT)");
-        return;
-    }
-    enum refusal reason;
-    if (!connection_take_place(exchange->connection, &reason)) {
-        http_answer_error(
-            exchange, 503, "TOO_MANY_CONNECTIONS",
-            reason == REFUSED_LIMIT
-                ? "All WebSocket places are taken; try again later"
-                : "This address has as many WebSocket connections as it may; close one",
-            "Retry-After: 5\r\n");
-        connection_send_answer(exchange->connection);
-        return;
-    }
-    accept_websocket(exchange, accept);
 }
 
 /* -- static files ------------------------------------------------------------------------------ */
@@ -353,6 +255,7 @@ static const struct route {
     int argument;
 } routes[] = {
     {"/ws/heatmap", serve_websocket, 0},
+    {"/ws/echo", serve_echo, 0},
     {"/ws/stats", serve_stats, 0},
     {"/api/v1/symbols", serve_question, BACKEND_SYMBOLS},
     {"/api/v1/heatmap/*", serve_snapshot, 0},
@@ -425,5 +328,5 @@ void routes_dispatch(struct http_exchange *exchange, const struct http_head *hea
             return;
         }
     }
-    send_error(exchange, 404, "NOT_FOUND", "There is nothing at this path");
+    serve_nothing(exchange);
 }

@@ -154,6 +154,11 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     return STATUS_OK;
 }
 
+void net_server_open_echo(struct net_server *server)
+{
+    server->shared.has_echo = true;
+}
+
 void net_server_start(struct net_server *server)
 {
     for (size_t i = 0; i < server->worker_count; i++)

@@ -15,6 +15,9 @@ enum status net_server_create(const struct config *config, struct publisher *pub
                               const struct backend *backend, struct metrics *metrics,
                               struct net_server **server, struct error *error);
 
+/* Opens /ws/echo, for conformance suites. Before the start. */
+void net_server_open_echo(struct net_server *server);
+
 /* Starts one thread a worker. */
 void net_server_start(struct net_server *server);
 

@@ -175,6 +175,17 @@ static void collect_connections(struct buffer *out, struct net_server *server)
     }
 }
 
+static void collect_bytes(struct buffer *out, struct net_server *server)
+{
+    metrics_family(out, "heatcast_bytes_sent_total", "counter", "Bytes sent over WebSockets.");
+    metrics_labelled(
+        out, "heatcast_bytes_sent_total", "encoding", "plain",
+        (double)sum_over_workers(server, offsetof(struct outbox_meter, plain_bytes_sent)));
+    metrics_labelled(
+        out, "heatcast_bytes_sent_total", "encoding", "compressed",
+        (double)sum_over_workers(server, offsetof(struct outbox_meter, compressed_bytes_sent)));
+}
+
 void server_stats_collect(struct buffer *out, void *context)
 {
     struct net_server *server = context;
@@ -195,8 +206,6 @@ void server_stats_collect(struct buffer *out, void *context)
                    "Snapshots replaced by newer ones while a socket was full.");
     metrics_sample(out, "heatcast_messages_dropped_total",
                    (double)sum_over_workers(server, offsetof(struct outbox_meter, dropped)));
-    metrics_family(out, "heatcast_bytes_sent_total", "counter", "Bytes sent over WebSockets.");
-    metrics_labelled(out, "heatcast_bytes_sent_total", "encoding", "plain",
-                     (double)sum_over_workers(server, offsetof(struct outbox_meter, bytes_sent)));
+    collect_bytes(out, server);
     collect_connections(out, server);
 }

@@ -23,6 +23,7 @@ struct net_shared {
     struct metrics *metrics;
     struct net_server *server;
     struct address_count *address_counts; /* NULL: no limit per address */
+    bool has_echo;                        /* /ws/echo is open */
     atomic_bool is_stopping;
     atomic_int ws_connections;
     atomic_int http_connections;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "wire/deflate.h"
 #include "wire/websocket.h"
 
 #include <stdlib.h>
@@ -16,6 +17,7 @@ struct frame *frame_create(uint32_t symbol_index, uint64_t epoch, uint64_t seq, 
     atomic_init(&frame->references, 1);
     atomic_init(&frame->loops_left, 0);
     atomic_init(&frame->delivered_ns, 0);
+    atomic_init(&frame->deflated, NULL);
     frame->symbol_index = symbol_index;
     frame->epoch = epoch;
     frame->seq = seq;
@@ -43,6 +45,26 @@ void frame_release(struct frame *frame)
         return;
     /* Release orders this thread's last reads before the decrement; acquire makes the last holder
      * see everybody's decrements before it frees. */
-    if (atomic_fetch_sub_explicit(&frame->references, 1, memory_order_acq_rel) == 1)
-        free(frame);
+    if (atomic_fetch_sub_explicit(&frame->references, 1, memory_order_acq_rel) != 1)
+        return;
+    free(atomic_load_explicit(&frame->deflated, memory_order_relaxed));
+    free(frame);
+}
+
+void frame_deflate(struct frame *frame, struct ws_deflater *deflater)
+{
+    if (frame_deflated(frame) != NULL)
+        return;
+    struct buffer payload = {0};
+    char header[WS_FRAME_HEADER_MAX];
+    ws_deflate(deflater, frame_json(frame), frame_json_size(frame), &payload);
+    size_t header_size = ws_encode_header(header, WS_TEXT, payload.size);
+    ws_mark_compressed(header);
+    struct frame_deflated *made = memory_allocate(sizeof *made + header_size + payload.size);
+    made->header_size = (uint32_t)header_size;
+    made->size = header_size + payload.size;
+    memcpy(made->bytes, header, header_size);
+    memcpy(made->bytes + header_size, payload.data, payload.size);
+    buffer_deinit(&payload);
+    atomic_store_explicit(&frame->deflated, made, memory_order_release);
 }

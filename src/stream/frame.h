@@ -1,7 +1,8 @@
 /* The frame: one snapshot as the very bytes that every subscriber's socket gets.
  *
  * Encoded once by the publisher, its bytes immutable from then on, and counted by reference: a
- * broadcast to ten thousand clients is ten thousand references to one piece of memory. Acquire and
+ * broadcast to ten thousand clients is ten thousand references to one piece of memory. A compressed
+ * form, the same for all who negotiated permessage-deflate, may come to it later, once. Acquire and
  * release are atomic; the bytes may be read on any thread that holds a reference. */
 #ifndef HEATCAST_STREAM_FRAME_H
 #define HEATCAST_STREAM_FRAME_H
@@ -10,6 +11,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
+
+struct ws_deflater;
+
+/* The compressed form: a whole WebSocket frame as well. */
+struct frame_deflated {
+    uint32_t header_size; /* of the WebSocket frame header */
+    size_t size;          /* all bytes */
+    char bytes[];
+};
 
 struct frame {
     atomic_uint references;
@@ -19,6 +30,7 @@ struct frame {
     uint64_t published_ns; /* monotonic clock */
     uint32_t header_size;  /* of the WebSocket frame header that the bytes begin with */
     size_t size;           /* all bytes, header and JSON */
+    _Atomic(struct frame_deflated *) deflated; /* NULL: not made; never changes once it is set */
     /* The broadcast's account, which alone changes after publication; publisher_delivered(). */
     atomic_uint loops_left;             /* mailboxes whose loops are not done with it */
     atomic_uint_least64_t delivered_ns; /* when the last one yet was; 0: nobody took it */
@@ -31,6 +43,23 @@ struct frame *frame_create(uint32_t symbol_index, uint64_t epoch, uint64_t seq, 
 
 struct frame *frame_acquire(struct frame *frame); /* returns its argument; NULL stays NULL */
 void frame_release(struct frame *frame);          /* NULL is harmless */
+
+/* Makes the compressed form, if there is none. One thread at a time: the publishing one. */
+void frame_deflate(struct frame *frame, struct ws_deflater *deflater);
+
+/* The compressed form, valid as long as the frame, or NULL. */
+static inline const struct frame_deflated *frame_deflated(const struct frame *frame)
+{
+    /* Acquire: pairs with the release that published the bytes. */
+    return atomic_load_explicit(&frame->deflated, memory_order_acquire);
+}
+
+/* What ws_deflate() made of the JSON. */
+static inline struct iovec frame_deflated_payload(const struct frame_deflated *deflated)
+{
+    return (struct iovec){(char *)deflated->bytes + deflated->header_size,
+                          deflated->size - deflated->header_size};
+}
 
 static inline const char *frame_json(const struct frame *frame)
 {

@@ -2,7 +2,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "stream/session.h"
+#include "stream/request.h"
+#include "wire/deflate.h"
 
 #include <stdlib.h>
 
@@ -31,6 +32,8 @@ void hub_deinit(struct hub *hub)
         check(list_is_empty(&hub->by_symbol[i].waiters));
         frame_release(hub->by_symbol[i].newest);
     }
+    ws_inflater_destroy(hub->inflater);
+    ws_deflater_destroy(hub->deflater);
 }
 
 static struct subscription *slot_subscription(struct list *link)
@@ -177,7 +180,7 @@ static void report_failure(struct hub_symbol *symbol, const char *name, enum sta
         if (!subscription->awaits_first)
             continue;
         subscription->awaits_first = false;
-        session_report_unavailable(subscription->session, name, status);
+        request_report_unavailable(subscription->session, name, status);
     }
 }
 
@@ -252,6 +255,20 @@ void hub_tick(struct hub *hub, uint64_t now_ns)
     release_held(hub, now_ns);
     flush_ready(hub);
     check_blocked(hub, now_ns);
+}
+
+struct ws_inflater *hub_inflater(struct hub *hub)
+{
+    if (hub->inflater == NULL)
+        hub->inflater = ws_inflater_create();
+    return hub->inflater;
+}
+
+struct ws_deflater *hub_deflater(struct hub *hub)
+{
+    if (hub->deflater == NULL)
+        hub->deflater = ws_deflater_create();
+    return hub->deflater;
 }
 
 void hub_wait(struct hub *hub, size_t symbol_index, struct hub_waiter *waiter)

@@ -15,6 +15,8 @@
 #include <stdatomic.h>
 
 struct session;
+struct ws_deflater;
+struct ws_inflater;
 
 /* One client's interest in one symbol. */
 struct subscription {
@@ -70,6 +72,9 @@ struct hub {
     struct list blocked; /* sessions whose socket is full */
     struct list held;    /* subscriptions whose snapshot waits for its time */
     struct outbox_meter meter;
+    struct ws_inflater
+        *inflater; /* for all sessions, one message at a time; NULL: not needed yet */
+    struct ws_deflater *deflater;
     atomic_size_t slow_sessions;
     atomic_uint_least64_t ended[SESSION_END_COUNT]; /* sessions, by why they ended */
     struct hub_symbol by_symbol[SYMBOLS_MAX];
@@ -93,6 +98,10 @@ void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX]);
 /* To be called every HUB_TICK_MS: held snapshots whose time has come, late ones, dead sockets. */
 #define HUB_TICK_MS 50
 void hub_tick(struct hub *hub, uint64_t now_ns);
+
+/* The loop's own, made when they are first needed. */
+struct ws_inflater *hub_inflater(struct hub *hub);
+struct ws_deflater *hub_deflater(struct hub *hub);
 
 void hub_wait(struct hub *hub, size_t symbol_index, struct hub_waiter *waiter);
 void hub_stop_waiting(struct hub_waiter *waiter); /* harmless when it is not waiting */

@@ -34,12 +34,14 @@ struct item {
     uint64_t waiting_since_ns; /* of a frame */
     uint32_t warned_of;        /* of a warning that is not begun: the dropped snapshots it tells */
     bool is_warning;
+    bool is_deflated; /* the frame goes in its compressed form */
 };
 
 void outbox_init(struct outbox *outbox)
 {
     memset(outbox, 0, sizeof *outbox);
     list_init(&outbox->slots);
+    outbox->reply_bytes_max = OUTBOX_REPLY_BYTES_MAX;
 }
 
 void outbox_deinit(struct outbox *outbox)
@@ -109,12 +111,28 @@ static struct outbox_reply *pop_front(struct outbox *outbox)
     return reply;
 }
 
+static bool has_reply_room(const struct outbox *outbox, size_t payload_size)
+{
+    return outbox->reply_bytes + payload_size + WS_FRAME_HEADER_MAX <= outbox->reply_bytes_max;
+}
+
 bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
                        size_t payload_size)
 {
-    if (outbox->reply_bytes + payload_size + WS_FRAME_HEADER_MAX > OUTBOX_REPLY_BYTES_MAX)
+    if (!has_reply_room(outbox, payload_size))
         return false;
     push_back(outbox, make_reply(opcode, payload, payload_size));
+    return true;
+}
+
+bool outbox_push_deflated_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
+                                size_t payload_size)
+{
+    if (!has_reply_room(outbox, payload_size))
+        return false;
+    struct outbox_reply *reply = make_reply(opcode, payload, payload_size);
+    ws_mark_compressed(reply->bytes);
+    push_back(outbox, reply);
     return true;
 }
 
@@ -176,7 +194,8 @@ static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct i
         *item = (struct item){.frame = outbox->begun_frame,
                               .reply = outbox->begun_reply,
                               .offset = outbox->begun_offset,
-                              .waiting_since_ns = outbox->begun_waiting_since_ns};
+                              .waiting_since_ns = outbox->begun_waiting_since_ns,
+                              .is_deflated = outbox->is_begun_deflated};
         outbox->begun_frame = NULL;
         outbox->begun_reply = NULL;
         return true;
@@ -193,8 +212,11 @@ static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct i
         struct outbox_slot *slot = list_entry(*slot_cursor, struct outbox_slot, in_outbox);
         if (slot->pending == NULL || slot->is_held)
             continue;
-        *item = (struct item){
-            .frame = slot->pending, .slot = slot, .waiting_since_ns = slot->waiting_since_ns};
+        *item =
+            (struct item){.frame = slot->pending,
+                          .slot = slot,
+                          .waiting_since_ns = slot->waiting_since_ns,
+                          .is_deflated = outbox->deflates && frame_deflated(slot->pending) != NULL};
         slot->pending = NULL;
         return true;
     }
@@ -203,9 +225,20 @@ static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct i
 
 static struct iovec item_piece(const struct item *item)
 {
-    char *bytes = item->frame != NULL ? item->frame->bytes : item->reply->bytes;
-    size_t size = item->frame != NULL ? item->frame->size : item->reply->size;
-    return (struct iovec){bytes + item->offset, size - item->offset};
+    const char *bytes;
+    size_t size;
+    if (item->frame == NULL) {
+        bytes = item->reply->bytes;
+        size = item->reply->size;
+    } else if (item->is_deflated) {
+        const struct frame_deflated *deflated = frame_deflated(item->frame);
+        bytes = deflated->bytes;
+        size = deflated->size;
+    } else {
+        bytes = item->frame->bytes;
+        size = item->frame->size;
+    }
+    return (struct iovec){(char *)bytes + item->offset, size - item->offset};
 }
 
 static void count_delivery(struct outbox_meter *meter, uint64_t duration_ns)
@@ -234,6 +267,7 @@ static void begin_item(struct outbox *outbox, const struct item *item, size_t ta
     outbox->begun_frame = item->frame;
     outbox->begun_reply = item->reply;
     outbox->begun_offset = item->offset + taken;
+    outbox->is_begun_deflated = item->is_deflated;
     if (item->slot != NULL) {
         outbox->begun_waiting_since_ns = item->slot->waiting_since_ns;
         outbox->is_begun_late = item->slot->is_late;
@@ -256,6 +290,11 @@ static void put_back(struct outbox *outbox, const struct item *item)
     }
 }
 
+static void count_bytes(struct outbox_meter *meter, const struct item *item, size_t taken)
+{
+    meter_add(item->is_deflated ? &meter->compressed_bytes_sent : &meter->plain_bytes_sent, taken);
+}
+
 /* Accounts for `taken` bytes of the batch. True if all of it went. */
 static bool settle_batch(struct outbox *outbox, struct item *items, int count, size_t taken,
                          uint64_t now_ns, struct outbox_meter *meter)
@@ -266,10 +305,12 @@ static bool settle_batch(struct outbox *outbox, struct item *items, int count, s
         if (taken < size)
             break;
         taken -= size;
+        count_bytes(meter, &items[i], size);
         finish_item(&items[i], now_ns, meter);
     }
     if (i == count)
         return true;
+    count_bytes(meter, &items[i], taken);
     int first_back = i;
     if (taken > 0 || items[i].offset > 0) {
         begin_item(outbox, &items[i], taken);
@@ -299,10 +340,8 @@ enum outbox_result outbox_flush(struct outbox *outbox, uint64_t now_ns, outbox_w
             return OUTBOX_EMPTY;
         }
         ssize_t taken = write(context, pieces, count);
-        if (taken > 0) {
-            meter_add(&meter->bytes_sent, (uint64_t)taken);
+        if (taken > 0)
             outbox->blocked_since_ns = 0;
-        }
         bool is_whole =
             settle_batch(outbox, items, count, taken > 0 ? (size_t)taken : 0, now_ns, meter);
         if (taken < 0)

@@ -17,8 +17,9 @@
 #include <stdbool.h>
 #include <sys/uio.h>
 
-/* Replies that may wait; a client that makes more of them without reading is cut off. */
-#define OUTBOX_REPLY_BYTES_MAX ((size_t)64 * 1024)
+/* Replies that may wait, by default; a client that makes more of them without reading is cut off.
+ */
+#define OUTBOX_REPLY_BYTES_MAX (64 * 1024)
 
 struct outbox_reply; /* an owned, whole WebSocket frame */
 
@@ -30,11 +31,13 @@ struct outbox {
     size_t begun_offset;
     uint64_t begun_waiting_since_ns; /* as its slot's was */
     uint64_t blocked_since_ns; /* last time that the socket took anything while blocked; 0: not */
-    uint32_t reply_bytes;
+    uint32_t reply_bytes, reply_bytes_max;
     uint32_t dropped; /* snapshots replaced since the last warning */
+    bool deflates;    /* the client negotiated permessage-deflate; set it after init */
     bool is_slow;     /* a snapshot was late during the present blockage */
     bool owes_warning;
-    bool is_begun_late; /* begun_frame has been counted */
+    bool is_begun_late;     /* begun_frame has been counted */
+    bool is_begun_deflated; /* it is the compressed form of begun_frame that is partly out */
 };
 
 /* One symbol's place in the outbox. */
@@ -55,7 +58,7 @@ struct outbox_meter {
     atomic_uint_least64_t frames_sent[SYMBOLS_MAX]; /* whole snapshots, by symbol */
     atomic_uint_least64_t slow[SYMBOLS_MAX];        /* snapshots that became late, by symbol */
     atomic_uint_least64_t dropped; /* snapshots replaced while the socket was blocked */
-    atomic_uint_least64_t bytes_sent;
+    atomic_uint_least64_t plain_bytes_sent, compressed_bytes_sent; /* snapshots and replies */
     /* Whole snapshots by how long they had waited: those within outbox_delivery_bounds_ns[i], and
      * last those beyond all. From publication (or when the client could first have it: its
      * subscription, its update_interval) until the write that finished it began; of those that
@@ -77,9 +80,13 @@ void outbox_deinit(struct outbox *outbox); /* slots must have been removed */
 void outbox_add_slot(struct outbox *outbox, struct outbox_slot *slot);
 void outbox_remove_slot(struct outbox *outbox, struct outbox_slot *slot); /* drops its snapshot */
 
-/* Queues a reply: a final frame of that opcode. False if OUTBOX_REPLY_BYTES_MAX would be passed. */
+/* Queues a reply: a final frame of that opcode. False if reply_bytes_max would be passed. */
 bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
                        size_t payload_size);
+
+/* The same for a payload that ws_deflate() has made. */
+bool outbox_push_deflated_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
+                                size_t payload_size);
 
 /* Puts a snapshot into its slot, with a reference of its own; one that waits there is replaced.
  * Its deadline counts from `since_ns`: the publication, or whenever later the client may have it.

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "wire/deflate.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -27,7 +28,10 @@ struct publisher {
     void (*on_broadcast)(size_t symbol_index, uint64_t duration_ns, void *context);
     void *broadcast_context;
     pthread_mutex_t lock;
-    struct buffer json; /* the generator's, reused from snapshot to snapshot */
+    struct buffer json;           /* the publishing thread's, reused from snapshot to snapshot */
+    struct ws_deflater *deflater; /* the publishing thread's */
+    atomic_size_t deflaters;      /* as the counters of symbol_state, here and below */
+    atomic_int_least64_t deflated_requested_until_ms;
     struct symbol_state symbols[SYMBOLS_MAX];
 };
 
@@ -44,6 +48,7 @@ struct publisher *publisher_create(const struct symbol_list *symbols,
     publisher->symbol_count = symbols->count;
     publisher->on_wanted = on_wanted;
     publisher->context = context;
+    publisher->deflater = ws_deflater_create();
     check(pthread_mutex_init(&publisher->lock, NULL) == 0);
     return publisher;
 }
@@ -55,6 +60,7 @@ void publisher_destroy(struct publisher *publisher)
     for (size_t i = 0; i < publisher->symbol_count; i++)
         frame_release(publisher->symbols[i].newest);
     buffer_deinit(&publisher->json);
+    ws_deflater_destroy(publisher->deflater);
     pthread_mutex_destroy(&publisher->lock);
     free(publisher);
 }
@@ -105,6 +111,13 @@ static void hand_to_loops(struct publisher *publisher, struct frame *frame)
     }
 }
 
+static bool is_deflated_wanted(const struct publisher *publisher)
+{
+    return atomic_load_explicit(&publisher->deflaters, memory_order_relaxed) > 0 ||
+           now_ms() <
+               atomic_load_explicit(&publisher->deflated_requested_until_ms, memory_order_relaxed);
+}
+
 void publisher_publish(struct publisher *publisher, size_t symbol_index,
                        const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
                        const char *data, size_t data_size)
@@ -114,6 +127,8 @@ void publisher_publish(struct publisher *publisher, size_t symbol_index,
     snapshot_append_message_json(&publisher->json, snapshot, epoch, seq, data, data_size);
     struct frame *frame = frame_create((uint32_t)symbol_index, epoch, seq, hash,
                                        publisher->json.data, publisher->json.size);
+    if (is_deflated_wanted(publisher))
+        frame_deflate(frame, publisher->deflater);
 
     pthread_mutex_lock(&publisher->lock);
     struct frame *previous = publisher->symbols[symbol_index].newest;
@@ -134,6 +149,10 @@ void publisher_publish(struct publisher *publisher, size_t symbol_index,
 void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status)
 {
     check(symbol_index < publisher->symbol_count);
+    struct frame *newest = publisher_newest(publisher, symbol_index);
+    if (newest != NULL && is_deflated_wanted(publisher))
+        frame_deflate(newest, publisher->deflater);
+    frame_release(newest);
     atomic_store_explicit(&publisher->symbols[symbol_index].is_followed, status == STATUS_OK,
                           memory_order_relaxed);
     for (size_t i = 0; i < publisher->mailbox_count; i++)
@@ -179,11 +198,35 @@ bool publisher_is_wanted(const struct publisher *publisher, size_t symbol_index)
            now_ms() < atomic_load_explicit(&symbol->requested_until_ms, memory_order_relaxed);
 }
 
-bool publisher_request(struct publisher *publisher, size_t symbol_index)
+void publisher_add_deflater(struct publisher *publisher)
 {
-    bool is_current = is_kept_current(publisher, symbol_index);
-    atomic_store_explicit(&publisher->symbols[symbol_index].requested_until_ms,
-                          now_ms() + PUBLISHER_HTTP_INTEREST_MS, memory_order_relaxed);
+    atomic_fetch_add_explicit(&publisher->deflaters, 1, memory_order_relaxed);
+}
+
+void publisher_remove_deflater(struct publisher *publisher)
+{
+    size_t before = atomic_fetch_sub_explicit(&publisher->deflaters, 1, memory_order_relaxed);
+    check(before > 0);
+}
+
+static bool is_newest_deflated(struct publisher *publisher, size_t symbol_index)
+{
+    struct frame *newest = publisher_newest(publisher, symbol_index);
+    bool is_deflated = newest != NULL && frame_deflated(newest) != NULL;
+    frame_release(newest);
+    return is_deflated;
+}
+
+bool publisher_request(struct publisher *publisher, size_t symbol_index, bool wants_deflated)
+{
+    bool is_current = is_kept_current(publisher, symbol_index) &&
+                      (!wants_deflated || is_newest_deflated(publisher, symbol_index));
+    int64_t until_ms = now_ms() + PUBLISHER_HTTP_INTEREST_MS;
+    atomic_store_explicit(&publisher->symbols[symbol_index].requested_until_ms, until_ms,
+                          memory_order_relaxed);
+    if (wants_deflated)
+        atomic_store_explicit(&publisher->deflated_requested_until_ms, until_ms,
+                              memory_order_relaxed);
     if (!is_current)
         publisher->on_wanted(symbol_index, publisher->context);
     return is_current;

@@ -25,9 +25,9 @@ void publisher_destroy(struct publisher *publisher); /* after all threads that u
  * frames out of it tells publisher_delivered() of each. */
 void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox);
 
-/* Encodes the message once and hands the frame to every loop. `data` is the text that
- * snapshot_append_data_json() made. A snapshot that is not newer than the last one is dropped. One
- * thread at a time. */
+/* Encodes the message once, compresses it once if anybody wants that, and hands the frame to every
+ * loop. `data` is the text that snapshot_append_data_json() made. A snapshot that is not newer than
+ * the last one is dropped. One thread at a time, the one that calls publisher_checked() too. */
 void publisher_publish(struct publisher *publisher, size_t symbol_index,
                        const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
                        const char *data, size_t data_size);
@@ -44,7 +44,8 @@ void publisher_observe(struct publisher *publisher,
  * in that turn. */
 void publisher_delivered(struct publisher *publisher, struct frame *frame, uint64_t now_ns);
 
-/* The generator has looked at the symbol; tells the loops that wait for it. */
+/* The generator has looked at the symbol; tells the loops that wait for it. Compresses the newest
+ * frame where somebody has come to want that since it was published. */
 void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status);
 
 /* One subscriber more or less. The first one of a symbol wakes the generator. */
@@ -52,9 +53,14 @@ void publisher_add_subscriber(struct publisher *publisher, size_t symbol_index);
 void publisher_remove_subscriber(struct publisher *publisher, size_t symbol_index);
 size_t publisher_subscriber_count(const struct publisher *publisher, size_t symbol_index);
 
-/* An HTTP request needs the symbol. True if the newest frame is being kept current already; false
- * if the generator had to be woken: an answer should wait for the next publisher_checked(). */
-bool publisher_request(struct publisher *publisher, size_t symbol_index);
+/* One client more or less that takes compressed frames. */
+void publisher_add_deflater(struct publisher *publisher);
+void publisher_remove_deflater(struct publisher *publisher);
+
+/* An HTTP request needs the symbol, compressed if `wants_deflated`. True if the newest frame is
+ * being kept current already, and is compressed if it should be; false if the generator had to be
+ * woken: an answer should wait for the next publisher_checked(). */
+bool publisher_request(struct publisher *publisher, size_t symbol_index, bool wants_deflated);
 
 /* Whether the generator should follow this symbol now. */
 bool publisher_is_wanted(const struct publisher *publisher, size_t symbol_index);

@@ -1,4 +1,4 @@
-/* One WebSocket client's protocol: bytes in, replies and snapshots out (PROTOCOL.md §1).
+/* One WebSocket client: bytes in, messages to its protocol, replies and snapshots out.
  *
  * A session knows no socket. It is fed bytes, and writes through the hub's transport with its
  * `context`. All calls on the hub's loop. A transport callback must not free the session inside a
@@ -8,12 +8,8 @@
 
 #include "base/buffer.h"
 #include "stream/hub.h"
-#include "wire/http_head.h"
 
-#define SESSION_MESSAGE_SIZE_MAX 4096
-#define SESSION_MESSAGES_PER_SECOND 10
-#define SESSION_MESSAGES_BURST 20
-#define SESSION_RATE_VIOLATIONS_MAX 100 /* refused messages after which the client is closed */
+#define SESSION_DEFLATE_OVERHEAD_MAX 256 /* bytes that compressing may add to a short message */
 #define SESSION_PING_INTERVAL_MS 25000
 #define SESSION_IDLE_TIMEOUT_MS 60000
 
@@ -23,31 +19,54 @@ enum session_state {
     SESSION_ENDED,   /* the transport was told to finish or abort */
 };
 
+struct session;
+
+/* How many messages the client may still send now; the protocol's alone, zeroed at the start. */
+struct session_rate {
+    uint64_t updated_ns; /* 0: no message has come yet */
+    float tokens;
+    uint16_t violations;
+};
+
+/* What the messages of a connection mean. */
+struct session_protocol {
+    size_t message_size_max;  /* of the client's messages, inflated; 1009 beyond */
+    uint32_t reply_bytes_max; /* that may wait; see outbox.h */
+    /* A whole message: WS_TEXT, which is valid UTF-8, or WS_BINARY. */
+    void (*on_message)(struct session *session, enum ws_opcode opcode, const char *payload,
+                       size_t size);
+};
+
 struct session {
     struct hub *hub;
+    const struct session_protocol *protocol;
     void *context;
     struct list in_ready, in_blocked;
     struct outbox outbox;
     struct ws_decoder decoder;
     struct buffer message; /* pieces of a fragmented message; empty otherwise */
     enum session_state state;
-    uint16_t rate_violations;
-    float rate_tokens;
-    uint64_t rate_updated_ns;
+    struct session_rate rate;
     uint64_t received_ns; /* when the last byte came */
     uint64_t ping_due_ns;
     bool is_counted_slow;
     uint8_t end_reason; /* enum session_end, settled when it is no longer open */
 };
 
-void session_init(struct session *session, struct hub *hub, void *context);
+/* `deflates`: permessage-deflate was negotiated. */
+void session_init(struct session *session, struct hub *hub, const struct session_protocol *protocol,
+                  bool deflates, void *context);
 void session_deinit(struct session *session); /* unsubscribes and frees what waits */
-
-/* The symbols named at connect ("BTCUSDT,ETHUSDT"). */
-void session_subscribe_list(struct session *session, const char *symbols);
 
 /* Bytes from the peer; they are unmasked in place. */
 void session_receive(struct session *session, char *bytes, size_t size);
+
+/* For protocols: queues a frame, written when the input at hand is done with. `deflated` compresses
+ * the payload, for clients that negotiated it. */
+void session_reply(struct session *session, enum ws_opcode opcode, const char *payload,
+                   size_t size);
+void session_reply_deflated(struct session *session, enum ws_opcode opcode, const char *payload,
+                            size_t size);
 
 /* Writes what waits, as far as the socket takes it. */
 void session_flush(struct session *session);
@@ -63,6 +82,5 @@ void session_check_liveness(struct session *session, uint64_t now_ns);
 /* For the hub. */
 void session_mark_ready(struct session *session);
 void session_check_deadlines(struct session *session, uint64_t now_ns);
-void session_report_unavailable(struct session *session, const char *symbol, enum status status);
 
 #endif

@@ -12,6 +12,7 @@
 enum {
     BIT_FIN = 0x80,
     BITS_RSV = 0x70,
+    BIT_RSV1 = 0x40, /* "compressed", RFC 7692 §6 */
     BITS_OPCODE = 0x0F,
     BIT_MASK = 0x80,
     BITS_LENGTH = 0x7F,
@@ -47,10 +48,12 @@ static size_t header_size(const uint8_t *header)
 static const char *fault_in_first_byte(const struct ws_decoder *decoder, uint8_t byte)
 {
     uint8_t opcode = byte & BITS_OPCODE;
-    if (byte & BITS_RSV)
+    if (byte & BITS_RSV & ~(decoder->allows_compression ? BIT_RSV1 : 0))
         return "reserved bits are set without an extension";
     if ((opcode > WS_BINARY && opcode < WS_CLOSE) || opcode > WS_PONG)
         return "unknown opcode";
+    if ((byte & BIT_RSV1) && opcode != WS_TEXT && opcode != WS_BINARY)
+        return "only the first frame of a message may say that it is compressed";
     if (is_control(opcode))
         return byte & BIT_FIN ? NULL : "a control frame must not be fragmented";
     if (opcode == WS_CONTINUATION && decoder->message_opcode == 0)
@@ -100,6 +103,7 @@ static const char *begin_frame(struct ws_decoder *decoder)
     } else if (decoder->frame_opcode != WS_CONTINUATION) {
         decoder->message_opcode = decoder->frame_opcode;
         decoder->has_message_data = false;
+        decoder->is_compressed = (header[0] & BIT_RSV1) != 0;
         decoder->utf8 = (struct utf8){0};
     }
     return NULL;
@@ -156,8 +160,9 @@ static struct ws_event data_event(struct ws_decoder *decoder, const char *bytes,
                              .payload = bytes,
                              .payload_size = size,
                              .is_message_start = !decoder->has_message_data,
-                             .is_message_end = ends};
-    if (event.opcode == WS_TEXT &&
+                             .is_message_end = ends,
+                             .is_compressed = decoder->is_compressed};
+    if (event.opcode == WS_TEXT && !event.is_compressed &&
         (!utf8_feed(&decoder->utf8, bytes, size) || (ends && !utf8_is_complete(&decoder->utf8))))
         return fail(decoder, WS_CLOSE_INVALID_PAYLOAD, "text that is not UTF-8");
     decoder->has_message_data = true;
@@ -236,6 +241,11 @@ size_t ws_encode_header(char header[WS_FRAME_HEADER_MAX], enum ws_opcode opcode,
     for (size_t i = 0; i < bytes; i++)
         header[2 + i] = (char)(payload_size >> (8 * (bytes - 1 - i)));
     return 2 + bytes;
+}
+
+void ws_mark_compressed(char *header)
+{
+    header[0] = (char)(header[0] | BIT_RSV1);
 }
 
 size_t ws_encode_close(char payload[WS_CONTROL_PAYLOAD_MAX], uint16_t code, const char *reason)

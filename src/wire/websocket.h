@@ -1,5 +1,6 @@
 /* RFC 6455, the wire part: handshake key, frame decoder, frame encoder. Sans-I/O: nothing here
- * knows sockets, and nothing allocates.
+ * knows sockets, and nothing allocates. Compressed messages (RFC 7692) are told, not inflated:
+ * see wire/deflate.h.
  *
  * The decoder is resumable at any byte. It unmasks in place and hands out pieces of payload as they
  * come, so a message of any size needs no memory here; what to collect and how much of it is the
@@ -51,6 +52,7 @@ struct ws_event {
     size_t payload_size;
     bool is_message_start; /* DATA: the message's first piece */
     bool is_message_end;   /* DATA: its last */
+    bool is_compressed;    /* DATA: the payload is compressed; text is not known to be UTF-8 yet */
     uint16_t close_code;   /* ERROR: to send; CONTROL close: received, 1005 if it had none */
     const char *reason;    /* ERROR: why, for people */
 };
@@ -66,7 +68,9 @@ struct ws_decoder {
     uint8_t control_size;
     bool is_final : 1;
     bool is_in_frame : 1;
-    bool has_message_data : 1; /* the first piece was handed out */
+    bool has_message_data : 1;   /* the first piece was handed out */
+    bool allows_compression : 1; /* permessage-deflate was negotiated; set it after init */
+    bool is_compressed : 1;      /* the current message is */
     bool has_failed : 1;
     struct utf8 utf8; /* of the current text message */
     char control[WS_CONTROL_PAYLOAD_MAX];
@@ -83,6 +87,9 @@ struct ws_event ws_decoder_feed(struct ws_decoder *decoder, char *bytes, size_t 
 /* Writes an unmasked final frame's header; returns its size (2, 4 or 10). */
 size_t ws_encode_header(char header[WS_FRAME_HEADER_MAX], enum ws_opcode opcode,
                         uint64_t payload_size);
+
+/* Marks a text or binary frame's header: its payload is compressed (RFC 7692 §6). */
+void ws_mark_compressed(char *header);
 
 /* Writes a close frame's payload (code and reason, cut to fit); returns its size. */
 size_t ws_encode_close(char payload[WS_CONTROL_PAYLOAD_MAX], uint16_t code, const char *reason);

@@ -7,7 +7,7 @@
 #include "../unit/fake_clock.h"
 #include "../unit/server_frames.h"
 
-#include "stream/session.h"
+#include "stream/request.h"
 
 #include <jansson.h>
 
@@ -152,7 +152,7 @@ static void connect_with(struct play *play, const uint8_t *text, size_t size)
     char *symbols = memory_allocate(size + 1);
     memcpy(symbols, text, size);
     symbols[size] = '\0';
-    session_subscribe_list(&play->client.session, symbols);
+    request_subscribe_list(&play->client.session, symbols);
     session_flush(&play->client.session);
     free(symbols);
 }
@@ -296,7 +296,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mailbox_init(&play.mailbox, NULL, NULL);
     publisher_add_mailbox(play.publisher, &play.mailbox);
     hub_init(&play.hub, &config, play.publisher, &transport);
-    session_init(&play.client.session, &play.hub, &play.client);
+    session_init(&play.client.session, &play.hub, &request_protocol, false, &play.client);
 
     act(&play, data, size);
     play.client.room = SIZE_MAX;

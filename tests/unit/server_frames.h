@@ -1,4 +1,5 @@
-/* Reads what a server has written: whole, unmasked, final frames, one after the other. */
+/* Reads what a server has written: whole, unmasked, final frames, one after the other,
+ * compressed ones (RFC 7692) among them. */
 #ifndef HEATCAST_TESTS_SERVER_FRAMES_H
 #define HEATCAST_TESTS_SERVER_FRAMES_H
 
@@ -11,6 +12,7 @@ struct server_frame {
     enum ws_opcode opcode;
     const char *payload;
     size_t size;
+    bool is_compressed;
 };
 
 /* Cuts the next frame off `bytes` at `*at`. False if what is left is not a whole frame. */
@@ -19,7 +21,7 @@ static inline bool server_frame_next(const struct buffer *bytes, size_t *at,
 {
     const unsigned char *header = (const unsigned char *)bytes->data + *at;
     size_t left = bytes->size - *at;
-    if (left < 2 || (header[0] & 0xF0) != 0x80 || (header[1] & 0x80) != 0)
+    if (left < 2 || (header[0] & 0xB0) != 0x80 || (header[1] & 0x80) != 0)
         return false;
     size_t header_size = header[1] < 126 ? 2 : header[1] == 126 ? 4 : 10, size = 0;
     if (left < header_size)
@@ -30,8 +32,9 @@ static inline bool server_frame_next(const struct buffer *bytes, size_t *at,
         size = size << 8 | header[i];
     if (left - header_size < size)
         return false;
-    *frame = (struct server_frame){(enum ws_opcode)(header[0] & 0x0F),
-                                   (const char *)header + header_size, size};
+    *frame =
+        (struct server_frame){(enum ws_opcode)(header[0] & 0x0F),
+                              (const char *)header + header_size, size, (header[0] & 0x40) != 0};
     *at += header_size + size;
     return true;
 }

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "server_frames.h"
+#include "wire/deflate.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -170,7 +171,7 @@ static void more_than_a_batch_goes_out_at_once(void **state)
     offer(f, 2, 7, 100000);
     buffer_append_text(&expected, "2:7 ");
     assert_int_equal(flush(f), OUTBOX_EMPTY);
-    assert_int_equal(count(&f->meter.bytes_sent), f->written.size);
+    assert_int_equal(count(&f->meter.plain_bytes_sent), f->written.size);
     expect_written(f, buffer_text(&expected));
     buffer_deinit(&expected);
     finish(f);
@@ -535,6 +536,58 @@ static void a_frame_is_shared_not_copied(void **state)
     finish(f);
 }
 
+/* A client that negotiated compression gets the compressed form where there is one, and that form
+ * to its end, wherever the socket cuts it and whatever comes to the frame meanwhile. */
+static void a_compressed_form_that_was_begun_is_finished(void **state)
+{
+    (void)state;
+    struct ws_deflater *deflater = ws_deflater_create();
+    char text[400];
+    memset(text, 'a', sizeof text);
+    for (size_t first = 0; first < 30; first++) {
+        struct fixture *f = begin();
+        f->outbox.deflates = true;
+        struct frame *compressed = frame_create(0, 1, 1, 0, text, sizeof text);
+        struct frame *plain = frame_create(1, 1, 1, 0, text, sizeof text);
+        frame_deflate(compressed, deflater);
+        f->room = first;
+        outbox_offer(&f->outbox, &f->slots[0], compressed, f->now_ns, &f->meter);
+        outbox_offer(&f->outbox, &f->slots[1], plain, f->now_ns, &f->meter);
+        flush(f);
+        frame_deflate(plain, deflater); /* comes late: what was begun plain stays plain */
+        f->room = SIZE_MAX;
+        assert_int_equal(flush(f), OUTBOX_EMPTY);
+
+        const struct frame_deflated *form = frame_deflated(compressed);
+        bool is_plain_begun = first > form->size;
+        size_t second = is_plain_begun ? plain->size : frame_deflated(plain)->size;
+        assert_int_equal(f->written.size, form->size + second);
+        assert_memory_equal(f->written.data, form->bytes, form->size);
+        assert_int_equal(count(&f->meter.plain_bytes_sent), is_plain_begun ? second : 0);
+        assert_int_equal(count(&f->meter.compressed_bytes_sent),
+                         f->written.size - count(&f->meter.plain_bytes_sent));
+        frame_release(compressed);
+        frame_release(plain);
+        finish(f);
+    }
+    ws_deflater_destroy(deflater);
+}
+
+static void who_did_not_negotiate_gets_no_compressed_form(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    struct ws_deflater *deflater = ws_deflater_create();
+    struct frame *frame = frame_create(0, 1, 1, 0, "shared", 6);
+    frame_deflate(frame, deflater);
+    outbox_offer(&f->outbox, &f->slots[0], frame, f->now_ns, &f->meter);
+    flush(f);
+    assert_memory_equal(f->written.data, "\x81\x06shared", 8);
+    frame_release(frame);
+    ws_deflater_destroy(deflater);
+    finish(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +611,8 @@ int main(void)
         cmocka_unit_test(replies_that_pile_up_are_refused),
         cmocka_unit_test(a_broken_socket_is_told_and_everything_is_freed),
         cmocka_unit_test(a_frame_is_shared_not_copied),
+        cmocka_unit_test(a_compressed_form_that_was_begun_is_finished),
+        cmocka_unit_test(who_did_not_negotiate_gets_no_compressed_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

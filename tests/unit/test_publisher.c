@@ -127,6 +127,55 @@ static void an_older_snapshot_never_takes_the_place_of_a_newer_one(void **state)
     frame_release(mail[BTC].frame);
 }
 
+/* -- the compressed form ------------------------------------------------------------------------
+ */
+
+static bool is_newest_deflated(size_t symbol)
+{
+    struct frame *frame = publisher_newest(publisher, symbol);
+    bool is_deflated = frame_deflated(frame) != NULL;
+    frame_release(frame);
+    return is_deflated;
+}
+
+static void frames_are_compressed_while_somebody_wants_that(void **state)
+{
+    (void)state;
+    publish(BTC, 9, 1);
+    assert_false(is_newest_deflated(BTC));
+    publisher_add_deflater(publisher);
+    publisher_add_deflater(publisher);
+    publisher_checked(publisher, BTC, STATUS_OK); /* the one that is there, at the next look */
+    assert_true(is_newest_deflated(BTC));
+    publish(BTC, 9, 2);
+    assert_true(is_newest_deflated(BTC));
+    publisher_remove_deflater(publisher);
+    publisher_remove_deflater(publisher);
+    publish(BTC, 9, 3);
+    assert_false(is_newest_deflated(BTC));
+}
+
+static void an_http_request_wants_compressed_frames_for_a_while(void **state)
+{
+    (void)state;
+    publisher_request(publisher, BTC, false);
+    publish(BTC, 9, 1);
+    assert_false(is_newest_deflated(BTC));
+    publisher_checked(publisher, BTC, STATUS_OK);
+    assert_true(publisher_request(publisher, BTC, false));
+    wanted(BTC);
+    assert_false(publisher_request(publisher, BTC, true)); /* current, but not compressed yet */
+    assert_int_equal(wanted(BTC), 1);
+    publisher_checked(publisher, BTC, STATUS_OK);
+    assert_true(is_newest_deflated(BTC));
+    assert_true(publisher_request(publisher, BTC, true));
+    publish(BTC, 9, 2);
+    assert_true(is_newest_deflated(BTC));
+    fake_clock_advance_ms(PUBLISHER_HTTP_INTEREST_MS + 1);
+    publish(BTC, 9, 3);
+    assert_false(is_newest_deflated(BTC));
+}
+
 /* -- how long a broadcast takes ---------------------------------------------------------------- */
 
 /* The loop fetches its mail; its subscribers have had it `after_ms` from now, or took nothing. */
@@ -216,32 +265,32 @@ static void the_first_subscriber_wakes_the_generator(void **state)
 static void an_http_request_keeps_its_symbol_followed_for_a_while(void **state)
 {
     (void)state;
-    assert_false(publisher_request(publisher, BTC));
+    assert_false(publisher_request(publisher, BTC, false));
     assert_int_equal(wanted(BTC), 1);
     assert_true(publisher_is_wanted(publisher, BTC));
-    assert_false(publisher_request(publisher, BTC)); /* nobody has looked yet */
+    assert_false(publisher_request(publisher, BTC, false)); /* nobody has looked yet */
     publisher_checked(publisher, BTC, STATUS_OK);
     wanted(BTC);
-    assert_true(publisher_request(publisher, BTC));
+    assert_true(publisher_request(publisher, BTC, false));
     assert_int_equal(wanted(BTC), 0);
     fake_clock_advance_ms(PUBLISHER_HTTP_INTEREST_MS - 1);
     assert_true(publisher_is_wanted(publisher, BTC));
     fake_clock_advance_ms(1);
     assert_false(publisher_is_wanted(publisher, BTC));
-    assert_false(publisher_request(publisher, BTC));
+    assert_false(publisher_request(publisher, BTC, false));
     assert_int_equal(wanted(BTC), 1);
 }
 
 static void a_subscriber_after_all_interest_ended_wakes_the_generator(void **state)
 {
     (void)state;
-    publisher_request(publisher, BTC);
+    publisher_request(publisher, BTC, false);
     publisher_checked(publisher, BTC, STATUS_OK);
     fake_clock_advance_ms(PUBLISHER_HTTP_INTEREST_MS);
     wanted(BTC);
     publisher_add_subscriber(publisher, BTC);
     assert_int_equal(wanted(BTC), 1);
-    assert_false(publisher_request(publisher, BTC)); /* what there is may be hours old */
+    assert_false(publisher_request(publisher, BTC, false)); /* what there is may be hours old */
 }
 
 static void a_look_that_ends_after_the_last_subscriber_left_does_not_count(void **state)
@@ -268,7 +317,7 @@ static void *come_and_go(void *argument)
         if (frame != NULL)
             assert_int_equal(frame_json(frame)[0], '{');
         frame_release(frame);
-        publisher_request(publisher, ETH);
+        publisher_request(publisher, ETH, false);
         publisher_remove_subscriber(publisher, BTC);
     }
     return NULL;
@@ -317,6 +366,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fact(all_loops_get_the_same_frame),
         fact(an_older_snapshot_never_takes_the_place_of_a_newer_one),
+        fact(frames_are_compressed_while_somebody_wants_that),
+        fact(an_http_request_wants_compressed_frames_for_a_while),
         fact(a_broadcast_takes_as_long_as_its_latest_loop),
         fact(loops_that_delivered_nothing_do_not_count),
         fact(a_loop_that_never_fetched_a_frame_does_not_hold_its_account_open),

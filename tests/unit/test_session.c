@@ -4,7 +4,9 @@
 
 #include "base/check.h"
 #include "server_frames.h"
-#include "stream/session.h"
+#include "stream/echo.h"
+#include "stream/request.h"
+#include "wire/deflate.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -146,12 +148,17 @@ static void tick_for_ms(uint64_t ms)
     }
 }
 
-static struct client *connect_client(void)
+static struct client *connect_with(const struct session_protocol *protocol, bool deflates)
 {
     struct client *client = memory_allocate_zeroed(1, sizeof *client);
     client->room = SIZE_MAX;
-    session_init(&client->session, &hub, client);
+    session_init(&client->session, &hub, protocol, deflates, client);
     return client;
+}
+
+static struct client *connect_client(void)
+{
+    return connect_with(&request_protocol, false);
 }
 
 static void disconnect(struct client *client)
@@ -254,7 +261,16 @@ static struct buffer take_lines(struct client *client)
     struct server_frame frame = {0};
     for (size_t at = 0; at < client->written.size;) {
         assert_true(server_frame_next(&client->written, &at, &frame));
+        struct buffer text = {0};
+        if (frame.is_compressed) {
+            assert_int_equal(
+                ws_inflate(hub_inflater(&hub), frame.payload, frame.size, 100000, &text),
+                WS_INFLATE_DONE);
+            frame.payload = text.data;
+            frame.size = text.size;
+        }
         describe(&lines, &frame);
+        buffer_deinit(&text);
     }
     buffer_clear(&client->written);
     return lines;
@@ -403,14 +419,14 @@ static void symbols_may_be_named_at_connect(void **state)
     (void)state;
     publish(ETH, 3);
     struct client *client = connect_client();
-    session_subscribe_list(&client->session, "BTCUSDT,,ETHUSDT,XYZ,");
+    request_subscribe_list(&client->session, "BTCUSDT,,ETHUSDT,XYZ,");
     session_receive(&client->session, NULL, 0); /* nothing came behind the handshake */
     expect(client, "INVALID_SYMBOL: Symbol 'XYZ' not supported. Valid: BTCUSDT, ETHUSDT, SOLUSDT\n"
                    "ETHUSDT 3\n");
     assert_int_equal(publisher_subscriber_count(publisher, BTC), 1);
     disconnect(client);
     client = connect_client();
-    session_subscribe_list(&client->session, "");
+    request_subscribe_list(&client->session, "");
     session_flush(&client->session);
     expect(client, "");
     disconnect(client);
@@ -650,16 +666,16 @@ static void a_message_may_come_byte_by_byte(void **state)
 static void a_message_may_have_4096_bytes(void **state)
 {
     (void)state;
-    char text[SESSION_MESSAGE_SIZE_MAX + 1];
+    char text[REQUEST_SIZE_MAX + 1];
     memset(text, ' ', sizeof text);
     memcpy(text, "{\"action\":\"ping\"}", 17);
     struct client *client = connect_client();
-    send_frame(client, 0x81, text, SESSION_MESSAGE_SIZE_MAX);
+    send_frame(client, 0x81, text, REQUEST_SIZE_MAX);
     expect_start(client, "{\"type\":\"pong\"");
     send_frame(client, 0x01, text, 4000);
-    send_frame(client, 0x80, text + 4000, SESSION_MESSAGE_SIZE_MAX - 4000);
+    send_frame(client, 0x80, text + 4000, REQUEST_SIZE_MAX - 4000);
     expect_start(client, "{\"type\":\"pong\"");
-    send_frame(client, 0x81, text, SESSION_MESSAGE_SIZE_MAX + 1);
+    send_frame(client, 0x81, text, REQUEST_SIZE_MAX + 1);
     expect(client, "close:1009:a message may have at most 4096 bytes\n");
     assert_true(client->is_finished);
     disconnect(client);
@@ -698,9 +714,9 @@ static void who_goes_on_over_the_limit_is_closed(void **state)
     (void)state;
     struct client *client = connect_client();
     subscribe(client, "\"BTCUSDT\"");
-    for (int i = 1; i < 20 + SESSION_RATE_VIOLATIONS_MAX; i++)
+    for (int i = 1; i < 20 + REQUEST_RATE_VIOLATIONS_MAX; i++)
         send_text(client, "{\"action\":\"unsubscribe\",\"symbols\":[\"SOLUSDT\"]}");
-    assert_int_equal(count_lines(client, "RATE_LIMITED: "), SESSION_RATE_VIOLATIONS_MAX);
+    assert_int_equal(count_lines(client, "RATE_LIMITED: "), REQUEST_RATE_VIOLATIONS_MAX);
     publish(BTC, 1);
     expect(client, "BTCUSDT 1\n"); /* the stream went on meanwhile */
     send_text(client, "{\"action\":\"ping\"}");
@@ -1257,6 +1273,155 @@ static void a_close_that_the_socket_does_not_take_ends_at_the_deadline(void **st
     disconnect(client);
 }
 
+/* -- compression (RFC 7692) ---------------------------------------------------------------------
+ */
+
+/* Sends a text message compressed, in frames of at most `piece` bytes. */
+static void send_compressed(struct client *client, const char *text, size_t size, size_t piece)
+{
+    struct ws_deflater *deflater = ws_deflater_create();
+    struct buffer payload = {0};
+    ws_deflate(deflater, text, size, &payload);
+    ws_deflater_destroy(deflater);
+    for (size_t at = 0; at < payload.size; at += piece) {
+        bool is_last = payload.size - at <= piece;
+        int first = (at == 0 ? 0x40 | WS_TEXT : 0) | (is_last ? 0x80 : 0);
+        send_frame(client, first, payload.data + at, is_last ? payload.size - at : piece);
+    }
+    buffer_deinit(&payload);
+}
+
+static void snapshots_are_compressed_for_who_negotiated_it(void **state)
+{
+    (void)state;
+    struct client *plain = connect_client(), *one = connect_with(&request_protocol, true),
+                  *two = connect_with(&request_protocol, true);
+    subscribe(plain, "\"BTCUSDT\"");
+    subscribe(one, "\"BTCUSDT\"");
+    subscribe(two, "\"BTCUSDT\"");
+    publish(BTC, 1);
+    assert_int_equal((unsigned char)one->written.data[0], 0xC1);
+    assert_int_equal((unsigned char)plain->written.data[0], 0x81);
+    assert_int_equal(one->written.size, two->written.size);
+    assert_memory_equal(one->written.data, two->written.data, one->written.size);
+    expect(plain, "BTCUSDT 1\n");
+    expect(one, "BTCUSDT 1\n");
+    expect(two, "BTCUSDT 1\n");
+    disconnect(plain);
+    disconnect(one);
+    disconnect(two);
+}
+
+static void compressed_messages_are_understood_whole_and_in_pieces(void **state)
+{
+    (void)state;
+    struct client *client = connect_with(&request_protocol, true);
+    static const char text[] = "{\"action\":\"subscribe\",\"symbols\":[\"BTCUSDT\"],\"id\":1}";
+    for (size_t piece = 1; piece < 80; piece += 13) {
+        send_compressed(client, text, sizeof text - 1, piece);
+        expect(client, "{\"type\":\"ack\",\"id\":1,\"action\":\"subscribe\","
+                       "\"symbols\":[\"BTCUSDT\"]}\n");
+    }
+    send_text(client, text); /* not every message need be compressed, §6 */
+    expect_start(client, "{\"type\":\"ack\"");
+    disconnect(client);
+}
+
+static void a_compressed_message_is_bounded_by_what_it_says(void **state)
+{
+    (void)state;
+    char *text = memory_allocate_zeroed(1, 1000000);
+    struct client *client = connect_with(&request_protocol, true);
+    memset(text, ' ', 1000000);
+    memcpy(text, "{\"action\":\"ping\"", 16);
+    text[4095] = '}';
+    send_compressed(client, text, 4096, SIZE_MAX);
+    expect_start(client, "{\"type\":\"pong\"");
+    send_compressed(client, text, 4097, SIZE_MAX);
+    expect(client, "close:1009:a message may have at most 4096 bytes\n");
+    disconnect(client);
+    client = connect_with(&request_protocol, true);
+    send_compressed(client, text, 1000000, 100);
+    expect(client, "close:1009:a message may have at most 4096 bytes\n");
+    disconnect(client);
+    client = connect_with(&request_protocol, true);
+    for (int i = 0; i < 100 && client->session.state == SESSION_OPEN; i++)
+        send_frame(client, i == 0 ? 0x41 : 0, text, 100); /* never says its end */
+    expect(client, "close:1009:a message may have at most 4096 bytes\n");
+    disconnect(client);
+    free(text);
+}
+
+static void broken_compressed_messages_close_with_1007(void **state)
+{
+    (void)state;
+    struct client *client = connect_with(&request_protocol, true);
+    send_frame(client, 0xC1, "\xff\xff\xff", 3);
+    expect(client, "close:1007:a compressed message that is broken\n");
+    disconnect(client);
+    client = connect_with(&request_protocol, true);
+    send_compressed(client, "\"\xc3\"", 3, SIZE_MAX);
+    expect(client, "close:1007:text that is not UTF-8\n");
+    disconnect(client);
+    client = connect_with(&request_protocol, true);
+    send_compressed(client, "\"\xc3", 2, SIZE_MAX);
+    expect(client, "close:1007:text that is not UTF-8\n");
+    disconnect(client);
+    client = connect_client();
+    send_frame(client, 0xC1, "\x00", 1);
+    expect(client, "close:1002:reserved bits are set without an extension\n");
+    disconnect(client);
+}
+
+/* -- echo -------------------------------------------------------------------------------------- */
+
+static void the_echo_returns_messages_with_their_opcode(void **state)
+{
+    (void)state;
+    struct client *client = connect_with(&echo_protocol, false);
+    for (int i = 0; i < 100; i++) { /* no rate */
+        send_frame(client, 0x82, "\x00\xff", 2);
+        assert_int_equal(client->written.size, 4);
+        assert_memory_equal(client->written.data, "\x82\x02\x00\xff", 4);
+        buffer_clear(&client->written);
+    }
+    send_frame(client, 0x01, "he", 2);
+    send_frame(client, 0x89, "p", 1);
+    send_frame(client, 0x80, "llo", 3);
+    assert_int_equal(client->written.size, 10);
+    assert_memory_equal(client->written.data, "\x8a\x01p\x81\x05hello", 10);
+    disconnect(client);
+    client = connect_with(&echo_protocol, true);
+    send_compressed(client, "hello", 5, 2);
+    struct server_frame frame;
+    size_t at = 0;
+    assert_true(server_frame_next(&client->written, &at, &frame) && frame.is_compressed);
+    disconnect(client);
+}
+
+static void the_echo_takes_16_mib_in_65537_fragments(void **state)
+{
+    (void)state;
+    struct client *client = connect_with(&echo_protocol, false);
+    char *piece = memory_allocate_zeroed(1, 256);
+    memset(piece, 'x', 256);
+    for (int i = 0; i < 65536; i++)
+        send_frame(client, i == 0 ? WS_BINARY : 0, piece, 256);
+    assert_int_equal(client->written.size, 0);
+    send_frame(client, 0x80, "", 0);
+    struct server_frame frame;
+    size_t at = 0;
+    assert_true(server_frame_next(&client->written, &at, &frame));
+    assert_int_equal(frame.size, 16 * 1024 * 1024);
+    buffer_clear(&client->written);
+    for (int i = 0; i < 65536; i++)
+        send_frame(client, i == 0 ? WS_BINARY : 0, piece, 256);
+    send_frame(client, 0x80, "x", 1);
+    expect(client, "close:1009:a message may have at most 16777216 bytes\n");
+    disconnect(client);
+    free(piece);
+}
+
 /* -- waiters ----------------------------------------------------------------------------------- */
 
 struct waiter {
@@ -1361,6 +1526,12 @@ int main(void)
         fact(a_snapshot_late_while_closing_brings_no_warning_behind_the_close),
         fact(a_close_that_the_socket_does_not_take_ends_at_the_deadline),
         fact(waiters_are_answered_once_by_the_next_look),
+        fact(snapshots_are_compressed_for_who_negotiated_it),
+        fact(compressed_messages_are_understood_whole_and_in_pieces),
+        fact(a_compressed_message_is_bounded_by_what_it_says),
+        fact(broken_compressed_messages_close_with_1007),
+        fact(the_echo_returns_messages_with_their_opcode),
+        fact(the_echo_takes_16_mib_in_65537_fragments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-enum { FINAL = 0x80, MASKED = 0x80, NO_SPLIT = -1 };
+enum { FINAL = 0x80, COMPRESSED = 0x40, MASKED = 0x80, NO_SPLIT = -1 };
 
 /* -- making a client's bytes ------------------------------------------------------------------- */
 
@@ -501,6 +501,70 @@ static void a_close_reason_is_utf8_of_up_to_123_bytes(void **state)
     expect(&bytes, expected);
 }
 
+/* -- facts: compressed messages (RFC 7692) ------------------------------------------------------
+ */
+
+static struct ws_event feed_compressed(struct buffer *bytes, struct ws_decoder *decoder)
+{
+    size_t consumed;
+    ws_decoder_init(decoder);
+    decoder->allows_compression = true;
+    struct ws_event event = ws_decoder_feed(decoder, bytes->data, bytes->size, &consumed);
+    buffer_consume(bytes, consumed);
+    return event;
+}
+
+static void a_compressed_message_is_told_and_not_checked_for_utf8(void **state)
+{
+    (void)state;
+    struct ws_decoder decoder;
+    struct buffer bytes = {0};
+    size_t consumed;
+    put_frame(&bytes, COMPRESSED | WS_TEXT, "\xff\xfe", 2);
+    put_frame(&bytes, FINAL | WS_PING, "x", 1);
+    put_frame(&bytes, FINAL | WS_CONTINUATION, "\xfd", 1);
+    put_frame(&bytes, FINAL | WS_TEXT, "plain", 5);
+    struct ws_event event = feed_compressed(&bytes, &decoder);
+    assert_int_equal(event.type, WS_EVENT_DATA);
+    assert_true(event.is_compressed && event.is_message_start && !event.is_message_end);
+    event = ws_decoder_feed(&decoder, bytes.data, bytes.size, &consumed);
+    buffer_consume(&bytes, consumed);
+    assert_int_equal(event.type, WS_EVENT_CONTROL);
+    event = ws_decoder_feed(&decoder, bytes.data, bytes.size, &consumed);
+    buffer_consume(&bytes, consumed);
+    assert_true(event.is_compressed && event.is_message_end);
+    event = ws_decoder_feed(&decoder, bytes.data, bytes.size, &consumed);
+    assert_false(event.is_compressed);
+    assert_memory_equal(event.payload, "plain", 5);
+    buffer_deinit(&bytes);
+}
+
+static void only_the_first_frame_of_a_message_may_be_marked_compressed(void **state)
+{
+    (void)state;
+    static const int refused[] = {FINAL | COMPRESSED | WS_PING, FINAL | COMPRESSED | WS_CLOSE,
+                                  FINAL | COMPRESSED | 0x20 | WS_TEXT, FINAL | 0x10 | WS_TEXT};
+    struct ws_decoder decoder;
+    struct buffer bytes = {0};
+    size_t consumed;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        put_frame(&bytes, refused[i], "", 0);
+        struct ws_event event = feed_compressed(&bytes, &decoder);
+        assert_int_equal(event.type, WS_EVENT_ERROR);
+        assert_int_equal(event.close_code, WS_CLOSE_PROTOCOL_ERROR);
+        buffer_clear(&bytes);
+    }
+    put_frame(&bytes, COMPRESSED | WS_TEXT, "a", 1);
+    put_frame(&bytes, FINAL | COMPRESSED | WS_CONTINUATION, "b", 1);
+    assert_int_equal(feed_compressed(&bytes, &decoder).type, WS_EVENT_DATA);
+    struct ws_event event = ws_decoder_feed(&decoder, bytes.data, bytes.size, &consumed);
+    assert_int_equal(event.type, WS_EVENT_ERROR);
+    assert_int_equal(consumed, 1);
+    buffer_clear(&bytes);
+    put_frame(&bytes, FINAL | COMPRESSED | WS_TEXT, "a", 1); /* and nowhere without negotiation */
+    expect(&bytes, "error:1002 ");
+}
+
 /* -- facts: what the server sends -------------------------------------------------------------- */
 
 static void headers_are_written_in_the_shortest_form(void **state)
@@ -528,6 +592,9 @@ static void headers_are_written_in_the_shortest_form(void **state)
     char header[WS_FRAME_HEADER_MAX];
     ws_encode_header(header, WS_PONG, 3);
     assert_memory_equal(header, "\x8a\x03", 2);
+    ws_encode_header(header, WS_TEXT, 3);
+    ws_mark_compressed(header);
+    assert_memory_equal(header, "\xc1\x03", 2);
 }
 
 static void a_close_payload_is_code_and_reason_cut_to_fit(void **state)
@@ -603,6 +670,8 @@ int main(void)
         cmocka_unit_test(every_close_code_is_known_as_allowed_or_not),
         cmocka_unit_test(a_close_may_be_empty_but_not_have_half_a_code),
         cmocka_unit_test(a_close_reason_is_utf8_of_up_to_123_bytes),
+        cmocka_unit_test(a_compressed_message_is_told_and_not_checked_for_utf8),
+        cmocka_unit_test(only_the_first_frame_of_a_message_may_be_marked_compressed),
         cmocka_unit_test(headers_are_written_in_the_shortest_form),
         cmocka_unit_test(a_close_payload_is_code_and_reason_cut_to_fit),
         cmocka_unit_test(the_accept_key_of_the_rfc_comes_out),

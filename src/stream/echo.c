@@ -1,0 +1,16 @@
+#include "stream/echo.h"
+
+static void on_message(struct session *session, enum ws_opcode opcode, const char *payload,
+                       size_t size)
+{
+    if (session->outbox.deflates)
+        session_reply_deflated(session, opcode, payload, size);
+    else
+        session_reply(session, opcode, payload, size);
+}
+
+const struct session_protocol echo_protocol = {
+    .message_size_max = ECHO_MESSAGE_SIZE_MAX,
+    .reply_bytes_max = ECHO_REPLY_BYTES_MAX,
+    .on_message = on_message,
+};

@@ -1,0 +1,274 @@
+/* Every message of the client is answered or silently done, and none disturbs the subscriptions
+ * that stand. All texts that clients see are here. */
+#include "stream/request.h"
+
+#include "base/clock.h"
+#include "base/iso_time.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { UPDATE_INTERVAL_MIN_MS = 1000, UPDATE_INTERVAL_MAX_MS = 60000 };
+
+/* -- what clients are told --------------------------------------------------------------------- */
+
+static void append_id(struct buffer *out, const json_t *id)
+{
+    if (id == NULL)
+        return;
+    buffer_append_text(out, ",\"id\":");
+    if (json_is_integer(id))
+        buffer_append_int(out, json_integer_value(id));
+    else
+        buffer_append_json_string(out, json_string_value(id), json_string_length(id));
+}
+
+static void reply_error(struct session *session, const json_t *id, const char *code,
+                        const char *message)
+{
+    struct buffer out = {0};
+    buffer_append_format(&out, "{\"type\":\"error\",\"code\":\"%s\",\"message\":", code);
+    buffer_append_json_string(&out, message, strlen(message));
+    append_id(&out, id);
+    buffer_append_char(&out, '}');
+    session_reply(session, WS_TEXT, out.data, out.size);
+    buffer_deinit(&out);
+}
+
+static void reply_invalid_symbol(struct session *session, const json_t *id, const char *name,
+                                 size_t name_size)
+{
+    enum { SHOWN_MAX = 40 };
+    const struct symbol_list *symbols = session->hub->symbols;
+    struct buffer text = {0};
+    buffer_append_text(&text, "Symbol '");
+    buffer_append(&text, name, name_size < SHOWN_MAX ? name_size : SHOWN_MAX);
+    buffer_append_text(&text, "' not supported. Valid: ");
+    for (size_t i = 0; i < symbols->count; i++)
+        buffer_append_format(&text, "%s%s", i > 0 ? ", " : "", symbols->names[i]);
+    reply_error(session, id, "INVALID_SYMBOL", buffer_text(&text));
+    buffer_deinit(&text);
+}
+
+void request_report_unavailable(struct session *session, const char *symbol, enum status status)
+{
+    char message[128];
+    const char *why = status == STATUS_BUSY        ? "the database is locked by a writer"
+                      : status == STATUS_NOT_FOUND ? "the database, or a part of it, is missing"
+                                                   : "the database cannot be read";
+    snprintf(message, sizeof message, "No snapshot of %s yet: %s. It follows when there is one",
+             symbol, why);
+    reply_error(session, NULL, "SERVER_ERROR", message);
+}
+
+/* -- what clients ask -------------------------------------------------------------------------- */
+
+struct request {
+    const char *action;
+    const json_t *id;      /* NULL: no acknowledgement is wanted */
+    const json_t *symbols; /* a non-empty array of strings */
+    uint32_t update_interval_ms;
+};
+
+/* What is wrong with the symbols, or NULL. */
+static const char *fault_in_symbols(const json_t *symbols)
+{
+    if (!json_is_array(symbols) || json_array_size(symbols) == 0)
+        return "'symbols' must be a list of at least one string, as in [\"BTCUSDT\"]";
+    for (size_t i = 0; i < json_array_size(symbols); i++)
+        if (!json_is_string(json_array_get(symbols, i)))
+            return "'symbols' must hold strings only, as in [\"BTCUSDT\"]";
+    return NULL;
+}
+
+static const char *read_update_interval(const json_t *value, uint32_t *interval_ms)
+{
+    *interval_ms = 0;
+    if (value == NULL || json_is_null(value))
+        return NULL;
+    if (!json_is_number(value))
+        return "'update_interval' must be a number of seconds from 1 to 60";
+    double ms = json_number_value(value) * 1000;
+    *interval_ms = ms < UPDATE_INTERVAL_MIN_MS   ? UPDATE_INTERVAL_MIN_MS
+                   : ms > UPDATE_INTERVAL_MAX_MS ? UPDATE_INTERVAL_MAX_MS
+                                                 : (uint32_t)ms;
+    return NULL;
+}
+
+static void reply_ack(struct session *session, const struct request *request)
+{
+    if (request->id == NULL)
+        return;
+    struct buffer out = {0};
+    buffer_append_text(&out, "{\"type\":\"ack\"");
+    append_id(&out, request->id);
+    buffer_append_format(&out, ",\"action\":\"%s\"", request->action);
+    if (request->symbols != NULL) {
+        bool is_first = true;
+        buffer_append_text(&out, ",\"symbols\":[");
+        for (size_t i = 0; i < json_array_size(request->symbols); i++) {
+            const json_t *name = json_array_get(request->symbols, i);
+            if (symbol_list_find(session->hub->symbols, json_string_value(name),
+                                 json_string_length(name)) < 0)
+                continue;
+            buffer_append_format(&out, "%s\"%s\"", is_first ? "" : ",", json_string_value(name));
+            is_first = false;
+        }
+        buffer_append_char(&out, ']');
+    }
+    buffer_append_char(&out, '}');
+    session_reply(session, WS_TEXT, out.data, out.size);
+    buffer_deinit(&out);
+}
+
+/* Subscribes or unsubscribes the known symbols; each unknown one gets its error. */
+static void change_subscriptions(struct session *session, const struct request *request,
+                                 bool subscribes)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < json_array_size(request->symbols); i++) {
+        const json_t *name = json_array_get(request->symbols, i);
+        const char *text = json_string_value(name);
+        size_t size = json_string_length(name);
+        int index = symbol_list_find(session->hub->symbols, text, size);
+        if (index < 0) {
+            reply_invalid_symbol(session, request->id, text, size);
+            continue;
+        }
+        known++;
+        if (session->state != SESSION_OPEN)
+            return;
+        if (subscribes)
+            hub_subscribe(session->hub, session, (size_t)index, request->update_interval_ms);
+        else
+            hub_unsubscribe(session->hub, session, (size_t)index);
+    }
+    if (known > 0)
+        reply_ack(session, request);
+}
+
+static void answer_ping(struct session *session, const struct request *request)
+{
+    struct buffer out = {0};
+    char time[ISO_TIME_SIZE];
+    iso_time_format(clock_wall_ms() / 1000 * 1000, time);
+    buffer_append_format(&out, "{\"type\":\"pong\",\"timestamp\":\"%s\"", time);
+    append_id(&out, request->id);
+    buffer_append_char(&out, '}');
+    session_reply(session, WS_TEXT, out.data, out.size);
+    buffer_deinit(&out);
+    reply_ack(session, request);
+}
+
+static void perform(struct session *session, const json_t *root, struct request *request)
+{
+    bool subscribes = strcmp(request->action, "subscribe") == 0;
+    if (strcmp(request->action, "ping") == 0) {
+        answer_ping(session, request);
+        return;
+    }
+    if (!subscribes && strcmp(request->action, "unsubscribe") != 0) {
+        char message[160];
+        snprintf(message, sizeof message,
+                 "Action '%.40s' is not known. Valid: subscribe, unsubscribe, ping",
+                 request->action);
+        reply_error(session, request->id, "INVALID_ACTION", message);
+        return;
+    }
+    request->symbols = json_object_get(root, "symbols");
+    const char *fault = fault_in_symbols(request->symbols);
+    if (fault == NULL && subscribes)
+        fault = read_update_interval(json_object_get(root, "update_interval"),
+                                     &request->update_interval_ms);
+    if (fault != NULL)
+        reply_error(session, request->id, "INVALID_MESSAGE", fault);
+    else
+        change_subscriptions(session, request, subscribes);
+}
+
+static void handle_object(struct session *session, const json_t *root)
+{
+    if (!json_is_object(root)) {
+        reply_error(session, NULL, "INVALID_MESSAGE",
+                    "A message must be a JSON object, as in {\"action\":\"ping\"}");
+        return;
+    }
+    struct request request = {.id = json_object_get(root, "id")};
+    if (request.id != NULL && !json_is_integer(request.id) && !json_is_string(request.id)) {
+        reply_error(session, NULL, "INVALID_MESSAGE", "'id' must be a string or an integer");
+        return;
+    }
+    request.action = json_string_value(json_object_get(root, "action"));
+    if (request.action == NULL)
+        reply_error(session, request.id, "INVALID_MESSAGE",
+                    "'action' must be a string: subscribe, unsubscribe or ping");
+    else
+        perform(session, root, &request);
+}
+
+/* A token bucket: REQUESTS_PER_SECOND on average, REQUESTS_BURST at once. */
+static bool takes_token(struct session_rate *rate)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    double gained = (double)(now_ns - rate->updated_ns) / 1e9 * REQUESTS_PER_SECOND;
+    double tokens = rate->updated_ns == 0 ? REQUESTS_BURST : (double)rate->tokens + gained;
+    rate->tokens = (float)(tokens < REQUESTS_BURST ? tokens : REQUESTS_BURST);
+    rate->updated_ns = now_ns;
+    if (rate->tokens < 1)
+        return false;
+    rate->tokens -= 1;
+    return true;
+}
+
+static void on_message(struct session *session, enum ws_opcode opcode, const char *text,
+                       size_t size)
+{
+    struct session_rate *rate = &session->rate;
+    if (!takes_token(rate)) {
+        if (++rate->violations > REQUEST_RATE_VIOLATIONS_MAX)
+            session_close(session, WS_CLOSE_POLICY, "too many messages", SESSION_END_RATE);
+        else
+            reply_error(session, NULL, "RATE_LIMITED",
+                        "More than 10 messages a second; this one was ignored");
+        return;
+    }
+    if (rate->tokens * 2 > REQUESTS_BURST)
+        rate->violations = 0;
+    if (opcode == WS_BINARY) {
+        reply_error(session, NULL, "INVALID_MESSAGE",
+                    "Binary messages are not understood; send JSON text");
+        return;
+    }
+    json_error_t fault;
+    json_t *root = json_loadb(text, size, JSON_DECODE_ANY, &fault);
+    if (root == NULL) {
+        char message[256];
+        snprintf(message, sizeof message, "Not JSON: %s at byte %d", fault.text, fault.position);
+        reply_error(session, NULL, "INVALID_MESSAGE", message);
+        return;
+    }
+    handle_object(session, root);
+    json_decref(root);
+}
+
+void request_subscribe_list(struct session *session, const char *symbols)
+{
+    const char *start = symbols;
+    while (*start != '\0' && session->state == SESSION_OPEN) {
+        size_t size = strcspn(start, ",");
+        int index = symbol_list_find(session->hub->symbols, start, size);
+        if (index >= 0)
+            hub_subscribe(session->hub, session, (size_t)index, 0);
+        else if (size > 0)
+            reply_invalid_symbol(session, NULL, start, size);
+        start += size;
+        start += *start == ',';
+    }
+}
+
+const struct session_protocol request_protocol = {
+    .message_size_max = REQUEST_SIZE_MAX,
+    .reply_bytes_max = OUTBOX_REPLY_BYTES_MAX,
+    .on_message = on_message,
+};

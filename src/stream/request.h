@@ -1,0 +1,22 @@
+/* The messages of /ws/heatmap (PROTOCOL.md §1): subscribe, unsubscribe, ping, and the errors and
+ * acknowledgements that answer them. On the session's loop. */
+#ifndef HEATCAST_STREAM_REQUEST_H
+#define HEATCAST_STREAM_REQUEST_H
+
+#include "base/error.h"
+#include "stream/session.h"
+
+#define REQUEST_SIZE_MAX 4096
+#define REQUESTS_PER_SECOND 10
+#define REQUESTS_BURST 20
+#define REQUEST_RATE_VIOLATIONS_MAX 100 /* refused messages after which the client is closed */
+
+extern const struct session_protocol request_protocol;
+
+/* Subscribes to the symbols named at connect ("BTCUSDT,ETHUSDT"). */
+void request_subscribe_list(struct session *session, const char *symbols);
+
+/* Tells that a symbol's first snapshot could not be made yet, and why. */
+void request_report_unavailable(struct session *session, const char *symbol, enum status status);
+
+#endif

@@ -7,7 +7,7 @@ set -euo pipefail
 
 build=(gcc cmake ninja-build pkg-config libc6-dev libuv1-dev libssl-dev zlib1g-dev libjansson-dev
        ca-certificates)
-test=(libcmocka-dev chromium fonts-dejavu-core procps)
+test=(libcmocka-dev openssl chromium fonts-dejavu-core procps)
 check=(clang-format clang-tidy cppcheck)
 fuzz=(clang libclang-rt-14-dev)
 

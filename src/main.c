@@ -215,6 +215,11 @@ static enum exit_code run_command(const struct command *command, int argc, char 
     code = parse_arguments(&invocation, command, argc, argv);
     if (code != EXIT_DONE)
         goto cleanup;
+    if (config_check(&invocation.config, &error) != STATUS_OK) {
+        fprintf(stderr, "heatcast: %s\n", error.message);
+        code = EXIT_USAGE;
+        goto cleanup;
+    }
     log_configure(invocation.config.log_level, invocation.config.log_format);
     code = command->run(&invocation);
     if (code == EXIT_USAGE)

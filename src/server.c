@@ -40,7 +40,7 @@ struct server {
     struct histogram query_seconds, compute_seconds;
     atomic_bool is_stopping;
     uv_loop_t loop;
-    uv_signal_t on_terminate, on_interrupt;
+    uv_signal_t on_terminate, on_interrupt, on_hangup;
     uv_timer_t second;
 };
 
@@ -251,6 +251,17 @@ static void on_signal(uv_signal_t *signal, int number)
     uv_stop(&server->loop);
 }
 
+static void on_hangup(uv_signal_t *signal, int number)
+{
+    (void)number;
+    struct server *server = signal->data;
+    struct error error;
+    if (net_server_reload_tls(server->net, &error) == STATUS_OK)
+        log_info("the certificate is loaded again", log_text("path", server->config->tls_cert));
+    else
+        log_error("the certificate in force stays", log_text("reason", error.message));
+}
+
 static void on_second(uv_timer_t *timer)
 {
     struct server *server = timer->data;
@@ -263,8 +274,10 @@ static void open_main_loop(struct server *server)
     check(uv_loop_init(&server->loop) == 0);
     check(uv_signal_init(&server->loop, &server->on_terminate) == 0);
     check(uv_signal_init(&server->loop, &server->on_interrupt) == 0);
+    check(uv_signal_init(&server->loop, &server->on_hangup) == 0);
     check(uv_timer_init(&server->loop, &server->second) == 0);
-    server->on_terminate.data = server->on_interrupt.data = server->second.data = server;
+    server->on_terminate.data = server->on_interrupt.data = server;
+    server->on_hangup.data = server->second.data = server;
     check(uv_signal_start(&server->on_terminate, on_signal, SIGTERM) == 0);
     check(uv_signal_start(&server->on_interrupt, on_signal, SIGINT) == 0);
 }
@@ -273,6 +286,8 @@ static void open_main_loop(struct server *server)
 static void run_main_loop(struct server *server)
 {
     check(uv_timer_start(&server->second, on_second, 1000, 1000) == 0);
+    if (server->config->tls_cert[0] != '\0') /* else it ends the process, as terminals expect */
+        check(uv_signal_start(&server->on_hangup, on_hangup, SIGHUP) == 0);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     atomic_store_explicit(&server->is_stopping, true, memory_order_relaxed);
 }
@@ -282,6 +297,7 @@ static void close_main_loop(struct server *server)
 {
     uv_close((uv_handle_t *)&server->on_terminate, NULL);
     uv_close((uv_handle_t *)&server->on_interrupt, NULL);
+    uv_close((uv_handle_t *)&server->on_hangup, NULL);
     uv_close((uv_handle_t *)&server->second, NULL);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     check(uv_loop_close(&server->loop) == 0);
@@ -312,7 +328,8 @@ static void log_listening(const struct server *server)
     bool is_v6 = strchr(listen->host, ':') != NULL;
     snprintf(address, sizeof address, is_v6 ? "[%s]:%d" : "%s:%d", listen->host,
              net_server_port(server->net));
-    snprintf(url, sizeof url, "http://%s/", address);
+    snprintf(url, sizeof url, "%s://%s/", server->config->tls_cert[0] != '\0' ? "https" : "http",
+             address);
     log_info("listening", log_text("address", address), log_text("url", url),
              log_text("database", server->config->duckdb_path),
              log_int("workers", server->config->workers));

@@ -130,6 +130,16 @@ static enum status set_listen(struct config *config, const char *text, struct er
     return value_parse_address(text, &config->listen, error);
 }
 
+static enum status set_tls_cert(struct config *config, const char *text, struct error *error)
+{
+    return copy_text(text, config->tls_cert, sizeof config->tls_cert, error);
+}
+
+static enum status set_tls_key(struct config *config, const char *text, struct error *error)
+{
+    return copy_text(text, config->tls_key, sizeof config->tls_key, error);
+}
+
 static enum status set_workers(struct config *config, const char *text, struct error *error)
 {
     if (text[0] != '\0')
@@ -208,6 +218,10 @@ static const struct setting settings[] = {
      "origins whose pages may connect (https://a.example,https://b.example), or *", set_origins},
     {"LISTEN", "127.0.0.1:8000", NULL, "ADDRESS:PORT",
      "address and port; port 0 picks a free one and prints it", set_listen},
+    {"TLS_CERT", "", "none", "PATH",
+     "PEM file of the certificate and its chain, for https:// and wss://; SIGHUP loads it again",
+     set_tls_cert},
+    {"TLS_KEY", "", "none", "PATH", "PEM file of its private key", set_tls_key},
     {"WORKERS", "", "one per core", "N", "worker loops", set_workers},
     {"DUCKDB_PATH", "data/heatcast.duckdb", NULL, "PATH", "the database (also --db)",
      set_duckdb_path},
@@ -278,6 +292,16 @@ enum status config_load(struct config *config, struct config_origin *origin,
             return status;
         }
     }
+    return STATUS_OK;
+}
+
+enum status config_check(const struct config *config, struct error *error)
+{
+    bool has_cert = config->tls_cert[0] != '\0', has_key = config->tls_key[0] != '\0';
+    if (has_cert != has_key)
+        return error_set(error, STATUS_INVALID,
+                         "%s is set and %s is not: TLS needs both, a certificate and its key",
+                         has_cert ? "TLS_CERT" : "TLS_KEY", has_cert ? "TLS_KEY" : "TLS_CERT");
     return STATUS_OK;
 }
 

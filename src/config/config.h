@@ -28,6 +28,7 @@ struct config {
     double ws_slow_consumer_disconnect_seconds;
     char ws_allowed_origins[ORIGINS_SIZE]; /* comma-separated; "" same origin; "*" any */
     struct listen_address listen;
+    char tls_cert[CONFIG_PATH_SIZE], tls_key[CONFIG_PATH_SIZE]; /* both or neither; "": plain */
     int workers;
     char duckdb_path[CONFIG_PATH_SIZE];
     struct symbol_list symbols;
@@ -54,6 +55,9 @@ enum status config_load(struct config *config, struct config_origin *origin,
  * STATUS_NOT_FOUND: no setting has this flag. */
 enum status config_set_flag(struct config *config, struct config_origin *origin, const char *flag,
                             const char *value, struct error *error);
+
+/* What one setting alone cannot tell: whether they fit together. After the flags. */
+enum status config_check(const struct config *config, struct error *error);
 
 /* Whether a flag is a setting at all, and whether it is a switch that may stand without a value. */
 bool config_is_flag(const char *flag, bool *is_switch);

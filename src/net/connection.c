@@ -17,8 +17,11 @@
 
 static void on_event(uv_poll_t *poll, int status, int events);
 
-static void watch(struct connection *connection, int events)
+static void update_watch(struct connection *connection)
 {
+    int events = connection->wanted;
+    if (connection->tls != NULL && tls_has_pending(connection->tls))
+        events |= UV_WRITABLE;
     if (connection->events == events || connection->state == CONNECTION_CLOSED)
         return;
     connection->events = (uint8_t)events;
@@ -26,6 +29,12 @@ static void watch(struct connection *connection, int events)
         uv_poll_stop(&connection->poll);
     else
         check(uv_poll_start(&connection->poll, events, on_event) == 0);
+}
+
+static void watch(struct connection *connection, int wanted)
+{
+    connection->wanted = (uint8_t)wanted;
+    update_watch(connection);
 }
 
 /* -- places ------------------------------------------------------------------------------------ */
@@ -73,6 +82,7 @@ static void on_handle_closed(uv_handle_t *handle)
 {
     struct connection *connection = (struct connection *)handle->data;
     struct worker *worker = connection->worker;
+    tls_destroy(connection->tls);
     close(connection->fd);
     give_place_back(connection);
     if (connection->is_session)
@@ -100,6 +110,8 @@ void connection_finish(struct connection *connection)
         return;
     connection->state = CONNECTION_LINGERING;
     connection->deadline_ns = clock_monotonic_ns() + LINGER_TIMEOUT_MS * MS_NS;
+    if (connection->tls != NULL)
+        tls_close_notify(connection->tls);
     shutdown(connection->fd, SHUT_WR);
     watch(connection, UV_READABLE);
 }
@@ -109,6 +121,8 @@ void connection_finish(struct connection *connection)
 /* As outbox_writer: the bytes taken, 0 if the socket is full, -1 if the peer is gone. */
 static ssize_t write_pieces(struct connection *connection, const struct iovec *pieces, int count)
 {
+    if (connection->tls != NULL)
+        return tls_write(connection->tls, pieces, count);
     struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
     for (;;) {
         ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -204,7 +218,7 @@ static void take_requests(struct connection *connection)
             return;
     }
     /* What is pipelined behind a request that waits stays in the socket. */
-    if (connection->state == CONNECTION_ANSWERING && connection->events == UV_READABLE)
+    if (connection->state == CONNECTION_ANSWERING && connection->wanted == UV_READABLE)
         watch(connection, 0);
 }
 
@@ -262,14 +276,38 @@ static void take_http_input(struct connection *connection, const char *bytes, si
     take_requests(connection);
 }
 
+/* As tls_read(): the bytes that came, 0 if none did, -1 at the end. */
+static ssize_t read_plain(struct connection *connection, char *bytes, size_t size)
+{
+    ssize_t got = recv(connection->fd, bytes, size, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return 0;
+    return got > 0 ? got : -1;
+}
+
+/* A browser that was sent to http:// at our https:// port. */
+static void answer_plain_http(struct connection *connection)
+{
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+                                 "Connection: close\r\n\r\nThis port speaks https:// and wss://\n";
+    ssize_t sent = send(connection->fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)sent; /* a fresh socket takes it; if not, the peer will see the end all the same */
+    connection_finish(connection);
+}
+
 static void on_readable(struct connection *connection)
 {
     struct worker *worker = connection->worker;
-    size_t room = connection->state == CONNECTION_HTTP ? HTTP_HEAD_SIZE_MAX : WORKER_READ_SIZE;
-    ssize_t size = recv(connection->fd, worker->read_buffer, room, MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    bool reads_tls = connection->tls != NULL && connection->state != CONNECTION_LINGERING;
+    ssize_t size = reads_tls ? tls_read(connection->tls, worker->read_buffer, TLS_RECORD_SIZE_MAX)
+                             : read_plain(connection, worker->read_buffer, WORKER_READ_SIZE);
+    if (size == 0)
         return;
-    if (size <= 0) {
+    if (size < 0 && reads_tls && tls_met_plain_http(connection->tls)) {
+        answer_plain_http(connection);
+        return;
+    }
+    if (size < 0) {
         connection_close(connection);
         return;
     }
@@ -286,7 +324,11 @@ static void on_event(uv_poll_t *poll, int status, int events)
         connection_close(connection);
         return;
     }
-    if (events & UV_WRITABLE) {
+    if ((events & UV_WRITABLE) && connection->tls != NULL && !tls_flush(connection->tls)) {
+        connection_close(connection);
+        return;
+    }
+    if (events & connection->wanted & UV_WRITABLE) {
         if (connection->state == CONNECTION_WEBSOCKET)
             session_flush(&connection->session);
         else if (connection->state == CONNECTION_ANSWERING)
@@ -295,6 +337,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
     if ((events & UV_READABLE) && connection->state != CONNECTION_CLOSED &&
         connection->state != CONNECTION_ANSWERING)
         on_readable(connection);
+    update_watch(connection);
 }
 
 /* -- life -------------------------------------------------------------------------------------- */
@@ -305,7 +348,9 @@ void connection_open(struct worker *worker, int fd)
     connection->worker = worker;
     connection->fd = fd;
     connection->state = CONNECTION_HTTP;
+    connection->wanted = 0;
     connection->events = 0;
+    connection->tls = NULL;
     connection->is_session = false;
     connection->has_place = false;
     connection->deadline_ns = clock_monotonic_ns() + HTTP_HEAD_TIMEOUT_MS * MS_NS;
@@ -315,6 +360,8 @@ void connection_open(struct worker *worker, int fd)
         return;
     }
     connection->poll.data = connection;
+    if (worker->shared->tls != NULL)
+        connection->tls = tls_create(worker->shared->tls, fd);
     connection->http = http_exchange_create(connection);
     list_push_back(&worker->connections, &connection->in_worker);
     worker->connection_count++;
@@ -335,7 +382,7 @@ void connection_check_liveness(struct connection *connection, uint64_t now_ns)
         break;
     case CONNECTION_ANSWERING:
         /* Only a client that does not take its answer has a deadline, not a query that runs. */
-        if (connection->events == UV_WRITABLE && now_ns > connection->deadline_ns)
+        if (connection->wanted == UV_WRITABLE && now_ns > connection->deadline_ns)
             connection_close(connection);
         break;
     case CONNECTION_CLOSED:

@@ -6,6 +6,7 @@
 #define HEATCAST_NET_CONNECTION_H
 
 #include "net/http.h"
+#include "net/tls.h"
 #include "net/worker.h"
 #include "stream/session.h"
 
@@ -25,11 +26,13 @@ struct connection {
     uv_poll_t poll;
     struct list in_worker;
     struct worker *worker;
+    struct tls *tls;            /* NULL: plain */
     struct http_exchange *http; /* NULL once it is a WebSocket */
     uint64_t deadline_ns;       /* HTTP and lingering: closed when it passes */
     int fd;
     uint8_t state;          /* enum connection_state */
-    uint8_t events;         /* what libuv watches */
+    uint8_t wanted;         /* the events that the state waits for */
+    uint8_t events;         /* what libuv watches: those, and what TLS waits for */
     struct session session; /* valid while is_session */
     bool is_session;
     bool has_place;       /* counted as a WebSocket connection */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "net/address_count.h"
 #include "net/server_stats.h"
+#include "net/tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -129,8 +130,14 @@ enum status net_server_create(const struct config *config, struct publisher *pub
 {
     int *fds = memory_allocate_zeroed((size_t)config->workers, sizeof *fds);
     int port = 0;
-    enum status status = open_listeners(config, fds, &port, error);
+    struct tls_context *tls = NULL;
+    enum status status = STATUS_OK;
+    if (config->tls_cert[0] != '\0')
+        status = tls_context_create(config->tls_cert, config->tls_key, &tls, error);
+    if (status == STATUS_OK)
+        status = open_listeners(config, fds, &port, error);
     if (status != STATUS_OK) {
+        tls_context_destroy(tls);
         free(fds);
         return status;
     }
@@ -141,6 +148,7 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     server->shared.backend = backend;
     server->shared.metrics = metrics;
     server->shared.server = server;
+    server->shared.tls = tls;
     if (config->ws_max_connections_per_ip > 0)
         server->shared.address_counts = address_count_create(config->ws_max_connections_per_ip);
     server->port = port;
@@ -152,6 +160,11 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     free(fds);
     *result = server;
     return STATUS_OK;
+}
+
+enum status net_server_reload_tls(struct net_server *server, struct error *error)
+{
+    return tls_context_reload(server->shared.tls, error);
 }
 
 void net_server_open_echo(struct net_server *server)
@@ -199,6 +212,7 @@ void net_server_destroy(struct net_server *server)
     for (size_t i = 0; i < server->worker_count; i++)
         worker_destroy(server->workers[i]);
     address_count_destroy(server->shared.address_counts);
+    tls_context_destroy(server->shared.tls);
     server_stats_deinit(server);
     free(server->workers);
     free(server);

@@ -10,10 +10,15 @@
 struct net_server;
 
 /* Binds and makes the workers, whose mailboxes then take mail. Everything handed over must outlive
- * the server. STATUS_IO: the address cannot be had; the message says why. */
+ * the server. STATUS_IO: the address cannot be had; STATUS_INVALID: the certificate or its key
+ * cannot be used; the message says why. */
 enum status net_server_create(const struct config *config, struct publisher *publisher,
                               const struct backend *backend, struct metrics *metrics,
                               struct net_server **server, struct error *error);
+
+/* Loads TLS_CERT and TLS_KEY again, for connections from now on. STATUS_INVALID: they cannot be
+ * used, and everything stays as it was. */
+enum status net_server_reload_tls(struct net_server *server, struct error *error);
 
 /* Opens /ws/echo, for conformance suites. Before the start. */
 void net_server_open_echo(struct net_server *server);

@@ -1,6 +1,7 @@
 #include "net/server_stats.h"
 
 #include "base/clock.h"
+#include "net/tls.h"
 #include "ops/metrics.h"
 
 #include <inttypes.h>
@@ -175,6 +176,23 @@ static void collect_connections(struct buffer *out, struct net_server *server)
     }
 }
 
+static void collect_tls(struct buffer *out, struct net_server *server)
+{
+    struct tls_stats stats;
+    if (server->shared.tls == NULL)
+        return;
+    tls_context_read_stats(server->shared.tls, &stats);
+    metrics_family(out, "heatcast_tls_handshakes_total", "counter", "TLS handshakes, by outcome.");
+    metrics_labelled(out, "heatcast_tls_handshakes_total", "result", "ok",
+                     (double)stats.handshakes);
+    metrics_labelled(out, "heatcast_tls_handshakes_total", "result", "failed",
+                     (double)stats.failures);
+    metrics_family(out, "heatcast_tls_certificate_expiry_timestamp_seconds", "gauge",
+                   "When the certificate in force ends, Unix time.");
+    metrics_sample(out, "heatcast_tls_certificate_expiry_timestamp_seconds",
+                   (double)stats.not_after_s);
+}
+
 static void collect_bytes(struct buffer *out, struct net_server *server)
 {
     metrics_family(out, "heatcast_bytes_sent_total", "counter", "Bytes sent over WebSockets.");
@@ -208,4 +226,5 @@ void server_stats_collect(struct buffer *out, void *context)
                    (double)sum_over_workers(server, offsetof(struct outbox_meter, dropped)));
     collect_bytes(out, server);
     collect_connections(out, server);
+    collect_tls(out, server);
 }

@@ -8,12 +8,14 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#define WORKER_READ_SIZE (64 * 1024)
+/* What one connection may bring in one turn of the loop: no more, so that others have theirs. */
+#define WORKER_READ_SIZE (16 * 1024)
 
 /* Why a connection was not taken on. */
 enum refusal { REFUSED_LIMIT, REFUSED_LIMIT_PER_ADDRESS, REFUSED_ORIGIN, REFUSED_COUNT };
 
 struct address_count;
+struct tls_context;
 
 /* What all workers share. Atomics are counters; relaxed order is enough for each. */
 struct net_shared {
@@ -23,6 +25,7 @@ struct net_shared {
     struct metrics *metrics;
     struct net_server *server;
     struct address_count *address_counts; /* NULL: no limit per address */
+    struct tls_context *tls;              /* NULL: plain */
     bool has_echo;                        /* /ws/echo is open */
     atomic_bool is_stopping;
     atomic_int ws_connections;

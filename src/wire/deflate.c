@@ -19,7 +19,8 @@ enum {
     DEFLATE_WINDOW_BITS = 9,
     DEFLATE_MEMORY_LEVEL = 4, /* a hash table that suits the window: it is slid every 512 bytes */
     DEFLATE_LEVEL = 6,
-    INFLATE_WINDOW_BITS = 15, /* whatever the client used: client_max_window_bits is not asked of it */
+    INFLATE_WINDOW_BITS =
+        15, /* whatever the client used: client_max_window_bits is not asked of it */
     INFLATE_STEP = 4096,
     WINDOW_BITS_MIN = 8, /* RFC 7692 §7.1.2 */
     WINDOW_BITS_MAX = 15,

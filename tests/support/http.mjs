@@ -1,13 +1,15 @@
 // HTTP as a program speaks it (`get`), and byte for byte over a bare socket (`exchange`).
-import { request } from 'node:http';
+import { request as requestPlain } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 
 import { patienceMs, sleep } from './process.mjs';
 
 // One request on a connection of its own. Nothing is decoded: `body` is what was sent.
-export function get(url, { method = 'GET', headers = {} } = {}) {
+export function get(url, { method = 'GET', headers = {}, ...options } = {}) {
+  const request = url.startsWith('https:') ? requestTls : requestPlain;
   return new Promise((settle, fail) => {
-    const outgoing = request(url, { method, headers, agent: false, timeout: patienceMs });
+    const outgoing = request(url, { method, headers, agent: false, timeout: patienceMs, ...options });
     outgoing.on('timeout', () => outgoing.destroy(new Error(`${url}: no answer`)));
     outgoing.on('error', fail);
     outgoing.on('response', (response) => {

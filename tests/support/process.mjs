@@ -52,8 +52,9 @@ export async function scratch(t) {
   return folder;
 }
 
-export function start(args, { env, cwd } = {}) {
-  const child = spawn(binary, args, {
+// `program` is another one than heatcast.
+export function start(args, { env, cwd, program = binary } = {}) {
+  const child = spawn(program, args, {
     cwd,
     env: cleanEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -76,8 +77,8 @@ export function start(args, { env, cwd } = {}) {
 }
 
 // Runs a command to its end. One that does not end is killed, which its code (null) shows.
-export async function run(args, { env, cwd, deadlineMs = patienceMs } = {}) {
-  const child = start(args, { env, cwd });
+export async function run(args, { deadlineMs = patienceMs, ...options } = {}) {
+  const child = start(args, options);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (text) => (stdout += text));

@@ -23,9 +23,10 @@ export async function startServer({ args = [], env, database, cwd } = {}) {
     await sleep(10);
   }
   const port = Number(match[1]);
+  const url = match[2].replace(/\/$/, '');
   return {
-    url: match[2].replace(/\/$/, ''),
-    wsUrl: `ws://127.0.0.1:${port}/ws/heatmap`,
+    url,
+    wsUrl: `${url.replace(/^http/, 'ws')}/ws/heatmap`,
     port,
     process: child,
     logs: () => logs,

@@ -240,11 +240,11 @@ static void the_examples_of_the_rfc_are_understood(void **state)
         size_t size;
         const char *text;
     } examples[] = {
-        {"\xf2\x48\xcd\xc9\xc9\x07\x00", 7, "Hello"},                         /* §7.2.3.1 */
-        {"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00", 11, "Hello"},        /* §7.2.3.3 */
-        {"\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8, "Hello"},                     /* §7.2.3.4 */
+        {"\xf2\x48\xcd\xc9\xc9\x07\x00", 7, "Hello"},                          /* §7.2.3.1 */
+        {"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00", 11, "Hello"},         /* §7.2.3.3 */
+        {"\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8, "Hello"},                      /* §7.2.3.4 */
         {"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00", 13, "Hello"}, /* §7.2.3.5 */
-        {"\x00", 1, ""},                                                      /* §7.2.3.6 */
+        {"\x00", 1, ""},                                                       /* §7.2.3.6 */
     };
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
         struct buffer out = {0};

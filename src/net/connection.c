@@ -342,8 +342,31 @@ static void on_event(uv_poll_t *poll, int status, int events)
 
 /* -- life -------------------------------------------------------------------------------------- */
 
+/* There are too many already. Best effort: an answer that the peer may not read is no loss. */
+static void refuse(struct worker *worker, int fd)
+{
+    static const char answer[] =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+        "Retry-After: 5\r\nConnection: close\r\n\r\n"
+        "{\"error\":{\"code\":\"TOO_MANY_CONNECTIONS\",\"message\":\"Too many connections at a "
+        "time; try again later\"}}";
+    ssize_t sent = worker->shared->tls == NULL
+                       ? send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT)
+                       : 0;
+    (void)sent;
+    close(fd);
+    atomic_fetch_add_explicit(&worker->shared->refused[REFUSED_HTTP_LIMIT], 1,
+                              memory_order_relaxed);
+}
+
 void connection_open(struct worker *worker, int fd)
 {
+    struct net_shared *shared = worker->shared;
+    if (atomic_load_explicit(&shared->http_connections, memory_order_relaxed) >=
+        http_connections_max(shared->config)) { /* loops may pass it by one each: no harm */
+        refuse(worker, fd);
+        return;
+    }
     struct connection *connection = memory_allocate(sizeof *connection);
     connection->worker = worker;
     connection->fd = fd;
@@ -360,12 +383,12 @@ void connection_open(struct worker *worker, int fd)
         return;
     }
     connection->poll.data = connection;
-    if (worker->shared->tls != NULL)
-        connection->tls = tls_create(worker->shared->tls, fd);
+    if (shared->tls != NULL)
+        connection->tls = tls_create(shared->tls, fd);
     connection->http = http_exchange_create(connection);
     list_push_back(&worker->connections, &connection->in_worker);
     worker->connection_count++;
-    atomic_fetch_add_explicit(&worker->shared->http_connections, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&shared->http_connections, 1, memory_order_relaxed);
     watch(connection, UV_READABLE);
 }
 

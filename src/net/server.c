@@ -18,7 +18,7 @@
 
 enum {
     LISTEN_BACKLOG = 4096,
-    DESCRIPTORS_RESERVED = 256, /* HTTP connections, the database, libraries */
+    DESCRIPTORS_RESERVED = 256, /* some HTTP connections, the database, libraries */
 };
 
 union address {
@@ -112,13 +112,15 @@ static void raise_descriptor_limit(const struct config *config)
 {
     struct rlimit limit;
     rlim_t needed = (rlim_t)config->ws_max_connections + DESCRIPTORS_RESERVED;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+    rlim_t wanted = needed + (rlim_t)http_connections_max(config);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
-    struct rlimit raised = {needed, limit.rlim_max > needed ? limit.rlim_max : needed};
+    struct rlimit raised = {wanted, limit.rlim_max > wanted ? limit.rlim_max : wanted};
     if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
         return;
     raised = (struct rlimit){limit.rlim_max, limit.rlim_max};
-    setrlimit(RLIMIT_NOFILE, &raised);
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0 && limit.rlim_max >= needed)
+        return;
     log_warn("the open-file limit is too low for WS_MAX_CONNECTIONS; raise it (ulimit -n, "
              "LimitNOFILE)",
              log_int("limit", (int64_t)limit.rlim_max), log_int("needed", (int64_t)needed));

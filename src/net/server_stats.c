@@ -144,7 +144,12 @@ static void collect_data_age(struct buffer *out, struct net_server *server)
 
 static void collect_connections(struct buffer *out, struct net_server *server)
 {
-    static const char *const refusals[REFUSED_COUNT] = {"limit", "limit_per_address", "origin"};
+    static const char *const refusals[REFUSED_COUNT] = {
+        [REFUSED_LIMIT] = "limit",
+        [REFUSED_LIMIT_PER_ADDRESS] = "limit_per_address",
+        [REFUSED_HTTP_LIMIT] = "http_limit",
+        [REFUSED_ORIGIN] = "origin",
+    };
     static const char *const ends[SESSION_END_COUNT] = {
         [SESSION_END_CLIENT] = "client", [SESSION_END_SLOW] = "slow",
         [SESSION_END_IDLE] = "idle",     [SESSION_END_PROTOCOL_ERROR] = "protocol_error",
@@ -162,7 +167,7 @@ static void collect_connections(struct buffer *out, struct net_server *server)
     metrics_family(out, "heatcast_connections_accepted_total", "counter", "Connections accepted.");
     metrics_sample(out, "heatcast_connections_accepted_total", (double)load(&shared->accepted));
     metrics_family(out, "heatcast_connections_refused_total", "counter",
-                   "WebSocket handshakes refused, by reason.");
+                   "Connections and WebSocket handshakes refused, by reason.");
     for (int i = 0; i < REFUSED_COUNT; i++)
         metrics_labelled(out, "heatcast_connections_refused_total", "reason", refusals[i],
                          (double)load(&shared->refused[i]));

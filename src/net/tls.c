@@ -117,13 +117,11 @@ static enum status check_validity(const struct tls_context *context, SSL_CTX *ss
     char date[ISO_TIME_SIZE];
     if (X509_cmp_current_time(until) < 0)
         return error_set(error, STATUS_INVALID, "TLS_CERT: %s: the certificate has expired on %s",
-                         context->certificate_path,
-                         iso_time_format(unix_time(until) * 1000, date));
+                         context->certificate_path, iso_time_format(unix_time(until) * 1000, date));
     if (X509_cmp_current_time(from) > 0)
         return error_set(error, STATUS_INVALID,
                          "TLS_CERT: %s: the certificate is not valid before %s",
-                         context->certificate_path,
-                         iso_time_format(unix_time(from) * 1000, date));
+                         context->certificate_path, iso_time_format(unix_time(from) * 1000, date));
     return STATUS_OK;
 }
 

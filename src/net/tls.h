@@ -21,8 +21,8 @@
 struct tls_context;
 
 /* Loads PEM files: the certificate with its chain, and its private key. STATUS_INVALID: they cannot
- * be read, do not fit together, are encrypted, or are not valid today; the message names the setting
- * and the file. The paths must outlive the context. */
+ * be read, do not fit together, are encrypted, or are not valid today; the message names the
+ * setting and the file. The paths must outlive the context. */
 enum status tls_context_create(const char *certificate_path, const char *key_path,
                                struct tls_context **context, struct error *error);
 

@@ -12,7 +12,23 @@
 #define WORKER_READ_SIZE (16 * 1024)
 
 /* Why a connection was not taken on. */
-enum refusal { REFUSED_LIMIT, REFUSED_LIMIT_PER_ADDRESS, REFUSED_ORIGIN, REFUSED_COUNT };
+enum refusal {
+    REFUSED_LIMIT,             /* WS_MAX_CONNECTIONS */
+    REFUSED_LIMIT_PER_ADDRESS, /* WS_MAX_CONNECTIONS_PER_IP */
+    REFUSED_HTTP_LIMIT,        /* HTTP_CONNECTIONS_MIN, or as many as there may be WebSockets */
+    REFUSED_ORIGIN,
+    REFUSED_COUNT,
+};
+
+/* Connections that are not WebSockets (yet), at a time: all clients may shake hands at once, and
+ * pages and programs find room where WebSockets are few. */
+#define HTTP_CONNECTIONS_MIN 1024
+
+static inline int http_connections_max(const struct config *config)
+{
+    return config->ws_max_connections > HTTP_CONNECTIONS_MIN ? config->ws_max_connections
+                                                             : HTTP_CONNECTIONS_MIN;
+}
 
 struct address_count;
 struct tls_context;

@@ -12,5 +12,6 @@ static void on_message(struct session *session, enum ws_opcode opcode, const cha
 const struct session_protocol echo_protocol = {
     .message_size_max = ECHO_MESSAGE_SIZE_MAX,
     .reply_bytes_max = ECHO_REPLY_BYTES_MAX,
+    .frames_max = UINT32_MAX,
     .on_message = on_message,
 };

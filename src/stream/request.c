@@ -270,5 +270,6 @@ void request_subscribe_list(struct session *session, const char *symbols)
 const struct session_protocol request_protocol = {
     .message_size_max = REQUEST_SIZE_MAX,
     .reply_bytes_max = OUTBOX_REPLY_BYTES_MAX,
+    .frames_max = REQUEST_FRAMES_MAX,
     .on_message = on_message,
 };

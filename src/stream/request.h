@@ -9,6 +9,7 @@
 #define REQUEST_SIZE_MAX 4096
 #define REQUESTS_PER_SECOND 10
 #define REQUESTS_BURST 20
+#define REQUEST_FRAMES_MAX 5000         /* a second: pings too, which no message rate counts */
 #define REQUEST_RATE_VIOLATIONS_MAX 100 /* refused messages after which the client is closed */
 
 extern const struct session_protocol request_protocol;

@@ -71,7 +71,9 @@ static void end(struct session *session, void (*how)(void *context), enum sessio
 
 void session_mark_ready(struct session *session)
 {
-    if (session->state == SESSION_OPEN && list_is_empty(&session->in_ready))
+    /* A full socket is written when it says that it is writable: trying before costs all others. */
+    bool is_blocked = !list_is_empty(&session->in_blocked);
+    if (session->state == SESSION_OPEN && !is_blocked && list_is_empty(&session->in_ready))
         list_push_back(&session->hub->ready, &session->in_ready);
 }
 
@@ -257,7 +259,9 @@ void session_receive(struct session *session, char *bytes, size_t size)
         size -= consumed;
         if (event.type == WS_EVENT_NEEDS_MORE)
             break;
-        if (event.type == WS_EVENT_DATA)
+        if (++session->frames > session->protocol->frames_max)
+            session_close(session, WS_CLOSE_POLICY, "too many frames", SESSION_END_RATE);
+        else if (event.type == WS_EVENT_DATA)
             handle_data(session, &event);
         else if (event.type == WS_EVENT_CONTROL)
             handle_control(session, &event);
@@ -272,6 +276,7 @@ void session_receive(struct session *session, char *bytes, size_t size)
 
 void session_check_liveness(struct session *session, uint64_t now_ns)
 {
+    session->frames = 0;
     if (now_ns > session->received_ns + SESSION_IDLE_TIMEOUT_MS * MS_NS) {
         end(session, session->hub->transport->abort, SESSION_END_IDLE);
         return;

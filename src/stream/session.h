@@ -32,6 +32,7 @@ struct session_rate {
 struct session_protocol {
     size_t message_size_max;  /* of the client's messages, inflated; 1009 beyond */
     uint32_t reply_bytes_max; /* that may wait; see outbox.h */
+    uint32_t frames_max;      /* of the client between two looks at its liveness; 1008 beyond */
     /* A whole message: WS_TEXT, which is valid UTF-8, or WS_BINARY. */
     void (*on_message)(struct session *session, enum ws_opcode opcode, const char *payload,
                        size_t size);
@@ -47,6 +48,7 @@ struct session {
     struct buffer message; /* pieces of a fragmented message; empty otherwise */
     enum session_state state;
     struct session_rate rate;
+    uint32_t frames;      /* that came since the last look at its liveness */
     uint64_t received_ns; /* when the last byte came */
     uint64_t ping_due_ns;
     bool is_counted_slow;

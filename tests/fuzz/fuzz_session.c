@@ -8,10 +8,11 @@
 #include "../unit/server_frames.h"
 
 #include "stream/request.h"
+#include "wire/deflate.h"
 
 #include <jansson.h>
 
-enum { TICKS_MAX = 3000, STEPS_MAX = 400 };
+enum { TICKS_MAX = 3000, STEPS_MAX = 400, COMPRESSED = 0x40 };
 
 struct client {
     struct session session;
@@ -139,6 +140,15 @@ static void send_frame(struct play *play, int first, const uint8_t *payload, siz
     buffer_deinit(&frame);
 }
 
+/* A text message as a client compresses it. */
+static void send_compressed(struct play *play, const uint8_t *text, size_t size)
+{
+    struct buffer payload = {0};
+    ws_deflate(hub_deflater(&play->hub), (const char *)text, size, &payload);
+    send_frame(play, 0x80 | COMPRESSED | WS_TEXT, (const uint8_t *)payload.data, payload.size);
+    buffer_deinit(&payload);
+}
+
 static unsigned number(const uint8_t *text, size_t size, unsigned max)
 {
     unsigned value = 0;
@@ -176,6 +186,12 @@ static void step(struct play *play, const uint8_t *line, size_t size)
         break;
     case 'E': /* its last piece */
         send_frame(play, 0x80 | WS_CONTINUATION, rest, left);
+        break;
+    case 'K': /* a text message, compressed */
+        send_compressed(play, rest, left);
+        break;
+    case 'J': /* what says that it is compressed text */
+        send_frame(play, 0x80 | COMPRESSED | WS_TEXT, rest, left);
         break;
     case 'P':
         send_frame(play, 0x80 | WS_PING, rest, left);
@@ -218,14 +234,28 @@ static void step(struct play *play, const uint8_t *line, size_t size)
 
 /* -- what was written -------------------------------------------------------------------------- */
 
-static void check_message(const struct server_frame *frame)
+static void check_text(const char *text, size_t size)
 {
     struct utf8 utf8 = {0};
-    check(utf8_feed(&utf8, frame->payload, frame->size) && utf8_is_complete(&utf8));
-    json_t *root = json_loadb(frame->payload, frame->size, JSON_REJECT_DUPLICATES, NULL);
+    check(utf8_feed(&utf8, text, size) && utf8_is_complete(&utf8));
+    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
     check(json_is_object(root));
     check(json_string_value(json_object_get(root, "type")) != NULL);
     json_decref(root);
+}
+
+static void check_message(const struct client *client, const struct server_frame *frame)
+{
+    if (!frame->is_compressed) {
+        check_text(frame->payload, frame->size);
+        return;
+    }
+    struct buffer text = {0};
+    check(client->session.outbox.deflates);
+    check(ws_inflate(hub_inflater(client->session.hub), frame->payload, frame->size, 1 << 20,
+                     &text) == WS_INFLATE_DONE);
+    check_text(text.data, text.size);
+    buffer_deinit(&text);
 }
 
 static void check_close(const struct server_frame *frame)
@@ -253,7 +283,7 @@ static void check_written(const struct client *client)
         check(!is_closed);
         is_closed = frame.opcode == WS_CLOSE;
         if (frame.opcode == WS_TEXT) {
-            check_message(&frame);
+            check_message(client, &frame);
             continue;
         }
         check(frame.opcode == WS_CLOSE || frame.opcode == WS_PING || frame.opcode == WS_PONG);
@@ -296,9 +326,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mailbox_init(&play.mailbox, NULL, NULL);
     publisher_add_mailbox(play.publisher, &play.mailbox);
     hub_init(&play.hub, &config, play.publisher, &transport);
-    session_init(&play.client.session, &play.hub, &request_protocol, false, &play.client);
+    bool deflates = size > 0 && data[0] == 'Z'; /* it negotiated permessage-deflate */
+    session_init(&play.client.session, &play.hub, &request_protocol, deflates, &play.client);
 
-    act(&play, data, size);
+    act(&play, data + deflates, size - deflates);
     play.client.room = SIZE_MAX;
     session_flush(&play.client.session);
     check_written(&play.client);

@@ -1,6 +1,7 @@
 /* The frame decoder, fed whole and in pieces, must see the same: the same messages and control
  * frames, payloads joined, and the same error. The input's first byte says into how many pieces,
- * one byte for each says how long it is, and the rest is what the client sends. */
+ * (its highest bit: whether compression was negotiated), one byte for each says how long it is, and
+ * the rest is what the client sends. */
 #include "fuzz.h"
 
 #include "base/buffer.h"
@@ -16,6 +17,7 @@ struct report {
     uint16_t close_code;
     const char *reason;
     struct utf8 utf8;
+    bool is_compressed;
 };
 
 static void add_data(struct report *report, const struct ws_event *event)
@@ -23,15 +25,20 @@ static void add_data(struct report *report, const struct ws_event *event)
     check(event->opcode == WS_TEXT || event->opcode == WS_BINARY);
     check(event->is_message_start == !report->is_in_message);
     if (event->is_message_start) {
-        buffer_append_format(&report->events, "\nmessage %d:", event->opcode);
+        buffer_append_format(&report->events, "\nmessage %d %d:", event->opcode,
+                             event->is_compressed);
+        report->is_compressed = event->is_compressed;
         report->utf8 = (struct utf8){0};
     }
     buffer_append(&report->events, event->payload, event->payload_size);
-    if (event->opcode == WS_TEXT)
+    check(event->is_compressed == report->is_compressed);
+    check(!event->is_compressed || report->decoder.allows_compression);
+    bool is_text = event->opcode == WS_TEXT && !event->is_compressed;
+    if (is_text)
         check(utf8_feed(&report->utf8, event->payload, event->payload_size));
     report->is_in_message = !event->is_message_end;
     if (event->is_message_end) {
-        check(event->opcode == WS_BINARY || utf8_is_complete(&report->utf8));
+        check(!is_text || utf8_is_complete(&report->utf8));
         buffer_append_text(&report->events, "\nend");
     }
 }
@@ -89,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct report whole = {0}, pieces = {0};
     ws_decoder_init(&whole.decoder);
     ws_decoder_init(&pieces.decoder);
+    whole.decoder.allows_compression = pieces.decoder.allows_compression = (data[0] & 0x80) != 0;
     feed(&whole, stream, left);
     for (size_t i = 0; i < cuts; i++) {
         size_t piece = sizes[i] < left ? sizes[i] : left;

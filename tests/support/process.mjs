@@ -52,9 +52,10 @@ export async function scratch(t) {
   return folder;
 }
 
-// `program` is another one than heatcast.
-export function start(args, { env, cwd, program = binary } = {}) {
-  const child = spawn(program, args, {
+// `program` is another one than heatcast; `under` a command that heatcast is started by, as prlimit.
+export function start(args, { env, cwd, program = binary, under = [] } = {}) {
+  const [command, ...rest] = [...under, program, ...args];
+  const child = spawn(command, rest, {
     cwd,
     env: cleanEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],

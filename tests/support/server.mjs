@@ -6,9 +6,9 @@ import { patienceMs, sleep, start } from './process.mjs';
 const listening = /^\S+ info +listening address=\S*:(\d+) url=(\S+)/m;
 
 // `database` may be left out where the arguments say it. `cwd` is where relative paths begin.
-export async function startServer({ args = [], env, database, cwd } = {}) {
+export async function startServer({ args = [], database, ...options } = {}) {
   const where = database === undefined ? [] : ['--db', database];
-  const child = start(['serve', '--listen', '127.0.0.1:0', ...where, ...args], { env, cwd });
+  const child = start(['serve', '--listen', '127.0.0.1:0', ...where, ...args], options);
   let logs = '';
   child.stderr.on('data', (text) => (logs += text));
   child.stdout.on('data', (text) => (logs += text));

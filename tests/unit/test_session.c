@@ -1153,6 +1153,25 @@ static void the_server_pings_every_25_seconds_and_gives_up_after_60_of_silence(v
     disconnect(client);
 }
 
+static void who_floods_with_pings_is_closed(void **state)
+{
+    (void)state;
+    struct client *client = connect_client();
+    for (int second = 0; second < 3; second++) { /* as many as may be, every second */
+        for (int i = 0; i < REQUEST_FRAMES_MAX; i++)
+            send_frame(client, 0x89, "", 0);
+        assert_int_equal(client->session.state, SESSION_OPEN);
+        session_check_liveness(&client->session, fake_now_ns);
+        buffer_clear(&client->written);
+    }
+    for (int i = 0; i <= REQUEST_FRAMES_MAX; i++) {
+        buffer_clear(&client->written);
+        send_frame(client, 0x89, "", 0);
+    }
+    expect(client, "close:1008:too many frames\n");
+    disconnect(client);
+}
+
 static void a_close_is_answered_in_kind(void **state)
 {
     (void)state;
@@ -1519,6 +1538,7 @@ int main(void)
         fact(a_symbol_without_data_is_no_failure),
         fact(a_failure_report_may_end_sessions_on_its_way),
         fact(the_server_pings_every_25_seconds_and_gives_up_after_60_of_silence),
+        fact(who_floods_with_pings_is_closed),
         fact(a_close_is_answered_in_kind),
         fact(broken_frames_close_with_their_code),
         fact(what_stands_before_a_fault_in_one_read_is_still_answered),

@@ -150,8 +150,8 @@ static void client_reads(struct ends *ends, size_t size_max)
 {
     char bytes[4096];
     while (size_max > 0) {
-        int got = SSL_read(ends->client, bytes,
-                           (int)(size_max < sizeof bytes ? size_max : sizeof bytes));
+        int got =
+            SSL_read(ends->client, bytes, (int)(size_max < sizeof bytes ? size_max : sizeof bytes));
         if (got <= 0) {
             ends->is_client_at_end |= SSL_get_error(ends->client, got) == SSL_ERROR_ZERO_RETURN;
             return;
@@ -267,8 +267,8 @@ static void who_speaks_no_tls_is_refused(void **state)
 {
     (void)state;
     static char bytes[TLS_RECORD_SIZE_MAX];
-    static const char *const spoken[] = {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\x16\x03\x01 nonsense",
-                                         "\0\0\0\0\0\0\0\0\0\0\0\0"};
+    static const char *const spoken[] = {"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                                         "\x16\x03\x01 nonsense", "\0\0\0\0\0\0\0\0\0\0\0\0"};
     for (size_t i = 0; i < 3; i++) {
         struct ends ends;
         struct tls_stats stats;

@@ -270,8 +270,11 @@ void connection_send_answer(struct connection *connection)
 static void take_http_input(struct connection *connection, const char *bytes, size_t size)
 {
     struct http_exchange *http = connection->http;
-    if (http->in.size == 0) /* the first byte of a head starts its clock */
-        connection->deadline_ns = clock_monotonic_ns() + HTTP_HEAD_TIMEOUT_MS * MS_NS;
+    if (http->in.size == 0) { /* a head's clock runs from its first byte, the first one's longer */
+        uint64_t deadline_ns = clock_monotonic_ns() + HTTP_HEAD_TIMEOUT_MS * MS_NS;
+        if (deadline_ns < connection->deadline_ns)
+            connection->deadline_ns = deadline_ns;
+    }
     buffer_append(&http->in, bytes, size);
     take_requests(connection);
 }

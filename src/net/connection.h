@@ -10,7 +10,7 @@
 #include "net/worker.h"
 #include "stream/session.h"
 
-#define HTTP_HEAD_TIMEOUT_MS 10000
+#define HTTP_HEAD_TIMEOUT_MS 10000 /* for the first one from when the connection was accepted */
 #define HTTP_IDLE_TIMEOUT_MS 60000 /* between requests */
 #define LINGER_TIMEOUT_MS 2000     /* after our end of stream, for the peer's */
 

@@ -112,7 +112,11 @@ void session_check_deadlines(struct session *session, uint64_t now_ns)
 {
     struct hub *hub = session->hub;
     if (now_ns > session->outbox.blocked_since_ns + hub->slow_disconnect_ns) {
-        end(session, hub->transport->abort, SESSION_END_SLOW);
+        /* It may take a little, and yet not enough for the system to call it writable. */
+        uint64_t blocked_since_ns = session->outbox.blocked_since_ns;
+        session_flush(session);
+        if (session->outbox.blocked_since_ns == blocked_since_ns)
+            end(session, hub->transport->abort, SESSION_END_SLOW);
         return;
     }
     if (session->state != SESSION_OPEN)

@@ -42,8 +42,8 @@ static void bring_back(struct ws_inflater *inflater, const char *text, size_t si
     check(ws_inflate(inflater, payload.data, payload.size, size, &out) == WS_INFLATE_DONE);
     check(out.size == size && (size == 0 || memcmp(out.data, text, size) == 0));
     buffer_clear(&out);
-    check(size == 0 || ws_inflate(inflater, payload.data, payload.size, size - 1, &out) ==
-                           WS_INFLATE_TOO_BIG);
+    check(size == 0 ||
+          ws_inflate(inflater, payload.data, payload.size, size - 1, &out) == WS_INFLATE_TOO_BIG);
     buffer_deinit(&payload);
     buffer_deinit(&out);
     ws_deflater_destroy(deflater);

@@ -1,6 +1,6 @@
 /* Clients that never read, beside clients that do: over real sockets, with the real network side.
- * Those who read get every snapshot, as soon as they do without the others; what waits for those who
- * do not is bounded, and in the end they are closed. */
+ * Those who read get every snapshot, as soon as they do without the others; what waits for those
+ * who do not is bounded, and in the end they are closed. */
 #include "net/server.h"
 
 #include "base/check.h"
@@ -299,7 +299,8 @@ static void disperse(struct crowd *crowd)
 static void clients_that_never_read_delay_nobody_and_cost_no_memory(void **state)
 {
     (void)state;
-    double alone_ms = 1e9, beside_ms = 1e9; /* the best phases: the machine's noise is in the rest */
+    double alone_ms = 1e9,
+           beside_ms = 1e9; /* the best phases: the machine's noise is in the rest */
     start_server();
     struct crowd *crowd = gather();
     for (int phase = 0; phase < PHASES; phase++) {
@@ -319,8 +320,8 @@ static void clients_that_never_read_delay_nobody_and_cost_no_memory(void **state
         remove_stalled(crowd);
     }
     /* For a person or `make bench` to judge: a test cannot ask it of a busy machine. */
-    print_message("p99 of deliveries beside %d stalled clients: %.2f of that without them\n", STALLED,
-                  beside_ms / alone_ms);
+    print_message("p99 of deliveries beside %d stalled clients: %.2f of that without them\n",
+                  STALLED, beside_ms / alone_ms);
     disperse(crowd);
     stop_server();
 }

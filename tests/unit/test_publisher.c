@@ -313,11 +313,15 @@ static void *come_and_go(void *argument)
     (void)argument;
     for (int i = 0; i < ROUNDS; i++) {
         publisher_add_subscriber(publisher, BTC);
+        publisher_add_deflater(publisher);
         struct frame *frame = publisher_newest(publisher, BTC);
         if (frame != NULL)
             assert_int_equal(frame_json(frame)[0], '{');
+        if (frame != NULL && frame_deflated(frame) != NULL)
+            assert_int_equal((unsigned char)frame_deflated(frame)->bytes[0], 0xC1);
         frame_release(frame);
-        publisher_request(publisher, ETH, false);
+        publisher_request(publisher, ETH, true);
+        publisher_remove_deflater(publisher);
         publisher_remove_subscriber(publisher, BTC);
     }
     return NULL;

@@ -1047,6 +1047,24 @@ static void a_socket_that_takes_nothing_for_a_minute_is_closed(void **state)
     disconnect(client);
 }
 
+static void a_socket_that_takes_a_little_is_not_closed_even_if_it_never_says_so(void **state)
+{
+    (void)state;
+    struct client *client = connect_client();
+    subscribe(client, "\"BTCUSDT\"");
+    client->room = 5;
+    publish(BTC, 1);
+    for (uint64_t minute = 2; minute < 6; minute++) {
+        client->room = 5; /* and no event tells of it */
+        tick_for_ms(60050);
+        assert_false(client->is_aborted);
+        assert_int_equal(client->room, 0);
+    }
+    tick_for_ms(60050);
+    assert_true(client->is_aborted);
+    disconnect(client);
+}
+
 static void a_broken_socket_leaves_the_others_in_peace(void **state)
 {
     (void)state;
@@ -1533,6 +1551,7 @@ int main(void)
         fact(each_session_that_ends_is_counted_once_by_its_reason),
         fact(an_old_snapshot_makes_no_new_subscriber_slow),
         fact(a_socket_that_takes_nothing_for_a_minute_is_closed),
+        fact(a_socket_that_takes_a_little_is_not_closed_even_if_it_never_says_so),
         fact(a_broken_socket_leaves_the_others_in_peace),
         fact(who_waits_for_a_first_snapshot_is_told_once_that_it_failed),
         fact(a_symbol_without_data_is_no_failure),

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { exchange, get } from '../support/http.mjs';
 import { importMarkets, makeMarket } from '../support/market.mjs';
 import { eventually, makeFolder, removeFolder, sleep } from '../support/process.mjs';
-import { encodeFrame, opcodes, openRawFor } from '../support/raw-websocket.mjs';
+import { closePayload, encodeFrame, opcodes, openRawFor } from '../support/raw-websocket.mjs';
 import { startServer } from '../support/server.mjs';
 
 const ping = '{"action":"ping"}';
@@ -134,26 +134,57 @@ describe('the WebSocket protocol', () => {
     assert.ok(await nextPong(raw));
   });
 
+  test('texts of 125, 126 and 127 bytes are read, each with its form of the length', async (t) => {
+    const raw = await open(t);
+    for (const size of [125, 126, 127, 4096]) {
+      raw.write(encodeFrame(opcodes.text, `${ping.slice(0, -1).padEnd(size - 1)}}`));
+      assert.ok(await nextPong(raw), `${size} bytes`);
+    }
+  });
+
+  test('an empty text is a message, and no valid one', async (t) => {
+    const raw = await open(t);
+    raw.write(encodeFrame(opcodes.text, ''), encodeFrame(opcodes.text, ping));
+    assert.equal(JSON.parse((await raw.next()).text).code, 'INVALID_MESSAGE');
+    assert.ok(await nextPong(raw));
+  });
+
+  const kinds = { text: opcodes.text, binary: opcodes.binary, ping: opcodes.ping, pong: opcodes.pong, close: opcodes.close };
   const violations = {
-    'an unmasked frame': [encodeFrame(opcodes.text, ping, { isMasked: false })],
-    'a reserved bit': [encodeFrame(opcodes.text, ping, { reserved: 4 })],
-    'a reserved opcode': [encodeFrame(3, 'x')],
-    'a reserved control opcode': [encodeFrame(11, '')],
-    'a fragmented control frame': [encodeFrame(opcodes.ping, 'x', { isFinal: false })],
-    'a control frame of 126 bytes': [encodeFrame(opcodes.ping, 'x'.repeat(126))],
+    'a reserved bit of a continuation': [
+      encodeFrame(opcodes.text, 'x', { isFinal: false }), encodeFrame(opcodes.continuation, 'y', { reserved: 4 }),
+    ],
     'a continuation of nothing': [encodeFrame(opcodes.continuation, 'x')],
+    'a continuation behind the end of a message': [
+      encodeFrame(opcodes.text, ping), encodeFrame(opcodes.continuation, 'x'),
+    ],
     'a new message inside another': [
       encodeFrame(opcodes.text, 'x', { isFinal: false }), encodeFrame(opcodes.text, 'y'),
     ],
+    'a length of 64 bits with the highest one set': [Buffer.from('81ffffffffffffffffff00000000', 'hex')],
+    '125 bytes with a length of 16 bits': [encodeFrame(opcodes.text, 'x'.repeat(125), { lengthBytes: 2 })],
+    '65535 bytes with a length of 64 bits': [encodeFrame(opcodes.text, 'x', { size: 65535, lengthBytes: 8 })],
+    'a control frame of 126 bytes': [encodeFrame(opcodes.ping, 'x'.repeat(126))],
+    'a control frame with a length of 64 bits': [encodeFrame(opcodes.ping, 'x', { lengthBytes: 8 })],
     'a close frame of one byte': [encodeFrame(opcodes.close, 'x')],
-    'a close code that must not be sent': [encodeFrame(opcodes.close, Buffer.from([0x03, 0xed]))],
+    'a close reason of 124 bytes': [encodeFrame(opcodes.close, closePayload(1000, 'x'.repeat(124)))],
   };
+  for (const [name, opcode] of Object.entries(kinds)) {
+    violations[`an unmasked ${name}`] = [encodeFrame(opcode, '', { isMasked: false })];
+    for (const bit of [1, 2, 3]) violations[`RSV${bit} of a ${name}`] = [encodeFrame(opcode, '', { reserved: 8 >> bit })];
+    if (opcode >= 8) violations[`a fragmented ${name}`] = [encodeFrame(opcode, '', { isFinal: false })];
+  }
+  for (const opcode of [3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
+    violations[`the reserved opcode ${opcode}`] = [encodeFrame(opcode, '')];
+  for (const code of [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 1999, 2000, 2999, 5000, 65535])
+    violations[`the close code ${code}, which must not be sent,`] = [encodeFrame(opcodes.close, closePayload(code))];
   for (const [what, frames] of Object.entries(violations))
     test(`${what} closes with 1002`, async (t) => {
       const raw = await open(t);
-      raw.write(...frames);
+      raw.write(...frames, encodeFrame(opcodes.ping, 'too late'));
       assert.equal((await raw.nextClose()).closeCode, 1002);
       await raw.ended();
+      assert.equal(raw.bytes.length, 0, 'the ping behind it is not answered');
     });
 
   for (const [what, frames] of Object.entries({
@@ -163,7 +194,17 @@ describe('the WebSocket protocol', () => {
     'a bad byte in a fragment, before the message is whole': [
       encodeFrame(opcodes.text, Buffer.from([0xff]), { isFinal: false }),
     ],
-    'a bad byte in the reason of a close': [encodeFrame(opcodes.close, Buffer.from([0x03, 0xe8, 0xff]))],
+    'a character that is cut by the end of its fragments': [
+      encodeFrame(opcodes.text, Buffer.from([0xe2]), { isFinal: false }),
+      encodeFrame(opcodes.continuation, Buffer.from([0x82]), { isFinal: false }),
+      encodeFrame(opcodes.continuation, ''),
+    ],
+    'a second byte that can not follow the first, a fragment later,': [
+      encodeFrame(opcodes.text, Buffer.from([0xf4]), { isFinal: false }),
+      encodeFrame(opcodes.continuation, Buffer.from([0x90]), { isFinal: false }),
+    ],
+    'a bad byte in a frame that is not whole': [encodeFrame(opcodes.text, Buffer.from([0x61, 0xff]), { size: 2000 })],
+    'a bad byte in the reason of a close': [encodeFrame(opcodes.close, closePayload(1000, Buffer.from([0xff])))],
   }))
     test(`${what} is no UTF-8 and closes with 1007`, async (t) => {
       const raw = await open(t);
@@ -180,36 +221,77 @@ describe('the WebSocket protocol', () => {
     await raw.ended();
   });
 
-  test('a close is echoed with its code, then the connection ends', async (t) => {
-    for (const code of [1000, 1001, 3000, 4999]) {
+  test('a length beyond 4 KiB closes with 1009 before the rest is sent', async (t) => {
+    for (const size of [4097, 65535, 65536, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
       const raw = await open(t);
-      const payload = Buffer.alloc(2);
-      payload.writeUInt16BE(code);
-      raw.write(encodeFrame(opcodes.close, Buffer.concat([payload, Buffer.from('bye')])));
-      assert.equal((await raw.nextClose()).closeCode, code);
+      raw.write(encodeFrame(opcodes.text, 'x'.repeat(4097), { size }));
+      assert.equal((await raw.nextClose()).closeCode, 1009, `${size} bytes`);
       await raw.ended();
     }
+  });
+
+  test('a close is echoed with its code, then the connection ends', async (t) => {
+    for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999])
+      for (const reason of ['', 'bye', '€'.repeat(41)]) {
+        const raw = await open(t);
+        raw.write(encodeFrame(opcodes.close, closePayload(code, reason)));
+        assert.equal((await raw.nextClose()).closeCode, code);
+        await raw.ended();
+      }
     const bare = await open(t);
     bare.write(encodeFrame(opcodes.close));
     assert.equal((await bare.nextClose()).payload.length, 0);
     await bare.ended();
   });
 
+  test('a close between two fragments is answered, the message dropped', async (t) => {
+    const raw = await open(t);
+    raw.write(
+      encodeFrame(opcodes.text, ping.slice(0, 5), { isFinal: false }),
+      encodeFrame(opcodes.close, closePayload(1000)),
+      encodeFrame(opcodes.continuation, ping.slice(5)),
+    );
+    assert.equal((await raw.next()).closeCode, 1000);
+    await raw.ended();
+    assert.equal(raw.bytes.length, 0);
+  });
+
   test('nothing is answered after a close', async (t) => {
     const raw = await open(t);
-    raw.write(encodeFrame(opcodes.close, Buffer.from([0x03, 0xe8])), encodeFrame(opcodes.text, ping));
+    raw.write(encodeFrame(opcodes.close, closePayload(1000)), encodeFrame(opcodes.text, ping));
     const first = await raw.next();
     assert.equal(first.opcode, opcodes.close);
     await raw.ended();
     assert.equal(raw.bytes.length, 0);
   });
 
-  test('a connection that breaks off without a close is forgotten', async (t) => {
-    const raw = await open(t, { path: '/ws/heatmap?symbols=BTCUSDT' });
-    await raw.next();
-    raw.socket.resetAndDestroy?.() ?? raw.destroy();
-    await eventually('the subscription is gone', async () =>
+  const gone = () =>
+    eventually('the subscription is gone', async () =>
       (await get(`${server.url}/ws/stats`)).json().subscriptions_by_symbol.BTCUSDT === 0,
     );
-  });
+  const unfinished = {
+    'between two frames': [],
+    'within a header': [encodeFrame(opcodes.text, ping).subarray(0, 1)],
+    'within a mask': [encodeFrame(opcodes.text, ping).subarray(0, 4)],
+    'within a frame': [encodeFrame(opcodes.text, ping).subarray(0, 10)],
+    'within a message': [encodeFrame(opcodes.text, ping.slice(0, 5), { isFinal: false })],
+    'within a close frame': [encodeFrame(opcodes.close, closePayload(1000)).subarray(0, 7)],
+  };
+  for (const [where, frames] of Object.entries(unfinished)) {
+    test(`a connection that is reset ${where} is forgotten`, async (t) => {
+      const raw = await open(t, { path: '/ws/heatmap?symbols=BTCUSDT' });
+      await raw.next();
+      await raw.send(Buffer.concat(frames));
+      raw.socket.resetAndDestroy?.() ?? raw.destroy();
+      await gone();
+    });
+
+    test(`a connection whose client stops sending ${where} is ended and forgotten`, async (t) => {
+      const raw = await open(t, { path: '/ws/heatmap?symbols=BTCUSDT' });
+      await raw.next();
+      raw.socket.end(Buffer.concat(frames));
+      await raw.ended();
+      await gone();
+    });
+  }
 });

@@ -11,7 +11,7 @@ import { run } from './process.mjs';
 export const candleMs = 300_000;
 
 // Mulberry32: the same numbers on every machine.
-function makeRandom(seed) {
+export function makeRandom(seed) {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

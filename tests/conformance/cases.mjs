@@ -1,0 +1,20 @@
+// The case table, numbered like the public Autobahn test suite (crossbario/autobahn-testsuite), so
+// that results can be compared number by number. What is sent and how it is judged is written anew.
+import { closing } from './cases/closing.mjs';
+import { compression } from './cases/compression.mjs';
+import { autoFragmentation, framing } from './cases/framing.mjs';
+import { limits } from './cases/limits.mjs';
+import { utf8 } from './cases/utf8.mjs';
+
+// A case is either `sends` (steps, see steps.mjs), `chop` (how they are cut into writes) and `answers`
+// (the strict outcome, then others that conform), or `rounds` (messages, each awaited before the
+// next). `ends` says how it must end; `isInformational` marks what the RFC leaves open.
+export const groups = [...framing, utf8, closing, limits, autoFragmentation, ...compression];
+
+export const cases = groups.flatMap((group) => group.cases);
+
+export function findCase(number) {
+  const found = cases.find((one) => one.number === number);
+  if (!found) throw new Error(`there is no case ${number}`);
+  return found;
+}

@@ -2,8 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: run build test check unit integration browser asan tsan fuzz format lint clean deps-build \
-        deps-test deps-check deps-fuzz
+.PHONY: run build test check unit integration browser conformance asan tsan fuzz format lint clean \
+        deps-build deps-test deps-check deps-fuzz
 
 PORT ?= 8000
 DEMO_DB ?= data/demo.duckdb
@@ -45,7 +45,11 @@ asan: deps-test node_modules/.installed
 	@$(call configure,asan,-asan)
 	@$(call compile,-asan)
 	@ctest --test-dir build-asan --output-on-failure
-	@HEATCAST_BINARY=$(CURDIR)/build-asan/heatcast $(NODE_TEST) tests/integration/
+	@HEATCAST_BINARY=$(CURDIR)/build-asan/heatcast $(NODE_TEST) tests/integration/ tests/conformance/*.test.mjs
+
+## conformance: the cases of the public WebSocket suite in full length (tens of minutes)
+conformance: build
+	@HEATCAST_CONFORMANCE=full $(NODE_TEST) tests/conformance/*.test.mjs
 
 ## tsan: the threads' unit tests under ThreadSanitizer
 tsan: deps-test node_modules/.installed

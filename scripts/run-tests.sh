@@ -33,13 +33,14 @@ cmake --preset tsan -DDUCKDB_ROOT="$duckdb" >/dev/null || exit 1
 cmake --build build-tsan --parallel "$jobs" --target "${threaded[@]}" || exit 1
 ctest --test-dir build-tsan --output-on-failure -R "$(IFS='|'; echo "${threaded[*]}")" || failed=1
 
-section "integration and browser tests"
-node --test --test-concurrency=1 $(find tests/integration tests/browser -name '*.test.mjs' | sort) ||
-    failed=1
+section "integration, conformance and browser tests"
+node --test --test-concurrency=1 \
+    $(find tests/integration tests/conformance tests/browser -name '*.test.mjs' | sort) || failed=1
 
 section "integration tests against the sanitized server"
 HEATCAST_BINARY=$PWD/build-asan/heatcast \
-    node --test --test-concurrency=1 $(find tests/integration -name '*.test.mjs' | sort) || failed=1
+    node --test --test-concurrency=1 $(find tests/integration -name '*.test.mjs' | sort) \
+    tests/conformance/echo.test.mjs tests/conformance/limits.test.mjs || failed=1
 
 if [ "$failed" -ne 0 ]; then
     echo "heatcast: some tests failed (see above)" >&2

@@ -39,8 +39,9 @@ export class Peer {
   // What comes next: { kind: 'message', isBinary, isCompressed, payload }, { kind: 'pong', payload },
   // { kind: 'close', code, reason }. The server's own pings are answered, and not told.
   async next() {
+    const { deadline } = this.raw;
     for (;;) {
-      const frame = await this.raw.next(() => true);
+      const frame = await this.raw.next(() => true, deadline);
       this.#check(frame);
       const event = isControl(frame.opcode) ? this.#control(frame) : this.#data(frame);
       if (event) return event;

@@ -170,7 +170,11 @@ export class RawWebSocket {
     this.#reader.bytes = bytes;
   }
 
-  async #until(question, deadline = Date.now() + this.patienceMs) {
+  get deadline() {
+    return Date.now() + this.patienceMs;
+  }
+
+  async #until(question, deadline = this.deadline) {
     for (;;) {
       const answer = question();
       if (answer) return answer;
@@ -205,10 +209,10 @@ export class RawWebSocket {
     return new Promise((settle) => this.socket.write(bytes, () => settle()));
   }
 
-  // The next frame that is not the server's own ping.
-  async next(fits = (frame) => frame.opcode !== opcodes.ping) {
+  // The next frame that is not the server's own ping (pings do not extend the wait).
+  async next(fits = (frame) => frame.opcode !== opcodes.ping, deadline = this.deadline) {
     for (;;) {
-      const frame = await this.#until(() => this.#reader.take());
+      const frame = await this.#until(() => this.#reader.take(), deadline);
       if (fits(frame)) return frame;
     }
   }

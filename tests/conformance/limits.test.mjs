@@ -1,13 +1,10 @@
 // `/ws/echo` beyond the public cases: its limits, and the examples of RFC 7692.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
-import { importMarkets, makeMarket } from '../support/market.mjs';
 import { deflateMessage } from '../support/permessage-deflate.mjs';
-import { makeFolder, removeFolder } from '../support/process.mjs';
 import { closePayload, encodeFrame, opcodes } from '../support/raw-websocket.mjs';
-import { startServer } from '../support/server.mjs';
+import { serveForAll } from '../support/server.mjs';
 import { Peer } from './peer.mjs';
 import { binary, fragments, frame, more, ping, text } from './steps.mjs';
 
@@ -17,19 +14,7 @@ const hex = (digits) => Buffer.from(digits.replaceAll(' ', ''), 'hex');
 const compressed = { reserved: 4 };
 
 describe('the echo endpoint', () => {
-  let folder;
-  let server;
-
-  before(async () => {
-    folder = await makeFolder();
-    const database = join(folder, 'market.duckdb');
-    await importMarkets(folder, database, makeMarket({ candles: 10 }));
-    server = await startServer({ database, args: ['--conformance-echo'] });
-  });
-  after(async () => {
-    assert.equal(await server.stop(), 0, server.logs());
-    await removeFolder(folder);
-  });
+  const server = serveForAll({ args: ['--conformance-echo'] });
 
   async function open(t, offers) {
     const peer = await Peer.open(server.port, { offers });

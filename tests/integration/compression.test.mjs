@@ -1,36 +1,22 @@
 // permessage-deflate on the stream (RFC 7692): what is agreed on, what may come in, what goes out.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 
 import { connectFor } from '../support/client.mjs';
 import { get } from '../support/http.mjs';
-import { importMarkets, makeMarket } from '../support/market.mjs';
 import { PermessageDeflate, deflateMessage, inflateMessage } from '../support/permessage-deflate.mjs';
-import { eventually, makeFolder, removeFolder } from '../support/process.mjs';
+import { eventually } from '../support/process.mjs';
 import { closePayload, encodeFrame, opcodes, openRawFor } from '../support/raw-websocket.mjs';
-import { startServer } from '../support/server.mjs';
+import { serveForAll } from '../support/server.mjs';
 
 const ping = Buffer.from('{"action":"ping"}');
 const compressed = { reserved: 4 };
 const usual = 'permessage-deflate; client_max_window_bits'; // as browsers offer it
 
 describe('permessage-deflate', () => {
-  let folder;
-  let server;
-
-  before(async () => {
-    folder = await makeFolder();
-    const database = join(folder, 'market.duckdb');
-    await importMarkets(folder, database, makeMarket({ candles: 600 }));
-    server = await startServer({ database });
-  });
-  after(async () => {
-    assert.equal(await server.stop(), 0, server.logs());
-    await removeFolder(folder);
-  });
+  const server = serveForAll({ candles: 600 });
 
   const open = (t, offer, path) =>
     openRawFor(t, server.port, { path, headers: offer === undefined ? {} : { 'Sec-WebSocket-Extensions': offer } });

@@ -1,31 +1,17 @@
 // RFC 6455 frame by frame, over bare sockets.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { exchange, get } from '../support/http.mjs';
-import { importMarkets, makeMarket } from '../support/market.mjs';
-import { eventually, makeFolder, removeFolder, sleep } from '../support/process.mjs';
+import { eventually, sleep } from '../support/process.mjs';
 import { closePayload, encodeFrame, opcodes, openRawFor } from '../support/raw-websocket.mjs';
-import { startServer } from '../support/server.mjs';
+import { serveForAll } from '../support/server.mjs';
 
 const ping = '{"action":"ping"}';
 
 describe('the WebSocket protocol', () => {
-  let folder;
-  let server;
-
-  before(async () => {
-    folder = await makeFolder();
-    const database = join(folder, 'market.duckdb');
-    await importMarkets(folder, database, makeMarket({ candles: 50 }));
-    server = await startServer({ database });
-  });
-  after(async () => {
-    assert.equal(await server.stop(), 0);
-    await removeFolder(folder);
-  });
+  const server = serveForAll();
 
   const open = (t, options) => openRawFor(t, server.port, options);
   const nextPong = async (raw) => JSON.parse((await raw.next()).text).type === 'pong';

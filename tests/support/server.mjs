@@ -1,7 +1,10 @@
 // `heatcast serve` on a port of the system's choice.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
 
-import { patienceMs, sleep, start } from './process.mjs';
+import { importMarkets, makeMarket } from './market.mjs';
+import { makeFolder, patienceMs, removeFolder, sleep, start } from './process.mjs';
 
 const listening = /^\S+ info +listening address=\S*:(\d+) url=(\S+)/m;
 
@@ -46,5 +49,23 @@ export async function startServer({ args = [], database, ...options } = {}) {
 export async function serveFor(t, options) {
   const server = await startServer(options);
   t.after(async () => assert.equal(await server.stop(), 0, server.logs()));
+  return server;
+}
+
+// A server of a small market for all tests of one `describe`: to be called inside of it, and there
+// when its tests run. The same object as startServer() returns, and `database`.
+export function serveForAll({ args = [], candles = 50 } = {}) {
+  const server = {};
+  let folder;
+  before(async () => {
+    folder = await makeFolder();
+    server.database = join(folder, 'market.duckdb');
+    await importMarkets(folder, server.database, makeMarket({ candles }));
+    Object.assign(server, await startServer({ database: server.database, args }));
+  });
+  after(async () => {
+    if (server.stop) assert.equal(await server.stop(), 0, server.logs());
+    await removeFolder(folder);
+  });
   return server;
 }

@@ -37,10 +37,10 @@ section "integration, conformance and browser tests"
 node --test --test-concurrency=1 \
     $(find tests/integration tests/conformance tests/browser -name '*.test.mjs' | sort) || failed=1
 
-section "integration tests against the sanitized server"
+section "integration and conformance tests against the sanitized server"
 HEATCAST_BINARY=$PWD/build-asan/heatcast \
     node --test --test-concurrency=1 $(find tests/integration -name '*.test.mjs' | sort) \
-    tests/conformance/echo.test.mjs tests/conformance/limits.test.mjs || failed=1
+    tests/conformance/{echo,limits,tls}.test.mjs || failed=1
 
 if [ "$failed" -ne 0 ]; then
     echo "heatcast: some tests failed (see above)" >&2

@@ -13,6 +13,13 @@ export const groups = [...framing, utf8, closing, limits, autoFragmentation, ...
 
 export const cases = groups.flatMap((group) => group.cases);
 
+// Of the long groups only the first case and the last of each part, of the others all.
+const part = (one) => one?.number.split('.').slice(0, 2).join('.');
+const isLong = ({ number }) => /^(9|12|13)\./.test(number);
+export const sampledCases = cases.filter(
+  (one, i) => !isLong(one) || part(one) !== part(cases[i - 1]) || part(one) !== part(cases[i + 1]),
+);
+
 export function findCase(number) {
   const found = cases.find((one) => one.number === number);
   if (!found) throw new Error(`there is no case ${number}`);

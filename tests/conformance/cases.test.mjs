@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { closePayload, opcodes } from '../support/raw-websocket.mjs';
-import { cases, findCase, groups } from './cases.mjs';
+import { cases, findCase, groups, sampledCases } from './cases.mjs';
 import { startEcho, startFaulty } from './faulty-echo.mjs';
 import { runCase } from './run-case.mjs';
 
@@ -84,17 +84,9 @@ const faults = {
 describe('a server that conforms', () => {
   const notFailFast = new Set(['6.4.1', '6.4.2', '6.4.3', '6.4.4']); // it checks text at its end
 
-  // Of the long groups, only the first case and the last of each part.
-  const part = ({ number }) => number.split('.').slice(0, 2).join('.');
-  const isLong = ({ number }) => /^(9|12|13)\./.test(number);
-  const isSampled = (one, i) => {
-    const [before, behind] = [cases[i - 1], cases[i + 1]].map((other) => other && part(other));
-    return !isLong(one) || part(one) !== before || part(one) !== behind;
-  };
-
   test('passes, but that it is not the fastest to see bad text', async (t) => {
     const port = await startEcho(t);
-    for (const one of cases.filter(isSampled)) {
+    for (const one of sampledCases) {
       const expected = one.isInformational ? 'INFORMATIONAL' : notFailFast.has(one.number) ? 'NON-STRICT' : 'OK';
       assert.equal(await runCase(port, one, { failFastMs: 200 }), expected, `${one.number} ${one.title}`);
     }

@@ -26,10 +26,10 @@ export class Peer {
 
   hasClosed = false; // it has sent its close frame
 
-  static async open(port, { path = '/ws/echo', offers, patienceMs } = {}) {
+  static async open(port, { path = '/ws/echo', offers, patienceMs, tls } = {}) {
     const peer = new Peer();
     const headers = offers === undefined ? {} : { 'Sec-WebSocket-Extensions': offers };
-    peer.raw = await RawWebSocket.open(port, { path, headers, patienceMs });
+    peer.raw = await RawWebSocket.open(port, { path, headers, patienceMs, tls });
     assert.equal(peer.raw.status, 101, peer.raw.head);
     assert.equal(peer.raw.header('Sec-WebSocket-Accept'), 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
     peer.deflate = PermessageDeflate.agree(offers ?? '', peer.raw.header('Sec-WebSocket-Extensions'));

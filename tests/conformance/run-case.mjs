@@ -129,8 +129,8 @@ async function runRounds(peer, { rounds, ends }) {
 }
 
 // A server that conforms is never waited for longer than it needs; the patience is for others.
-export async function runCase(port, one, { path, patienceMs: patience = patienceMs, failFastMs = patience / 3 } = {}) {
-  const peer = await Peer.open(port, { path, offers: one.offers, patienceMs: patience });
+export async function runCase(port, one, { tls, patienceMs: patience = patienceMs, failFastMs = patience / 3 } = {}) {
+  const peer = await Peer.open(port, { tls, offers: one.offers, patienceMs: patience });
   try {
     const verdict = one.rounds ? await runRounds(peer, one) : await runSteps(peer, one, failFastMs);
     return one.isInformational ? 'INFORMATIONAL' : verdict;

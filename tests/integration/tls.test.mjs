@@ -1,10 +1,11 @@
 // https:// and wss:// with real certificates.
 import assert from 'node:assert/strict';
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 
+import { makePair } from '../support/certificate.mjs';
 import { connectFor } from '../support/client.mjs';
 import { assertSnapshot } from '../support/compare.mjs';
 import { exchange, get } from '../support/http.mjs';
@@ -12,17 +13,6 @@ import { candleMs, cutMarket, importMarkets, makeMarket } from '../support/marke
 import { expectedSnapshot } from '../support/model.mjs';
 import { eventually, run, scratch } from '../support/process.mjs';
 import { serveFor } from '../support/server.mjs';
-
-async function makePair(folder, name) {
-  const [cert, key] = [join(folder, `${name}.crt`), join(folder, `${name}.key`)];
-  const args = [
-    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30',
-    '-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert,
-  ];
-  const { code, stderr } = await run(args, { program: 'openssl' });
-  assert.equal(code, 0, stderr);
-  return { cert, key, ca: await readFile(cert) };
-}
 
 async function serveTls(t, { market, args = [] }) {
   const folder = await scratch(t);

@@ -1,6 +1,7 @@
 // A WebSocket over a bare socket, for frames that no library would send.
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 import { patienceMs } from './process.mjs';
 
@@ -107,6 +108,7 @@ export class FrameReader {
   }
 }
 
+// `tls` are options of Node's for a connection over TLS.
 export class RawWebSocket {
   #reader = new FrameReader();
   #waiting = new Set(); // to be told when something comes
@@ -126,7 +128,7 @@ export class RawWebSocket {
       'Sec-WebSocket-Version': '13',
       ...headers,
     }).flatMap(([name, values]) => [values].flat().map((value) => `${name}: ${value}\r\n`));
-    raw.#connect(port);
+    raw.#connect(port, options.tls);
     raw.socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
     const end = await raw.#until(() => raw.bytes.indexOf('\r\n\r\n') + 1);
     raw.head = raw.bytes.subarray(0, end - 1).toString('latin1');
@@ -134,8 +136,8 @@ export class RawWebSocket {
     return raw;
   }
 
-  #connect(port) {
-    this.socket = connect(port, '127.0.0.1');
+  #connect(port, tls) {
+    this.socket = tls ? connectTls({ ...tls, port, host: '127.0.0.1' }) : connect(port, '127.0.0.1');
     this.socket.setNoDelay(true);
     this.socket.on('data', (piece) => {
       this.#reader.push(piece);

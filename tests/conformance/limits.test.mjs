@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { deflateMessage } from '../support/permessage-deflate.mjs';
+import { sleep } from '../support/process.mjs';
 import { closePayload, encodeFrame, opcodes } from '../support/raw-websocket.mjs';
 import { serveForAll } from '../support/server.mjs';
 import { Peer } from './peer.mjs';
@@ -87,6 +88,20 @@ describe('the echo endpoint', () => {
     peer.raw.socket.resume();
     for (let i = 0; i < 40; i++) await echoes(peer, payload);
     await stands(peer);
+  });
+
+  test('the answer to a close comes behind all echoes, whenever they are read', async (t) => {
+    const peer = await open(t);
+    const payload = Buffer.alloc(messageMax, 'x');
+    peer.raw.socket.pause();
+    peer.hasClosed = true;
+    peer.raw.write(binary(payload), ping('p'), encodeFrame(opcodes.close, closePayload(1000)));
+    await sleep(300);
+    peer.raw.socket.resume();
+    await echoes(peer, payload);
+    assert.equal((await peer.next()).kind, 'pong');
+    await closesWith(peer, 1000);
+    assert.ok(!peer.raw.wasReset);
   });
 
   test('text, binary and compressed messages may take turns', async (t) => {

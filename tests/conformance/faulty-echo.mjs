@@ -6,7 +6,7 @@ import { WebSocketServer } from 'ws';
 
 import { FrameReader, encodeFrame } from '../support/raw-websocket.mjs';
 
-export const maxMessage = 16 * 1024 * 1024;
+const maxMessage = 16 * 1024 * 1024;
 
 const listening = (server) => new Promise((settle) => server.once('listening', settle));
 

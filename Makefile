@@ -47,7 +47,7 @@ asan: deps-test node_modules/.installed
 	@ctest --test-dir build-asan --output-on-failure
 	@HEATCAST_BINARY=$(CURDIR)/build-asan/heatcast $(NODE_TEST) tests/integration/ tests/conformance/*.test.mjs
 
-## conformance: the cases of the public WebSocket suite in full length (tens of minutes)
+## conformance: the cases of the public WebSocket suite in full length, which takes a while
 conformance: build
 	@HEATCAST_CONFORMANCE=full $(NODE_TEST) tests/conformance/*.test.mjs
 

@@ -221,13 +221,20 @@ static void take_message(struct session *session, const struct ws_event *last, c
         session->protocol->on_message(session, last->opcode, payload, size);
 }
 
+/* Whether the message at hand would be too long with `more` bytes. What cannot be compressed grows
+ * by the heads of its blocks; what comes of it is bounded when it is inflated. */
+static bool is_too_big(const struct session *session, bool is_compressed, uint64_t more)
+{
+    size_t size_max = session->protocol->message_size_max;
+    if (is_compressed)
+        size_max += size_max / 8 + SESSION_DEFLATE_OVERHEAD_MAX;
+    return more > size_max - session->message.size;
+}
+
 /* A message that came in one piece is taken where it lies; pieces are joined first. */
 static void handle_data(struct session *session, const struct ws_event *event)
 {
-    size_t size_max = session->protocol->message_size_max;
-    if (event->is_compressed) /* what cannot be compressed grows by the heads of its blocks */
-        size_max += size_max / 8 + SESSION_DEFLATE_OVERHEAD_MAX;
-    if (session->message.size + event->payload_size > size_max) {
+    if (is_too_big(session, event->is_compressed, event->payload_size)) {
         close_too_big(session);
         return;
     }
@@ -261,8 +268,13 @@ void session_receive(struct session *session, char *bytes, size_t size)
         struct ws_event event = ws_decoder_feed(&session->decoder, bytes, size, &consumed);
         bytes += consumed;
         size -= consumed;
-        if (event.type == WS_EVENT_NEEDS_MORE)
+        if (event.type == WS_EVENT_NEEDS_MORE) {
+            /* A header that promises too much is not waited out. */
+            if (is_too_big(session, session->decoder.is_compressed,
+                           ws_decoder_data_left(&session->decoder)))
+                close_too_big(session);
             break;
+        }
         if (++session->frames > session->protocol->frames_max)
             session_close(session, WS_CLOSE_POLICY, "too many frames", SESSION_END_RATE);
         else if (event.type == WS_EVENT_DATA)

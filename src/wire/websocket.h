@@ -84,6 +84,12 @@ void ws_decoder_init(struct ws_decoder *decoder);
 struct ws_event ws_decoder_feed(struct ws_decoder *decoder, char *bytes, size_t size,
                                 size_t *consumed);
 
+/* What is still to come of the data frame at hand, as its header says; 0 between frames. */
+static inline uint64_t ws_decoder_data_left(const struct ws_decoder *decoder)
+{
+    return decoder->is_in_frame && decoder->frame_opcode <= WS_BINARY ? decoder->payload_left : 0;
+}
+
 /* Writes an unmasked final frame's header; returns its size (2, 4 or 10). */
 size_t ws_encode_header(char header[WS_FRAME_HEADER_MAX], enum ws_opcode opcode,
                         uint64_t payload_size);

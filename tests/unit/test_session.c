@@ -690,6 +690,29 @@ static void a_message_may_have_4096_bytes(void **state)
 
 /* -- the rate of messages ---------------------------------------------------------------------- */
 
+static void a_header_that_promises_too_much_is_answered_at_once(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {"\x81\xfe\x10\x01mask",
+                                          "\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xffmask"};
+    static const size_t sizes[] = {8, 14};
+    for (size_t i = 0; i < 2; i++) {
+        struct client *client = connect_client();
+        struct buffer bytes = {0};
+        buffer_append(&bytes, headers[i], sizes[i]);
+        receive(client, &bytes);
+        expect(client, "close:1009:a message may have at most 4096 bytes\n");
+        disconnect(client);
+    }
+    struct client *client = connect_client();
+    struct buffer bytes = {0};
+    send_frame(client, WS_TEXT, "1234", 4); /* together with what came before */
+    buffer_append(&bytes, "\x80\xfe\x0f\xfdmask", 8);
+    receive(client, &bytes);
+    expect(client, "close:1009:a message may have at most 4096 bytes\n");
+    disconnect(client);
+}
+
 static void a_burst_of_20_messages_is_fine_and_10_a_second_go_on(void **state)
 {
     (void)state;
@@ -1535,6 +1558,7 @@ int main(void)
         fact(a_message_may_come_in_fragments_with_pings_between),
         fact(a_message_may_come_byte_by_byte),
         fact(a_message_may_have_4096_bytes),
+        fact(a_header_that_promises_too_much_is_answered_at_once),
         fact(a_burst_of_20_messages_is_fine_and_10_a_second_go_on),
         fact(who_goes_on_over_the_limit_is_closed),
         fact(old_violations_are_forgiven_after_a_pause),

@@ -10,8 +10,12 @@
  * a second or so on the forming candle), so the map has no seam between them. Randomness is a
  * generator of its own, seeded by symbol and time: a demo can be repeated in a test.
  *
+ * After a write that failed, and when the store has opened the file anew, nothing is known of what
+ * the database holds; so the next step is the one of the start: it looks where the database ends,
+ * goes on from there, and fills up to now.
+ *
  * Threads: simulate_start() writes history on the caller's thread; afterwards everything belongs to
- * the simulator's thread but `is_stopping`, which `mutex` guards. */
+ * the simulator's thread but `is_stopping` and how the last step ended, which `mutex` guards. */
 #include "market/simulate.h"
 
 #include "base/check.h"
@@ -62,10 +66,13 @@ struct simulator {
     double step_seconds;
     size_t market_count;
     struct market *markets;
+    uint64_t opening; /* store_opening() of the last step that went well; 0: it did not */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wakeup;
     bool is_stopping;
+    uint64_t failures;
+    struct error fault; /* of the last step */
 };
 
 /* -- randomness -------------------------------------------------------------------------------- */
@@ -219,10 +226,9 @@ static enum status resume_market(struct market *market, struct store_session *se
 
 /* Writes the finished candles that are missing before `now_ms`, at most HISTORY_MS of them, and
  * leaves the market with its forming candle begun. */
-static enum status fill_market(struct market *market, struct store_session *session, double seconds,
-                               int64_t now_ms, struct error *error)
+static enum status fill_market(struct market *market, struct store_session *session, int64_t now_ms,
+                               struct error *error)
 {
-    (void)seconds; /* the past is made in steps of its own */
     int64_t forming_ms = now_ms - now_ms % CANDLE_MS;
     int64_t first_ms = forming_ms - HISTORY_MS, newest_ms;
     enum status status = resume_market(market, session, &newest_ms, error);
@@ -267,27 +273,63 @@ static enum status move_market(struct market *market, struct store_session *sess
     return status == STATUS_OK ? write_market(market, session, error) : status;
 }
 
-typedef enum status write_function(struct market *market, struct store_session *session,
-                                   double seconds, int64_t now_ms, struct error *error);
+static enum status refuse_real_data(struct simulator *simulator, struct store_session *session,
+                                    struct error *error)
+{
+    bool has_real = false;
+    enum status status = store_origin(session, NULL, &has_real, error);
+    if (status == STATUS_OK && has_real)
+        return error_set(error, STATUS_INVALID,
+                         "%s holds real data, which a simulated market must not be mixed with; "
+                         "choose another database for the demo (--db)",
+                         store_path(simulator->store));
+    return status;
+}
 
 /* One transaction for all markets. */
-static enum status write_all(struct simulator *simulator, bool replaces, write_function *write,
+static enum status write_all(struct simulator *simulator, struct store_session *session, bool fills,
                              struct error *error)
+{
+    int64_t now_ms = clock_wall_ms();
+    enum status status = store_write_begin(session, "simulated", true, error);
+    for (size_t i = 0; i < simulator->market_count && status == STATUS_OK; i++) {
+        struct market *market = &simulator->markets[i];
+        status = fills ? fill_market(market, session, now_ms, error)
+                       : move_market(market, session, simulator->step_seconds, now_ms, error);
+    }
+    if (status == STATUS_OK)
+        return store_write_commit(session, NULL, NULL, error);
+    store_write_rollback(session);
+    return status;
+}
+
+/* Moves the market on, in a database that is known from the step before; fills any other. */
+static enum status step(struct simulator *simulator, struct error *error)
 {
     struct store_session *session = NULL;
     enum status status = store_begin(simulator->store, &session, error);
     if (status != STATUS_OK)
         return status;
-    int64_t now_ms = clock_wall_ms();
-    status = store_write_begin(session, "simulated", replaces, error);
-    for (size_t i = 0; i < simulator->market_count && status == STATUS_OK; i++)
-        status = write(&simulator->markets[i], session, simulator->step_seconds, now_ms, error);
+    bool fills = store_opening(session) != simulator->opening;
+    if (fills)
+        status = refuse_real_data(simulator, session, error);
     if (status == STATUS_OK)
-        status = store_write_commit(session, NULL, NULL, error);
-    else
-        store_write_rollback(session);
+        status = write_all(simulator, session, fills, error);
+    simulator->opening = status == STATUS_OK ? store_opening(session) : 0;
     store_end(session);
     return status;
+}
+
+static void note_step(struct simulator *simulator, const struct error *fault)
+{
+    if (fault->status != STATUS_OK && simulator->fault.status == STATUS_OK)
+        log_warn("the simulated market stands still", log_text("reason", fault->message));
+    if (fault->status == STATUS_OK && simulator->fault.status != STATUS_OK)
+        log_info("the simulated market moves again");
+    pthread_mutex_lock(&simulator->mutex);
+    simulator->fault = *fault;
+    simulator->failures += fault->status != STATUS_OK;
+    pthread_mutex_unlock(&simulator->mutex);
 }
 
 /* Sleeps one step; false when it is time to stop. */
@@ -310,36 +352,15 @@ static bool wait_step(struct simulator *simulator)
 static void *run(void *argument)
 {
     struct simulator *simulator = argument;
-    bool has_failed = false;
     while (wait_step(simulator)) {
-        struct error error;
-        bool fails = write_all(simulator, true, move_market, &error) != STATUS_OK;
-        if (fails && !has_failed)
-            log_warn("the simulated market stands still", log_text("reason", error.message));
-        if (!fails && has_failed)
-            log_info("the simulated market moves again");
-        has_failed = fails;
+        struct error fault = {.status = STATUS_OK};
+        step(simulator, &fault);
+        note_step(simulator, &fault);
     }
     return NULL;
 }
 
 /* -- life -------------------------------------------------------------------------------------- */
-
-static enum status refuse_real_data(struct store *store, struct error *error)
-{
-    struct store_session *session = NULL;
-    bool has_real = false;
-    enum status status = store_begin(store, &session, error);
-    if (status == STATUS_OK)
-        status = store_origin(session, NULL, &has_real, error);
-    store_end(session);
-    if (status == STATUS_OK && has_real)
-        return error_set(error, STATUS_INVALID,
-                         "%s holds real data, which a simulated market must not be mixed with; "
-                         "choose another database for the demo (--db)",
-                         store_path(store));
-    return status;
-}
 
 static void destroy(struct simulator *simulator)
 {
@@ -353,9 +374,6 @@ enum status simulate_start(struct store *store, const struct symbol_list *symbol
                            double step_seconds, struct simulator **result, struct error *error)
 {
     *result = NULL;
-    enum status status = refuse_real_data(store, error);
-    if (status != STATUS_OK)
-        return status;
     struct simulator *simulator = memory_allocate_zeroed(1, sizeof *simulator);
     simulator->store = store;
     simulator->step_seconds = step_seconds;
@@ -370,7 +388,7 @@ enum status simulate_start(struct store *store, const struct symbol_list *symbol
     pthread_condattr_destroy(&attributes);
     check(pthread_mutex_init(&simulator->mutex, NULL) == 0);
 
-    status = write_all(simulator, false, fill_market, error);
+    enum status status = step(simulator, error);
     if (status != STATUS_OK) {
         destroy(simulator);
         return status;
@@ -378,6 +396,21 @@ enum status simulate_start(struct store *store, const struct symbol_list *symbol
     check(pthread_create(&simulator->thread, NULL, run, simulator) == 0);
     *result = simulator;
     return STATUS_OK;
+}
+
+enum status simulate_check(struct simulator *simulator, uint64_t *failures, struct error *error)
+{
+    if (failures != NULL)
+        *failures = 0;
+    if (simulator == NULL)
+        return STATUS_OK;
+    pthread_mutex_lock(&simulator->mutex);
+    const struct error fault = simulator->fault;
+    if (failures != NULL)
+        *failures = simulator->failures;
+    pthread_mutex_unlock(&simulator->mutex);
+    return fault.status == STATUS_OK ? STATUS_OK
+                                     : error_set(error, fault.status, "%s", fault.message);
 }
 
 void simulate_stop(struct simulator *simulator)

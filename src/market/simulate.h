@@ -2,7 +2,11 @@
  *
  * A database gets a week of history when it has none, and is then kept moving: a thread rewrites
  * the forming candle every second or so and begins a new one every five minutes of the wall clock.
- * All of it goes through the store, as real data would. The rows' source is 'simulated'. */
+ * All of it goes through the store, as real data would. The rows' source is 'simulated'.
+ *
+ * A write that fails (a full disk) is tried again at each step, and once one goes well the candles
+ * that are missing are made up for. A database that comes to be another one is filled as at the
+ * start; real data in it is left alone, and the market stands still. */
 #ifndef HEATCAST_MARKET_SIMULATE_H
 #define HEATCAST_MARKET_SIMULATE_H
 
@@ -15,7 +19,12 @@ struct simulator;
  * time between two movements. */
 enum status simulate_start(struct store *store, const struct symbol_list *symbols,
                            double step_seconds, struct simulator **simulator, struct error *error);
-void simulate_stop(
-    struct simulator *simulator); /* returns when the thread is gone; NULL is harmless */
+
+/* How the last step ended: STATUS_OK, or why the market stands still. `failures` (may be NULL) is
+ * the number of steps that failed so far. Any thread; NULL is a market that is well. */
+enum status simulate_check(struct simulator *simulator, uint64_t *failures, struct error *error);
+
+/* Returns when the thread is gone; NULL is harmless. */
+void simulate_stop(struct simulator *simulator);
 
 #endif

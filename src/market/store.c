@@ -15,6 +15,14 @@
  * A .wal that a dead writer left behind is replayed in memory by read-only opens too; it is part of
  * the file's identity.
  *
+ * In owner mode there is one instance, and faults are what ends it (`is_spent`). DuckDB declares a
+ * database invalid after some errors. After a commit that failed (a full disk) it does not, but its
+ * index then holds keys of rows that are not there: the same rows can never be inserted again, and
+ * a checkpoint would make that last. So such an instance is left to those who still read from it,
+ * closes with the last of them *without* a checkpoint, and the next session opens the file anew:
+ * what it finds is the last commit that went well. The same happens when the file's name has come
+ * to mean another file, or none.
+ *
  * Nothing here is for worker loops: opening takes milliseconds, a busy writer longer. */
 #include "market/store_internal.h"
 
@@ -93,6 +101,31 @@ const struct table_shape store_tables[TABLE_COUNT] = {
 
 /* -- statements -------------------------------------------------------------------------------- */
 
+static bool is_spent(const struct instance *instance)
+{
+    return atomic_load_explicit(&instance->is_spent, memory_order_relaxed);
+}
+
+void store_spend(struct store_session *session)
+{
+    atomic_store_explicit(&session->instance->is_spent, true, memory_order_relaxed);
+}
+
+static bool is_fatal(duckdb_error_type type)
+{
+    return type == DUCKDB_ERROR_FATAL || type == DUCKDB_ERROR_INTERNAL;
+}
+
+/* DuckDB tells the type of an error of a result only, not of a statement that was not prepared. */
+static bool is_invalidated(struct store_session *session)
+{
+    duckdb_result result;
+    bool is_invalidated = duckdb_query(session->connection, "SELECT 1", &result) != DuckDBSuccess &&
+                          is_fatal(duckdb_result_error_type(&result));
+    duckdb_destroy_result(&result);
+    return is_invalidated;
+}
+
 enum status store_fail(const struct store *store, enum status status, const char *message,
                        struct error *error)
 {
@@ -121,6 +154,8 @@ enum status store_run(struct store_session *session, const char *sql,
     duckdb_result unused;
     if (duckdb_prepare(session->connection, sql, &statement) != DuckDBSuccess) {
         status = store_fail(session->store, STATUS_IO, duckdb_prepare_error(statement), error);
+        if (is_invalidated(session))
+            store_spend(session);
         goto cleanup;
     }
     for (size_t i = 0; i < parameter_count; i++)
@@ -129,9 +164,12 @@ enum status store_run(struct store_session *session, const char *sql,
     if (result == NULL)
         result = &unused;
     if (duckdb_execute_prepared(statement, result) != DuckDBSuccess) {
-        bool is_interrupt = duckdb_result_error_type(result) == DUCKDB_ERROR_INTERRUPT;
-        status = store_fail(session->store, is_interrupt ? STATUS_CANCELLED : STATUS_IO,
+        duckdb_error_type type = duckdb_result_error_type(result);
+        status = store_fail(session->store,
+                            type == DUCKDB_ERROR_INTERRUPT ? STATUS_CANCELLED : STATUS_IO,
                             duckdb_result_error(result), error);
+        if (is_fatal(type))
+            store_spend(session);
         duckdb_destroy_result(result);
     } else if (result == &unused) {
         duckdb_destroy_result(result);
@@ -255,6 +293,11 @@ static enum status missing_database(const struct store *store, struct error *err
                      store->path);
 }
 
+static int64_t nanoseconds(const struct timespec *time)
+{
+    return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
 static enum status read_identity(const struct store *store, struct identity *identity,
                                  struct error *error)
 {
@@ -268,12 +311,14 @@ static enum status read_identity(const struct store *store, struct identity *ide
     identity->file.device = file.st_dev;
     identity->file.inode = file.st_ino;
     identity->file.size_bytes = (uint64_t)file.st_size;
-    identity->file.modified_ns = (int64_t)file.st_mtim.tv_sec * 1000000000 + file.st_mtim.tv_nsec;
+    identity->file.modified_ns = nanoseconds(&file.st_mtim);
+    identity->file.changed_ns = nanoseconds(&file.st_ctim);
     if (stat(store->wal_path, &wal) == 0) {
         identity->wal.device = wal.st_dev;
         identity->wal.inode = wal.st_ino;
         identity->wal.size_bytes = (uint64_t)wal.st_size;
-        identity->wal.modified_ns = (int64_t)wal.st_mtim.tv_sec * 1000000000 + wal.st_mtim.tv_nsec;
+        identity->wal.modified_ns = nanoseconds(&wal.st_mtim);
+        identity->wal.changed_ns = nanoseconds(&wal.st_ctim);
     }
     return STATUS_OK;
 }
@@ -283,12 +328,17 @@ static bool is_same_identity(const struct identity *a, const struct identity *b)
     return memcmp(a, b, sizeof *a) == 0; /* all members are 64 bits: no padding */
 }
 
+static bool is_same_file(const struct identity *a, const struct identity *b)
+{
+    return a->file.device == b->file.device && a->file.inode == b->file.inode;
+}
+
 enum status store_version(struct store *store, uint64_t *version, struct error *error)
 {
     if (store->mode == STORE_OWNER) {
         /* Relaxed would do for the number; acquire pairs with the commit's release, so that who
          * sees the new version also queries after the commit. */
-        *version = atomic_load_explicit(&store->commits, memory_order_acquire);
+        *version = atomic_load_explicit(&store->changes, memory_order_acquire);
         return STATUS_OK;
     }
     struct identity identity;
@@ -324,7 +374,10 @@ static enum status open_database(const struct store *store, duckdb_database *dat
         bool is_locked = message != NULL && strstr(message, "Could not set lock") != NULL;
         bool is_missing = message != NULL && strstr(message, "database does not exist") != NULL;
         if (is_locked)
-            status = store_fail(store, STATUS_BUSY, "another process is writing to it", error);
+            status = store_fail(store, STATUS_BUSY,
+                                store->mode == STORE_OWNER ? "another process has it open"
+                                                           : "another process is writing to it",
+                                error);
         else if (is_missing)
             status = missing_database(store, error);
         else
@@ -338,9 +391,10 @@ static enum status open_database(const struct store *store, duckdb_database *dat
 
 static enum status connect_session(struct store_session *session, struct error *error)
 {
-    if (duckdb_connect(session->instance->database, &session->connection) != DuckDBSuccess)
-        return store_fail(session->store, STATUS_IO, "cannot connect", error);
-    return STATUS_OK;
+    if (duckdb_connect(session->instance->database, &session->connection) == DuckDBSuccess)
+        return STATUS_OK;
+    store_spend(session);
+    return store_fail(session->store, STATUS_IO, "cannot connect", error);
 }
 
 static void close_instance(struct store *store, struct instance *instance)
@@ -369,13 +423,18 @@ static enum status open_instance(struct store *store, const struct identity *ide
         goto cleanup;
     /* Times with a zone read as UTC; a DuckDB without zones knows no such setting. */
     store_run(&session, "SET GLOBAL TimeZone = 'UTC'", NULL, 0, NULL, NULL);
-    if (store->mode == STORE_OWNER)
-        status = create_tables(&session, error);
+    if (store->mode == STORE_OWNER) {
+        /* store_close() does that, and only where all is well. */
+        status = store_run(&session, "PRAGMA disable_checkpoint_on_shutdown", NULL, 0, NULL, error);
+        if (status == STATUS_OK)
+            status = create_tables(&session, error);
+    }
     if (status == STATUS_OK)
         status = check_schema(&session, &instance->schema, error);
 cleanup:
     duckdb_disconnect(&session.connection);
     if (status == STATUS_OK) {
+        instance->opening = ++store->openings;
         list_push_back(&store->instances, &instance->link);
         *opened = instance;
     } else {
@@ -398,11 +457,11 @@ static enum status join_instance(struct store *store, struct instance **joined, 
         list_for_each_safe(link, following, &store->instances)
         {
             struct instance *instance = list_entry(link, struct instance, link);
-            if (instance->identity.file.device == identity.file.device &&
-                instance->identity.file.inode == identity.file.inode)
+            if (is_same_file(&instance->identity, &identity))
                 same_file = instance;
         }
-        if (same_file != NULL && is_same_identity(&same_file->identity, &identity)) {
+        if (same_file != NULL && is_same_identity(&same_file->identity, &identity) &&
+            !is_spent(same_file)) {
             *joined = same_file;
             return STATUS_OK;
         }
@@ -439,21 +498,58 @@ static enum status make_parent_folders(const struct store *store, struct error *
     return status;
 }
 
+/* Opens, and where there is none makes, the file that this process writes. */
+static enum status open_owned(struct store *store, struct instance **opened, struct error *error)
+{
+    enum status status = make_parent_folders(store, error);
+    if (status == STATUS_OK)
+        status = open_instance(store, NULL, opened, error);
+    if (status != STATUS_OK)
+        return status;
+    status = read_identity(store, &(*opened)->identity, error);
+    if (status != STATUS_OK)
+        close_instance(store, *opened);
+    /* It may be another database. */
+    atomic_fetch_add_explicit(&store->changes, 1, memory_order_release);
+    return status;
+}
+
+/* Whether the name still means the file that the instance has open. */
+static bool is_still_there(const struct store *store, const struct instance *instance)
+{
+    struct identity identity;
+    enum status status = read_identity(store, &identity, NULL);
+    return status == STATUS_OK ? is_same_file(&identity, &instance->identity)
+                               : status != STATUS_NOT_FOUND;
+}
+
+/* Finds or opens owner mode's instance, with the store's mutex held. */
+static enum status join_owned(struct store *store, struct instance **joined, struct error *error)
+{
+    while (!list_is_empty(&store->instances)) {
+        struct instance *instance = list_entry(store->instances.next, struct instance, link);
+        if (!is_spent(instance) && is_still_there(store, instance)) {
+            *joined = instance;
+            return STATUS_OK;
+        }
+        if (instance->session_count == 0)
+            close_instance(store, instance);
+        else
+            pthread_cond_wait(&store->closed, &store->mutex);
+    }
+    return open_owned(store, joined, error);
+}
+
 /* A reader has the file for some milliseconds at a time, so "busy" is tried again for a moment. */
 static enum status open_owner(struct store *store, struct error *error)
 {
-    struct instance *instance;
-    enum status status = make_parent_folders(store, error);
-    for (int waited_ms = 0; status == STATUS_OK; waited_ms += OWNER_RETRY_MS) {
-        status = open_instance(store, NULL, &instance, error);
+    for (int waited_ms = 0;; waited_ms += OWNER_RETRY_MS) {
+        struct instance *instance;
+        enum status status = open_owned(store, &instance, error);
         if (status != STATUS_BUSY || waited_ms >= OWNER_PATIENCE_MS)
-            break;
-        status = STATUS_OK;
+            return status;
         nanosleep(&(struct timespec){.tv_nsec = OWNER_RETRY_MS * 1000000L}, NULL);
     }
-    if (status == STATUS_BUSY)
-        error_set(error, status, "%s: another process has the database open", store->path);
-    return status;
 }
 
 enum status store_open(const char *path, enum store_mode mode, struct store **opened,
@@ -487,9 +583,9 @@ void store_close(struct store *store)
     {
         struct instance *instance = list_entry(link, struct instance, link);
         check(instance->session_count == 0);
-        /* Closing writes a checkpoint as well; this one happens while nobody is in a hurry. */
         struct store_session session = {.store = store, .instance = instance};
-        if (store->mode == STORE_OWNER && connect_session(&session, NULL) == STATUS_OK)
+        if (store->mode == STORE_OWNER && !is_spent(instance) &&
+            connect_session(&session, NULL) == STATUS_OK)
             store_run(&session, "CHECKPOINT", NULL, 0, NULL, NULL);
         duckdb_disconnect(&session.connection);
         close_instance(store, instance);
@@ -509,12 +605,12 @@ const char *store_path(const struct store *store)
 
 /* -- sessions ---------------------------------------------------------------------------------- */
 
-/* Gives up one use of an instance; the last one closes it in shared mode. Closing under the mutex
- * keeps others from opening the file before it is closed. */
+/* Gives up one use of an instance; the last one closes it in shared mode, or when it is spent.
+ * Closing under the mutex keeps others from opening the file before it is closed. */
 static void leave_instance(struct store *store, struct instance *instance)
 {
     pthread_mutex_lock(&store->mutex);
-    if (--instance->session_count == 0 && store->mode == STORE_SHARED)
+    if (--instance->session_count == 0 && (store->mode == STORE_SHARED || is_spent(instance)))
         close_instance(store, instance);
     pthread_mutex_unlock(&store->mutex);
 }
@@ -526,7 +622,7 @@ enum status store_begin(struct store *store, struct store_session **begun, struc
     *begun = NULL;
     pthread_mutex_lock(&store->mutex);
     if (store->mode == STORE_OWNER)
-        instance = list_entry(store->instances.next, struct instance, link);
+        status = join_owned(store, &instance, error);
     else
         status = join_instance(store, &instance, error);
     if (status == STATUS_OK)
@@ -544,6 +640,19 @@ enum status store_begin(struct store *store, struct store_session **begun, struc
     else
         store_end(session);
     return status;
+}
+
+bool store_is_current(const struct store_session *session)
+{
+    struct identity identity;
+    return session->store->mode == STORE_OWNER ||
+           (read_identity(session->store, &identity, NULL) == STATUS_OK &&
+            is_same_identity(&identity, &session->instance->identity));
+}
+
+uint64_t store_opening(const struct store_session *session)
+{
+    return session->instance->opening;
 }
 
 void store_interrupt(struct store_session *session)

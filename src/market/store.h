@@ -21,7 +21,7 @@
 
 enum store_mode {
     STORE_SHARED, /* read-only, opened for each session */
-    STORE_OWNER,  /* read-write, held until store_close() */
+    STORE_OWNER,  /* read-write, held until store_close(), and opened anew after a fault */
 };
 
 struct store;
@@ -31,20 +31,32 @@ struct store_session;
  * STATUS_BUSY: another process holds the file. STATUS_IO, STATUS_NOT_FOUND: cannot be opened. */
 enum status store_open(const char *path, enum store_mode mode, struct store **store,
                        struct error *error);
-void store_close(struct store *store); /* all sessions must have ended; NULL is harmless */
+
+/* All sessions must have ended; NULL is harmless. In owner mode what was written moves from the
+ * .wal into the file; where that fails, it stays in the .wal, and is not lost. */
+void store_close(struct store *store);
 
 const char *store_path(const struct store *store);
 
 /* What the content of the database depends on: it stays the same as long as nothing was written.
- * In shared mode it comes from stat() of the file and its .wal (inode, size, mtime) alone, so it
- * costs microseconds and opens nothing; in owner mode it counts this process's own writes.
+ * In shared mode it comes from stat() of the file and its .wal (inode, size, mtime, ctime) alone,
+ * so it costs microseconds and opens nothing; in owner mode it counts this process's own writes.
  * STATUS_NOT_FOUND: there is no such file. */
 enum status store_version(struct store *store, uint64_t *version, struct error *error);
 
-/* STATUS_BUSY: a writer holds the file just now (shared mode). STATUS_NOT_FOUND: no such file, or a
- * table or column that the queries need is missing, which the message names. */
+/* STATUS_BUSY: a writer holds the file just now. STATUS_NOT_FOUND: no such file (shared mode), or a
+ * table or column that the queries need is missing, which the message names. STATUS_IO: it cannot
+ * be opened or read. Nothing of it lasts longer than its cause: the next call tries again. */
 enum status store_begin(struct store *store, struct store_session **session, struct error *error);
 void store_end(struct store_session *session); /* NULL is harmless; rolls an open write back */
+
+/* False if somebody changed the file past all locks, or replaced it, since the session began: what
+ * was read may be of two files. Always true in owner mode. */
+bool store_is_current(const struct store_session *session);
+
+/* Counts the times that the store opened the file, up to the one that the session uses: where it
+ * has grown, this may be another database than before. */
+uint64_t store_opening(const struct store_session *session);
 
 /* Makes the call that the session's thread is in return STATUS_CANCELLED soon, where it is a query.
  * Any thread, as long as the session has not ended. */

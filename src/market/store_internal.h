@@ -43,16 +43,21 @@ struct identity {
     struct {
         uint64_t device, inode, size_bytes;
         int64_t modified_ns;
-    } file, wal; /* a missing .wal is all zero */
+        int64_t changed_ns; /* also by chmod, and by who puts the other time back */
+    } file, wal;            /* a missing .wal is all zero */
 };
 
-/* One open database object. Owner mode has one for the store's life. */
+/* One open database object. Owner mode has at most one, and keeps it while it is good. */
 struct instance {
     struct list link; /* in struct store */
     duckdb_database database;
-    struct identity identity; /* shared mode */
+    struct identity identity; /* of the file when it was opened; in owner mode it moves on */
     struct schema schema;
+    uint64_t opening; /* store_opening() */
     size_t session_count;
+    /* Not to be used for anything new: it closes with its last session. Any thread of a session
+     * sets it; relaxed, as nothing is published by it. */
+    atomic_bool is_spent;
 };
 
 struct store {
@@ -62,9 +67,11 @@ struct store {
     pthread_mutex_t mutex; /* of the instances and their counts */
     pthread_cond_t closed; /* an instance went away */
     struct list instances;
+    uint64_t openings;
 
-    pthread_mutex_t write_mutex;  /* one transaction at a time: they never conflict */
-    atomic_uint_fast64_t commits; /* owner mode's version; any thread reads it */
+    pthread_mutex_t write_mutex; /* one transaction at a time: they never conflict */
+    /* Owner mode's version, of commits and openings; any thread reads it. */
+    atomic_uint_fast64_t changes;
 };
 
 /* The transaction of a session, if it has one. */
@@ -103,6 +110,9 @@ enum status store_run(struct store_session *session, const char *sql,
 enum status store_run_row(struct store_session *session, const char *sql,
                           const struct parameter *parameters, size_t parameter_count,
                           int64_t *values, bool *is_null, size_t value_count, struct error *error);
+
+/* The session's instance can no longer be trusted. */
+void store_spend(struct store_session *session);
 
 /* "<path>: <first line of DuckDB's message>" */
 enum status store_fail(const struct store *store, enum status status, const char *message,

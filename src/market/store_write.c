@@ -39,7 +39,10 @@ enum status store_write_begin(struct store_session *session, const char *source,
 {
     check(session->store->mode == STORE_OWNER && !session->write.is_open);
     pthread_mutex_lock(&session->store->write_mutex);
-    enum status status = store_run(session, "BEGIN TRANSACTION", NULL, 0, NULL, error);
+    bool is_spent = atomic_load_explicit(&session->instance->is_spent, memory_order_relaxed);
+    enum status status =
+        is_spent ? store_fail(session->store, STATUS_IO, "an earlier write failed", error)
+                 : store_run(session, "BEGIN TRANSACTION", NULL, 0, NULL, error);
     if (status != STATUS_OK) {
         pthread_mutex_unlock(&session->store->write_mutex);
         return status;
@@ -262,14 +265,17 @@ enum status store_write_commit(struct store_session *session, uint64_t *klines_n
     for (enum table table = 0; table < TABLE_COUNT && status == STATUS_OK; table++)
         if (session->write.stages[table].appender != NULL)
             status = merge_stage(session, table, &counts[table], error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = store_run(session, "COMMIT", NULL, 0, NULL, error);
+        if (status != STATUS_OK)
+            store_spend(session); /* see store.c */
+    }
     if (status != STATUS_OK) {
         store_write_rollback(session);
         return status;
     }
     /* Release: see store_version(). */
-    atomic_fetch_add_explicit(&session->store->commits, 1, memory_order_release);
+    atomic_fetch_add_explicit(&session->store->changes, 1, memory_order_release);
     end_write(session);
     if (klines_new != NULL)
         *klines_new = counts[TABLE_KLINES];
@@ -286,6 +292,7 @@ void store_write_rollback(struct store_session *session)
      */
     for (size_t i = 0; i < TABLE_COUNT; i++)
         duckdb_appender_destroy(&session->write.stages[i].appender);
-    store_run(session, "ROLLBACK", NULL, 0, NULL, NULL);
+    if (store_run(session, "ROLLBACK", NULL, 0, NULL, NULL) != STATUS_OK)
+        store_spend(session);
     end_write(session);
 }

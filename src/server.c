@@ -133,13 +133,23 @@ static enum status answer_symbols(struct server *server, struct buffer *out)
     return STATUS_OK;
 }
 
+/* Why the database is not what it should be: it cannot be read now, or could not be at the
+ * generator's last look, or could not be written at the simulator's. */
+static enum status check_database(struct server *server, struct error *error)
+{
+    struct store_session *session = NULL;
+    enum status status = store_begin(server->store, &session, error);
+    store_end(session);
+    if (status == STATUS_OK)
+        status = generator_check(server->generator, error);
+    return status == STATUS_OK ? simulate_check(server->simulator, NULL, error) : status;
+}
+
 /* Names each part, and is not OK if one fails. */
 static enum status answer_ready(struct server *server, struct buffer *out, struct error *error)
 {
-    struct store_session *session = NULL;
     struct error fault;
-    enum status database = store_begin(server->store, &session, &fault);
-    store_end(session);
+    enum status database = check_database(server, &fault);
     bool is_stopping = atomic_load_explicit(&server->is_stopping, memory_order_relaxed);
     bool is_ready = database == STATUS_OK && !is_stopping;
     buffer_append_format(
@@ -215,6 +225,27 @@ static void collect_histogram(struct buffer *out, const char *name, const char *
     metrics_histogram(out, name, &reading);
 }
 
+static void collect_database(struct buffer *out, void *context)
+{
+    static const char faults[] = "heatcast_database_faults_total";
+    static const char *const reasons[] = {[GENERATOR_FAULT_MISSING] = "missing",
+                                          [GENERATOR_FAULT_LOCKED] = "locked",
+                                          [GENERATOR_FAULT_UNREADABLE] = "unreadable"};
+    struct server *server = context;
+    struct generator_stats stats;
+    uint64_t failed_writes;
+    bool is_up = simulate_check(server->simulator, &failed_writes, NULL) == STATUS_OK &&
+                 generator_check(server->generator, NULL) == STATUS_OK;
+    generator_read_stats(server->generator, &stats);
+    metrics_family(out, "heatcast_database_up", "gauge",
+                   "Whether the database could be used at the last look.");
+    metrics_sample(out, "heatcast_database_up", is_up);
+    metrics_family(out, faults, "counter", "Looks and writes that failed, by reason.");
+    for (size_t i = 0; i < GENERATOR_FAULT_COUNT; i++)
+        metrics_labelled(out, faults, "reason", reasons[i], (double)stats.faults[i]);
+    metrics_labelled(out, faults, "reason", "unwritable", (double)failed_writes);
+}
+
 static void collect_generator(struct buffer *out, void *context)
 {
     struct server *server = context;
@@ -231,6 +262,8 @@ static void collect_generator(struct buffer *out, void *context)
                      (double)stats.skipped[GENERATOR_SKIP_UNCHANGED]);
     metrics_labelled(out, "heatcast_generator_skipped_total", "reason", "locked",
                      (double)stats.skipped[GENERATOR_SKIP_LOCKED]);
+    metrics_labelled(out, "heatcast_generator_skipped_total", "reason", "replaced",
+                     (double)stats.skipped[GENERATOR_SKIP_REPLACED]);
     metrics_family(out, "heatcast_generator_failures_total", "counter", "Looks that failed.");
     metrics_sample(out, "heatcast_generator_failures_total", (double)stats.failures);
     metrics_family(out, "heatcast_snapshots_published_total", "counter", "Snapshots broadcast.");
@@ -336,15 +369,6 @@ static void log_listening(const struct server *server)
 }
 
 /* A database that is not there yet is no reason not to start: it may come. */
-static void log_database(struct server *server)
-{
-    struct error error;
-    struct store_session *session = NULL;
-    if (store_begin(server->store, &session, &error) != STATUS_OK)
-        log_warn("the database cannot be read yet", log_text("reason", error.message));
-    store_end(session);
-}
-
 static enum status open_market(struct server *server, struct error *error)
 {
     const struct config *config = server->config;
@@ -357,7 +381,6 @@ static enum status open_market(struct server *server, struct error *error)
     }
     if (status != STATUS_OK)
         return status;
-    log_database(server);
     server->history = history_create(&(struct history_options){
         .store = server->store,
         .buckets = &config->heatmap_buckets,
@@ -376,6 +399,7 @@ enum status server_run(const struct config *config, const struct server_options 
     init_histogram(&server.compute_seconds);
     server.metrics = metrics_create();
     metrics_register(server.metrics, process_collect, NULL);
+    metrics_register(server.metrics, collect_database, &server);
     metrics_register(server.metrics, collect_generator, &server);
     server.publisher = publisher_create(&config->symbols, on_wanted, &server);
     open_main_loop(&server);

@@ -8,11 +8,15 @@
  * and a symbol whose hash is the last one is not handed on. The version is read before the data, so
  * that a change in between is found at the next tick, never missed. One session serves all symbols
  * of a tick; a symbol whose query fails leaves the others their turn, keeps its last snapshot, and
- * is tried again at each tick, since many causes pass (a full disk, too many open files).
+ * is tried again at each tick, wanted or not, since many causes pass (too many open files, a file
+ * that is restored), and somebody may wait to hear of it (generator_check()).
+ *
+ * A file that is not what it was when the session began was changed past all locks. What was read
+ * may be half of this and half of that, so it is thrown away, and read again in the next tick.
  *
  * Threads: the state of the symbols belongs to the generator's thread. `mutex` guards what others
- * touch: the wake flags, the stop flag, the statistics and the session pointer, which
- * generator_stop() needs to interrupt a query. Callbacks run without it. */
+ * touch: the wake flags, the stop flag, the statistics, the last fault and the session pointer,
+ * which generator_stop() needs to interrupt a query. Callbacks run without it. */
 #include "market/generator.h"
 
 #include "base/buffer.h"
@@ -27,15 +31,15 @@
 #include <time.h>
 
 #define SECOND_NS UINT64_C(1000000000)
-#define REPEATED_LOG_NS                                                                            \
-    (60 * SECOND_NS) /* the same failure of a symbol is logged once in this time */
+#define LOG_PAUSE_NS (60 * SECOND_NS) /* between two logged failures of a symbol */
 
 /* What is known of one symbol. */
 struct symbol_state {
     bool is_computed; /* `version` and `status` are of a completed computation */
     uint64_t version;
-    enum status status; /* STATUS_OK or STATUS_NO_DATA */
+    enum status status; /* STATUS_OK or STATUS_NO_DATA; if it has failed, why */
     char message[ERROR_MESSAGE_MAX];
+    bool has_failed; /* at the last look, though the database could be opened */
 
     uint64_t hash, seq; /* of the last snapshot handed on; seq 0: none */
 
@@ -56,8 +60,11 @@ struct generator {
     bool woken[SYMBOLS_MAX];
     struct store_session *session; /* while a tick has one */
     struct generator_stats stats;
+    struct error fault; /* the last tick's */
 
-    bool is_locked; /* the database was busy at the last try */
+    bool has_looked;      /* the database was opened, or tried, since the start */
+    enum status database; /* why the last tick could not use it; STATUS_OK */
+    unsigned logged;      /* what was logged since it last could; a bit for each fault */
     struct symbol_state symbols[SYMBOLS_MAX];
     struct series series; /* memory that is used again each time */
     struct snapshot snapshot;
@@ -88,30 +95,75 @@ static void report(struct generator *generator, size_t index, enum status status
                                   generator->options.context);
 }
 
+/* A failure that another symbol has logged, for the same cause, is not logged again. */
+static bool is_logged(const struct generator *generator, const char *message)
+{
+    for (size_t i = 0; i < generator->options.symbols->count; i++)
+        if (strcmp(generator->symbols[i].logged_message, message) == 0)
+            return true;
+    return false;
+}
+
+/* Logs a failure once, until the symbol can be computed again; if the reason changes, not at every
+ * tick. */
 static void report_failure(struct generator *generator, size_t index, const struct error *error)
 {
     struct symbol_state *state = &generator->symbols[index];
     uint64_t now_ns = clock_monotonic_ns();
-    bool is_same = strcmp(state->logged_message, error->message) == 0;
-    state->is_computed = false;
-    count_stat(generator, failures, 1);
-    if (!is_same || now_ns - state->logged_ns >= REPEATED_LOG_NS) {
+    bool is_pausing = state->logged_message[0] != '\0' && now_ns - state->logged_ns < LOG_PAUSE_NS;
+    if (!is_pausing && !is_logged(generator, error->message)) {
         log_warn("symbol skipped", log_text("symbol", generator->options.symbols->names[index]),
                  log_text("reason", error->message));
         memcpy(state->logged_message, error->message, sizeof state->logged_message);
         state->logged_ns = now_ns;
     }
+    state->is_computed = false;
+    state->has_failed = true;
+    state->status = error->status;
+    memcpy(state->message, error->message, sizeof state->message);
+    count_stat(generator, failures, 1);
     report(generator, index, error->status, error->message);
 }
 
-/* Says when a lock begins and when it ends, and nothing in between. */
-static void note_lock(struct generator *generator, bool is_locked, const struct error *error)
+static enum generator_fault fault_of(enum status status)
 {
-    if (is_locked && !generator->is_locked)
-        log_warn("database is locked, updates wait", log_text("reason", error->message));
-    if (!is_locked && generator->is_locked)
-        log_info("database is free again", log_text("path", store_path(generator->options.store)));
-    generator->is_locked = is_locked;
+    return status == STATUS_NOT_FOUND ? GENERATOR_FAULT_MISSING
+           : status == STATUS_BUSY    ? GENERATOR_FAULT_LOCKED
+                                      : GENERATOR_FAULT_UNREADABLE;
+}
+
+/* Says when the database comes to be of no use, and when it is back, and nothing in between. */
+static void note_database(struct generator *generator, enum status status,
+                          const struct error *fault)
+{
+    const char *path = store_path(generator->options.store);
+    generator->database = status;
+    if (status == STATUS_OK) {
+        if (generator->logged != 0)
+            log_info("the database can be read again", log_text("path", path));
+        generator->logged = 0;
+        return;
+    }
+    unsigned bit = 1U << fault_of(status);
+    if ((generator->logged & bit) == 0)
+        log_warn("the database cannot be read, updates wait", log_text("reason", fault->message));
+    generator->logged |= bit;
+}
+
+/* What generator_check() says from now on: the database's fault, or that of a symbol. */
+static void note_fault(struct generator *generator, struct error *fault)
+{
+    for (size_t i = 0; i < generator->options.symbols->count; i++) {
+        const struct symbol_state *state = &generator->symbols[i];
+        if (fault->status == STATUS_OK && state->has_failed)
+            error_set(fault, state->status, "%s: %s", generator->options.symbols->names[i],
+                      state->message);
+    }
+    pthread_mutex_lock(&generator->mutex);
+    generator->fault = *fault;
+    if (fault->status != STATUS_OK)
+        generator->stats.faults[fault_of(fault->status)]++;
+    pthread_mutex_unlock(&generator->mutex);
 }
 
 /* -- one symbol -------------------------------------------------------------------------------- */
@@ -159,6 +211,9 @@ static enum status compute_symbol(struct generator *generator, struct store_sess
     const char *symbol = options->symbols->names[index];
     uint64_t start_ns = clock_monotonic_ns();
     enum status status = load_window(generator, session, symbol, error);
+    if (!store_is_current(session))
+        return error_set(error, STATUS_BUSY, "%s was changed while it was read",
+                         store_path(options->store));
     if (status != STATUS_OK)
         return status;
     uint64_t loaded_ns = clock_monotonic_ns();
@@ -188,11 +243,18 @@ static void check_symbol(struct generator *generator, struct store_session *sess
     enum status status = compute_symbol(generator, session, index, &error);
     if (status == STATUS_CANCELLED)
         return;
+    if (status == STATUS_BUSY) {
+        state->is_computed = false;
+        count_stat(generator, skipped[GENERATOR_SKIP_REPLACED], 1);
+        report(generator, index, status, error.message);
+        return;
+    }
     if (status != STATUS_OK && status != STATUS_NO_DATA) {
         report_failure(generator, index, &error);
         return;
     }
     state->is_computed = true;
+    state->has_failed = false;
     state->version = version;
     state->status = status;
     memcpy(state->message, error.message, sizeof state->message);
@@ -211,14 +273,14 @@ struct selection {
 static void fail_all(struct generator *generator, const struct selection *selection,
                      const struct error *error)
 {
+    count_stat(generator, failures, selection->count);
     for (size_t i = 0; i < selection->count; i++)
-        report_failure(generator, selection->indexes[i], error);
+        report(generator, selection->indexes[i], error->status, error->message);
 }
 
 static void skip_locked(struct generator *generator, const struct selection *selection,
                         const struct error *error)
 {
-    note_lock(generator, true, error);
     count_stat(generator, skipped[GENERATOR_SKIP_LOCKED], selection->count);
     for (size_t i = 0; i < selection->count; i++)
         report(generator, selection->indexes[i], STATUS_BUSY, error->message);
@@ -249,37 +311,45 @@ static void set_session(struct generator *generator, struct store_session *sessi
     pthread_mutex_unlock(&generator->mutex);
 }
 
+/* Opens the database if something may have changed in it, or to see whether it is back. */
+static enum status look(struct generator *generator, struct selection *selection, uint64_t *version,
+                        struct store_session **session, struct error *fault)
+{
+    uint64_t start_ns = clock_monotonic_ns();
+    *session = NULL;
+    enum status status = store_version(generator->options.store, version, fault);
+    if (status != STATUS_OK)
+        return status;
+    skip_unchanged(generator, selection, *version);
+    if (selection->count == 0 && generator->has_looked && generator->database == STATUS_OK)
+        return STATUS_OK;
+    status = store_begin(generator->options.store, session, fault);
+    if (status == STATUS_OK)
+        count_stat(generator, query_ns_sum, clock_monotonic_ns() - start_ns);
+    return status;
+}
+
 static void tick(struct generator *generator, struct selection *selection)
 {
     struct store_session *session;
-    struct error error = {0};
+    struct error fault = {.status = STATUS_OK};
     uint64_t version;
     count_stat(generator, ticks, selection->count);
-    if (store_version(generator->options.store, &version, &error) != STATUS_OK) {
-        fail_all(generator, selection, &error);
-        return;
+    enum status status = look(generator, selection, &version, &session, &fault);
+    generator->has_looked = true;
+    note_database(generator, status, &fault);
+    if (status == STATUS_BUSY)
+        skip_locked(generator, selection, &fault);
+    else if (status != STATUS_OK)
+        fail_all(generator, selection, &fault);
+    if (session != NULL) {
+        set_session(generator, session);
+        for (size_t i = 0; i < selection->count && !is_stopping(generator); i++)
+            check_symbol(generator, session, selection->indexes[i], version);
+        set_session(generator, NULL);
+        store_end(session);
     }
-    skip_unchanged(generator, selection, version);
-    if (selection->count == 0)
-        return;
-
-    uint64_t start_ns = clock_monotonic_ns();
-    enum status status = store_begin(generator->options.store, &session, &error);
-    if (status == STATUS_BUSY) {
-        skip_locked(generator, selection, &error);
-        return;
-    }
-    note_lock(generator, false, NULL);
-    if (status != STATUS_OK) {
-        fail_all(generator, selection, &error);
-        return;
-    }
-    count_stat(generator, query_ns_sum, clock_monotonic_ns() - start_ns);
-    set_session(generator, session);
-    for (size_t i = 0; i < selection->count && !is_stopping(generator); i++)
-        check_symbol(generator, session, selection->indexes[i], version);
-    set_session(generator, NULL);
-    store_end(session);
+    note_fault(generator, &fault);
 }
 
 /* -- the thread -------------------------------------------------------------------------------- */
@@ -299,14 +369,15 @@ static void wait_for_work(struct generator *generator, uint64_t due_ns, bool wok
     pthread_mutex_unlock(&generator->mutex);
 }
 
-/* Those that were woken, and when the tick is due all that somebody needs. */
+/* Those that were woken, and when the tick is due all that somebody needs or that have failed. */
 static void select_symbols(const struct generator *generator, const bool woken[SYMBOLS_MAX],
                            bool is_due, struct selection *selection)
 {
     const struct generator_options *options = &generator->options;
     selection->count = 0;
     for (size_t i = 0; i < options->symbols->count; i++)
-        if (woken[i] || (is_due && options->is_wanted(i, options->context)))
+        if (woken[i] || (is_due && (generator->symbols[i].has_failed ||
+                                    options->is_wanted(i, options->context))))
             selection->indexes[selection->count++] = i;
 }
 
@@ -319,13 +390,14 @@ static void *run(void *context)
     while (!is_stopping(generator)) {
         wait_for_work(generator, due_ns, woken);
         uint64_t now_ns = clock_monotonic_ns();
-        select_symbols(generator, woken, now_ns >= due_ns, &selection);
-        if (now_ns >= due_ns) {
+        bool is_due = now_ns >= due_ns;
+        select_symbols(generator, woken, is_due, &selection);
+        if (is_due) {
             /* The time of ticks that were slept or worked through is not made up for. */
             due_ns += generator->interval_ns;
             due_ns = due_ns > now_ns ? due_ns : now_ns + generator->interval_ns;
         }
-        if (selection.count > 0 && !is_stopping(generator))
+        if ((is_due || selection.count > 0) && !is_stopping(generator))
             tick(generator, &selection);
     }
     return NULL;
@@ -358,6 +430,15 @@ void generator_wake(struct generator *generator, size_t symbol_index)
     generator->is_woken = true;
     pthread_cond_signal(&generator->wakeup);
     pthread_mutex_unlock(&generator->mutex);
+}
+
+enum status generator_check(struct generator *generator, struct error *error)
+{
+    pthread_mutex_lock(&generator->mutex);
+    const struct error fault = generator->fault;
+    pthread_mutex_unlock(&generator->mutex);
+    return fault.status == STATUS_OK ? STATUS_OK
+                                     : error_set(error, fault.status, "%s", fault.message);
 }
 
 void generator_read_stats(struct generator *generator, struct generator_stats *stats)

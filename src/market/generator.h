@@ -3,7 +3,8 @@
  * Every tick, for each symbol that is wanted: has the database changed? query, compute, hash; if
  * the hash differs from the last one, hand the snapshot to on_snapshot. A symbol's failure is
  * logged, counted and skipped, and its last snapshot stays. The thread never dies before
- * generator_stop(). A held lock is a skipped tick, said once when it begins and once when it ends.
+ * generator_stop(). A database that cannot be used (missing, locked, unreadable) is logged once
+ * when that begins and once when it ends, and looked at in each tick, wanted or not, until it does.
  *
  * All callbacks run on the generator thread. */
 #ifndef HEATCAST_MARKET_GENERATOR_H
@@ -23,14 +24,28 @@ struct generator_snapshot {
     size_t data_size;
 };
 
-enum generator_skip { GENERATOR_SKIP_UNCHANGED, GENERATOR_SKIP_LOCKED, GENERATOR_SKIP_COUNT };
+enum generator_skip {
+    GENERATOR_SKIP_UNCHANGED,
+    GENERATOR_SKIP_LOCKED,
+    GENERATOR_SKIP_REPLACED, /* the file was changed while it was read */
+    GENERATOR_SKIP_COUNT
+};
+
+/* Why a tick could not use the database. */
+enum generator_fault {
+    GENERATOR_FAULT_MISSING, /* the file, or a table or column in it */
+    GENERATOR_FAULT_LOCKED,
+    GENERATOR_FAULT_UNREADABLE,
+    GENERATOR_FAULT_COUNT
+};
 
 /* What the thread has done so far; read it with generator_stats(). */
 struct generator_stats {
     uint64_t ticks; /* symbol ticks: one per symbol and tick */
     uint64_t skipped[GENERATOR_SKIP_COUNT];
     uint64_t failures;
-    uint64_t snapshots; /* handed to on_snapshot */
+    uint64_t faults[GENERATOR_FAULT_COUNT]; /* ticks */
+    uint64_t snapshots;                     /* handed to on_snapshot */
     /* Over all symbol ticks that computed; opening the database is part of the query time. */
     uint64_t query_ns_sum, compute_ns_sum, computed;
 };
@@ -60,6 +75,10 @@ struct generator *generator_start(const struct generator_options *options);
 /* Makes the thread look at this symbol at once, wanted or not (any thread, never blocks for
  * long). */
 void generator_wake(struct generator *generator, size_t symbol_index);
+
+/* STATUS_OK, or why the last tick could not use the database or failed with a symbol. Any thread,
+ * never blocks for long. */
+enum status generator_check(struct generator *generator, struct error *error);
 
 void generator_read_stats(struct generator *generator, struct generator_stats *stats);
 

@@ -59,7 +59,6 @@ enum exit_code command_serve(struct invocation *invocation)
     if (options.is_demo && !config_is_given(&invocation->origin, "DUCKDB_PATH"))
         strcpy(config->duckdb_path, "data/demo.duckdb");
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
     if (server_run(config, &options, &error) == STATUS_OK)
         return EXIT_DONE;
     fprintf(stderr, "heatcast: %s\n", error.message);

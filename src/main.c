@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "config/config.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,7 @@ static bool is_help(const char *argument)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
     if (argc < 2) {
         print_general_help(stderr);
         return EXIT_USAGE;

@@ -133,16 +133,19 @@ static enum status answer_symbols(struct server *server, struct buffer *out)
     return STATUS_OK;
 }
 
-/* Why the database is not what it should be: it cannot be read now, or could not be at the
- * generator's last look, or could not be written at the simulator's. */
+/* Why the database is not what it should be: it cannot be opened now, or its content could not be
+ * read at the generator's last look, or not be written at the simulator's. */
 static enum status check_database(struct server *server, struct error *error)
 {
     struct store_session *session = NULL;
     enum status status = store_begin(server->store, &session, error);
     store_end(session);
-    if (status == STATUS_OK)
-        status = generator_check(server->generator, error);
-    return status == STATUS_OK ? simulate_check(server->simulator, NULL, error) : status;
+    if (status != STATUS_OK)
+        return status;
+    status = generator_check(server->generator, error);
+    bool is_free_again = status == STATUS_BUSY;
+    return status == STATUS_OK || is_free_again ? simulate_check(server->simulator, NULL, error)
+                                                : status;
 }
 
 /* Names each part, and is not OK if one fails. */

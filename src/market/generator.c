@@ -133,18 +133,17 @@ static enum generator_fault fault_of(enum status status)
 }
 
 /* Says when the database comes to be of no use, and when it is back, and nothing in between. */
-static void note_database(struct generator *generator, enum status status,
-                          const struct error *fault)
+static void note_database(struct generator *generator, const struct error *fault)
 {
     const char *path = store_path(generator->options.store);
-    generator->database = status;
-    if (status == STATUS_OK) {
+    generator->database = fault->status;
+    if (fault->status == STATUS_OK) {
         if (generator->logged != 0)
             log_info("the database can be read again", log_text("path", path));
         generator->logged = 0;
         return;
     }
-    unsigned bit = 1U << fault_of(status);
+    unsigned bit = 1U << fault_of(fault->status);
     if ((generator->logged & bit) == 0)
         log_warn("the database cannot be read, updates wait", log_text("reason", fault->message));
     generator->logged |= bit;
@@ -258,6 +257,8 @@ static void check_symbol(struct generator *generator, struct store_session *sess
     state->version = version;
     state->status = status;
     memcpy(state->message, error.message, sizeof state->message);
+    if (state->logged_message[0] != '\0')
+        log_info("symbol goes on", log_text("symbol", generator->options.symbols->names[index]));
     state->logged_message[0] = '\0';
     report(generator, index, status, state->message);
 }
@@ -332,15 +333,15 @@ static enum status look(struct generator *generator, struct selection *selection
 static void tick(struct generator *generator, struct selection *selection)
 {
     struct store_session *session;
-    struct error fault = {.status = STATUS_OK};
+    struct error fault = {0};
     uint64_t version;
     count_stat(generator, ticks, selection->count);
-    enum status status = look(generator, selection, &version, &session, &fault);
+    fault.status = look(generator, selection, &version, &session, &fault);
     generator->has_looked = true;
-    note_database(generator, status, &fault);
-    if (status == STATUS_BUSY)
+    note_database(generator, &fault);
+    if (fault.status == STATUS_BUSY)
         skip_locked(generator, selection, &fault);
-    else if (status != STATUS_OK)
+    else if (fault.status != STATUS_OK)
         fail_all(generator, selection, &fault);
     if (session != NULL) {
         set_session(generator, session);

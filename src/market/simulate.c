@@ -353,8 +353,8 @@ static void *run(void *argument)
 {
     struct simulator *simulator = argument;
     while (wait_step(simulator)) {
-        struct error fault = {.status = STATUS_OK};
-        step(simulator, &fault);
+        struct error fault = {0};
+        fault.status = step(simulator, &fault);
         note_step(simulator, &fault);
     }
     return NULL;

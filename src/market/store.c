@@ -36,6 +36,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Queries run on their caller's thread: a window is some thousand rows, for which a second thread
  * costs more to start than it saves. */
@@ -397,10 +398,22 @@ static enum status connect_session(struct store_session *session, struct error *
     return store_fail(session->store, STATUS_IO, "cannot connect", error);
 }
 
+/* Nobody else can want the .wal of a file that is gone, and what has taken its place could not be
+ * opened beside it. */
+static void remove_own_log(const struct store *store, const struct instance *instance)
+{
+    struct stat wal;
+    if (stat(store->wal_path, &wal) == 0 && wal.st_dev == instance->identity.wal.device &&
+        wal.st_ino == instance->identity.wal.inode)
+        unlink(store->wal_path);
+}
+
 static void close_instance(struct store *store, struct instance *instance)
 {
     list_remove(&instance->link);
     duckdb_close(&instance->database);
+    if (instance->is_gone)
+        remove_own_log(store, instance);
     free(instance);
     pthread_cond_broadcast(&store->closed);
 }
@@ -514,13 +527,15 @@ static enum status open_owned(struct store *store, struct instance **opened, str
     return status;
 }
 
-/* Whether the name still means the file that the instance has open. */
-static bool is_still_there(const struct store *store, const struct instance *instance)
+/* Looks whether the name still means the file that the instance has open. */
+static void look_after(const struct store *store, struct instance *instance)
 {
     struct identity identity;
     enum status status = read_identity(store, &identity, NULL);
-    return status == STATUS_OK ? is_same_file(&identity, &instance->identity)
-                               : status != STATUS_NOT_FOUND;
+    if (status == STATUS_OK && is_same_file(&identity, &instance->identity))
+        instance->identity = identity;
+    else if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        instance->is_gone = true;
 }
 
 /* Finds or opens owner mode's instance, with the store's mutex held. */
@@ -528,7 +543,8 @@ static enum status join_owned(struct store *store, struct instance **joined, str
 {
     while (!list_is_empty(&store->instances)) {
         struct instance *instance = list_entry(store->instances.next, struct instance, link);
-        if (!is_spent(instance) && is_still_there(store, instance)) {
+        look_after(store, instance);
+        if (!is_spent(instance) && !instance->is_gone) {
             *joined = instance;
             return STATUS_OK;
         }
@@ -584,7 +600,7 @@ void store_close(struct store *store)
         struct instance *instance = list_entry(link, struct instance, link);
         check(instance->session_count == 0);
         struct store_session session = {.store = store, .instance = instance};
-        if (store->mode == STORE_OWNER && !is_spent(instance) &&
+        if (store->mode == STORE_OWNER && !is_spent(instance) && !instance->is_gone &&
             connect_session(&session, NULL) == STATUS_OK)
             store_run(&session, "CHECKPOINT", NULL, 0, NULL, NULL);
         duckdb_disconnect(&session.connection);
@@ -610,7 +626,8 @@ const char *store_path(const struct store *store)
 static void leave_instance(struct store *store, struct instance *instance)
 {
     pthread_mutex_lock(&store->mutex);
-    if (--instance->session_count == 0 && (store->mode == STORE_SHARED || is_spent(instance)))
+    if (--instance->session_count == 0 &&
+        (store->mode == STORE_SHARED || is_spent(instance) || instance->is_gone))
         close_instance(store, instance);
     pthread_mutex_unlock(&store->mutex);
 }

@@ -51,7 +51,8 @@ struct identity {
 struct instance {
     struct list link; /* in struct store */
     duckdb_database database;
-    struct identity identity; /* of the file when it was opened; in owner mode it moves on */
+    struct identity identity; /* when it was opened; in owner mode, when a session last began */
+    bool is_gone;             /* owner mode: the name does not mean this file any more */
     struct schema schema;
     uint64_t opening; /* store_opening() */
     size_t session_count;

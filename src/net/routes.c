@@ -3,6 +3,7 @@
 #include "net/routes.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/backend.h"
 #include "net/connection.h"
@@ -22,6 +23,8 @@
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self' "            \
     "'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; "           \
     "form-action 'none'; frame-ancestors 'none'\r\n"
+
+#define LOG_PAUSE_NS UINT64_C(60000000000)
 
 enum { WORKS_MAX = 64 }; /* questions on the thread pool at a time, over all loops */
 
@@ -51,6 +54,17 @@ static void run_work(uv_work_t *request)
     work->is_gzipped = true;
 }
 
+/* One line a minute and loop: clients may ask as often as they like. */
+static void log_failure(const char *reason)
+{
+    static _Thread_local uint64_t logged_ns;
+    uint64_t now_ns = clock_monotonic_ns();
+    if (logged_ns != 0 && now_ns - logged_ns < LOG_PAUSE_NS)
+        return;
+    log_warn("requests fail", log_text("reason", reason));
+    logged_ns = now_ns;
+}
+
 static void answer_work(struct http_exchange *exchange, struct http_work *work)
 {
     if (work->status == STATUS_OK) {
@@ -64,7 +78,7 @@ static void answer_work(struct http_exchange *exchange, struct http_work *work)
         http_answer(exchange, 503, TYPE_JSON, "Cache-Control: no-store\r\n");
     } else {
         if (work->status == STATUS_IO || work->status == STATUS_NOT_FOUND)
-            log_warn("request failed", log_text("reason", work->error.message));
+            log_failure(work->error.message);
         http_answer_failure(exchange, work->status, work->error.message);
     }
     connection_send_answer(exchange->connection);

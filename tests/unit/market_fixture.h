@@ -8,10 +8,13 @@
 
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -151,6 +154,25 @@ static inline void write_market(struct store *store, const char *symbol, int fir
     write_rows(store, true, klines, (size_t)count, interests, (size_t)count, NULL, NULL);
     free(klines);
     free(interests);
+}
+
+static inline off_t size_of(const char *path)
+{
+    struct stat stat_of;
+    assert_int_equal(stat(path, &stat_of), 0);
+    return stat_of.st_size;
+}
+
+/* What the database's log may grow by from now on, as if that were the space left on the disk;
+ * negative: as much as it likes. */
+static inline void leave_space(void **state, off_t bytes)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur =
+        bytes < 0 ? limit.rlim_max : (rlim_t)(size_of(path_in(state, "test.duckdb.wal")) + bytes);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 static inline void sleep_ms(long ms)

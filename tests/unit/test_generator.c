@@ -63,6 +63,13 @@ static void on_computed(size_t index, uint64_t query_ns, uint64_t compute_ns, vo
     pthread_mutex_unlock(&witness->mutex);
 }
 
+static void want(struct witness *witness, size_t index, bool is_wanted)
+{
+    pthread_mutex_lock(&witness->mutex);
+    witness->wanted[index] = is_wanted;
+    pthread_mutex_unlock(&witness->mutex);
+}
+
 /* A consistent copy. */
 static struct witness look(struct witness *witness)
 {
@@ -295,6 +302,20 @@ static void a_failing_symbol_leaves_the_others_alone(void **state)
     assert_int_equal(look(&witness).status[BTC], STATUS_IO);
     assert_non_null(strstr(look(&witness).message[BTC], "broken"));
     assert_true(stats_of(generator).failures >= 2);
+    struct error error = {0};
+    assert_int_equal(generator_check(generator, &error), STATUS_IO);
+    assert_non_null(strstr(error.message, "BTCUSDT: "));
+    assert_non_null(strstr(error.message, "broken"));
+    assert_true(stats_of(generator).faults[GENERATOR_FAULT_UNREADABLE] >= 2);
+
+    /* It is found well again though nobody wants it any more. */
+    want(&witness, BTC, false);
+    struct store *other = open_store(path_in(state, "other.duckdb"), STORE_OWNER);
+    write_market(other, "BTCUSDT", 0, 20, 1000);
+    store_close(other);
+    assert_int_equal(rename(path_in(state, "other.duckdb"), database(state)), 0);
+    wait_until(generator_check(generator, NULL) == STATUS_OK);
+    assert_int_equal(look(&witness).snapshots[BTC], 1);
     generator_stop(generator);
     store_close(store);
 }
@@ -312,7 +333,13 @@ static void a_held_lock_is_a_skipped_tick(void **state)
     assert_int_equal(look(&witness).snapshots[BTC], 0);
     assert_true(stats_of(generator).skipped[GENERATOR_SKIP_LOCKED] >= 3);
     assert_int_equal(stats_of(generator).failures, 0);
+    assert_true(stats_of(generator).faults[GENERATOR_FAULT_LOCKED] >= 3);
+    assert_int_equal(generator_check(generator, NULL), STATUS_BUSY);
+    /* Nobody wants anything: the database is still looked after. */
+    want(&witness, BTC, false);
     unlock(&locker);
+    wait_until(generator_check(generator, NULL) == STATUS_OK);
+    want(&witness, BTC, true);
     wait_until(look(&witness).snapshots[BTC] == 1);
     assert_int_equal(look(&witness).status[BTC], STATUS_OK);
     generator_stop(generator);
@@ -327,6 +354,10 @@ static void a_database_that_comes_later_is_found(void **state)
     wait_until(look(&witness).checks[BTC] >= 2);
     assert_int_equal(look(&witness).status[BTC], STATUS_NOT_FOUND);
     assert_non_null(strstr(look(&witness).message[BTC], "heatcast import"));
+    struct error error = {0};
+    assert_int_equal(generator_check(generator, &error), STATUS_NOT_FOUND);
+    assert_string_equal(error.message, look(&witness).message[BTC]);
+    assert_true(stats_of(generator).faults[GENERATOR_FAULT_MISSING] >= 1);
 
     struct store *other = open_store(path_in(state, "other.duckdb"), STORE_OWNER);
     write_market(other, "BTCUSDT", 0, 20, 1000);

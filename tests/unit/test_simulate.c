@@ -212,6 +212,67 @@ static void real_data_is_left_alone(void **state)
     store_close(store);
 }
 
+static void after_a_full_disk_the_market_goes_on_without_a_hole(void **state)
+{
+    struct store *store = open_store(database(state), STORE_OWNER);
+    struct simulator *simulator = simulate(store, 0.02);
+    struct error error = {0};
+    uint64_t failures, before, after;
+    assert_ok(simulate_check(simulator, &failures, fault));
+    assert_int_equal(failures, 0);
+    leave_space(state, 100);
+    wait_until(simulate_check(simulator, &failures, &error) != STATUS_OK && failures >= 3);
+    assert_non_null(strstr(error.message, database(state)));
+    struct series series = load_all(store, "BTCUSDT");
+    assert_in_range(series.count, 2016, 2018);
+    series_deinit(&series);
+    leave_space(state, -1);
+
+    wait_until(simulate_check(simulator, NULL, NULL) == STATUS_OK);
+    assert_ok(store_version(store, &before, fault));
+    do {
+        sleep_ms(5);
+        assert_ok(store_version(store, &after, fault));
+    } while (after < before + 5);
+    assert_ok(simulate_check(simulator, NULL, fault));
+    simulate_stop(simulator);
+    series = load_all(store, "BTCUSDT");
+    assert_in_range(series.count, 2016, 2018);
+    assert_no_hole(&series);
+    series_deinit(&series);
+    store_close(store);
+}
+
+static void a_database_that_takes_the_place_is_filled_up_to_now(void **state)
+{
+    struct store *store = open_store(path_in(state, "older.duckdb"), STORE_OWNER);
+    write_simulated(store, now_candle_ms() - 12 * CANDLE_MS, 10);
+    store_close(store);
+    store = open_store(path_in(state, "real.duckdb"), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 10, 1000);
+    store_close(store);
+
+    store = open_store(database(state), STORE_OWNER);
+    struct simulator *simulator = simulate(store, 0.02);
+    struct error error = {0};
+    assert_int_equal(rename(path_in(state, "real.duckdb"), database(state)), 0);
+    wait_until(simulate_check(simulator, NULL, &error) == STATUS_INVALID);
+    assert_non_null(strstr(error.message, "real data"));
+    struct series series = load_all(store, "BTCUSDT");
+    assert_int_equal(series.count, 10);
+    series_deinit(&series);
+
+    assert_int_equal(rename(path_in(state, "older.duckdb"), database(state)), 0);
+    wait_until(simulate_check(simulator, NULL, NULL) == STATUS_OK);
+    simulate_stop(simulator);
+    series = load_all(store, "XYZUSDT");
+    assert_in_range(series.count, 22, 23);
+    assert_no_hole(&series);
+    assert_int_equal(series.candles[10].open_e8, series.candles[9].close_e8);
+    series_deinit(&series);
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +284,8 @@ int main(void)
         in_folder(a_gap_is_filled),
         in_folder(of_a_long_gap_a_week_is_filled),
         in_folder(real_data_is_left_alone),
+        in_folder(after_a_full_disk_the_market_goes_on_without_a_hole),
+        in_folder(a_database_that_takes_the_place_is_filled_up_to_now),
     };
     return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);
 }

@@ -880,6 +880,124 @@ static void the_origin_is_told(void **state)
     store_close(store);
 }
 
+/* Writes these five candles, or fails. */
+static enum status try_write(struct store *store, uint64_t *new, struct error *error)
+{
+    struct store_session *session = begin(store);
+    enum status status = store_write_begin(session, "test", false, error);
+    for (int i = 20; i < 25 && status == STATUS_OK; i++) {
+        struct kline_row row = kline("BTCUSDT", i, 100, 101, 99, 100);
+        status = store_write_kline(session, &row, error);
+    }
+    if (status == STATUS_OK)
+        status = store_write_commit(session, new, NULL, error);
+    store_end(session);
+    return status;
+}
+
+static void assert_count(struct store *store, const char *symbol, size_t count)
+{
+    struct series series = load(store, symbol, 0, 100, CANDLE_MS);
+    assert_int_equal(series.count, count);
+    series_deinit(&series);
+}
+
+static void a_full_disk_fails_a_write_and_leaves_nothing_of_it(void **state)
+{
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 20, 5);
+    struct store_session *reader = begin(store);
+    uint64_t opening = store_opening(reader), new = 0, before, after;
+    struct series series = {0};
+    struct error error = {0};
+
+    leave_space(state, 50);
+    assert_int_equal(try_write(store, &new, &error), STATUS_IO);
+    assert_non_null(strstr(error.message, database(state)));
+    /* Who was reading goes on, and so do others after it. */
+    assert_ok(store_load(reader, "BTCUSDT", T0, T0 + DAY_MS, CANDLE_MS, &series, fault));
+    assert_int_equal(series.count, 20);
+    series_deinit(&series);
+    store_end(reader);
+    assert_count(store, "BTCUSDT", 20);
+    assert_int_equal(try_write(store, &new, &error), STATUS_IO);
+    leave_space(state, -1);
+
+    assert_ok(store_version(store, &before, fault));
+    assert_ok(try_write(store, &new, fault));
+    assert_int_equal(new, 5);
+    assert_ok(store_version(store, &after, fault));
+    assert_true(after > before);
+    reader = begin(store);
+    assert_true(store_opening(reader) > opening);
+    store_end(reader);
+    store_close(store);
+
+    store = open_store(database(state), STORE_OWNER);
+    assert_ok(try_write(store, &new, fault));
+    assert_int_equal(new, 0);
+    write_market(store, "BTCUSDT", 0, 30, 5); /* replaces, and goes on */
+    assert_count(store, "BTCUSDT", 30);
+    store_close(store);
+}
+
+static void a_disk_that_is_full_at_the_end_keeps_what_was_written(void **state)
+{
+    uint64_t new;
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 20, 5);
+    leave_space(state, 0);
+    store_close(store); /* no space for moving it into the file */
+    leave_space(state, -1);
+    store = open_store(database(state), STORE_OWNER);
+    assert_ok(try_write(store, &new, fault));
+    assert_int_equal(new, 5);
+    assert_count(store, "BTCUSDT", 25);
+    store_close(store);
+}
+
+static void an_owner_notices_that_its_file_is_gone(void **state)
+{
+    struct store *store = open_store(path_in(state, "other.duckdb"), STORE_OWNER);
+    write_market(store, "ETHUSDT", 0, 7, 5);
+    store_close(store);
+    store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 20, 5);
+    struct store_session *session = begin(store);
+    uint64_t opening = store_opening(session);
+
+    assert_int_equal(rename(database(state), path_in(state, "away.duckdb")), 0);
+    store_end(session);
+    assert_count(store, "BTCUSDT", 0); /* a new file */
+    write_market(store, "BTCUSDT", 0, 3, 5);
+    assert_int_equal(rename(path_in(state, "other.duckdb"), database(state)), 0);
+    assert_count(store, "ETHUSDT", 7);
+    assert_count(store, "BTCUSDT", 0);
+    session = begin(store);
+    assert_int_equal(store_opening(session), opening + 2);
+    store_end(session);
+    store_close(store);
+}
+
+static void a_session_tells_that_its_file_was_changed_past_all_locks(void **state)
+{
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 20, 5);
+    store_close(store);
+    store = open_store(database(state), STORE_SHARED);
+    struct store_session *session = begin(store);
+    assert_true(store_is_current(session));
+    assert_int_equal(chmod(database(state), 0600), 0);
+    assert_false(store_is_current(session));
+    store_end(session);
+    session = begin(store);
+    assert_true(store_is_current(session));
+    assert_int_equal(unlink(database(state)), 0);
+    assert_false(store_is_current(session));
+    store_end(session);
+    store_close(store);
+}
+
 static void missing_folders_are_created(void **state)
 {
     const char *path = path_in(state, "a/b/test.duckdb");
@@ -952,6 +1070,10 @@ int main(void)
         in_folder(a_foreign_key_on_the_time_alone_keeps_the_other_symbol),
         in_folder(a_foreign_sequence_keeps_numbering),
         in_folder(the_origin_is_told),
+        in_folder(a_full_disk_fails_a_write_and_leaves_nothing_of_it),
+        in_folder(a_disk_that_is_full_at_the_end_keeps_what_was_written),
+        in_folder(an_owner_notices_that_its_file_is_gone),
+        in_folder(a_session_tells_that_its_file_was_changed_past_all_locks),
         in_folder(missing_folders_are_created),
         in_folder(writers_of_one_store_take_turns),
     };

@@ -292,7 +292,6 @@ void store_write_rollback(struct store_session *session)
      */
     for (size_t i = 0; i < TABLE_COUNT; i++)
         duckdb_appender_destroy(&session->write.stages[i].appender);
-    if (store_run(session, "ROLLBACK", NULL, 0, NULL, NULL) != STATUS_OK)
-        store_spend(session);
+    store_run(session, "ROLLBACK", NULL, 0, NULL, NULL);
     end_write(session);
 }

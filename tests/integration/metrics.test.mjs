@@ -24,6 +24,8 @@ const families = {
   heatcast_bytes_sent_total: 'counter',
   heatcast_delivery_seconds: 'histogram',
   heatcast_data_age_seconds: 'gauge',
+  heatcast_database_up: 'gauge',
+  heatcast_database_faults_total: 'counter',
   heatcast_generator_ticks_total: 'counter',
   heatcast_generator_skipped_total: 'counter',
   heatcast_generator_failures_total: 'counter',
@@ -99,6 +101,12 @@ test('the page is complete before anything has happened, and its symbols are tho
   for (const quantile of ['0.5', '0.95', '0.99'])
     assert.equal(value('ws_broadcast_duration_seconds', { symbol: 'ETHUSDT', quantile }), NaN);
   assert.equal(value('heatcast_data_age_seconds', { symbol: 'BTCUSDT' }), undefined, 'no data, no age');
+  assert.equal(value('heatcast_database_up'), 0);
+  assert.ok(value('heatcast_database_faults_total', { reason: 'missing' }) >= 1);
+  for (const reason of ['locked', 'unreadable', 'unwritable'])
+    assert.equal(value('heatcast_database_faults_total', { reason }), 0);
+  for (const reason of ['unchanged', 'locked', 'replaced'])
+    assert.equal(value('heatcast_generator_skipped_total', { reason }), 0);
   const startedMs = value('process_start_time_seconds') * 1000;
   assert.ok(Math.abs(startedMs - begun) < 5000, `${startedMs} ${begun}`);
   assert.ok(value('process_virtual_memory_bytes') > value('process_resident_memory_bytes'));

@@ -20,6 +20,7 @@ struct witness {
     uint64_t epoch, seq[SYMBOL_COUNT];
     int64_t timestamp_ms[SYMBOL_COUNT];
     char data[SYMBOL_COUNT][64];
+    const char *touched; /* a file to change when BTCUSDT is computed for the first time */
 };
 
 static bool on_is_wanted(size_t index, void *context)
@@ -60,6 +61,8 @@ static void on_computed(size_t index, uint64_t query_ns, uint64_t compute_ns, vo
     struct witness *witness = context;
     pthread_mutex_lock(&witness->mutex);
     witness->computed[index] += query_ns > 0 && compute_ns > 0;
+    if (index == BTC && witness->computed[BTC] == 1 && witness->touched != NULL)
+        assert_int_equal(chmod(witness->touched, 0600), 0);
     pthread_mutex_unlock(&witness->mutex);
 }
 
@@ -346,6 +349,22 @@ static void a_held_lock_is_a_skipped_tick(void **state)
     store_close(store);
 }
 
+static void what_was_read_of_a_file_that_changes_is_thrown_away(void **state)
+{
+    struct witness witness = {.wanted = {true, true}, .touched = database(state)};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(look(&witness).snapshots[ETH] == 1);
+    generator_stop(generator);
+    store_close(store);
+    /* In the first tick BTCUSDT was computed before the change; the next one looked at both. */
+    assert_true(witness.checks[ETH] >= 2);
+    assert_int_equal(witness.computed[ETH], 1);
+    assert_int_equal(witness.computed[BTC], 2);
+    assert_int_equal(witness.snapshots[BTC], 1);
+}
+
 static void a_database_that_comes_later_is_found(void **state)
 {
     struct witness witness = {.wanted = {[BTC] = true}};
@@ -399,6 +418,7 @@ int main(void)
         in_folder(a_symbol_without_candles_has_no_data_until_some_come),
         in_folder(a_failing_symbol_leaves_the_others_alone),
         in_folder(a_held_lock_is_a_skipped_tick),
+        in_folder(what_was_read_of_a_file_that_changes_is_thrown_away),
         in_folder(a_database_that_comes_later_is_found),
         in_folder(starting_and_stopping_at_once_is_harmless),
     };

@@ -31,6 +31,10 @@
 
 #define HISTORY_MS (7 * DAY_MS)
 #define HISTORY_STEPS 10 /* of a candle of the past */
+#define RETRY_STEPS 5 /* until the next try, after one that failed: it reads the whole log again   \
+                       */
+#define LOG_PAUSE_NS UINT64_C(60000000000) /* between two lines about a market that stands still   \
+                                            */
 #define CANDLE_SECONDS 300.0
 
 /* Per square root of a 5-minute candle. */
@@ -67,12 +71,14 @@ struct simulator {
     size_t market_count;
     struct market *markets;
     uint64_t opening; /* store_opening() of the last step that went well; 0: it did not */
+    uint64_t logged_ns;
+    bool is_logged; /* that it stands still */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wakeup;
     bool is_stopping;
     uint64_t failures;
-    struct error fault; /* of the last step */
+    struct error fault; /* of the last step; its own thread reads it without the mutex */
 };
 
 /* -- randomness -------------------------------------------------------------------------------- */
@@ -322,22 +328,30 @@ static enum status step(struct simulator *simulator, struct error *error)
 
 static void note_step(struct simulator *simulator, const struct error *fault)
 {
-    if (fault->status != STATUS_OK && simulator->fault.status == STATUS_OK)
+    uint64_t now_ns = clock_monotonic_ns();
+    bool is_pausing = simulator->logged_ns != 0 && now_ns - simulator->logged_ns < LOG_PAUSE_NS;
+    if (fault->status != STATUS_OK && !simulator->is_logged && !is_pausing) {
         log_warn("the simulated market stands still", log_text("reason", fault->message));
-    if (fault->status == STATUS_OK && simulator->fault.status != STATUS_OK)
+        simulator->logged_ns = now_ns;
+        simulator->is_logged = true;
+    }
+    if (fault->status == STATUS_OK && simulator->is_logged) {
         log_info("the simulated market moves again");
+        simulator->is_logged = false;
+    }
     pthread_mutex_lock(&simulator->mutex);
     simulator->fault = *fault;
     simulator->failures += fault->status != STATUS_OK;
     pthread_mutex_unlock(&simulator->mutex);
 }
 
-/* Sleeps one step; false when it is time to stop. */
+/* Sleeps until the next step; false when it is time to stop. */
 static bool wait_step(struct simulator *simulator)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t nanoseconds = until.tv_nsec + (int64_t)(simulator->step_seconds * 1e9);
+    double steps = simulator->fault.status == STATUS_OK ? 1 : RETRY_STEPS;
+    int64_t nanoseconds = until.tv_nsec + (int64_t)(steps * simulator->step_seconds * 1e9);
     until.tv_sec += nanoseconds / 1000000000;
     until.tv_nsec = nanoseconds % 1000000000;
     pthread_mutex_lock(&simulator->mutex);

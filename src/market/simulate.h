@@ -4,9 +4,9 @@
  * the forming candle every second or so and begins a new one every five minutes of the wall clock.
  * All of it goes through the store, as real data would. The rows' source is 'simulated'.
  *
- * A write that fails (a full disk) is tried again at each step, and once one goes well the candles
- * that are missing are made up for. A database that comes to be another one is filled as at the
- * start; real data in it is left alone, and the market stands still. */
+ * A write that fails (a full disk) is tried again every few steps, and once one goes well the
+ * candles that are missing are made up for. A database that comes to be another one is filled as at
+ * the start; real data in it is left alone, and the market stands still. */
 #ifndef HEATCAST_MARKET_SIMULATE_H
 #define HEATCAST_MARKET_SIMULATE_H
 

@@ -11,7 +11,7 @@ import { assertSnapshot } from '../support/compare.mjs';
 import { get } from '../support/http.mjs';
 import { importMarkets, makeMarket, writeMarket } from '../support/market.mjs';
 import { expectedSnapshot } from '../support/model.mjs';
-import { binary, eventually, run, scratch, sleep } from '../support/process.mjs';
+import { eventually, run, scratch, sleep } from '../support/process.mjs';
 import { serveFor, startServer } from '../support/server.mjs';
 
 const market = makeMarket({ candles: 100 });
@@ -291,11 +291,11 @@ test('an import that meets a full disk says so, and can be done again', async (t
   const longer = makeMarket({ candles: 3000 });
   await importMarkets(folder, database, market);
   await writeMarket(source, longer);
-  const args = ['--fsize=30000', binary, 'import', source, '--db', database];
-  const { code, stderr } = await run(args, { program: 'prlimit' });
+  const args = ['import', source, '--db', database];
+  const { code, stderr } = await run(args, { under: ['prlimit', '--fsize=30000'] });
   assert.equal(code, 1);
   assert.match(stderr, /market\.duckdb.*File too large/);
-  const again = await run(['import', source, '--db', database]);
+  const again = await run(args);
   assert.equal(again.code, 0, again.stderr);
   const server = await serveFor(t, { database, args: quick });
   const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);

@@ -4,16 +4,14 @@ import { join } from 'node:path';
 import { after, before } from 'node:test';
 
 import { importMarkets, makeMarket } from './market.mjs';
-import { binary, makeFolder, patienceMs, removeFolder, sleep, start } from './process.mjs';
+import { makeFolder, patienceMs, removeFolder, sleep, start } from './process.mjs';
 
 const listening = /^\S+ info +listening address=\S*:(\d+) url=(\S+)/m;
 
-// `database` may be left out where the arguments say it. `cwd` is where relative paths begin. `under`
-// is a command that becomes the server, such as `prlimit`, with its arguments.
-export async function startServer({ args = [], database, under = [], ...options } = {}) {
+// `database` may be left out where the arguments say it. `cwd` is where relative paths begin.
+export async function startServer({ args = [], database, ...options } = {}) {
   const where = database === undefined ? [] : ['--db', database];
-  const [program, ...rest] = [...under, binary, 'serve', '--listen', '127.0.0.1:0', ...where, ...args];
-  const child = start(rest, { ...options, program });
+  const child = start(['serve', '--listen', '127.0.0.1:0', ...where, ...args], options);
   let logs = '';
   child.stderr.on('data', (text) => (logs += text));
   child.stdout.on('data', (text) => (logs += text));

@@ -31,10 +31,12 @@
 
 #define HISTORY_MS (7 * DAY_MS)
 #define HISTORY_STEPS 10 /* of a candle of the past */
-#define RETRY_STEPS 5 /* until the next try, after one that failed: it reads the whole log again   \
-                       */
-#define LOG_PAUSE_NS UINT64_C(60000000000) /* between two lines about a market that stands still   \
-                                            */
+#define RETRY_STEPS                                                                                \
+    5 /* until the next try, after one that failed: it reads the whole log again                   \
+       */
+#define LOG_PAUSE_NS                                                                               \
+    UINT64_C(60000000000) /* between two lines about a market that stands still                    \
+                           */
 #define CANDLE_SECONDS 300.0
 
 /* Per square root of a 5-minute candle. */

@@ -1,4 +1,4 @@
-/* What store.c, store_read.c and store_write.c share; nobody else includes this. */
+/* What store.c, store_schema.c, store_read.c and store_write.c share; nobody else includes this. */
 #ifndef HEATCAST_MARKET_STORE_INTERNAL_H
 #define HEATCAST_MARKET_STORE_INTERNAL_H
 
@@ -111,6 +111,13 @@ enum status store_run(struct store_session *session, const char *sql,
 enum status store_run_row(struct store_session *session, const char *sql,
                           const struct parameter *parameters, size_t parameter_count,
                           int64_t *values, bool *is_null, size_t value_count, struct error *error);
+
+/* Makes the tables that are not there yet. */
+enum status store_create_tables(struct store_session *session, struct error *error);
+
+/* Looks which columns there are. STATUS_NOT_FOUND names a table or a column that is needed. */
+enum status store_check_schema(struct store_session *session, struct schema *schema,
+                               struct error *error);
 
 /* The session's instance can no longer be trusted. */
 void store_spend(struct store_session *session);

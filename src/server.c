@@ -174,8 +174,7 @@ static enum status answer_range(struct server *server, const struct backend_requ
             history_request_set(&request, parameter->name, parameter->value, error);
         if (status == STATUS_NOT_FOUND)
             return error_set(error, STATUS_INVALID,
-                             "there is no parameter '%s' (start, end, window, interval, bucket, "
-                             "weights)",
+                             "there is no parameter '%s' (" HISTORY_PARAMETERS ")",
                              parameter->name);
         if (status != STATUS_OK)
             return status;

@@ -39,9 +39,9 @@ struct grid {
 static bool is_column(const struct grid_options *options, int64_t step_ms, size_t index)
 {
     int64_t time_ms = options->series->candles[index].open_time_ms;
-    if (index + 1 == options->series->count)
-        return true;
-    return time_ms >= options->shown_from_ms && time_ms % step_ms == 0;
+    if (time_ms < options->shown_from_ms || time_ms > options->shown_to_ms)
+        return false;
+    return index + 1 == options->series->count || time_ms % step_ms == 0;
 }
 
 static size_t count_columns(const struct grid_options *options, int64_t step_ms)
@@ -135,12 +135,22 @@ static enum status too_many_cells(const struct grid *grid, size_t column_count, 
     return STATUS_TOO_LARGE;
 }
 
+static enum status no_column(const struct grid_options *options, struct error *error)
+{
+    char from[ISO_TIME_SIZE], to[ISO_TIME_SIZE];
+    return error_set(error, STATUS_NO_DATA, "no candle of %s from %s to %s", options->symbol,
+                     iso_time_format(options->shown_from_ms, from),
+                     iso_time_format(options->shown_to_ms, to));
+}
+
 /* Runs the model and gathers the levels of every column. */
 static enum status gather(struct grid *grid, struct error *error)
 {
     const struct grid_options *options = grid->options;
     const struct series *series = options->series;
     size_t column_count = count_columns(options, grid->step_ms);
+    if (column_count == 0)
+        return no_column(options, error);
     struct book *book = book_create(options->weights);
     struct level_list levels = {0};
     enum status status = STATUS_OK;

@@ -14,13 +14,14 @@ struct grid_options {
     const char *symbol;
     const struct series *series; /* what the model is run over; at least one candle */
     int64_t shown_from_ms;       /* earlier candles only feed the book */
+    int64_t shown_to_ms;         /* inclusive; later candles are of no use */
     int64_t interval_ms;         /* of the candles */
     int64_t bucket_e8;
     const struct leverage_weights *weights;
 };
 
 /* Appends the JSON answer. STATUS_TOO_LARGE: over GRID_CELLS_MAX; the message names a bucket that
- * fits. */
+ * fits. STATUS_NO_DATA: no candle is shown. */
 enum status grid_append_json(const struct grid_options *options, struct buffer *out,
                              struct error *error);
 

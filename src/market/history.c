@@ -367,16 +367,22 @@ static enum status answer_candles(struct job *job, struct buffer *out, struct er
 
 static enum status answer_grid(struct job *job, struct buffer *out, struct error *error)
 {
-    int64_t shown_from_ms = job->range.start_ms;
+    const struct history_request *request = job->request;
+    int64_t shown_from_ms = job->range.start_ms, shown_to_ms = job->range.end_ms;
+    if (request->has_shown_start && request->shown_start_ms > shown_from_ms)
+        shown_from_ms = clamp_time(request->shown_start_ms);
+    if (request->has_shown_end && request->shown_end_ms < shown_to_ms)
+        shown_to_ms = clamp_time(request->shown_end_ms);
     if (job->range.start_ms > job->range.end_ms - job->history->lookback_ms)
         job->range.start_ms = job->range.end_ms - job->history->lookback_ms;
     enum status status = load(job, error);
     if (status != STATUS_OK)
         return status;
     struct grid_options options = {
-        .symbol = job->request->symbol,
+        .symbol = request->symbol,
         .series = &job->series,
         .shown_from_ms = shown_from_ms,
+        .shown_to_ms = shown_to_ms,
         .interval_ms = job->range.interval_ms,
         .bucket_e8 = bucket_of(job),
         .weights = weights_of(job),
@@ -408,6 +414,9 @@ static void append_key(struct buffer *key, const char *kind, const struct histor
                          (long long)request->start_ms, request->has_end, (long long)request->end_ms,
                          (long long)request->window_ms, (long long)request->interval_ms,
                          (long long)request->bucket_e8);
+    buffer_append_format(key, " %d %lld %d %lld", request->has_shown_start,
+                         (long long)request->shown_start_ms, request->has_shown_end,
+                         (long long)request->shown_end_ms);
     for (size_t i = 0; request->has_weights && i < request->weights.count; i++)
         buffer_append_format(key, " %d:%a", request->weights.tiers[i].leverage,
                              request->weights.tiers[i].weight);
@@ -432,16 +441,28 @@ static enum status ask(struct history *history, const char *kind,
     return status;
 }
 
+/* Whether the request asks for no part of a picture, which only a picture has. */
+static enum status check_no_shown(const struct history_request *request, struct error *error)
+{
+    if (request->has_shown_start || request->has_shown_end)
+        return error_set(error, STATUS_INVALID, "shown_start and shown_end are for a grid alone");
+    return STATUS_OK;
+}
+
 enum status history_run(struct history *history, const struct history_request *request,
                         struct buffer *out, struct error *error)
 {
-    return ask(history, "history", answer_history, request, out, error);
+    enum status status = check_no_shown(request, error);
+    return status != STATUS_OK ? status
+                               : ask(history, "history", answer_history, request, out, error);
 }
 
 enum status history_candles(struct history *history, const struct history_request *request,
                             struct buffer *out, struct error *error)
 {
-    return ask(history, "candles", answer_candles, request, out, error);
+    enum status status = check_no_shown(request, error);
+    return status != STATUS_OK ? status
+                               : ask(history, "candles", answer_candles, request, out, error);
 }
 
 enum status history_grid(struct history *history, const struct history_request *request,

@@ -22,7 +22,13 @@ struct history_request {
     int64_t bucket_e8;        /* 0: configured or default */
     bool has_weights;
     struct leverage_weights weights;
+    /* Of a grid alone: the part of the range whose columns are wanted. */
+    bool has_shown_start, has_shown_end;
+    int64_t shown_start_ms, shown_end_ms; /* inclusive */
 };
+
+#define HISTORY_PARAMETERS                                                                         \
+    "start, end, window, interval, bucket, weights; a grid's shown_start, shown_end"
 
 struct history; /* the settings below, and a small cache of answers */
 
@@ -36,7 +42,7 @@ struct history_options {
 struct history *history_create(const struct history_options *options);
 void history_destroy(struct history *history);
 
-/* Sets one named parameter: start, end, window, interval, bucket, weights. STATUS_NOT_FOUND if
+/* Sets one named parameter: those of HISTORY_PARAMETERS. STATUS_NOT_FOUND if
  * there is none of that name, STATUS_INVALID (which names it) if the value is wrong. */
 enum status history_request_set(struct history_request *request, const char *name,
                                 const char *value, struct error *error);
@@ -70,6 +76,8 @@ enum status history_candles(struct history *history, const struct history_reques
  * the default lookback before the end, also where the range shown is shorter, so that the last
  * column is the live snapshot. Columns are the candles at multiples of `step` (chosen so that there
  * are at most 2,100) and always the newest one. `interval` and `step` are durations as text ("5m").
+ * With shown_start or shown_end only that part of the range becomes columns, from the same book: a
+ * part that is looked at closely, in finer steps. STATUS_NO_DATA: no candle is in it.
  * STATUS_TOO_LARGE: over 4,194,304 cells; the message names a bucket that fits. */
 enum status history_grid(struct history *history, const struct history_request *request,
                          struct buffer *out, struct error *error);

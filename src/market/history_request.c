@@ -52,12 +52,30 @@ static enum status set_weights(struct history_request *request, const char *valu
     return status;
 }
 
+static enum status set_shown_start(struct history_request *request, const char *value,
+                                   struct error *error)
+{
+    return parse_time(value, &request->has_shown_start, &request->shown_start_ms, error);
+}
+
+static enum status set_shown_end(struct history_request *request, const char *value,
+                                 struct error *error)
+{
+    return parse_time(value, &request->has_shown_end, &request->shown_end_ms, error);
+}
+
 static const struct {
     const char *name;
     enum status (*set)(struct history_request *request, const char *value, struct error *error);
 } parameters[] = {
-    {"start", set_start},       {"end", set_end},       {"window", set_window},
-    {"interval", set_interval}, {"bucket", set_bucket}, {"weights", set_weights},
+    {"start", set_start},
+    {"end", set_end},
+    {"window", set_window},
+    {"interval", set_interval},
+    {"bucket", set_bucket},
+    {"weights", set_weights},
+    {"shown_start", set_shown_start},
+    {"shown_end", set_shown_end},
 };
 
 enum status history_request_set(struct history_request *request, const char *name,
@@ -71,6 +89,6 @@ enum status history_request_set(struct history_request *request, const char *nam
             error_prefix(error, "%s", name);
         return status;
     }
-    return error_set(error, STATUS_NOT_FOUND,
-                     "no parameter '%.60s' (start, end, window, interval, bucket, weights)", name);
+    return error_set(error, STATUS_NOT_FOUND, "no parameter '%.60s' (" HISTORY_PARAMETERS ")",
+                     name);
 }

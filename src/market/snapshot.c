@@ -66,6 +66,8 @@ void snapshot_append_data_json(struct buffer *out, const struct snapshot *snapsh
     buffer_append_int(out, snapshot->change.created);
     append_literal(out, ",\"positions_consumed\":");
     buffer_append_int(out, snapshot->change.consumed);
+    append_literal(out, ",\"bucket\":");
+    decimal_append(out, snapshot->bucket_e8);
     buffer_append_char(out, '}');
 }
 

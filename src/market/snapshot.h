@@ -22,7 +22,8 @@ void snapshot_deinit(struct snapshot *snapshot);
 void snapshot_compute(struct snapshot *snapshot, const char *symbol, const struct series *series,
                       const struct leverage_weights *weights, int64_t bucket_e8);
 
-/* Appends {"levels":[...],"current_price":...,"positions_created":...,"positions_consumed":...}. */
+/* Appends {"levels":[...],"current_price":...,"positions_created":...,"positions_consumed":...,
+ * "bucket":...}. */
 void snapshot_append_data_json(struct buffer *out, const struct snapshot *snapshot);
 
 /* Appends the whole message: type, symbol, timestamp, epoch, seq, data. `data` is the text that

@@ -713,6 +713,35 @@ static void a_long_grid_has_wider_steps_and_the_newest_candle(void **state)
     picture_free(&picture);
 }
 
+static void a_part_of_a_grid_is_finer_and_the_same_map(void **state)
+{
+    (void)state;
+    struct picture part = picture_of(
+        "BTCUSDT", "window=30d&shown_start=2025-12-10T00:00:00Z&shown_end=2025-12-10T01:00:00Z");
+    assert_string_equal(text_of(part.meta, "step"), "5m");
+    assert_string_equal(text_of(part.meta, "start_time"), "2025-12-10T00:00:00Z");
+    assert_string_equal(text_of(part.meta, "end_time"), "2025-12-10T01:00:00Z");
+    assert_int_equal(part.columns, 13);
+    json_t *history_of_range =
+        ask(history_run, "BTCUSDT", "start=2025-12-01T00:00:00Z&end=2025-12-10T01:00:00Z");
+    json_t *moments = json_object_get(history_of_range, "data");
+    for (size_t column = 0; column < 13; column++) {
+        size_t moment = json_array_size(moments) - 13 + column;
+        assert_column(&part, column, json_object_get(json_array_get(moments, moment), "levels"));
+    }
+    json_decref(history_of_range);
+    picture_free(&part);
+}
+
+static void a_part_without_candles_and_one_of_a_history_are_refused(void **state)
+{
+    (void)state;
+    static const char before[] = "window=1d&shown_end=2025-12-01T00:00:00Z";
+    assert_refused(history_grid, "BTCUSDT", before, STATUS_NO_DATA, "no candle of BTCUSDT from");
+    assert_refused(history_run, "BTCUSDT", before, STATUS_INVALID, "shown_end");
+    assert_refused(history_candles, "BTCUSDT", before, STATUS_INVALID, "shown_end");
+}
+
 static void a_grid_without_levels_has_no_rows(void **state)
 {
     (void)state;
@@ -860,6 +889,8 @@ int main(void)
         cmocka_unit_test(the_grid_is_a_picture_of_the_history),
         cmocka_unit_test(a_short_grid_ends_in_the_live_snapshot),
         cmocka_unit_test(a_long_grid_has_wider_steps_and_the_newest_candle),
+        cmocka_unit_test(a_part_of_a_grid_is_finer_and_the_same_map),
+        cmocka_unit_test(a_part_without_candles_and_one_of_a_history_are_refused),
         cmocka_unit_test(a_grid_without_levels_has_no_rows),
         cmocka_unit_test(a_grid_of_too_many_cells_names_a_bucket),
         cmocka_unit_test(requests_that_differ_have_their_own_answers),

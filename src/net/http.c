@@ -244,15 +244,31 @@ static bool matches_etag(const struct http_exchange *exchange, const char *etag)
            strstr(exchange->if_none_match, etag) != NULL;
 }
 
+/* Writes the lines of a tag that names the content; true if that is all the client wants to know.
+ */
+static bool answer_tag(struct http_exchange *exchange, uint64_t hash, char extra[static 128])
+{
+    char etag[32];
+    snprintf(etag, sizeof etag, "\"%016" PRIx64 "\"", hash);
+    snprintf(extra, 128, "ETag: %s\r\nCache-Control: no-cache\r\n", etag);
+    if (!matches_etag(exchange, etag))
+        return false;
+    http_answer_not_modified(exchange, extra);
+    return true;
+}
+
+void http_answer_tagged(struct http_exchange *exchange, uint64_t hash)
+{
+    char extra[128];
+    if (!answer_tag(exchange, hash, extra))
+        http_answer(exchange, 200, TYPE_JSON, extra);
+}
+
 void http_answer_frame(struct http_exchange *exchange, struct frame *frame)
 {
-    char etag[32], extra[128];
-    snprintf(etag, sizeof etag, "\"%016" PRIx64 "\"", frame->hash);
-    snprintf(extra, sizeof extra, "ETag: %s\r\nCache-Control: no-cache\r\n", etag);
-    if (matches_etag(exchange, etag)) {
-        http_answer_not_modified(exchange, extra);
+    char extra[128];
+    if (answer_tag(exchange, frame->hash, extra))
         return;
-    }
     const struct frame_deflated *deflated = frame_deflated(frame);
     if (exchange->accepts_gzip) {
         if (deflated != NULL)

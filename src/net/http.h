@@ -9,6 +9,7 @@
 #include "wire/http_head.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct connection;
 struct http_work; /* a request on the thread pool */
@@ -46,6 +47,10 @@ bool http_exchange_next(struct http_exchange *exchange);
  * further header lines, each ended with CRLF, or NULL. */
 void http_answer(struct http_exchange *exchange, int status, const char *content_type,
                  const char *extra);
+
+/* 200 with exchange->body, JSON, whose content `hash` names as its ETag; 304 to those who have it.
+ */
+void http_answer_tagged(struct http_exchange *exchange, uint64_t hash);
 
 /* {"error":{"code","message"}} */
 void http_answer_error(struct http_exchange *exchange, int status, const char *code,

@@ -12,3 +12,39 @@ export class DetailEvent<T> extends Event {
 export type DetailListener<T> =
     | ((event: DetailEvent<T>) => void)
     | { handleEvent(event: DetailEvent<T>): void };
+
+// By way of EventTarget itself, since the DOM's names for these are unknown to Node's types.
+type AnyListener = Parameters<EventTarget['addEventListener']>[1];
+type AddOptions = Parameters<EventTarget['addEventListener']>[2];
+type RemoveOptions = Parameters<EventTarget['removeEventListener']>[2];
+
+/** An EventTarget whose events are named, with the type of what they tell, in `Events`. */
+export class TypedEventTarget<Events> extends EventTarget {
+    override addEventListener<K extends keyof Events & string>(
+        type: K,
+        listener: DetailListener<Events[K]> | null,
+        options?: AddOptions,
+    ): void;
+    override addEventListener(type: string, listener: AnyListener, options?: AddOptions): void;
+    override addEventListener(type: string, listener: unknown, options?: AddOptions): void {
+        super.addEventListener(type, listener as AnyListener, options);
+    }
+
+    override removeEventListener<K extends keyof Events & string>(
+        type: K,
+        listener: DetailListener<Events[K]> | null,
+        options?: RemoveOptions,
+    ): void;
+    override removeEventListener(
+        type: string,
+        listener: AnyListener,
+        options?: RemoveOptions,
+    ): void;
+    override removeEventListener(type: string, listener: unknown, options?: RemoveOptions): void {
+        super.removeEventListener(type, listener as AnyListener, options);
+    }
+
+    protected emit<K extends keyof Events & string>(type: K, detail: Events[K]): void {
+        this.dispatchEvent(new DetailEvent(type, detail));
+    }
+}

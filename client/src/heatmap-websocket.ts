@@ -3,11 +3,12 @@
 // The caller says what it wants (connect, subscribe); this class holds that wish apart from the
 // connection of the moment, and restates it whenever a new connection opens:
 //
-//     wanted symbols ──┐                      ┌── lastSnapshot(), `snapshot` events
+//     wanted symbols ──┐                      ┌── lastSnapshot(), `snapshot`, `age`
 //                      ├── connection (0..1) ─┤
-//     connect() ───────┘                      └── status, `warning`, `error`
+//     connect() ───────┤                      └── status, `warning`, `error`
+//                      └── poller, after some failures: snapshots alone
 //
-// A connection is one #Connection object; callbacks of one that was given up are ignored by
+// A connection is one Connection object; callbacks of one that was given up are ignored by
 // identity, so a late event can never disturb its successor. Whatever brings a snapshot goes
 // through #receiveSnapshot(), the one place that keeps (epoch, seq) in order.
 //
@@ -17,7 +18,9 @@
 // like a dead server.
 
 import { Backoff } from './backoff.js';
-import { DetailEvent, type DetailListener } from './events.js';
+import { DataAges, type DataAge } from './data-age.js';
+import { TypedEventTarget } from './events.js';
+import { Poller } from './poller.js';
 import {
     isNewer,
     parseServerMessage,
@@ -29,7 +32,7 @@ import {
 /**
  * - `connecting`: a connection is being opened
  * - `connected`: open, and keeping up
- * - `slow`: open, but the server had to leave out snapshots
+ * - `slow`: open, but the server had to leave out snapshots; until they flow again
  * - `disconnected`: not connected; unless disconnect() was called, the next attempt is scheduled
  */
 export type ConnectionStatus = 'connecting' | 'connected' | 'slow' | 'disconnected';
@@ -53,8 +56,14 @@ export interface ErrorDetail {
     message: string;
 }
 
+export interface AgeDetail {
+    symbol: string;
+    age: DataAge;
+}
+
 export interface HeatmapEvents {
     snapshot: Snapshot;
+    age: AgeDetail;
     status: StatusDetail;
     warning: WarningDetail;
     error: ErrorDetail;
@@ -83,6 +92,7 @@ export interface HeatmapWebSocketOptions {
     /** For `symbols`, and for subscribe() calls that name none. */
     updateInterval?: number;
     onSnapshot?: (snapshot: Snapshot) => void;
+    onAge?: (detail: AgeDetail) => void;
     onStatus?: (detail: StatusDetail) => void;
     onWarning?: (detail: WarningDetail) => void;
     onError?: (detail: ErrorDetail) => void;
@@ -95,13 +105,18 @@ export interface HeatmapWebSocketOptions {
     retryMax?: number;
     /** A connection that lived this long makes the next retry a quick one again. */
     stableAfter?: number;
-    /** How long `slow` stays after the last warning. */
+    /** How long `slow` stays at least after a warning, so that somebody can see it. */
     slowFor?: number;
+    /** Between two questions over HTTP, while there is no WebSocket. */
+    pollInterval?: number;
+    /** From a candle's beginning on, until it is old news: `stale`. */
+    staleAfter?: number;
 }
 
 type Timer = ReturnType<typeof setTimeout>;
 
 const SILENT_ROUNDS_MAX = 2;
+const FAILURES_BEFORE_POLLING = 3;
 const SYMBOLS_PER_MESSAGE = 100; /* the server takes messages up to 4 KiB */
 const NORMAL_CLOSURE = 1000;
 
@@ -111,18 +126,30 @@ const DEFAULTS = {
     retryMin: 500,
     retryMax: 30_000,
     stableAfter: 10_000,
-    slowFor: 15_000,
+    slowFor: 3_000,
+    pollInterval: 5_000,
+    staleAfter: 15 * 60_000,
 };
 
 /** ws(s)://…/ws/heatmap from what the caller gave: any URL of the server, or the page's own. */
 function endpointUrl(url: string | URL | undefined): string {
     const base = typeof location === 'undefined' ? undefined : location.href;
+    if (url === undefined && base === undefined) {
+        throw new Error('no page here whose server could be meant: pass its URL');
+    }
     const endpoint = new URL(url ?? '/ws/heatmap', base);
     if (endpoint.protocol === 'http:') endpoint.protocol = 'ws:';
     if (endpoint.protocol === 'https:') endpoint.protocol = 'wss:';
-    if (endpoint.pathname === '/') endpoint.pathname = '/ws/heatmap';
+    if (endpoint.pathname.endsWith('/')) endpoint.pathname += 'ws/heatmap';
     endpoint.hash = '';
     return endpoint.href;
+}
+
+/** http(s)://…/api/v1/heatmap/SYMBOL of the server that has the endpoint. */
+function snapshotUrl(endpoint: string, symbol: string): string {
+    const url = new URL(`../api/v1/heatmap/${encodeURIComponent(symbol)}`, endpoint);
+    url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
+    return url.href;
 }
 
 class Connection {
@@ -155,17 +182,21 @@ class Connection {
     }
 }
 
-export class HeatmapWebSocket extends EventTarget {
+export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     readonly url: string;
     readonly #options: HeatmapWebSocketOptions & typeof DEFAULTS;
     readonly #backoff: Backoff;
     readonly #wanted = new Map<string, number | undefined>(); /* symbol -> update interval */
     readonly #snapshots = new Map<string, Snapshot>();
+    readonly #ages: DataAges;
+    readonly #poller: Poller;
     #status: ConnectionStatus = 'disconnected';
+    #failures = 0; /* since a connection was stable */
     #isStarted = false;
     #connection: Connection | null = null;
     #retryTimer: Timer | undefined;
-    #slowTimer: Timer | undefined;
+    #slowTimer: Timer | undefined; /* runs while `slow` has to be seen */
+    #isFlowing = false; /* a snapshot came since the last warning */
 
     /** `url`: the server (http, https, ws or wss); absent: the one that served the page. */
     constructor(url?: string | URL, options: HeatmapWebSocketOptions = {}) {
@@ -177,8 +208,20 @@ export class HeatmapWebSocket extends EventTarget {
             max: this.#options.retryMax,
             random: Math.random,
         });
-        const { onSnapshot, onStatus, onWarning, onError } = options;
+        this.#ages = new DataAges(this.#options.staleAfter, (symbol, age) =>
+            this.emit('age', { symbol, age }),
+        );
+        this.#poller = new Poller({
+            urlOf: (symbol) => snapshotUrl(this.url, symbol),
+            wanted: this.#wanted,
+            interval: this.#options.pollInterval,
+            timeout: this.#options.connectTimeout,
+            retryMax: this.#options.retryMax,
+            onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot),
+        });
+        const { onSnapshot, onAge, onStatus, onWarning, onError } = options;
         if (onSnapshot) this.addEventListener('snapshot', (event) => onSnapshot(event.detail));
+        if (onAge) this.addEventListener('age', (event) => onAge(event.detail));
         if (onStatus) this.addEventListener('status', (event) => onStatus(event.detail));
         if (onWarning) this.addEventListener('warning', (event) => onWarning(event.detail));
         if (onError) this.addEventListener('error', (event) => onError(event.detail));
@@ -187,6 +230,11 @@ export class HeatmapWebSocket extends EventTarget {
 
     get status(): ConnectionStatus {
         return this.#status;
+    }
+
+    /** Whether snapshots are fetched over HTTP, because no WebSocket can be had. */
+    get isPolling(): boolean {
+        return this.#poller.isRunning;
     }
 
     /** What is subscribed to, whether or not there is a connection. */
@@ -199,6 +247,11 @@ export class HeatmapWebSocket extends EventTarget {
         return this.#snapshots.get(symbol);
     }
 
+    /** Whether the symbol's newest candle is recent, however well the connection does. */
+    dataAge(symbol: string): DataAge {
+        return this.#ages.get(symbol);
+    }
+
     /** Connects, and stays connected until disconnect(). Harmless when called again. */
     connect(): void {
         if (this.#isStarted) return;
@@ -206,6 +259,7 @@ export class HeatmapWebSocket extends EventTarget {
             throw new Error('no WebSocket here: pass the class in options.WebSocket');
         }
         this.#isStarted = true;
+        this.#ages.watch();
         this.#watchPage(true);
         this.#open();
     }
@@ -217,6 +271,10 @@ export class HeatmapWebSocket extends EventTarget {
         this.#watchPage(false);
         clearTimeout(this.#retryTimer);
         this.#retryTimer = undefined;
+        this.#failures = 0;
+        this.#backoff.reset();
+        this.#poller.stop();
+        this.#ages.stop();
         this.#dropConnection();
         this.#setStatus('disconnected');
     }
@@ -233,50 +291,10 @@ export class HeatmapWebSocket extends EventTarget {
         for (const symbol of list) {
             this.#wanted.delete(symbol);
             this.#snapshots.delete(symbol);
+            this.#ages.forget(symbol);
+            this.#poller.forget(symbol);
         }
         for (const part of chunks(list)) this.#send({ action: 'unsubscribe', symbols: part });
-    }
-
-    // --- typed EventTarget ---
-
-    override addEventListener<K extends keyof HeatmapEvents>(
-        type: K,
-        listener: DetailListener<HeatmapEvents[K]> | null,
-        options?: boolean | AddEventListenerOptions,
-    ): void;
-    override addEventListener(
-        type: string,
-        listener: EventListenerOrEventListenerObject | null,
-        options?: boolean | AddEventListenerOptions,
-    ): void;
-    override addEventListener(
-        type: string,
-        listener: unknown,
-        options?: boolean | AddEventListenerOptions,
-    ): void {
-        super.addEventListener(type, listener as EventListener | null, options);
-    }
-
-    override removeEventListener<K extends keyof HeatmapEvents>(
-        type: K,
-        listener: DetailListener<HeatmapEvents[K]> | null,
-        options?: boolean | EventListenerOptions,
-    ): void;
-    override removeEventListener(
-        type: string,
-        listener: EventListenerOrEventListenerObject | null,
-        options?: boolean | EventListenerOptions,
-    ): void;
-    override removeEventListener(
-        type: string,
-        listener: unknown,
-        options?: boolean | EventListenerOptions,
-    ): void {
-        super.removeEventListener(type, listener as EventListener | null, options);
-    }
-
-    #emit<K extends keyof HeatmapEvents>(type: K, detail: HeatmapEvents[K]): void {
-        this.dispatchEvent(new DetailEvent(type, detail));
     }
 
     // --- the connection's life ---
@@ -316,10 +334,10 @@ export class HeatmapWebSocket extends EventTarget {
             () => this.#ping(connection),
             this.#options.pingInterval,
         );
-        connection.stableTimer = setTimeout(
-            () => this.#backoff.reset(),
-            this.#options.stableAfter,
-        );
+        connection.stableTimer = setTimeout(() => {
+            this.#failures = 0;
+            this.#backoff.reset();
+        }, this.#options.stableAfter);
         this.#setStatus('connected');
         this.#resubscribe();
     }
@@ -335,14 +353,17 @@ export class HeatmapWebSocket extends EventTarget {
 
     #lost(code: string, message: string): void {
         this.#dropConnection();
+        this.#failures += 1;
+        if (this.#failures >= FAILURES_BEFORE_POLLING) this.#poller.start();
         const retryIn = this.#backoff.next();
         this.#retryTimer = setTimeout(() => this.#open(), retryIn);
         this.#setStatus('disconnected', retryIn);
-        this.#emit('error', { code, message });
+        this.emit('error', { code, message });
     }
 
     #dropConnection(): void {
         clearTimeout(this.#slowTimer);
+        this.#slowTimer = undefined;
         const connection = this.#connection;
         this.#connection = null;
         connection?.abandon();
@@ -352,7 +373,7 @@ export class HeatmapWebSocket extends EventTarget {
         const previous = this.#status;
         if (previous === status) return;
         this.#status = status;
-        this.#emit('status', { status, previous, ...(retryIn !== undefined && { retryIn }) });
+        this.emit('status', { status, previous, ...(retryIn !== undefined && { retryIn }) });
     }
 
     // --- what arrives ---
@@ -361,6 +382,7 @@ export class HeatmapWebSocket extends EventTarget {
         connection.silentRounds = 0;
         clearTimeout(connection.probeTimer);
         connection.probeTimer = undefined;
+        this.#poller.stop(); /* not before: an open connection may still carry nothing */
         if (typeof data !== 'string') return;
         const message = parseServerMessage(data);
         if (message) this.#dispatch(message);
@@ -369,18 +391,20 @@ export class HeatmapWebSocket extends EventTarget {
     #dispatch(message: ServerMessage): void {
         switch (message.type) {
             case 'snapshot':
+                this.#isFlowing = true;
+                this.#recover();
                 this.#receiveSnapshot(message);
                 break;
             case 'warning':
                 if (message.code === 'SLOW_CONSUMER') this.#becomeSlow();
-                this.#emit('warning', {
+                this.emit('warning', {
                     code: message.code,
                     message: message.message,
                     droppedMessages: message.dropped_messages ?? 0,
                 });
                 break;
             case 'error':
-                this.#emit('error', { code: message.code, message: message.message });
+                this.emit('error', { code: message.code, message: message.message });
                 break;
             case 'pong':
             case 'ack':
@@ -394,13 +418,23 @@ export class HeatmapWebSocket extends EventTarget {
         const last = this.#snapshots.get(snapshot.symbol);
         if (last && !isNewer(snapshot, last)) return;
         this.#snapshots.set(snapshot.symbol, snapshot);
-        this.#emit('snapshot', snapshot);
+        this.emit('snapshot', snapshot);
+        this.#ages.update(snapshot.symbol, Date.parse(snapshot.timestamp));
     }
 
     #becomeSlow(): void {
         clearTimeout(this.#slowTimer);
+        this.#isFlowing = false;
+        this.#slowTimer = setTimeout(() => {
+            this.#slowTimer = undefined;
+            this.#recover();
+        }, this.#options.slowFor);
         this.#setStatus('slow');
-        this.#slowTimer = setTimeout(() => this.#setStatus('connected'), this.#options.slowFor);
+    }
+
+    #recover(): void {
+        const isSeen = this.#slowTimer === undefined;
+        if (this.#status === 'slow' && this.#isFlowing && isSeen) this.#setStatus('connected');
     }
 
     // --- what is sent ---
@@ -436,9 +470,15 @@ export class HeatmapWebSocket extends EventTarget {
     // Somebody looks again, or the network is back: a long wait would be a wait for nothing, and a
     // connection that died during sleep should be found out now.
     readonly #hurry = (): void => {
-        if (typeof document !== 'undefined' && document.visibilityState === 'hidden') return;
+        if (document.visibilityState === 'hidden') return;
         if (this.#retryTimer !== undefined) this.#open();
-        else if (this.#connection?.isOpen) this.#probe(this.#connection);
+        else this.#doubt();
+    };
+
+    // The network is said to be gone, or another. A server on this machine would not mind, so the
+    // connection is asked rather than dropped.
+    readonly #doubt = (): void => {
+        if (this.#connection?.isOpen) this.#probe(this.#connection);
     };
 
     #probe(connection: Connection): void {
@@ -452,13 +492,10 @@ export class HeatmapWebSocket extends EventTarget {
 
     #watchPage(isWatching: boolean): void {
         if (typeof document === 'undefined') return;
-        if (isWatching) {
-            document.addEventListener('visibilitychange', this.#hurry);
-            globalThis.addEventListener('online', this.#hurry);
-        } else {
-            document.removeEventListener('visibilitychange', this.#hurry);
-            globalThis.removeEventListener('online', this.#hurry);
-        }
+        const change = isWatching ? 'addEventListener' : 'removeEventListener';
+        document[change]('visibilitychange', this.#hurry);
+        globalThis[change]('online', this.#hurry);
+        globalThis[change]('offline', this.#doubt);
     }
 }
 

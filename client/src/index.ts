@@ -1,6 +1,8 @@
-export { DetailEvent } from './events.js';
+export type { DataAge } from './data-age.js';
+export { DetailEvent, type DetailListener } from './events.js';
 export {
     HeatmapWebSocket,
+    type AgeDetail,
     type ConnectionStatus,
     type ErrorDetail,
     type HeatmapEvents,

@@ -25,6 +25,8 @@ export interface Snapshot {
         /** Positions that this candle created, and that it liquidated. */
         readonly positions_created: number;
         readonly positions_consumed: number;
+        /** Height of the levels, where the server says it. */
+        readonly bucket?: number;
     };
 }
 

@@ -1,6 +1,7 @@
 // HeatmapWebSocket against a server that misbehaves on purpose.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket, { WebSocketServer } from 'ws';
@@ -14,11 +15,11 @@ afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-const snapshot = (epoch, seq, symbol = 'BTCUSDT') =>
+const snapshot = (epoch, seq, symbol = 'BTCUSDT', timestamp = '2025-12-28T14:30:00Z') =>
     JSON.stringify({
         type: 'snapshot',
         symbol,
-        timestamp: '2025-12-28T14:30:00Z',
+        timestamp,
         epoch,
         seq,
         data: {
@@ -32,7 +33,9 @@ const snapshot = (epoch, seq, symbol = 'BTCUSDT') =>
 async function startServer(port = 0, onMessage = () => {}) {
     const server = new WebSocketServer({ port, host: '127.0.0.1', path: '/ws/heatmap' });
     const requests = [];
+    const handle = { onConnection: () => {} };
     server.on('connection', (socket) => {
+        handle.onConnection(socket);
         socket.on('message', (data) => {
             const request = JSON.parse(data);
             requests.push(request);
@@ -46,7 +49,13 @@ async function startServer(port = 0, onMessage = () => {}) {
     };
     cleanups.push(stop);
     const broadcast = (text) => server.clients.forEach((socket) => socket.send(text));
-    return { port: server.address().port, requests, stop, broadcast, clients: server.clients };
+    return Object.assign(handle, {
+        port: server.address().port,
+        requests,
+        stop,
+        broadcast,
+        clients: server.clients,
+    });
 }
 
 function connect(port, options = {}) {
@@ -131,6 +140,20 @@ test('a_silent_server_is_left_after_two_unanswered_pings', async () => {
     await until(() => seen.filter((entry) => entry === 'connected').length >= 2, 'reconnected');
 });
 
+test('timers_that_come_late_are_no_dead_server', async () => {
+    const server = await startServer(0, (socket, { action }) => {
+        if (action === 'ping') socket.send('{"type":"pong","timestamp":"2025-12-28T14:30:00Z"}');
+    });
+    const { seen } = connect(server.port, { pingInterval: 40 });
+    await until(() => server.requests.length >= 2, 'a ping');
+    // As in a hidden tab or after sleep: nothing runs for many rounds, then all of it at once.
+    for (let i = 0; i < 5; i += 1) {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+        await sleep(45);
+    }
+    assert.deepEqual(seen, ['connecting', 'connected']);
+});
+
 test('any_message_counts_as_life', async () => {
     const server = await startServer(0, (socket, { action }) => {
         if (action === 'ping') socket.send('{"type":"something new"}');
@@ -140,16 +163,109 @@ test('any_message_counts_as_life', async () => {
     assert.deepEqual(seen, ['connecting', 'connected']);
 });
 
-test('a_slow_consumer_is_told_and_recovers', async () => {
+const warning =
+    '{"type":"warning","code":"SLOW_CONSUMER","message":"Connection slow","dropped_messages":3}';
+
+test('a_slow_consumer_is_told_and_recovers_when_snapshots_flow', async () => {
     const server = await startServer();
     const { client, seen } = connect(server.port, { slowFor: 60 });
     await until(() => server.requests.length === 1, 'subscribe');
-    server.broadcast(
-        '{"type":"warning","code":"SLOW_CONSUMER","message":"Connection slow","dropped_messages":3}',
-    );
+    server.broadcast(warning);
     await until(() => client.status === 'slow', 'slow');
+    await sleep(200);
+    assert.equal(client.status, 'slow', 'until something flows');
+    server.broadcast(snapshot(1, 1));
     await until(() => client.status === 'connected', 'connected again');
-    assert.deepEqual(seen.slice(2), ['slow', 'SLOW_CONSUMER 3', 'connected']);
+    assert.deepEqual(seen.slice(2), ['slow', 'SLOW_CONSUMER 3', 'connected', '1.1']);
+});
+
+test('slow_can_be_seen_although_the_newest_snapshot_follows_at_once', async () => {
+    const server = await startServer();
+    const { client } = connect(server.port, { slowFor: 150 });
+    await until(() => server.requests.length === 1, 'subscribe');
+    server.broadcast(warning);
+    server.broadcast(snapshot(1, 1));
+    await until(() => client.lastSnapshot('BTCUSDT'), 'the snapshot');
+    assert.equal(client.status, 'slow');
+    server.broadcast(warning);
+    await until(() => client.status === 'slow', 'still slow');
+    server.broadcast(snapshot(1, 2));
+    await until(() => client.status === 'connected', 'connected again');
+});
+
+test('a_connection_that_does_not_last_makes_no_retry_quick_again', async (t) => {
+    t.mock.method(Math, 'random', () => 0.999);
+    const waits = async (stableAfter) => {
+        const server = await startServer();
+        server.onConnection = (socket) => setTimeout(() => socket.terminate(), 60);
+        const retries = [];
+        const { client } = connect(server.port, {
+            retryMin: 1,
+            retryMax: 1 << 30,
+            stableAfter,
+            onStatus: ({ retryIn }) => retryIn !== undefined && retries.push(retryIn),
+        });
+        await until(() => retries.length === 6, 'six losses');
+        client.disconnect();
+        await server.stop();
+        return retries.map((wait) => Math.ceil(wait));
+    };
+    assert.deepEqual(await waits(60_000), [2, 4, 8, 16, 32, 64]);
+    assert.deepEqual(await waits(10), [2, 2, 2, 2, 2, 2]);
+});
+
+test('polls_after_three_failures_with_an_etag_and_no_more_often_than_asked', async () => {
+    const requests = [];
+    let body = snapshot(1, 1);
+    const http = createServer((request, response) => {
+        requests.push({ path: request.url, tag: request.headers['if-none-match'] });
+        const tag = `"${JSON.parse(body).seq}"`;
+        const isKnown = request.headers['if-none-match'] === tag;
+        response.writeHead(request.url.endsWith('BTCUSDT') ? (isKnown ? 304 : 200) : 404, {
+            ETag: tag,
+        });
+        response.end(isKnown ? undefined : body);
+    });
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    cleanups.push(() => http.close());
+    const { client, seen } = connect(http.address().port, { pollInterval: 20 });
+    client.subscribe('ETHUSDT', { updateInterval: 60 });
+    await until(() => seen.includes('1.1'), 'a snapshot');
+    assert.ok(seen.filter((entry) => entry === 'CONNECTION_FAILED').length >= 2);
+    assert.ok(client.isPolling);
+    await until(() => requests.filter(({ tag }) => tag === '"1"').length >= 3, 'questions');
+    body = snapshot(1, 2);
+    await until(() => seen.includes('1.2'), 'the change');
+    body = snapshot(1, 1);
+    await until(() => requests.filter(({ tag }) => tag === '"1"').length >= 6, 'questions');
+    assert.deepEqual(seen.filter((entry) => /^\d/.test(entry)), ['1.1', '1.2']);
+    const polls = requests.filter(({ path }) => path.startsWith('/api/v1/heatmap/'));
+    assert.equal(polls.filter(({ path }) => path.endsWith('ETHUSDT')).length, 1);
+    client.disconnect();
+    const { length } = requests;
+    await sleep(200);
+    assert.equal(requests.length, length, 'disconnect() ends it');
+    assert.equal(client.isPolling, false);
+});
+
+test('the_age_of_data_is_told_apart_from_the_connection', async () => {
+    const server = await startServer();
+    const ages = [];
+    const { client } = connect(server.port, {
+        staleAfter: 2_000,
+        onAge: ({ symbol, age }) => ages.push(`${symbol} ${age}`),
+    });
+    await until(() => server.requests.length === 1, 'subscribe');
+    assert.equal(client.dataAge('BTCUSDT'), 'stale');
+    server.broadcast(snapshot(1, 1, 'BTCUSDT', '2020-01-01T00:00:00Z'));
+    await until(() => client.lastSnapshot('BTCUSDT'), 'the snapshot');
+    assert.equal(client.dataAge('BTCUSDT'), 'stale');
+    server.broadcast(snapshot(1, 2, 'BTCUSDT', new Date().toISOString()));
+    await until(() => client.dataAge('BTCUSDT') === 'live', 'live');
+    await until(() => ages.length === 2, 'stale by itself');
+    assert.deepEqual(ages, ['BTCUSDT live', 'BTCUSDT stale']);
+    assert.equal(client.status, 'connected');
 });
 
 test('errors_of_the_server_are_events_and_nonsense_is_ignored', async () => {

@@ -1,0 +1,118 @@
+// Snapshots by plain HTTP, for as long as no WebSocket can be had: some proxies and firewalls let
+// nothing else through. An ETag makes a question to which nothing has changed nearly free.
+
+import { Backoff } from './backoff.js';
+import { parseServerMessage, type Snapshot } from './protocol.js';
+
+export interface PollerOptions {
+    /** Of a symbol's newest snapshot. */
+    urlOf: (symbol: string) => string;
+    /** What to ask for, each with its update interval in seconds. */
+    wanted: ReadonlyMap<string, number | undefined>;
+    /** Milliseconds between two questions for a symbol whose update interval is not longer. */
+    interval: number;
+    /** Milliseconds that an answer may take, and that failures may be apart. */
+    timeout: number;
+    retryMax: number;
+    onSnapshot: (snapshot: Snapshot) => void;
+}
+
+/** Timers are early by a millisecond now and then; an interval must not be missed for that. */
+const EARLY = 50;
+
+export class Poller {
+    readonly #options: PollerOptions;
+    readonly #backoff: Backoff;
+    readonly #tags = new Map<string, string>();
+    readonly #askedAt = new Map<string, number>();
+    #timer: ReturnType<typeof setTimeout> | undefined;
+    #abort: AbortController | undefined;
+
+    constructor(options: PollerOptions) {
+        this.#options = options;
+        this.#backoff = new Backoff({
+            min: options.interval,
+            max: Math.max(options.interval, options.retryMax),
+            random: Math.random,
+        });
+    }
+
+    get isRunning(): boolean {
+        return this.#abort !== undefined;
+    }
+
+    /** Asks at once, and goes on until stop(). Harmless when called again. */
+    start(): void {
+        if (this.isRunning || typeof fetch === 'undefined') return;
+        this.#abort = new AbortController();
+        this.#backoff.reset();
+        void this.#round(this.#abort);
+    }
+
+    stop(): void {
+        clearTimeout(this.#timer);
+        this.#abort?.abort();
+        this.#abort = undefined;
+        this.#askedAt.clear();
+    }
+
+    /** What was sent is no longer known to the caller. */
+    forget(symbol: string): void {
+        this.#tags.delete(symbol);
+        this.#askedAt.delete(symbol);
+    }
+
+    async #round(abort: AbortController): Promise<void> {
+        let isReached = true;
+        for (const symbol of this.#due()) {
+            this.#askedAt.set(symbol, Date.now());
+            isReached = await this.#ask(symbol, abort);
+            if (abort.signal.aborted) return;
+            if (!isReached) break; /* neither would the next be */
+        }
+        if (isReached) this.#backoff.reset();
+        const wait = isReached ? this.#options.interval : this.#backoff.next();
+        this.#timer = setTimeout(() => void this.#round(abort), wait);
+    }
+
+    #due(): string[] {
+        const now = Date.now();
+        return [...this.#options.wanted]
+            .filter(([symbol, updateInterval = 0]) => {
+                const askedAt = this.#askedAt.get(symbol) ?? -Infinity;
+                return now - askedAt >= updateInterval * 1000 - EARLY;
+            })
+            .map(([symbol]) => symbol);
+    }
+
+    /** Whether there was an answer, whatever it was. */
+    async #ask(symbol: string, abort: AbortController): Promise<boolean> {
+        const attempt = new AbortController();
+        const giveUp = (): void => attempt.abort();
+        abort.signal.addEventListener('abort', giveUp);
+        const timer = setTimeout(giveUp, this.#options.timeout);
+        try {
+            const tag = this.#tags.get(symbol);
+            const response = await fetch(this.#options.urlOf(symbol), {
+                headers: tag === undefined ? {} : { 'If-None-Match': tag },
+                signal: attempt.signal,
+            });
+            const text = await response.text();
+            if (!abort.signal.aborted && response.ok) this.#take(symbol, response, text);
+            return true;
+        } catch {
+            return false;
+        } finally {
+            clearTimeout(timer);
+            abort.signal.removeEventListener('abort', giveUp);
+        }
+    }
+
+    #take(symbol: string, response: Response, text: string): void {
+        const message = parseServerMessage(text);
+        if (message?.type !== 'snapshot' || message.symbol !== symbol) return;
+        const tag = response.headers.get('ETag');
+        if (tag !== null) this.#tags.set(symbol, tag);
+        this.#options.onSnapshot(message);
+    }
+}

@@ -1,6 +1,7 @@
 // The server's HTTP side: what is asked once, before the stream takes over.
 
 import { Grid, type GridMessage } from './grid.js';
+import { CANDLES_MAX, type CandleInterval } from './interval.js';
 
 export interface SymbolInfo {
     symbol: string;
@@ -58,8 +59,32 @@ async function getJson(path: string, signal?: AbortSignal): Promise<unknown> {
 export const getSymbols = async (): Promise<SymbolsMessage> =>
     (await getJson('/api/v1/symbols')) as SymbolsMessage;
 
-export async function getGrid(symbol: string, range: string, signal?: AbortSignal): Promise<Grid> {
-    const path = `/api/v1/heatmap/${encodeURIComponent(symbol)}/grid?window=${range}`;
+/** A moment as the server takes it. */
+const iso = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000', '');
+
+export interface GridQuery {
+    /** Such as `7d`, back from the newest candle; or else from a moment on. */
+    window?: string;
+    start?: number;
+    /** The part that is wanted in columns. */
+    shown?: { from: number; to: number };
+    bucket: number | null;
+}
+
+export async function getGrid(
+    symbol: string,
+    { window, start, shown, bucket }: GridQuery,
+    signal?: AbortSignal,
+): Promise<Grid> {
+    const query = new URLSearchParams();
+    if (window !== undefined) query.set('window', window);
+    if (start !== undefined) query.set('start', iso(start));
+    if (shown) {
+        query.set('shown_start', iso(shown.from));
+        query.set('shown_end', iso(shown.to));
+    }
+    if (bucket !== null) query.set('bucket', String(bucket));
+    const path = `/api/v1/heatmap/${encodeURIComponent(symbol)}/grid?${query}`;
     return Grid.decode((await getJson(path, signal)) as GridMessage);
 }
 
@@ -79,19 +104,35 @@ async function readCandles(symbol: string, query: string, signal?: AbortSignal):
     }));
 }
 
+/** The candles of a window back from the newest. */
 export const getCandles = (
     symbol: string,
-    range: string,
-    interval: string,
+    window: string,
+    interval: CandleInterval,
     signal?: AbortSignal,
-): Promise<Candle[]> => readCandles(symbol, `window=${range}&interval=${interval}`, signal);
+): Promise<Candle[]> => readCandles(symbol, `window=${window}&interval=${interval.id}`, signal);
 
-export const getCandlesSince = (
+/** The candles of a range of any length, in as many answers as it takes. */
+export async function getCandlesBetween(
     symbol: string,
-    seconds: number,
-    interval: string,
+    from: number,
+    to: number,
+    interval: CandleInterval,
     signal?: AbortSignal,
-): Promise<Candle[]> => {
-    const start = new Date(seconds * 1000).toISOString().replace('.000', '');
-    return readCandles(symbol, `start=${start}&interval=${interval}`, signal);
-};
+): Promise<Candle[]> {
+    const { id, seconds } = interval;
+    const partSeconds = (CANDLES_MAX - 2) * seconds;
+    const parts: Promise<Candle[]>[] = [];
+    // Parts begin at multiples of the interval, so that none cuts a candle in two.
+    for (let start = from - (from % seconds); start <= to; start += partSeconds) {
+        const end = Math.min(to, start + partSeconds - 1);
+        const query = `start=${iso(start)}&end=${iso(end)}&interval=${id}`;
+        parts.push(readCandles(symbol, query, signal).catch(noneIfEmpty));
+    }
+    return (await Promise.all(parts)).flat();
+}
+
+function noneIfEmpty(cause: unknown): Candle[] {
+    if (cause instanceof ApiError && cause.code === 'NO_DATA') return [];
+    throw cause;
+}

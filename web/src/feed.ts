@@ -1,5 +1,5 @@
 // Where data come from: the map and its candles once over HTTP, then snapshots over WebSocket, and
-// HTTP again for what the stream cannot tell (missed columns, exact candles).
+// HTTP again for what the stream cannot tell (missed columns, exact candles, finer buckets).
 //
 //     select() ──> grid + candles ──> onMap ──> snapshots ──> onSnapshot
 //                        ^                          │ gap
@@ -7,28 +7,51 @@
 //
 // Each select() starts a new *round*; answers of an earlier round are dropped, whenever they come.
 
-import { HeatmapWebSocket, type Snapshot, type StatusDetail } from 'heatcast-client';
-import { ApiError, getCandles, getCandlesSince, getGrid, type Candle } from './api.js';
-import type { Grid, GridChange } from './grid.js';
-import type { CandleInterval } from './state.js';
+import {
+    HeatmapWebSocket,
+    type Level,
+    type Snapshot,
+    type StatusDetail,
+    type WarningDetail,
+} from 'heatcast-client';
+import { ApiError, getCandles, getCandlesBetween, getGrid, type Candle } from './api.js';
+import { DetailLoader, type Sight } from './detail.js';
+import { foldLevels, isMultiple, type Grid, type GridChange } from './grid.js';
+import type { CandleInterval } from './interval.js';
+import type { Range } from './state.js';
 
 export interface Selection {
     symbol: string;
-    range: string;
+    range: Range;
     interval: CandleInterval;
+    /** Price step; null: the server's own. */
+    bucket: number | null;
+}
+
+/** What a snapshot makes the newest column of, in the map's bucket. */
+export interface NewestColumn {
+    time: number;
+    price: number;
+    levels: readonly Level[];
 }
 
 export interface FeedHandlers {
     onLoading: (selection: Selection) => void;
     /** `isRefresh`: newer data of the same selection. */
     onMap: (grid: Grid, candles: Candle[], selection: Selection, isRefresh: boolean) => void;
+    /** A finer map of a part of it, or null: no more. */
+    onDetail: (grid: Grid | null) => void;
     /** Returns what the snapshot did to the map. */
-    onSnapshot: (snapshot: Snapshot) => GridChange;
-    onCandles: (candles: Candle[]) => void;
+    onSnapshot: (column: NewestColumn, snapshot: Snapshot) => GridChange;
+    /** The newest candles, exactly. */
+    onNewCandles: (candles: Candle[]) => void;
+    /** All candles, in the interval that was asked for by setInterval(). */
+    onCandles: (candles: Candle[], interval: CandleInterval) => void;
     onFailure: (error: ApiError, selection: Selection) => void;
     /** Why the server has nothing of this symbol, where that is known: then nothing is asked. */
     whyEmpty: (symbol: string) => Promise<string | null>;
     onStatus: (detail: StatusDetail) => void;
+    onWarning: (detail: WarningDetail) => void;
 }
 
 const REFRESH_PAUSE_MS = 5_000; /* between two refreshes: a gap must not become a storm */
@@ -41,11 +64,15 @@ const GROWTH_MAX = 576;
 export class Feed {
     readonly #handlers: FeedHandlers;
     readonly #socket: HeatmapWebSocket;
+    readonly #detail: DetailLoader;
     #selection: Selection | null = null;
     #round: AbortController | null = null;
-    #hasMap = false;
+    #map: Grid | null = null;
+    #bookStart = 0;
+    #sight: Sight | null = null;
     #isLoading = false;
     #isMissing = false; /* the last answer was that there are no data */
+    #isNewestAsked = false;
     #grown = 0;
     #refreshTimer: number | undefined;
     #candlesTimer: number | undefined;
@@ -54,10 +81,16 @@ export class Feed {
 
     constructor(handlers: FeedHandlers) {
         this.#handlers = handlers;
+        this.#detail = new DetailLoader(handlers.onDetail);
         this.#socket = new HeatmapWebSocket(undefined, {
-            onSnapshot: (snapshot) => this.#receive(snapshot),
+            onSnapshot: (snapshot) => void this.#receive(snapshot),
             onStatus: (detail) => this.#statusChanged(detail),
+            onWarning: handlers.onWarning,
         });
+    }
+
+    get isPolling(): boolean {
+        return this.#socket.isPolling;
     }
 
     connect(): void {
@@ -68,7 +101,9 @@ export class Feed {
         const others = this.#socket.symbols.filter((symbol) => symbol !== selection.symbol);
         if (others.length > 0) this.#socket.unsubscribe(others);
         this.#selection = selection;
-        this.#socket.subscribe(selection.symbol);
+        if (!this.#socket.symbols.includes(selection.symbol)) {
+            this.#socket.subscribe(selection.symbol);
+        }
         this.reload();
     }
 
@@ -81,31 +116,68 @@ export class Feed {
         clearTimeout(this.#candlesTimer);
         clearTimeout(this.#retryTimer);
         this.#refreshTimer = this.#candlesTimer = undefined;
-        this.#hasMap = this.#isMissing = false;
+        this.#map = this.#sight = null;
+        this.#isMissing = this.#isNewestAsked = false;
+        this.#detail.reset();
         this.#handlers.onLoading(selection);
         void this.#load(selection, false);
+    }
+
+    /** Other candles of the same range. */
+    setInterval(interval: CandleInterval): void {
+        const selection = this.#selection;
+        if (!selection || selection.interval.id === interval.id) return;
+        selection.interval = interval;
+        const round = this.#round;
+        if (!round || !this.#map) return;
+        this.#allCandles(this.#map, selection, round.signal)
+            .then((candles) => {
+                const isWanted = selection.interval === interval && !round.signal.aborted;
+                if (isWanted && candles.length > 0) this.#handlers.onCandles(candles, interval);
+            })
+            .catch(() => {}); /* those that are shown stay; the next zoom asks again */
+    }
+
+    #allCandles(
+        { lastTime }: Grid,
+        { symbol, range, interval }: Selection,
+        signal: AbortSignal,
+    ): Promise<Candle[]> {
+        return getCandlesBetween(symbol, lastTime - range.seconds, lastTime, interval, signal);
+    }
+
+    /** What of the map is in sight: a part of a long range gets finer. */
+    look(sight: Sight): void {
+        this.#sight = sight;
+        if (this.#map && this.#selection) {
+            this.#detail.look(this.#map, this.#bookStart, this.#selection.bucket, sight);
+        }
     }
 
     async #load(selection: Selection, isRefresh: boolean): Promise<void> {
         const round = isRefresh && this.#round ? this.#round : new AbortController();
         this.#round = round;
         this.#isLoading = true;
-        const { symbol, range, interval } = selection;
+        const { symbol, range, interval, bucket } = selection;
         try {
             const reason = await this.#handlers.whyEmpty(symbol);
             if (reason !== null) throw new ApiError('NO_DATA', reason);
-            const [grid, candles] = await Promise.all([
-                getGrid(symbol, range, round.signal),
-                getCandles(symbol, range, interval.id, round.signal),
+            const query = { window: range.id, bucket };
+            const [grid, newCandles] = await Promise.all([
+                getGrid(symbol, query, round.signal),
+                isRefresh ? null : getCandles(symbol, range.id, interval, round.signal),
             ]);
+            const candles = newCandles ?? (await this.#allCandles(grid, selection, round.signal));
             if (round.signal.aborted) return;
-            this.#hasMap = true;
+            this.#map = grid;
+            this.#bookStart = grid.lastTime - range.seconds;
             this.#isMissing = false;
             this.#grown = 0;
             this.#refreshedAt = Date.now();
             this.#handlers.onMap(grid, candles, selection, isRefresh);
+            if (this.#sight) this.look(this.#sight);
             const last = this.#socket.lastSnapshot(symbol);
-            if (last) this.#receive(last);
+            if (last) void this.#receive(last);
         } catch (cause) {
             if (round.signal.aborted) return;
             // A refresh that fails leaves a map that is merely older; the next gap tries again.
@@ -122,19 +194,54 @@ export class Feed {
 
     /** Quietly: the failure stays on the screen until there is something better. */
     #retry(): void {
-        if (this.#hasMap || this.#isLoading || !this.#selection) return;
+        if (this.#map || this.#isLoading || !this.#selection) return;
         void this.#load(this.#selection, false);
     }
 
-    #receive(snapshot: Snapshot): void {
+    async #receive(snapshot: Snapshot): Promise<void> {
         if (snapshot.symbol !== this.#selection?.symbol) return;
-        if (!this.#hasMap) {
+        const map = this.#map;
+        if (!map) {
             // It is taken from lastSnapshot() when the map is there; and where there was nothing to
             // make a map of, there is now.
             if (this.#isMissing) this.#retry();
             return;
         }
-        const change = this.#handlers.onSnapshot(snapshot);
+        const { bucket = map.bucket, levels, current_price } = snapshot.data;
+        const column = { time: Date.parse(snapshot.timestamp) / 1000, price: current_price };
+        if (bucket === map.bucket) {
+            this.#show({ ...column, levels }, snapshot);
+        } else if (this.#selection.bucket === null) {
+            this.#refreshSoon(); /* the server's own bucket has followed the price */
+        } else if (isMultiple(map.bucket, bucket)) {
+            this.#show({ ...column, levels: foldLevels(levels, map.bucket) }, snapshot);
+        } else {
+            await this.#showNewest(snapshot, map);
+        }
+    }
+
+    /** A bucket that the stream's cannot be summed up to has its newest column fetched. */
+    async #showNewest(snapshot: Snapshot, map: Grid): Promise<void> {
+        if (this.#isNewestAsked) return;
+        this.#isNewestAsked = true;
+        const { symbol } = snapshot;
+        try {
+            const query = { window: '5m', bucket: map.bucket };
+            const newest = await getGrid(symbol, query, this.#round?.signal);
+            if (this.#map !== map) return;
+            const column = { time: newest.lastTime, price: newest.lastClose };
+            this.#show({ ...column, levels: newest.newestLevels() }, snapshot);
+        } catch {
+            return; /* the next snapshot tries again */
+        } finally {
+            this.#isNewestAsked = false;
+        }
+        const last = this.#socket.lastSnapshot(symbol);
+        if (last && last !== snapshot) void this.#receive(last);
+    }
+
+    #show(column: NewestColumn, snapshot: Snapshot): void {
+        const change = this.#handlers.onSnapshot(column, snapshot);
         if (change === 'gap') this.#refreshSoon();
         if (change === 'appended') {
             this.#grown += 1;
@@ -164,15 +271,16 @@ export class Feed {
     async #fetchCandles(): Promise<void> {
         const selection = this.#selection;
         const round = this.#round;
-        const last = selection && this.#socket.lastSnapshot(selection.symbol);
-        if (!selection || !round || !last) return;
-        const { id, seconds } = selection.interval;
-        const time = Date.parse(last.timestamp) / 1000;
-        // From a multiple of the interval on, so that the first candle is a whole one.
-        const since = time - (time % seconds) - 3 * seconds;
+        const map = this.#map;
+        if (!selection || !round || !map) return;
+        const { symbol, interval } = selection;
+        const from = map.lastTime - 3 * interval.seconds;
         try {
-            const candles = await getCandlesSince(selection.symbol, since, id, round.signal);
-            if (!round.signal.aborted) this.#handlers.onCandles(candles);
+            const to = map.lastTime;
+            const candles = await getCandlesBetween(symbol, from, to, interval, round.signal);
+            if (!round.signal.aborted && selection.interval === interval) {
+                this.#handlers.onNewCandles(candles);
+            }
         } catch {
             // The candles that followed the price stand in; the next new one tries again.
         }

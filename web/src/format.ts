@@ -19,6 +19,9 @@ export function formatUsd(value: number): string {
     return value < 1 ? '<$1' : `$${value.toFixed(0)}`;
 }
 
+/** 1,234 */
+export const formatCount = (value: number): string => value.toLocaleString('en-US');
+
 /** Decimals that suit a price of this size: 98,450.1 but 0.08123. */
 export function priceDecimals(price: number): number {
     if (price >= 10_000) return 1;
@@ -42,9 +45,14 @@ export const formatPrice = (price: number, decimals: number): string =>
         maximumFractionDigits: decimals,
     });
 
-export function formatPercent(ratio: number): string {
-    const percent = (ratio * 100).toFixed(2);
-    if (percent === '0.00' || percent === '-0.00') return '0.00%';
+export const formatPercent = (ratio: number): string => percentWith(ratio, 2);
+
+/** The same where there is room for less. */
+export const formatShortPercent = (ratio: number): string => percentWith(ratio, 1);
+
+function percentWith(ratio: number, decimals: number): string {
+    const percent = (ratio * 100).toFixed(decimals);
+    if (Number(percent) === 0) return `${percent.replace('-', '')}%`;
     return `${ratio > 0 ? '+' : '−'}${percent.replace('-', '')}%`;
 }
 

@@ -172,7 +172,7 @@ export class Grid {
         return levels;
     }
 
-    /** Makes a snapshot the newest column. */
+    /** Makes a snapshot, of this map's bucket, the newest column. */
     apply(time: number, close: number, levels: readonly Level[]): GridChange {
         const lastTime = this.lastTime;
         if (time < lastTime) return 'old';
@@ -263,12 +263,40 @@ export class Grid {
         this.short.fill(0, from, from + this.rows);
         for (const { price, long_density, short_density } of levels) {
             const at = from + this.rowOf(price);
-            // Added, since a snapshot's buckets may be finer than those of the map: the default
-            // bucket follows the price.
-            this.long[at] = sumBytes(this.long[at] ?? 0, this.byteOf(long_density));
-            this.short[at] = sumBytes(this.short[at] ?? 0, this.byteOf(short_density));
+            this.long[at] = this.byteOf(long_density);
+            this.short[at] = this.byteOf(short_density);
         }
     }
+}
+
+/** Whether levels of one bucket can be summed up to those of another. */
+export function isMultiple(bucket: number, of: number): boolean {
+    const ratio = bucket / of;
+    return ratio > 0.5 && Math.abs(ratio - Math.round(ratio)) < 1e-6 * ratio;
+}
+
+/** Levels of a finer bucket, summed up to those of `bucket`, a multiple of it. */
+export function foldLevels(levels: readonly Level[], bucket: number): Level[] {
+    const folded: Level[] = [];
+    let lastIndex = NaN;
+    for (const { price, long_density, short_density } of levels) {
+        // A price that is the edge of a bucket must not fall below it by a rounding error.
+        const index = Math.floor(price / bucket + 1e-6);
+        const last = folded[folded.length - 1];
+        if (last && index === lastIndex) {
+            folded[folded.length - 1] = {
+                price: last.price,
+                long_density: last.long_density + long_density,
+                short_density: last.short_density + short_density,
+            };
+        } else {
+            // Decimal again: 3 * 0.1 is not 0.3.
+            const edge = Number((index * bucket).toPrecision(12));
+            folded.push({ price: edge, long_density, short_density });
+        }
+        lastIndex = index;
+    }
+    return folded;
 }
 
 /** The usual distance of two columns: the least one, since holes and the newest only differ. */

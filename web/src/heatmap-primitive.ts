@@ -1,8 +1,9 @@
 // Draws the map behind the candles, as a primitive of their series: the chart calls it in the same
 // animation frame in which it draws itself, so that both move as one.
 //
-// The picture's columns stand on the chart in *runs*: within a run all columns are equally wide, so
-// one drawImage() serves it. Without holes in the data there is one run, plus the newest column.
+// There may be two layers: the whole map, and a finer one of a part of it, which stands in its place
+// there. A layer's columns stand on the chart in *runs*: within a run all columns are equally wide,
+// so one drawImage() serves it. Without holes in the data there is one run, plus the newest column.
 
 import type {
     AutoscaleInfo,
@@ -29,6 +30,26 @@ interface Run {
     width: number;
 }
 
+export interface MapLayer {
+    grid: Grid;
+    image: HeatImage;
+}
+
+interface Layer extends MapLayer {
+    runs: Run[];
+    /** Bar positions of its edges. */
+    left: number;
+    right: number;
+}
+
+/** Where things are on the canvas. */
+interface Placement {
+    xOf: (position: number) => number;
+    yOf: (price: number) => number | null;
+    width: number;
+    height: number;
+}
+
 /** How strongly the newest column goes on into the empty space right of the last candle. */
 const FUTURE_ALPHA = 0.42;
 
@@ -39,9 +60,8 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
     #chart: IChartApi | null = null;
     #series: ISeriesApi<'Candlestick'> | null = null;
     #requestUpdate: (() => void) | null = null;
-    #grid: Grid | null = null;
-    #runs: Run[] = [];
-    readonly #image: HeatImage;
+    #whole: Layer | null = null;
+    #part: Layer | null = null;
     readonly #axis: TimeAxis;
     readonly #views: readonly IPrimitivePaneView[];
 
@@ -53,8 +73,7 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
     /** The candles, and the colour of the veil behind them. */
     halo: (() => { candles: readonly Candle[]; color: string }) | null = null;
 
-    constructor(image: HeatImage, axis: TimeAxis) {
-        this.#image = image;
+    constructor(axis: TimeAxis) {
         this.#axis = axis;
         const renderer: IPrimitivePaneRenderer = {
             draw: (target: CanvasRenderingTarget2D) => {
@@ -84,15 +103,27 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
         return range ? { priceRange: { minValue: range.min, maxValue: range.max } } : null;
     }
 
-    /** The grid, or the bars below it, have changed. */
-    update(grid: Grid | null): void {
-        this.#grid = grid;
-        this.#runs = grid ? this.#findRuns(grid) : [];
+    /** Maps, or the bars below them, have changed. */
+    update(whole: MapLayer | null, part: MapLayer | null): void {
+        this.#whole = whole ? this.#lay(whole) : null;
+        this.#part = part ? this.#lay(part) : null;
         this.#requestUpdate?.();
     }
 
     redraw(): void {
         this.#requestUpdate?.();
+    }
+
+    #lay({ grid, image }: MapLayer): Layer {
+        const runs = this.#findRuns(grid);
+        const last = runs[runs.length - 1];
+        return {
+            grid,
+            image,
+            runs,
+            left: runs[0]?.left ?? 0,
+            right: last ? last.left + last.width * last.count : 0,
+        };
     }
 
     #findRuns({ times, step }: Grid): Run[] {
@@ -120,88 +151,83 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
     }
 
     #draw(scope: BitmapCoordinatesRenderingScope): void {
-        const grid = this.#grid;
-        const timeScale = this.#chart?.timeScale();
-        const series = this.#series;
-        if (!grid || grid.rows === 0 || !timeScale || !series) return;
-        const origin = timeScale.logicalToCoordinate(0 as Logical);
-        const next = timeScale.logicalToCoordinate(1 as Logical);
-        const top = series.priceToCoordinate(grid.priceMax);
-        const bottom = series.priceToCoordinate(grid.priceMin);
-        if (origin === null || next === null || top === null || bottom === null) return;
-
-        const { context, bitmapSize, horizontalPixelRatio, verticalPixelRatio } = scope;
-        const barWidth = (next - origin) * horizontalPixelRatio;
-        const xOf = (position: number): number =>
-            origin * horizontalPixelRatio + position * barWidth;
-        const rowHeight = ((bottom - top) * verticalPixelRatio) / grid.rows;
-        // Only the rows in sight: a scale zoomed in far would make the rest thousands of pixels.
-        const firstRow = Math.max(0, Math.floor(-(top * verticalPixelRatio) / rowHeight));
-        const endRow = Math.min(
-            grid.rows,
-            Math.ceil((bitmapSize.height - top * verticalPixelRatio) / rowHeight),
-        );
-        if (endRow <= firstRow) return;
-        const rows = { first: firstRow, count: endRow - firstRow };
-        const y = top * verticalPixelRatio + firstRow * rowHeight;
-        const height = rows.count * rowHeight;
-
+        const place = this.#placement(scope);
+        const whole = this.#whole;
+        if (!place || !whole) return;
+        const { context } = scope;
         context.save();
-        for (const run of this.#runs) {
-            const width = run.width * barWidth;
-            const start = xOf(run.left);
-            const first = Math.max(0, Math.floor(-start / width));
-            const end = Math.min(run.count, Math.ceil((bitmapSize.width - start) / width));
-            if (end <= first) continue;
-            this.#drawPart(context, run.column + first, end - first, rows, {
-                x: start + first * width,
-                y,
-                width: (end - first) * width,
-                height,
-            });
+        const part = this.#part;
+        if (part) {
+            const from = Math.round(place.xOf(part.left));
+            const to = Math.round(place.xOf(part.right));
+            clipTo(context, place, [[0, from], [to, place.width]]);
+            this.#drawLayer(context, place, whole);
+            context.restore();
+            context.save();
+            clipTo(context, place, [[from, to]]);
+            this.#drawLayer(context, place, part);
+            context.restore();
+            context.save();
+        } else {
+            this.#drawLayer(context, place, whole);
         }
-        const run = this.#runs[this.#runs.length - 1];
-        const x = run ? xOf(run.left + run.width * run.count) : bitmapSize.width;
-        if (x < bitmapSize.width) {
-            context.globalAlpha = FUTURE_ALPHA;
-            const width = bitmapSize.width - x;
-            this.#drawPart(context, grid.columns - 1, 1, rows, { x, y, width, height });
-        }
-        context.globalAlpha = 1;
-        this.#drawHalo(scope, xOf);
+        this.#drawFuture(context, place, whole);
+        this.#drawHalo(scope, place);
         context.restore();
     }
 
-    #drawPart(
-        context: CanvasRenderingContext2D,
-        column: number,
-        count: number,
-        rows: { first: number; count: number },
-        to: { x: number; y: number; width: number; height: number },
-    ): void {
-        const { canvas, columnsPerPixel } = this.#image.at(count / to.width);
-        // Enlarged cells keep their edges; only rows that share a pixel are blended.
-        context.imageSmoothingEnabled = to.height < rows.count;
-        context.imageSmoothingQuality = 'medium';
-        context.drawImage(
-            canvas,
-            column / columnsPerPixel,
-            rows.first,
-            count / columnsPerPixel,
-            rows.count,
-            to.x,
-            to.y,
-            to.width,
-            to.height,
-        );
+    #placement(scope: BitmapCoordinatesRenderingScope): Placement | null {
+        const timeScale = this.#chart?.timeScale();
+        const series = this.#series;
+        const origin = timeScale?.logicalToCoordinate(0 as Logical) ?? null;
+        const next = timeScale?.logicalToCoordinate(1 as Logical) ?? null;
+        if (!series || origin === null || next === null) return null;
+        const { bitmapSize, horizontalPixelRatio, verticalPixelRatio } = scope;
+        return {
+            xOf: (position) => (origin + position * (next - origin)) * horizontalPixelRatio,
+            yOf: (price) => {
+                const y = series.priceToCoordinate(price);
+                return y === null ? null : y * verticalPixelRatio;
+            },
+            width: bitmapSize.width,
+            height: bitmapSize.height,
+        };
+    }
+
+    #drawLayer(context: CanvasRenderingContext2D, place: Placement, layer: Layer): void {
+        const band = bandOf(place, layer.grid);
+        if (!band) return;
+        for (const run of layer.runs) {
+            const start = place.xOf(run.left);
+            const width = place.xOf(run.left + run.width) - start;
+            const first = Math.max(0, Math.floor(-start / width));
+            const end = Math.min(run.count, Math.ceil((place.width - start) / width));
+            if (end <= first) continue;
+            drawColumns(context, layer.image, run.column + first, end - first, band, {
+                x: start + first * width,
+                width: (end - first) * width,
+            });
+        }
+    }
+
+    /** What waits now goes on to the right of the last candle, fainter. */
+    #drawFuture(context: CanvasRenderingContext2D, place: Placement, whole: Layer): void {
+        const x = whole.runs.length > 0 ? place.xOf(whole.right) : place.width;
+        const band = bandOf(place, whole.grid);
+        if (x >= place.width || !band) return;
+        context.globalAlpha = FUTURE_ALPHA;
+        drawColumns(context, whole.image, whole.grid.columns - 1, 1, band, {
+            x,
+            width: place.width - x,
+        });
+        context.globalAlpha = 1;
     }
 
     /** A veil of the background's colour around the candles in sight, so that they stand out from
      * the map however bright it is. */
-    #drawHalo(scope: BitmapCoordinatesRenderingScope, xOf: (position: number) => number): void {
-        const series = this.#series;
-        if (!series || !this.halo) return;
-        const { context, horizontalPixelRatio, verticalPixelRatio, bitmapSize } = scope;
+    #drawHalo(scope: BitmapCoordinatesRenderingScope, { xOf, yOf, width }: Placement): void {
+        if (!this.halo) return;
+        const { context, horizontalPixelRatio, verticalPixelRatio } = scope;
         const barWidth = xOf(1) - xOf(0);
         const from = Math.max(0, Math.floor(-xOf(0) / barWidth));
         const { candles, color } = this.halo();
@@ -212,20 +238,75 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
         for (let i = from; i < candles.length; i += 1) {
             const candle = candles[i];
             const x = xOf(i);
-            if (!candle || x - body > bitmapSize.width) break;
-            const fill = (width: number, high: number, low: number): void => {
-                const top = series.priceToCoordinate(high);
-                const bottom = series.priceToCoordinate(low);
+            if (!candle || x - body > width) break;
+            const fill = (thickness: number, high: number, low: number): void => {
+                const top = yOf(high);
+                const bottom = yOf(low);
                 if (top === null || bottom === null) return;
-                context.fillRect(
-                    x - width / 2,
-                    (top - HALO) * verticalPixelRatio,
-                    width,
-                    (bottom - top + 2 * HALO) * verticalPixelRatio,
-                );
+                const room = HALO * verticalPixelRatio;
+                context.fillRect(x - thickness / 2, top - room, thickness, bottom - top + 2 * room);
             };
             fill(wick, candle.high, candle.low);
             fill(body, Math.max(candle.open, candle.close), Math.min(candle.open, candle.close));
         }
     }
+}
+
+/** The rows in sight, and where they stand: a scale zoomed in far would make all of them thousands
+ * of pixels high. */
+interface Band {
+    row: number;
+    rows: number;
+    y: number;
+    height: number;
+}
+
+function bandOf({ yOf, height }: Placement, grid: Grid): Band | null {
+    const top = yOf(grid.priceMax);
+    const bottom = yOf(grid.priceMin);
+    if (grid.rows === 0 || top === null || bottom === null) return null;
+    const rowHeight = (bottom - top) / grid.rows;
+    const first = Math.max(0, Math.floor(-top / rowHeight));
+    const end = Math.min(grid.rows, Math.ceil((height - top) / rowHeight));
+    if (end <= first) return null;
+    const rows = end - first;
+    return { row: first, rows, y: top + first * rowHeight, height: rows * rowHeight };
+}
+
+function drawColumns(
+    context: CanvasRenderingContext2D,
+    image: HeatImage,
+    column: number,
+    count: number,
+    band: Band,
+    to: { x: number; width: number },
+): void {
+    const { canvas, columnsPerPixel } = image.at(count / to.width);
+    // Enlarged cells keep their edges; only rows that share a pixel are blended.
+    context.imageSmoothingEnabled = band.height < band.rows;
+    context.imageSmoothingQuality = 'medium';
+    context.drawImage(
+        canvas,
+        column / columnsPerPixel,
+        band.row,
+        count / columnsPerPixel,
+        band.rows,
+        to.x,
+        band.y,
+        to.width,
+        band.height,
+    );
+}
+
+/** Nothing is drawn outside of these, from left to right each. */
+function clipTo(
+    context: CanvasRenderingContext2D,
+    { height }: Placement,
+    spans: readonly (readonly [number, number])[],
+): void {
+    context.beginPath();
+    for (const [from, to] of spans) {
+        if (to > from) context.rect(from, 0, to - from, height);
+    }
+    context.clip();
 }

@@ -1,228 +1,133 @@
 // The page's composition root: what the user chooses goes to feed and chart, what they tell goes
 // into the page's elements.
 
-import type { Snapshot, StatusDetail } from 'heatcast-client';
-import { getSymbols, type ApiError, type Candle, type SymbolInfo } from './api.js';
+import { getSymbols, type ApiError, type SymbolInfo } from './api.js';
+import { ClusterPanel } from './cluster-panel.js';
 import { ColorScaleBar } from './color-scale.js';
-import { element, fillSegmented, fillSelect, make, setText } from './dom.js';
+import { ConnectionView } from './connection.js';
+import { element, fillSegmented, fillSelect, make, setText, type Choice } from './dom.js';
 import { Feed, type Selection } from './feed.js';
-import {
-    formatAge,
-    formatDay,
-    formatInterval,
-    formatPercent,
-    formatPrice,
-    formatTime,
-    formatUsd,
-} from './format.js';
-import { CANDLE_SECONDS, type Side } from './grid.js';
-import { MapChart, type Hover, type Zoom } from './map-chart.js';
+import { bucketDecimals, formatPrice } from './format.js';
+import type { Side } from './grid.js';
+import { bucketChoices, candleInterval, CANDLE_INTERVALS, isFitting } from './interval.js';
+import { MapChart, type Hover } from './map-chart.js';
 import { PALETTES, type PaletteName } from './palette.js';
-import {
-    CANDLE_INTERVALS,
-    candleInterval,
-    isFitting,
-    RANGES,
-    rangeOf,
-    readPreferences,
-    readView,
-    writePreferences,
-    writeView,
-} from './state.js';
+import { RANGES, rangeOf, readView, writeView, type Zoom } from './state.js';
+import { Summary } from './summary.js';
 import { Tooltip } from './tooltip.js';
 
-const STALE_SECONDS = 15 * 60;
 const SYMBOLS_EVERY_MS = 60_000;
-const CONNECTING_SHOWN_AFTER_MS = 500;
-
-const STATUS_WORDS = {
-    connecting: 'Connecting',
-    connected: 'Connected',
-    slow: 'Slow connection',
-    disconnected: 'Disconnected',
-} as const;
+const AGE_EVERY_MS = 5_000;
+const START_AGAIN_MS = 5_000;
 
 const view = readView();
-const preferences = readPreferences();
 
-const stage = element('chart', HTMLElement).parentElement as HTMLElement;
+const chartBox = element('chart', HTMLElement);
 const symbolSelect = element('symbol', HTMLSelectElement);
 const candlesSelect = element('candles', HTMLSelectElement);
+const bucketSelect = element('bucket', HTMLSelectElement);
 const paletteSelect = element('palette', HTMLSelectElement);
 const themeButton = element('theme', HTMLButtonElement);
-const price = element('price', HTMLElement);
-const change = element('change', HTMLElement);
-const age = element('age', HTMLElement);
-const caption = element('caption', HTMLElement);
-const status = element('status', HTMLElement);
+const fullScreenButton = element('fullscreen', HTMLButtonElement);
 const profile = element('profile', HTMLCanvasElement);
 
-let side: Side = 'both';
 let symbols: SymbolInfo[] = [];
 let database = 'ok';
 let selection: Selection | null = null;
-let shownPrice: number | null = null;
-let moveTimer: number | undefined;
+let hovered: Hover | null = null;
 
-const chart = new MapChart(element('chart', HTMLElement), profile);
-const scaleBar = new ColorScaleBar((low) => chart.setThreshold(low));
-const tooltip = new Tooltip(stage);
+const chart = new MapChart(chartBox, profile);
+const summary = new Summary(chart);
+const connection = new ConnectionView();
+const tooltip = new Tooltip(chartBox);
+const clusters = new ClusterPanel((price) => chart.pointAtPrice(price));
+const scaleBar = new ColorScaleBar((low) => {
+    view.threshold = low;
+    chart.setThreshold(low);
+    writeView(view);
+});
 
 const feed = new Feed({
     onLoading: () => {
         hideMessage();
         element('loading', HTMLElement).hidden = false;
         chart.clear();
-        clearNumbers();
+        summary.clear();
+        clusters.clear();
     },
     onMap: (grid, candles, shown, isRefresh) => {
         hideMessage();
         element('loading', HTMLElement).hidden = true;
         chart.show(grid, candles, shown.interval.seconds, isRefresh);
-        showTotals();
-        showPrice(grid.lastClose);
-        showAge();
-        showCaption(chart.lastCandle);
+        summary.showMap(shown);
+        summary.showCandle(null);
+        showClusters();
     },
-    onSnapshot: (snapshot) => {
-        const result = chart.applySnapshot(snapshot);
-        if (result !== 'gap' && result !== 'old') showSnapshot(snapshot);
+    onDetail: (detail) => chart.showDetail(detail),
+    onSnapshot: (column, snapshot) => {
+        const result = chart.applySnapshot(column);
+        if (result === 'gap' || result === 'old') return result;
+        summary.showSnapshot(snapshot);
+        showClusters();
+        showHover(hovered);
         return result;
     },
-    onCandles: (candles) => chart.mergeCandles(candles),
+    onNewCandles: (candles) => chart.mergeCandles(candles),
+    onCandles: (candles, interval) => {
+        chart.showCandles(candles, interval.seconds);
+        summary.showCandle(null);
+        showCandleChoices();
+    },
     onFailure: showFailure,
     whyEmpty: async (symbol) => {
         if (isKnownEmpty(symbol)) await readSymbols().catch(() => {});
         if (!isKnownEmpty(symbol)) return null;
         return database === 'ok' ? 'The database holds no candle of this symbol.' : database;
     },
-    onStatus: showStatus,
+    onStatus: (detail) => {
+        connection.showStatus(detail, feed.isPolling);
+        // After a restart the server may be another one: other symbols, real data instead of
+        // simulated.
+        const isBack = detail.status === 'connected' && symbols.length > 0;
+        if (isBack) void refreshSymbols().catch(() => {});
+    },
+    onWarning: (warning) => connection.showWarning(warning),
 });
 
-// --- the head of the page ---
+// --- what the chart tells ---
 
-function clearNumbers(): void {
-    shownPrice = null;
-    price.removeAttribute('data-move');
-    for (const id of ['price', 'created', 'consumed', 'total-long', 'total-short', 'age']) {
-        setText(element(id, HTMLElement), '–');
-    }
-    age.dataset['stale'] = 'false';
-    setText(change, '');
-    caption.replaceChildren();
-    document.title = 'heatcast';
+function showClusters(): void {
+    const { grid } = chart;
+    if (grid) clusters.show(grid.newestLevels(), grid.bucket, grid.lastClose, chart.decimals);
 }
 
-function showPrice(value: number): void {
-    setText(price, formatPrice(value, chart.decimals));
-    if (shownPrice !== null && value !== shownPrice) {
-        price.dataset['move'] = value > shownPrice ? 'up' : 'down';
-        clearTimeout(moveTimer);
-        moveTimer = setTimeout(() => price.removeAttribute('data-move'), 800);
-    }
-    shownPrice = value;
-    const first = chart.firstCandle;
-    const grid = chart.grid;
-    if (first && grid && selection) {
-        const ratio = value / first.open - 1;
-        const range = rangeOf(selection.range);
-        // The database may begin later than the range that was asked for.
-        const isWhole = grid.lastTime - first.time > range.seconds * 0.95;
-        const since = isWhole ? `in ${range.label}` : `since ${formatDay(first.time)}`;
-        setText(change, `${formatPercent(ratio)} ${since}`);
-        change.className = ratio < 0 ? 'short' : 'long';
-    }
-    if (selection) document.title = `${price.textContent} ${selection.symbol} · heatcast`;
-}
-
-function showTotals(): void {
-    let long = 0;
-    let short = 0;
-    for (const level of chart.grid?.newestLevels() ?? []) {
-        long += level.long_density;
-        short += level.short_density;
-    }
-    setText(element('total-long', HTMLElement), formatUsd(long));
-    setText(element('total-short', HTMLElement), formatUsd(short));
-}
-
-function showSnapshot({ data }: Snapshot): void {
-    showPrice(data.current_price);
-    showTotals();
-    setText(element('created', HTMLElement), data.positions_created.toLocaleString('en-US'));
-    setText(element('consumed', HTMLElement), data.positions_consumed.toLocaleString('en-US'));
-    showAge();
-    if (tooltipHover) showHover(tooltipHover);
-    else showCaption(chart.lastCandle);
-}
-
-function showAge(): void {
-    const time = chart.grid?.lastTime;
-    if (!time) return;
-    const seconds = Math.max(0, Date.now() / 1000 - time);
-    const isStale = seconds > STALE_SECONDS;
-    // A candle's time is its beginning: during its own five minutes it is as new as can be.
-    const words = formatAge(Math.max(0, seconds - CANDLE_SECONDS));
-    const note = isStale ? `old data: ${words}` : words;
-    setText(age, `Newest candle ${formatTime(time)} UTC, ${note}`);
-    age.dataset['stale'] = String(isStale);
-}
-
-let connectingTimer: number | undefined;
-
-function showStatus({ status: now }: StatusDetail): void {
-    clearTimeout(connectingTimer);
-    // After a restart the server may be another one: other symbols, real data instead of simulated.
-    if (now === 'connected' && symbols.length > 0) void refreshSymbols().catch(() => {});
-    const show = (): void => {
-        status.dataset['status'] = now;
-        setText(element('status-text', HTMLElement), STATUS_WORDS[now]);
-    };
-    // Attempts that fail at once would make the word flicker while the server is away.
-    if (now === 'connecting') connectingTimer = setTimeout(show, CONNECTING_SHOWN_AFTER_MS);
-    else show();
-}
-
-// --- crosshair ---
-
-let tooltipHover: Hover | null = null;
-
-function showHover(hover: Hover): void {
-    const grid = chart.grid;
-    if (!grid) return;
-    tooltip.show(hover, { bucket: grid.bucket, currentPrice: grid.lastClose, side });
-    showCaption(hover.candle ?? chart.lastCandle);
-}
-
-chart.onHover = (hover) => {
-    tooltipHover = hover;
-    if (hover) {
-        showHover(hover);
+function showHover(hover: Hover | null): void {
+    hovered = hover;
+    const { grid } = chart;
+    if (hover && grid) {
+        tooltip.show(hover, {
+            bucket: grid.bucket,
+            currentPrice: grid.lastClose,
+            side: view.side,
+        });
     } else {
         tooltip.hide();
-        showCaption(chart.lastCandle);
     }
+    summary.showCandle(hover?.candle ?? null);
+}
+
+chart.onHover = showHover;
+chart.onScale = (scale) => scaleBar.show(scale);
+chart.onSight = (sight) => {
+    feed.look(sight);
+    if (!selection || view.candles !== 'auto') return;
+    const seconds = sight.to - sight.from;
+    const { range, interval } = selection;
+    feed.setInterval(candleInterval('auto', range, seconds, sight.width, interval));
 };
 
 profile.addEventListener('pointermove', (event) => chart.pointAtNewest(event.offsetY));
 profile.addEventListener('pointerleave', () => chart.pointAtNewest(null));
-
-function showCaption(candle: Candle | null): void {
-    if (!candle || !selection) return;
-    const value = (name: string, amount: number): HTMLElement => {
-        const number = make('i', '', formatPrice(amount, chart.decimals));
-        number.className = candle.close < candle.open ? 'short' : 'long';
-        return make('span', '', `${name} `, number);
-    };
-    caption.replaceChildren(
-        make('b', '', selection.symbol),
-        make('span', '', formatInterval(selection.interval.seconds)),
-        value('O', candle.open),
-        value('H', candle.high),
-        value('L', candle.low),
-        value('C', candle.close),
-    );
-}
 
 // --- messages ---
 
@@ -255,30 +160,50 @@ element('retry', HTMLButtonElement).addEventListener('click', () => {
 
 // --- choices ---
 
+/** Shows what is chosen, from the start. */
 function select(): void {
     if (!view.symbol) return;
     const range = rangeOf(view.range);
     selection = {
         symbol: view.symbol,
-        range: range.id,
-        interval: candleInterval(view.candles, range, chart.width),
+        range,
+        interval: candleInterval(view.candles, range, range.seconds, chart.width),
+        bucket: view.bucket,
     };
+    showCandleChoices();
+    showBucketChoices();
+    writeView(view);
+    feed.select(selection);
+}
+
+function showCandleChoices(): void {
+    if (!selection) return;
+    const { range, interval } = selection;
+    const fitting = CANDLE_INTERVALS.filter((other) => isFitting(other, range));
+    const isChosen = fitting.some(({ id }) => id === view.candles);
+    const auto = isChosen ? 'Auto' : `Auto · ${interval.id}`;
     fillSelect(
         candlesSelect,
         [
-            {
-                value: 'auto',
-                label: `Auto: ${candleInterval('auto', range, chart.width).id} candles`,
-            },
-            ...CANDLE_INTERVALS.filter((interval) => isFitting(interval, range)).map(({ id }) => ({
-                value: id,
-                label: `${id} candles`,
-            })),
+            { value: 'auto', label: auto },
+            ...fitting.map(({ id }) => ({ value: id, label: id })),
         ],
-        view.candles === selection.interval.id ? view.candles : 'auto',
+        isChosen ? view.candles : 'auto',
     );
-    writeView(view);
-    feed.select(selection);
+}
+
+function showBucketChoices(): void {
+    const usual = symbols.find(({ symbol }) => symbol === view.symbol)?.bucket ?? null;
+    const label = (bucket: number): string => `$${formatPrice(bucket, bucketDecimals(bucket))}`;
+    const choices: Choice<string>[] = [
+        { value: 'auto', label: usual === null ? 'Auto' : `Auto · ${label(usual)}` },
+    ];
+    const known = usual === null ? [] : bucketChoices(usual);
+    const all = new Set(view.bucket === null ? known : [...known, view.bucket]);
+    for (const bucket of [...all].sort((a, b) => a - b)) {
+        choices.push({ value: String(bucket), label: label(bucket) });
+    }
+    fillSelect(bucketSelect, choices, view.bucket === null ? 'auto' : String(view.bucket));
 }
 
 /** Whether the server has said that there is nothing of this symbol: asking would be an error. */
@@ -302,10 +227,11 @@ fillSegmented<Side>(
         { value: 'long', label: 'Long', title: 'Long positions alone' },
         { value: 'short', label: 'Short', title: 'Short positions alone' },
     ],
-    side,
-    (chosen) => {
-        side = chosen;
-        chart.setSide(chosen);
+    view.side,
+    (side) => {
+        view.side = side;
+        chart.setSide(side);
+        writeView(view);
     },
 );
 
@@ -316,18 +242,22 @@ fillSegmented<Zoom>(
         { value: 'wide', label: 'Wide', title: 'A wider range of prices' },
         { value: 'full', label: 'Full', title: 'All prices of the map' },
     ],
-    'near',
-    (zoom) => chart.setZoom(zoom),
+    view.zoom,
+    (zoom) => {
+        view.zoom = zoom;
+        chart.setZoom(zoom);
+        writeView(view);
+    },
 );
 
 fillSelect(
     paletteSelect,
     Object.entries(PALETTES).map(([value, { label }]) => ({ value, label })),
-    preferences.palette,
+    view.palette,
 );
 
 function applyColors(): void {
-    const { palette, theme } = preferences;
+    const { palette, theme } = view;
     document.documentElement.dataset['theme'] = theme;
     themeButton.setAttribute('aria-pressed', String(theme === 'light'));
     chart.setPalette(palette);
@@ -337,6 +267,9 @@ function applyColors(): void {
 
 symbolSelect.addEventListener('change', () => {
     view.symbol = symbolSelect.value;
+    // Steps and sums of another price: neither would mean the same.
+    view.bucket = view.threshold = null;
+    chart.setThreshold(null);
     select();
 });
 
@@ -345,20 +278,43 @@ candlesSelect.addEventListener('change', () => {
     select();
 });
 
+bucketSelect.addEventListener('change', () => {
+    view.bucket = bucketSelect.value === 'auto' ? null : Number(bucketSelect.value);
+    select();
+});
+
 paletteSelect.addEventListener('change', () => {
-    preferences.palette = paletteSelect.value as PaletteName;
-    writePreferences(preferences);
+    view.palette = paletteSelect.value as PaletteName;
     applyColors();
+    writeView(view);
 });
 
 themeButton.addEventListener('click', () => {
-    preferences.theme = preferences.theme === 'dark' ? 'light' : 'dark';
-    writePreferences(preferences);
+    view.theme = view.theme === 'dark' ? 'light' : 'dark';
     applyColors();
+    writeView(view);
+});
+
+function toggleFullScreen(): void {
+    const change = document.fullscreenElement
+        ? document.exitFullscreen()
+        : document.documentElement.requestFullscreen();
+    change.catch(() => {}); /* the browser says why itself */
+}
+
+fullScreenButton.hidden = !document.fullscreenEnabled;
+fullScreenButton.addEventListener('click', toggleFullScreen);
+document.addEventListener('fullscreenchange', () => {
+    const isFull = document.fullscreenElement !== null;
+    fullScreenButton.setAttribute('aria-pressed', String(isFull));
+});
+document.addEventListener('keydown', (event) => {
+    const isCommand = event.ctrlKey || event.altKey || event.metaKey;
+    const isTyping = event.target instanceof HTMLSelectElement;
+    if (event.key === 'f' && !isCommand && !isTyping) toggleFullScreen();
 });
 
 element('fit', HTMLButtonElement).addEventListener('click', () => chart.fit());
-chart.onScale = (scale) => scaleBar.show(scale);
 
 // --- start ---
 
@@ -400,15 +356,28 @@ async function start(): Promise<void> {
         await readSymbols();
     } catch (cause) {
         showMessage('The map cannot be shown', (cause as Error).message, false);
-        setTimeout(() => void start(), 5_000);
+        setTimeout(() => void start(), START_AGAIN_MS);
         return;
     }
     showSymbols();
     select();
 }
 
+/** The licence of the chart library asks for its name and a link; the page loads nothing from it. */
+function nameChartLibrary(): void {
+    const link = make('a', '', 'Charts by TradingView');
+    link.href = 'https://www.tradingview.com/';
+    link.target = '_blank';
+    link.rel = 'noopener';
+    element('charts', HTMLElement).append(link);
+}
+
+nameChartLibrary();
+chart.setSide(view.side);
+chart.setZoom(view.zoom);
+chart.setThreshold(view.threshold);
 applyColors();
 feed.connect();
 void start();
-setInterval(showAge, 5_000);
+setInterval(() => summary.showAge(), AGE_EVERY_MS);
 setInterval(() => void refreshSymbols().catch(() => {}), SYMBOLS_EVERY_MS);

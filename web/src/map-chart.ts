@@ -3,40 +3,36 @@
 
 import {
     CandlestickSeries,
-    ColorType,
     createChart,
     CrosshairMode,
     LineStyle,
-    TickMarkType,
     type CandlestickData,
     type IChartApi,
+    type IPriceLine,
     type ISeriesApi,
     type Logical,
     type MouseEventParams,
     type Time,
     type UTCTimestamp,
 } from 'lightweight-charts';
-import type { Snapshot } from 'heatcast-client';
 import type { Candle } from './api.js';
 import {
-    bucketDecimals,
-    formatClock,
-    formatDay,
-    formatMonth,
-    formatPrice,
-    formatTime,
-    formatYear,
-    priceDecimals,
-} from './format.js';
-import type { Grid, GridChange, Side } from './grid.js';
+    candleOptions,
+    CHART_COLORS,
+    chartOptions,
+    formatPriceTicks,
+    formatTickMark,
+} from './chart-look.js';
+import type { Sight } from './detail.js';
+import type { NewestColumn } from './feed.js';
+import { bucketDecimals, formatPrice, formatTime, priceDecimals } from './format.js';
+import { CANDLE_SECONDS, type Grid, type GridChange, type Side } from './grid.js';
 import { colorRange, HeatImage } from './heat-image.js';
 import { HeatmapPrimitive } from './heatmap-primitive.js';
 import { lookupTable, type PaletteName, type Theme } from './palette.js';
-import { Profile } from './profile.js';
+import { cumulativeAt, Profile } from './profile.js';
+import type { Zoom } from './state.js';
 import { lastAtOrBefore, TimeAxis } from './time-axis.js';
-
-/** How much of the map automatic scaling shows around the candles. */
-export type Zoom = 'near' | 'wide' | 'full';
 
 /** Room above and below the visible candles: a part of their height, at least a part of price. */
 const ZOOM_ROOM: Readonly<Record<'near' | 'wide', { ofHeight: number; ofPrice: number }>> = {
@@ -45,6 +41,9 @@ const ZOOM_ROOM: Readonly<Record<'near' | 'wide', { ofHeight: number; ofPrice: n
 };
 
 const RIGHT_ROOM = 0.06; /* of the candles' width, right of the newest */
+
+/** How long the view must rest before anything is fetched for it. */
+const SIGHT_DELAY_MS = 180;
 
 /* What a key does: the part of the visible time it moves by, the factor it zooms by. */
 const KEY_SHIFT = 0.1;
@@ -62,6 +61,8 @@ export interface Hover {
     candle: Candle | null;
     /** Right of the newest column, where the map shows what is waiting now. */
     isFuture: boolean;
+    /** There: what would be liquidated in all, if price came as far. */
+    cumulative: number;
 }
 
 export interface ColorScale {
@@ -70,61 +71,21 @@ export interface ColorScale {
     high: number;
 }
 
-interface ChartColors {
-    background: string;
-    text: string;
-    grid: string;
-    border: string;
-    crosshair: string;
-    label: string;
-    up: string;
-    down: string;
-    long: string;
-    short: string;
-    line: string;
-    halo: string;
-}
-
-const CHART_COLORS: Readonly<Record<Theme, ChartColors>> = {
-    dark: {
-        background: '#0d0a1a',
-        text: '#9a9fb5',
-        grid: 'rgba(255, 255, 255, 0.035)',
-        border: '#23243a',
-        crosshair: 'rgba(226, 229, 245, 0.55)',
-        label: '#3a3563',
-        up: '#1fdc9c',
-        down: '#ff4f6d',
-        long: '#23c493',
-        short: '#f4506c',
-        line: '#e8eaf4',
-        halo: 'rgba(10, 7, 22, 0.62)',
-    },
-    light: {
-        background: '#ffffff',
-        text: '#5a6078',
-        grid: 'rgba(20, 24, 50, 0.05)',
-        border: '#d9dce8',
-        crosshair: 'rgba(20, 24, 50, 0.5)',
-        label: '#4b4570',
-        up: '#00875f',
-        down: '#d81b43',
-        long: '#0f9f72',
-        short: '#df3b58',
-        line: '#1b1d2c',
-        halo: 'rgba(255, 255, 255, 0.7)',
-    },
-};
-
 export class MapChart {
     readonly #container: HTMLElement;
     readonly #chart: IChartApi;
     readonly #series: ISeriesApi<'Candlestick'>;
     readonly #axis = new TimeAxis();
     readonly #image = new HeatImage();
+    readonly #detailImage = new HeatImage();
     readonly #primitive: HeatmapPrimitive;
     readonly #profile: Profile;
+    #priceLine: IPriceLine | null = null;
     #grid: Grid | null = null;
+    #detail: Grid | null = null;
+    #sightTimer: number | undefined;
+    /** Where something beside the chart points at the newest column. */
+    #pointedY: number | null = null;
     #candles: Candle[] = [];
     #interval = 300;
     #decimals = 1;
@@ -133,17 +94,25 @@ export class MapChart {
     #palette: PaletteName = 'heat';
     #theme: Theme = 'dark';
     #scale: ColorScale = { low: 0, high: 1 };
-    #isScaleChosen = false;
+    #threshold: number | null = null;
 
     onHover: ((hover: Hover | null) => void) | null = null;
     onScale: ((scale: ColorScale) => void) | null = null;
+    /** The view has come to rest. */
+    onSight: ((sight: Sight) => void) | null = null;
 
     constructor(container: HTMLElement, profile: HTMLCanvasElement) {
         this.#container = container;
         this.#profile = new Profile(profile);
         this.#chart = createChart(container, {
             autoSize: true,
-            layout: { fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 12 },
+            layout: {
+                fontFamily: getComputedStyle(document.body).fontFamily,
+                fontSize: 12,
+                // It would bring a style of its own, which the page's policy forbids; the page
+                // names and links TradingView itself.
+                attributionLogo: false,
+            },
             crosshair: { mode: CrosshairMode.Normal },
             timeScale: {
                 timeVisible: true,
@@ -157,8 +126,13 @@ export class MapChart {
                 tickmarksPriceFormatter: formatPriceTicks,
             },
         });
-        this.#series = this.#chart.addSeries(CandlestickSeries, { borderVisible: false });
-        this.#primitive = new HeatmapPrimitive(this.#image, this.#axis);
+        // The library's own line and label would follow the last candle in sight, not the newest.
+        this.#series = this.#chart.addSeries(CandlestickSeries, {
+            borderVisible: false,
+            priceLineVisible: false,
+            lastValueVisible: false,
+        });
+        this.#primitive = new HeatmapPrimitive(this.#axis);
         this.#primitive.priceRange = (from, to) => this.#priceRange(from, to);
         this.#primitive.halo = () => ({
             candles: this.#candles,
@@ -167,6 +141,7 @@ export class MapChart {
         this.#primitive.onDrawn = () => this.#drawProfile();
         this.#series.attachPrimitive(this.#primitive);
         this.#chart.subscribeCrosshairMove((event) => this.onHover?.(this.#hoverOf(event)));
+        this.#chart.timeScale().subscribeVisibleLogicalRangeChange(() => this.#sightChanged());
         container.addEventListener('keydown', (event) => this.#keyPressed(event));
         new ResizeObserver(() => this.#primitive.redraw()).observe(profile);
         this.#applyTheme();
@@ -196,23 +171,8 @@ export class MapChart {
 
     /** Shows another map. `isSameView`: newer data of what is shown already; the view stays put. */
     show(grid: Grid, candles: Candle[], interval: number, isSameView: boolean): void {
-        const visible = isSameView ? this.#chart.timeScale().getVisibleLogicalRange() : null;
-        const from = visible ? this.#axis.timeAt(visible.from) : 0;
-        const to = visible ? this.#axis.timeAt(visible.to) : 0;
-        const isSameSymbol = this.#grid?.symbol === grid.symbol;
-
         this.#grid = grid;
-        this.#candles = candles;
-        this.#interval = interval;
-        this.#decimals = Math.max(
-            priceDecimals(grid.lastClose),
-            bucketDecimals(grid.bucket),
-        );
-        this.#axis.set(
-            candles.map(({ time }) => time),
-            interval,
-        );
-        if (!isSameSymbol) this.#isScaleChosen = false;
+        this.#decimals = Math.max(priceDecimals(grid.lastClose), bucketDecimals(grid.bucket));
         this.#fitScale();
         this.#series.applyOptions({
             priceFormat: {
@@ -221,9 +181,27 @@ export class MapChart {
                 minMove: 10 ** -this.#decimals,
             },
         });
-        this.#series.setData(candles.map(toBar));
         this.#paint();
-        this.#primitive.update(grid);
+        this.#setCandles(candles, interval, isSameView);
+    }
+
+    /** Shows the same map with other candles; the view stays put. */
+    showCandles(candles: Candle[], interval: number): void {
+        this.#setCandles(candles, interval, true);
+    }
+
+    #setCandles(candles: Candle[], interval: number, isSameView: boolean): void {
+        const visible = isSameView ? this.#chart.timeScale().getVisibleLogicalRange() : null;
+        const from = visible ? this.#axis.timeAt(visible.from) : 0;
+        const to = visible ? this.#axis.timeAt(visible.to) : 0;
+        this.#candles = candles;
+        this.#interval = interval;
+        this.#axis.set(
+            candles.map(({ time }) => time),
+            interval,
+        );
+        this.#series.setData(candles.map(toBar));
+        this.#updateMaps();
         if (visible) {
             this.#chart.timeScale().setVisibleLogicalRange({
                 from: this.#axis.positionOf(from),
@@ -234,28 +212,65 @@ export class MapChart {
         }
     }
 
+    /** Shows a finer map in the place of a part of the whole; null: no more. */
+    showDetail(detail: Grid | null): void {
+        this.#detail = detail;
+        this.#paintDetail();
+        this.#updateMaps();
+    }
+
+    /** A line across the chart at the current price, and a label on its axis. */
+    #markPrice(): void {
+        const { line: color, background } = CHART_COLORS[this.#theme];
+        const price = this.#grid?.lastClose ?? 0;
+        const options = {
+            price,
+            color,
+            axisLabelColor: color,
+            axisLabelTextColor: background,
+            axisLabelVisible: price > 0,
+            lineVisible: price > 0,
+            lineStyle: LineStyle.Dotted,
+            lineWidth: 1,
+        } as const;
+        if (this.#priceLine) this.#priceLine.applyOptions(options);
+        else this.#priceLine = this.#series.createPriceLine(options);
+    }
+
+    #updateMaps(): void {
+        this.#markPrice();
+        const [whole, part] = [this.#grid, this.#detail];
+        this.#primitive.update(
+            whole && { grid: whole, image: this.#image },
+            part && { grid: part, image: this.#detailImage },
+        );
+    }
+
     clear(): void {
-        this.#grid = null;
+        this.#grid = this.#detail = null;
         this.#candles = [];
         this.#axis.set([], this.#interval);
         this.#series.setData([]);
-        this.#primitive.update(null);
+        this.#updateMaps();
         this.#profile.draw(null);
         this.onHover?.(null);
     }
 
     /** Makes a snapshot the newest column and its price the forming candle's. */
-    applySnapshot(snapshot: Snapshot): GridChange {
+    applySnapshot({ time, price, levels }: NewestColumn): GridChange {
         const grid = this.#grid;
         if (!grid) return 'gap';
-        const time = Date.parse(snapshot.timestamp) / 1000;
-        const { levels, current_price } = snapshot.data;
-        const change = grid.apply(time, current_price, levels);
+        const change = grid.apply(time, price, levels);
         if (change === 'gap' || change === 'old') return change;
         if (change === 'relaid') this.#paint();
         else this.#image.paintLast(grid);
-        this.#followPrice(time, current_price);
-        this.#primitive.update(grid);
+        if (this.#detail) {
+            const detailChange = this.#detail.apply(time, price, levels);
+            if (detailChange === 'relaid') this.#paintDetail();
+            else this.#detailImage.paintLast(this.#detail);
+        }
+        this.#followPrice(time, price);
+        this.#updateMaps();
         return change;
     }
 
@@ -273,7 +288,7 @@ export class MapChart {
                 this.#appendCandle(candle);
             }
         }
-        this.#primitive.update(this.#grid);
+        this.#updateMaps();
     }
 
     #followPrice(time: number, price: number): void {
@@ -334,6 +349,25 @@ export class MapChart {
         event.preventDefault();
     }
 
+    #sightChanged(): void {
+        clearTimeout(this.#sightTimer);
+        this.#sightTimer = setTimeout(() => {
+            const sight = this.sight;
+            if (sight) this.onSight?.(sight);
+        }, SIGHT_DELAY_MS);
+    }
+
+    /** What is in sight; null while there is nothing. */
+    get sight(): Sight | null {
+        const visible = this.#chart.timeScale().getVisibleLogicalRange();
+        if (!visible || this.#candles.length === 0) return null;
+        return {
+            from: this.#axis.timeAt(visible.from),
+            to: this.#axis.timeAt(visible.to),
+            width: this.#chart.timeScale().width(),
+        };
+    }
+
     setZoom(zoom: Zoom): void {
         this.#zoom = zoom;
         // Switched on again, the scale is computed anew with what #priceRange() says now.
@@ -364,7 +398,6 @@ export class MapChart {
 
     setSide(side: Side): void {
         this.#side = side;
-        this.#isScaleChosen = false;
         this.#fitScale();
         this.#repaint();
     }
@@ -382,11 +415,9 @@ export class MapChart {
 
     /** Hides what is below this many USD; null: what suits the map. */
     setThreshold(low: number | null): void {
-        this.#isScaleChosen = low !== null;
-        if (low === null) this.#fitScale();
-        else this.#scale = { ...this.#scale, low };
+        this.#threshold = low;
+        this.#fitScale();
         this.#repaint();
-        this.onScale?.(this.#scale);
     }
 
     #fitScale(): void {
@@ -394,51 +425,39 @@ export class MapChart {
         if (!grid) return;
         const { low, high } = colorRange(grid, this.#side);
         this.#scale = {
-            low: this.#isScaleChosen ? this.#scale.low : grid.densityOf(low),
+            low: this.#threshold ?? grid.densityOf(low),
             high: grid.densityOf(high),
         };
         this.onScale?.(this.#scale);
     }
 
     #paint(): void {
-        const grid = this.#grid;
-        if (!grid) return;
+        if (this.#grid) this.#paintMap(this.#grid, this.#image);
+    }
+
+    #paintDetail(): void {
+        if (this.#detail) this.#paintMap(this.#detail, this.#detailImage);
+    }
+
+    /** A byte means another density in each map; the colours mean the same in all. */
+    #paintMap(grid: Grid, image: HeatImage): void {
         const low = grid.byteOf(this.#scale.low);
         const high = grid.byteOf(this.#scale.high);
-        this.#image.setColors(this.#side, lookupTable(this.#palette, this.#theme, low, high));
-        this.#image.paint(grid);
+        image.setColors(this.#side, lookupTable(this.#palette, this.#theme, low, high));
+        image.paint(grid);
     }
 
     #repaint(): void {
         this.#paint();
+        this.#paintDetail();
         this.#primitive.redraw();
     }
 
     #applyTheme(): void {
         const colors = CHART_COLORS[this.#theme];
-        const line = {
-            color: colors.crosshair,
-            style: LineStyle.Dashed,
-            labelBackgroundColor: colors.label,
-        };
-        this.#chart.applyOptions({
-            layout: {
-                background: { type: ColorType.Solid, color: colors.background },
-                textColor: colors.text,
-            },
-            grid: { vertLines: { color: colors.grid }, horzLines: { color: colors.grid } },
-            crosshair: { vertLine: line, horzLine: line },
-            rightPriceScale: { borderColor: colors.border },
-            timeScale: { borderColor: colors.border },
-        });
-        this.#series.applyOptions({
-            upColor: colors.up,
-            wickUpColor: colors.up,
-            downColor: colors.down,
-            wickDownColor: colors.down,
-            priceLineColor: colors.line,
-            priceLineStyle: LineStyle.Dotted,
-        });
+        this.#chart.applyOptions(chartOptions(colors));
+        this.#series.applyOptions(candleOptions(colors));
+        this.#markPrice();
         this.#profile.setColors(colors);
     }
 
@@ -457,22 +476,29 @@ export class MapChart {
         });
     }
 
-    /** Moves the crosshair to the newest bar at a height of the chart, as the mouse would. */
+    /** Moves the crosshair to the newest bar at a height of the chart, as the mouse would; the chart
+     * tells of it as of the mouse. */
     pointAtNewest(y: number | null): void {
         const last = this.lastCandle;
         const price = y === null ? null : this.#series.coordinateToPrice(y);
-        if (price === null || !last) {
+        this.#pointedY = price === null || !last ? null : y;
+        if (price !== null && last) {
+            this.#chart.setCrosshairPosition(price, last.time as UTCTimestamp, this.#series);
+        } else {
             this.#chart.clearCrosshairPosition();
             this.onHover?.(null);
-            return;
         }
-        this.#chart.setCrosshairPosition(price, last.time as UTCTimestamp, this.#series);
-        const x = this.#chart.timeScale().logicalToCoordinate(this.#candles.length as Logical);
-        this.onHover?.(this.#hoverAt(Math.min(this.width, x ?? 0), y ?? 0));
     }
 
-    #hoverOf(event: MouseEventParams): Hover | null {
-        return event.point ? this.#hoverAt(event.point.x, event.point.y) : null;
+    /** The same at a price, whether or not it is in sight. */
+    pointAtPrice(price: number | null): void {
+        this.pointAtNewest(price === null ? null : this.#series.priceToCoordinate(price));
+    }
+
+    #hoverOf({ point }: MouseEventParams): Hover | null {
+        if (this.#pointedY === null) return point ? this.#hoverAt(point.x, point.y) : null;
+        const x = this.#chart.timeScale().logicalToCoordinate(this.#candles.length as Logical);
+        return this.#hoverAt(Math.min(this.#chart.timeScale().width(), x ?? 0), this.#pointedY);
     }
 
     #hoverAt(x: number, y: number): Hover | null {
@@ -485,20 +511,35 @@ export class MapChart {
         }
         const position = (x - origin) / (next - origin);
         const time = this.#axis.timeAt(position);
-        const column = lastAtOrBefore(grid.times, time);
-        const row = grid.rowOf(price);
-        const { long, short } = grid.cell(column, row);
+        const map = this.#mapAt(time) ?? grid;
+        const column = lastAtOrBefore(map.times, time);
+        const row = map.rowOf(price);
+        const { long, short } = map.cell(column, row);
         const isFuture = position > this.#candles.length - 0.5;
+        const bucketPrice = map.priceOf(row);
         return {
             x,
             y,
-            time: grid.times[column] ?? time,
-            price: grid.priceOf(row),
+            time: map.times[column] ?? time,
+            price: bucketPrice,
             long: this.#side === 'short' ? 0 : long,
             short: this.#side === 'long' ? 0 : short,
             candle: isFuture ? null : (this.#candles[Math.max(0, Math.round(position))] ?? null),
             isFuture,
+            cumulative: isFuture
+                ? cumulativeAt(grid.newestLevels(), grid.lastClose, bucketPrice, this.#side)
+                : 0,
         };
+    }
+
+    /** The finer map, where it is shown. */
+    #mapAt(time: number): Grid | null {
+        const detail = this.#detail;
+        const isInside =
+            detail !== null &&
+            time >= (detail.times[0] ?? Infinity) &&
+            time < detail.lastTime + CANDLE_SECONDS;
+        return isInside ? detail : null;
     }
 }
 
@@ -509,30 +550,3 @@ const toBar = ({ time, open, high, low, close }: Candle): CandlestickData => ({
     low,
     close,
 });
-
-function formatTickMark(time: Time, type: TickMarkType): string {
-    const seconds = time as number;
-    switch (type) {
-        case TickMarkType.Year:
-            return formatYear(seconds);
-        case TickMarkType.Month:
-            return formatMonth(seconds);
-        case TickMarkType.DayOfMonth:
-            return formatDay(seconds);
-        default:
-            return formatClock(seconds);
-    }
-}
-
-/** Axis labels with no more decimals than tell them apart: 98,500 rather than 98,500.0. */
-function formatPriceTicks(prices: readonly number[]): string[] {
-    let distance = Infinity;
-    for (let i = 1; i < prices.length; i += 1) {
-        const between = Math.abs((prices[i] ?? 0) - (prices[i - 1] ?? 0));
-        if (between > 0) distance = Math.min(distance, between);
-    }
-    // Rounded to what the axis can mean: the distance carries the error of a subtraction.
-    const step = Number.isFinite(distance) ? Number(distance.toPrecision(6)) : 1;
-    const decimals = bucketDecimals(step);
-    return prices.map((price) => formatPrice(price, decimals));
-}

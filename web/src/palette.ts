@@ -24,7 +24,7 @@ export const PALETTES: Readonly<Record<PaletteName, Palette>> = {
         ],
     },
     viridis: {
-        label: 'Viridis',
+        label: 'Viridis (colour-blind safe)',
         stops: [
             '#440154', '#482878', '#3e4989', '#31688e', '#26828e',
             '#1f9e89', '#35b779', '#6ece58', '#b5de2b', '#fde725',

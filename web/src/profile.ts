@@ -1,6 +1,7 @@
-// The newest snapshot as horizontal bars beside the price axis: where liquidations wait now, and
-// how much, on a linear scale (the map's is logarithmic: there colours tell decades, here lengths
-// tell amounts).
+// The newest snapshot beside the price axis: bars tell how much waits at each price, curves how much
+// would have been liquidated in all once price had come as far, long ones downwards and short ones
+// upwards. Both are linear (the map is logarithmic: there colours tell decades, here lengths tell
+// amounts), each on its own scale.
 
 import type { Level } from 'heatcast-client';
 import type { Side } from './grid.js';
@@ -16,20 +17,54 @@ export interface ProfileView {
     paneHeight: number;
 }
 
+export interface ProfileColors {
+    long: string;
+    short: string;
+    line: string;
+}
+
 interface Bar {
     long: number;
     short: number;
 }
 
+interface Curve {
+    /** The edge that price comes to first, and the volume behind it. */
+    steps: readonly (readonly [number, number])[];
+    /** Where the curve leaves the chart. */
+    end: number;
+    color: string;
+}
+
+/** What would be liquidated between the current price and another: longs on the way down, shorts on
+ * the way up. The bucket of that price counts in whole. */
+export function cumulativeAt(
+    levels: readonly Level[],
+    currentPrice: number,
+    price: number,
+    side: Side,
+): number {
+    let sum = 0;
+    for (const level of levels) {
+        if (level.price <= price && level.price > currentPrice && side !== 'long') {
+            sum += level.short_density;
+        }
+        if (level.price >= price && level.price <= currentPrice && side !== 'short') {
+            sum += level.long_density;
+        }
+    }
+    return sum;
+}
+
 export class Profile {
     readonly #canvas: HTMLCanvasElement;
-    #colors = { long: '#2dd4a7', short: '#ff5c7a', line: '#fff' };
+    #colors: ProfileColors = { long: '#2dd4a7', short: '#ff5c7a', line: '#fff' };
 
     constructor(canvas: HTMLCanvasElement) {
         this.#canvas = canvas;
     }
 
-    setColors(colors: { long: string; short: string; line: string }): void {
+    setColors(colors: ProfileColors): void {
         this.#colors = colors;
     }
 
@@ -48,7 +83,14 @@ export class Profile {
         context.clearRect(0, 0, width, height);
         if (!view) return;
         const paneHeight = Math.min(height, Math.round(view.paneHeight * ratio));
+        context.save();
+        context.beginPath();
+        context.rect(0, 0, width, paneHeight);
+        context.clip();
         this.#drawBars(context, view, width, paneHeight, ratio);
+        this.#drawCurves(context, view, width, ratio);
+        this.#drawPrice(context, view, width, ratio);
+        context.restore();
     }
 
     #drawBars(
@@ -74,35 +116,22 @@ export class Profile {
             context.fillStyle = this.#colors.short;
             context.fillRect(longWidth, y, short * scale, thickness);
         }
-        const price = view.yOf(view.currentPrice);
-        if (price !== null && price * ratio < height) {
-            context.strokeStyle = this.#colors.line;
-            context.lineWidth = ratio;
-            context.setLineDash([2 * ratio, 3 * ratio]);
-            context.beginPath();
-            context.moveTo(0, Math.round(price * ratio) + 0.5);
-            context.lineTo(width, Math.round(price * ratio) + 0.5);
-            context.stroke();
-            context.setLineDash([]);
-        }
     }
 
     /** Bars by their upper pixel. Levels that share a pixel are shown as the greatest of them: a
      * sum would make bars grow when one zooms out. */
     #collect(view: ProfileView, height: number, ratio: number): Map<number, Bar> {
         const bars = new Map<number, Bar>();
+        const bucketHeight = this.#bucketHeight(view) * ratio;
         for (const { price, long_density, short_density } of view.levels) {
             const top = view.yOf(price + view.bucket);
             if (top === null) continue;
             const y = Math.round(top * ratio);
-            if (y < -height || y > height) continue;
+            if (y + bucketHeight < 0 || y > height) continue;
             const long = view.side === 'short' ? 0 : long_density;
             const short = view.side === 'long' ? 0 : short_density;
             const bar = bars.get(y);
             if (!bar || bar.long + bar.short < long + short) bars.set(y, { long, short });
-        }
-        for (const y of bars.keys()) {
-            if (y + this.#bucketHeight(view) * ratio < 0) bars.delete(y);
         }
         return bars;
     }
@@ -111,5 +140,87 @@ export class Profile {
         const low = view.yOf(view.currentPrice);
         const high = view.yOf(view.currentPrice + view.bucket);
         return low === null || high === null ? 1 : low - high;
+    }
+
+    /** On one scale for both sides, so that they can be compared. */
+    #drawCurves(
+        context: CanvasRenderingContext2D,
+        view: ProfileView,
+        width: number,
+        ratio: number,
+    ): void {
+        const { levels, currentPrice, side } = view;
+        const total = Math.max(
+            cumulativeAt(levels, currentPrice, 0, side),
+            cumulativeAt(levels, currentPrice, Infinity, side),
+        );
+        if (!(total > 0)) return;
+        const scale = (width - 6 * ratio) / total;
+        const above = levels.filter(({ price }) => price > currentPrice);
+        const below = levels.filter(({ price }) => price <= currentPrice).reverse();
+        if (side !== 'long') {
+            const steps = above.map((level) => [level.price, level.short_density] as const);
+            const end = -ratio;
+            this.#drawCurve(context, view, { steps, end, color: this.#colors.short }, scale, ratio);
+        }
+        if (side !== 'short') {
+            const steps = below.map(
+                (level) =>
+                    [Math.min(currentPrice, level.price + view.bucket), level.long_density] as const,
+            );
+            const end = (view.paneHeight + 1) * ratio;
+            this.#drawCurve(context, view, { steps, end, color: this.#colors.long }, scale, ratio);
+        }
+    }
+
+    /** A staircase from the current price to the edge of the chart. */
+    #drawCurve(
+        context: CanvasRenderingContext2D,
+        view: ProfileView,
+        { steps, end, color }: Curve,
+        scale: number,
+        ratio: number,
+    ): void {
+        const start = view.yOf(view.currentPrice);
+        if (start === null) return;
+        let sum = 0;
+        context.beginPath();
+        context.moveTo(0, start * ratio);
+        for (const [price, volume] of steps) {
+            const y = (view.yOf(price) ?? start) * ratio;
+            context.lineTo(sum * scale, y);
+            sum += volume;
+            context.lineTo(sum * scale, y);
+        }
+        context.lineTo(sum * scale, end);
+        context.strokeStyle = this.#colors.line;
+        context.globalAlpha = 0.75;
+        context.lineWidth = 1.25 * ratio;
+        context.stroke();
+        context.lineTo(0, end);
+        context.closePath();
+        context.fillStyle = color;
+        context.globalAlpha = 0.13;
+        context.fill();
+        context.globalAlpha = 1;
+    }
+
+    #drawPrice(
+        context: CanvasRenderingContext2D,
+        view: ProfileView,
+        width: number,
+        ratio: number,
+    ): void {
+        const price = view.yOf(view.currentPrice);
+        if (price === null) return;
+        const y = Math.round(price * ratio) + 0.5;
+        context.strokeStyle = this.#colors.line;
+        context.lineWidth = ratio;
+        context.setLineDash([2 * ratio, 3 * ratio]);
+        context.beginPath();
+        context.moveTo(0, y);
+        context.lineTo(width, y);
+        context.stroke();
+        context.setLineDash([]);
     }
 }

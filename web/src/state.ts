@@ -1,6 +1,7 @@
-// What the user chose. The view (symbol, range, candles) lives in the address, so that a link shows
-// the same to somebody else; taste (palette, theme) stays in this browser.
+// What the user chose. All of it lives in the address, so that a link shows the same to somebody
+// else; taste (palette, theme) is also remembered in this browser, for addresses that say nothing.
 
+import type { Side } from './grid.js';
 import { isPaletteName, type PaletteName, type Theme } from './palette.js';
 
 export interface Range {
@@ -20,93 +21,92 @@ export const RANGES: readonly Range[] = [
     { id: '30d', label: '30 days', seconds: 30 * DAY },
 ];
 
-export const DEFAULT_RANGE = '7d';
-
-export interface CandleInterval {
-    id: string;
-    seconds: number;
-}
-
-export const CANDLE_INTERVALS: readonly CandleInterval[] = [
-    { id: '5m', seconds: 300 },
-    { id: '15m', seconds: 900 },
-    { id: '30m', seconds: 1800 },
-    { id: '1h', seconds: HOUR },
-    { id: '2h', seconds: 2 * HOUR },
-    { id: '4h', seconds: 4 * HOUR },
-    { id: '8h', seconds: 8 * HOUR },
-    { id: '12h', seconds: 12 * HOUR },
-    { id: '1d', seconds: DAY },
-];
-
-const CANDLES_MAX = 5000; /* the server's limit for one answer */
-const CANDLE_PIXELS_MIN = 3;
+const DEFAULT_RANGE = '7d';
 
 export const rangeOf = (id: string): Range =>
     RANGES.find((range) => range.id === id) ?? (RANGES[2] as Range);
 
-/** Whether a range can be shown in candles of this interval at all. */
-export const isFitting = (interval: CandleInterval, range: Range): boolean =>
-    range.seconds / interval.seconds < CANDLES_MAX && range.seconds / interval.seconds >= 2;
+/** How much of the map automatic scaling shows around the candles. */
+export type Zoom = 'near' | 'wide' | 'full';
 
-/** The chosen interval, or else the finest whose candles are wide enough to be read as candles. */
-export function candleInterval(choice: string, range: Range, width: number): CandleInterval {
-    const chosen = CANDLE_INTERVALS.find(({ id }) => id === choice);
-    if (chosen && isFitting(chosen, range)) return chosen;
-    const finest = CANDLE_INTERVALS.find(
-        ({ seconds }) => (range.seconds / seconds) * CANDLE_PIXELS_MIN <= width,
-    );
-    return finest ?? (CANDLE_INTERVALS[CANDLE_INTERVALS.length - 1] as CandleInterval);
-}
+const SIDES: readonly Side[] = ['both', 'long', 'short'];
+const ZOOMS: readonly Zoom[] = ['near', 'wide', 'full'];
+const THEMES: readonly Theme[] = ['dark', 'light'];
 
-export interface ViewState {
+export interface View {
     symbol: string | null;
     range: string;
+    /** An interval's id, or `auto`: what suits the zoom. */
     candles: string;
-}
-
-export function readView(): ViewState {
-    const query = new URLSearchParams(location.search);
-    const range = query.get('range') ?? '';
-    return {
-        symbol: query.get('symbol')?.toUpperCase() ?? null,
-        range: RANGES.some(({ id }) => id === range) ? range : DEFAULT_RANGE,
-        candles: query.get('candles') ?? 'auto',
-    };
-}
-
-export function writeView({ symbol, range, candles }: ViewState): void {
-    const query = new URLSearchParams();
-    if (symbol) query.set('symbol', symbol);
-    query.set('range', range);
-    if (candles !== 'auto') query.set('candles', candles);
-    history.replaceState(null, '', `?${query}`);
-}
-
-export interface Preferences {
+    /** Price step; null: the server's own. */
+    bucket: number | null;
+    side: Side;
+    zoom: Zoom;
+    /** Hidden below this many USD; null: what suits the map. */
+    threshold: number | null;
     palette: PaletteName;
     theme: Theme;
 }
 
-const PREFERENCES_KEY = 'heatcast';
+const TASTE_KEY = 'heatcast';
 
-export function readPreferences(): Preferences {
-    let stored: Partial<Record<keyof Preferences, string>> = {};
+function readTaste(): { palette?: string; theme?: string } {
     try {
-        stored = JSON.parse(localStorage.getItem(PREFERENCES_KEY) ?? '{}') as typeof stored;
+        const stored: unknown = JSON.parse(localStorage.getItem(TASTE_KEY) ?? '{}');
+        return typeof stored === 'object' && stored !== null ? stored : {};
     } catch {
-        // Storage may be forbidden, or hold something else; the defaults do.
+        return {}; /* storage may be forbidden, or hold something else; the defaults do */
     }
+}
+
+function writeTaste({ palette, theme }: View): void {
+    try {
+        localStorage.setItem(TASTE_KEY, JSON.stringify({ palette, theme }));
+    } catch {
+        // Then it lasts as long as the address.
+    }
+}
+
+const oneOf = <T extends string>(choices: readonly T[], value: string | null | undefined): T | null =>
+    choices.find((choice) => choice === value) ?? null;
+
+const positive = (text: string | null): number | null => {
+    const value = Number(text);
+    return text !== null && Number.isFinite(value) && value > 0 ? value : null;
+};
+
+const paletteIn = (name: string | null | undefined): PaletteName | null =>
+    typeof name === 'string' && isPaletteName(name) ? name : null;
+
+export function readView(): View {
+    const query = new URLSearchParams(location.search);
+    const taste = readTaste();
+    const range = query.get('range');
     return {
-        palette: isPaletteName(stored.palette ?? '') ? (stored.palette as PaletteName) : 'heat',
-        theme: stored.theme === 'light' ? 'light' : 'dark',
+        symbol: query.get('symbol')?.toUpperCase() ?? null,
+        range: RANGES.find(({ id }) => id === range)?.id ?? DEFAULT_RANGE,
+        candles: query.get('candles') ?? 'auto',
+        bucket: positive(query.get('bucket')),
+        side: oneOf(SIDES, query.get('side')) ?? 'both',
+        zoom: oneOf(ZOOMS, query.get('prices')) ?? 'near',
+        threshold: positive(query.get('min')),
+        palette: paletteIn(query.get('palette')) ?? paletteIn(taste.palette) ?? 'heat',
+        theme: oneOf(THEMES, query.get('theme')) ?? oneOf(THEMES, taste.theme) ?? 'dark',
     };
 }
 
-export function writePreferences(preferences: Preferences): void {
-    try {
-        localStorage.setItem(PREFERENCES_KEY, JSON.stringify(preferences));
-    } catch {
-        // Then they last as long as the page.
-    }
+/** Symbol and range are always said; of the rest, what is not as usual. */
+export function writeView(view: View): void {
+    const query = new URLSearchParams();
+    if (view.symbol !== null) query.set('symbol', view.symbol);
+    query.set('range', view.range);
+    if (view.candles !== 'auto') query.set('candles', view.candles);
+    if (view.bucket !== null) query.set('bucket', String(view.bucket));
+    if (view.side !== 'both') query.set('side', view.side);
+    if (view.zoom !== 'near') query.set('prices', view.zoom);
+    if (view.threshold !== null) query.set('min', String(Math.round(view.threshold)));
+    if (view.palette !== 'heat') query.set('palette', view.palette);
+    if (view.theme !== 'dark') query.set('theme', view.theme);
+    history.replaceState(null, '', `?${query}`);
+    writeTaste(view);
 }

@@ -5,7 +5,9 @@ import { bucketDecimals, formatPercent, formatPrice, formatTime, formatUsd } fro
 import type { Side } from './grid.js';
 import type { Hover } from './map-chart.js';
 
+const MARGIN = 4;
 const DISTANCE = 18; /* pixels between the pointer and the tooltip */
+const AXIS = 70; /* that stay free for the prices */
 
 export interface TooltipContext {
     bucket: number;
@@ -15,10 +17,10 @@ export interface TooltipContext {
 
 export class Tooltip {
     readonly #box = element('tooltip', HTMLElement);
-    readonly #stage: HTMLElement;
+    readonly #chart: HTMLElement;
 
-    constructor(stage: HTMLElement) {
-        this.#stage = stage;
+    constructor(chart: HTMLElement) {
+        this.#chart = chart;
     }
 
     hide(): void {
@@ -43,6 +45,7 @@ export class Tooltip {
         if (side !== 'short') add('Long', formatUsd(hover.long), 'long');
         if (side !== 'long') add('Short', formatUsd(hover.short), 'short');
         if (currentPrice > 0) add('From price', formatPercent(middle / currentPrice - 1));
+        if (hover.cumulative > 0) add('Cumulative', formatUsd(hover.cumulative));
         this.#box.replaceChildren(
             make('div', 'when', when),
             make('div', 'bucket', `${low} – ${high}`),
@@ -55,9 +58,13 @@ export class Tooltip {
     /** Beside the pointer, on the side that has room, and never over it. */
     #place(x: number, y: number): void {
         const { offsetWidth: width, offsetHeight: height } = this.#box;
-        const { clientWidth, clientHeight } = this.#stage;
-        const left = x + DISTANCE + width < clientWidth - 70 ? x + DISTANCE : x - DISTANCE - width;
+        const { clientWidth, clientHeight } = this.#chart;
+        const left = x + DISTANCE + width < clientWidth - AXIS ? x + DISTANCE : x - DISTANCE - width;
         const top = y + DISTANCE + height < clientHeight ? y + DISTANCE : y - DISTANCE - height;
-        this.#box.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
+        const within = (value: number, end: number): number =>
+            Math.max(MARGIN, Math.min(value, end - MARGIN));
+        this.#box.style.transform =
+            `translate(${within(left, clientWidth - width)}px, ` +
+            `${within(top, clientHeight - height)}px)`;
     }
 }

@@ -1,0 +1,64 @@
+// The largest clusters, laid out as the chart is: what is dearer above, the price between.
+
+import type { Level } from 'heatcast-client';
+import { findClusters, type Cluster } from './clusters.js';
+import { element, make, setText } from './dom.js';
+import { bucketDecimals, formatPrice, formatShortPercent, formatUsd } from './format.js';
+
+const COUNT = 7; /* a side */
+
+export class ClusterPanel {
+    readonly #above = element('clusters-above', HTMLElement);
+    readonly #below = element('clusters-below', HTMLElement);
+    readonly #price = element('clusters-price', HTMLElement);
+    readonly #onPoint: (price: number | null) => void;
+
+    /** `onPoint`: the pointer is on a cluster around this price, or (null) on none. */
+    constructor(onPoint: (price: number | null) => void) {
+        this.#onPoint = onPoint;
+    }
+
+    clear(): void {
+        this.#above.replaceChildren();
+        this.#below.replaceChildren();
+        setText(this.#price, '–');
+    }
+
+    show(levels: readonly Level[], bucket: number, price: number, decimals: number): void {
+        const { above, below } = findClusters(levels, bucket, price, COUNT);
+        const greatest = Math.max(0, ...[...above, ...below].map(({ volume }) => volume));
+        const fill = (target: HTMLElement, clusters: Cluster[], kind: string): void => {
+            const strongest = clusters[0];
+            const rows = clusters
+                .sort((a, b) => b.low - a.low)
+                .map((cluster) => {
+                    const row = this.#row(cluster, bucket, greatest, kind);
+                    if (cluster === strongest) row.classList.add('strongest');
+                    return row;
+                });
+            target.replaceChildren(
+                ...(rows.length > 0 ? rows : [make('li', 'none', 'Nothing waits here')]),
+            );
+        };
+        fill(this.#above, above, 'short');
+        fill(this.#below, below, 'long');
+        setText(this.#price, formatPrice(price, decimals));
+    }
+
+    #row(cluster: Cluster, bucket: number, greatest: number, kind: string): HTMLLIElement {
+        const decimals = bucketDecimals(bucket);
+        const range = `${formatPrice(cluster.low, decimals)} – ${formatPrice(cluster.high, decimals)}`;
+        const row = make(
+            'li',
+            kind,
+            make('b', '', formatPrice(cluster.middle, decimals)),
+            make('span', 'volume', formatUsd(cluster.volume)),
+            make('span', 'distance', formatShortPercent(cluster.distance)),
+        );
+        row.title = `${formatUsd(cluster.volume)} would be liquidated at ${range}`;
+        row.style.setProperty('--part', `${((cluster.volume / greatest) * 100).toFixed(1)}%`);
+        row.addEventListener('pointerenter', () => this.#onPoint(cluster.middle));
+        row.addEventListener('pointerleave', () => this.#onPoint(null));
+        return row;
+    }
+}

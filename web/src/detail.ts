@@ -1,0 +1,84 @@
+// The finer map of what a zoomed view shows of a long range. A month in columns of five minutes would
+// be too much to send, so it comes in coarser ones; whoever looks closely gets the part that is in
+// sight, and as much again on either side, in columns as fine as that allows.
+
+import { getGrid } from './api.js';
+import { CANDLE_SECONDS, type Grid } from './grid.js';
+import { mapStep } from './interval.js';
+
+export interface Sight {
+    /** What is in sight, in seconds since 1970, and how many pixels wide. */
+    from: number;
+    to: number;
+    width: number;
+}
+
+export class DetailLoader {
+    readonly #onDetail: (grid: Grid | null) => void;
+    #detail: Grid | null = null;
+    #request: AbortController | null = null;
+
+    constructor(onDetail: (grid: Grid | null) => void) {
+        this.#onDetail = onDetail;
+    }
+
+    reset(): void {
+        this.#request?.abort();
+        this.#request = null;
+        this.#set(null);
+    }
+
+    /** `bookStart`: from where on the whole map was reckoned; the part must be, too. */
+    look(whole: Grid, bookStart: number, bucket: number | null, sight: Sight): void {
+        const first = whole.times[0] ?? 0;
+        const last = whole.lastTime;
+        const from = Math.max(first, sight.from);
+        const to = Math.min(last, sight.to);
+        const margin = to - from;
+        const shown = {
+            from: floor(Math.max(first, from - margin)),
+            to: floor(Math.min(last, to + margin)),
+        };
+        const step = mapStep(shown.to - shown.from);
+        const columns = (to - from) / whole.step;
+        const isFineEnough = step >= whole.step || columns > sight.width;
+        if (margin <= 0 || isFineEnough) {
+            this.reset();
+        } else if (!this.#covers(from, to, step, last)) {
+            void this.#load(whole.symbol, bookStart, bucket, shown);
+        }
+    }
+
+    #covers(from: number, to: number, step: number, last: number): boolean {
+        const detail = this.#detail;
+        if (!detail || detail.step > step) return false;
+        // A live map grows at its end, and the part with it, if it reached that far.
+        const end = detail.lastTime + detail.step;
+        return (detail.times[0] ?? Infinity) <= from + detail.step && end >= Math.min(to, last);
+    }
+
+    async #load(
+        symbol: string,
+        start: number,
+        bucket: number | null,
+        shown: { from: number; to: number },
+    ): Promise<void> {
+        this.#request?.abort();
+        const request = new AbortController();
+        this.#request = request;
+        try {
+            const detail = await getGrid(symbol, { start, shown, bucket }, request.signal);
+            if (!request.signal.aborted) this.#set(detail);
+        } catch {
+            // The whole map is there; the next change of view asks again.
+        }
+    }
+
+    #set(detail: Grid | null): void {
+        if (detail === this.#detail) return;
+        this.#detail = detail;
+        this.#onDetail(detail);
+    }
+}
+
+const floor = (seconds: number): number => seconds - (seconds % CANDLE_SECONDS);

@@ -1,0 +1,81 @@
+// Which candles suit a zoom, and which price steps suit a price.
+
+import type { Range } from './state.js';
+
+export interface CandleInterval {
+    id: string;
+    seconds: number;
+}
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+export const CANDLE_INTERVALS: readonly CandleInterval[] = [
+    { id: '5m', seconds: 5 * MINUTE },
+    { id: '15m', seconds: 15 * MINUTE },
+    { id: '30m', seconds: 30 * MINUTE },
+    { id: '1h', seconds: HOUR },
+    { id: '2h', seconds: 2 * HOUR },
+    { id: '4h', seconds: 4 * HOUR },
+    { id: '8h', seconds: 8 * HOUR },
+    { id: '12h', seconds: 12 * HOUR },
+    { id: '1d', seconds: DAY },
+];
+
+export const CANDLES_MAX = 5000; /* the server's limit for one answer */
+
+/* Pixels of a candle with its gap: what is chosen for a width, and what may shrink to before a
+ * coarser interval is chosen instead. Apart, so that no zoom stands on the edge between two. */
+const CANDLE_PIXELS = 3;
+const CANDLE_PIXELS_MIN = 2;
+
+/** Whether a range can be shown in candles of this interval at all. */
+export const isFitting = (interval: CandleInterval, range: Range): boolean =>
+    range.seconds / interval.seconds < CANDLES_MAX && range.seconds / interval.seconds >= 2;
+
+function finest(seconds: number, width: number, pixels: number): CandleInterval {
+    const found = CANDLE_INTERVALS.find(
+        (interval) => (seconds / interval.seconds) * pixels <= width,
+    );
+    return found ?? (CANDLE_INTERVALS[CANDLE_INTERVALS.length - 1] as CandleInterval);
+}
+
+/** The chosen interval, or else the finest whose candles are wide enough to be read as candles
+ * where so many seconds are in sight. */
+export function candleInterval(
+    choice: string,
+    range: Range,
+    visibleSeconds: number,
+    width: number,
+    current?: CandleInterval,
+): CandleInterval {
+    const chosen = CANDLE_INTERVALS.find(({ id }) => id === choice);
+    if (chosen && isFitting(chosen, range)) return chosen;
+    const seconds = Math.min(visibleSeconds, range.seconds);
+    const wanted = finest(seconds, width, CANDLE_PIXELS);
+    const isWideEnough =
+        current !== undefined && (seconds / current.seconds) * CANDLE_PIXELS_MIN <= width;
+    return current && wanted.seconds > current.seconds && isWideEnough ? current : wanted;
+}
+
+/** Columns that the server gives at the most, and the steps it chooses from. */
+const COLUMNS_MAX = 2100;
+
+/** The step that the server will choose for a map of so many seconds. */
+export const mapStep = (seconds: number): number =>
+    CANDLE_INTERVALS.find((interval) => seconds / interval.seconds < COLUMNS_MAX - 1)?.seconds ??
+    DAY;
+
+/** Price steps to choose from: 1, 2 or 5 times a power of ten, half the usual to ten times it. */
+export function bucketChoices(usual: number): number[] {
+    const choices: number[] = [];
+    for (let power = Math.floor(Math.log10(usual)) - 1; power < 15; power += 1) {
+        for (const mantissa of [1, 2, 5]) {
+            const bucket = Number(`${mantissa}e${power}`);
+            if (bucket >= usual * 0.39 && bucket <= usual * 10.01) choices.push(bucket);
+        }
+    }
+    return choices;
+}
+

@@ -1,0 +1,141 @@
+// The numbers around the chart: price and change, what waits in all, what the newest candle did, and
+// how old all of that is.
+
+import type { Snapshot } from 'heatcast-client';
+import type { Candle } from './api.js';
+import { element, make, setText } from './dom.js';
+import type { Selection } from './feed.js';
+import {
+    formatAge,
+    formatCount,
+    formatDay,
+    formatInterval,
+    formatPercent,
+    formatPrice,
+    formatTime,
+    formatUsd,
+} from './format.js';
+import { CANDLE_SECONDS } from './grid.js';
+import type { MapChart } from './map-chart.js';
+
+const STALE_SECONDS = 15 * 60;
+const MOVE_SHOWN_MS = 800;
+
+export class Summary {
+    readonly #chart: MapChart;
+    readonly #price = element('price', HTMLElement);
+    readonly #change = element('change', HTMLElement);
+    readonly #long = element('total-long', HTMLElement);
+    readonly #short = element('total-short', HTMLElement);
+    readonly #created = element('created', HTMLElement);
+    readonly #consumed = element('consumed', HTMLElement);
+    readonly #age = element('age', HTMLElement);
+    readonly #caption = element('caption', HTMLElement);
+    #selection: Selection | null = null;
+    #shownPrice: number | null = null;
+    #moveTimer: number | undefined;
+
+    constructor(chart: MapChart) {
+        this.#chart = chart;
+    }
+
+    clear(): void {
+        this.#shownPrice = null;
+        this.#price.removeAttribute('data-move');
+        const numbers = [this.#price, this.#created, this.#consumed, this.#long, this.#short];
+        for (const number of [...numbers, this.#age]) setText(number, '–');
+        this.#age.dataset['stale'] = 'false';
+        setText(this.#change, '');
+        this.#caption.replaceChildren();
+        document.title = 'heatcast';
+    }
+
+    /** A map has come. */
+    showMap(selection: Selection): void {
+        this.#selection = selection;
+        this.#showNewest();
+    }
+
+    showSnapshot({ data }: Snapshot): void {
+        setText(this.#created, formatCount(data.positions_created));
+        setText(this.#consumed, formatCount(data.positions_consumed));
+        this.#showNewest();
+    }
+
+    #showNewest(): void {
+        const grid = this.#chart.grid;
+        if (!grid) return;
+        let long = 0;
+        let short = 0;
+        for (const level of grid.newestLevels()) {
+            long += level.long_density;
+            short += level.short_density;
+        }
+        setText(this.#long, formatUsd(long));
+        setText(this.#short, formatUsd(short));
+        this.#showPrice(grid.lastClose);
+        this.showAge();
+    }
+
+    #showPrice(value: number): void {
+        const previous = this.#shownPrice;
+        this.#shownPrice = value;
+        setText(this.#price, formatPrice(value, this.#chart.decimals));
+        if (previous !== null && value !== previous) {
+            this.#price.dataset['move'] = value > previous ? 'up' : 'down';
+            clearTimeout(this.#moveTimer);
+            this.#moveTimer = setTimeout(
+                () => this.#price.removeAttribute('data-move'),
+                MOVE_SHOWN_MS,
+            );
+        }
+        this.#showChange(value);
+        if (this.#selection) {
+            const { symbol } = this.#selection;
+            document.title = `${this.#price.textContent} ${symbol} · heatcast`;
+        }
+    }
+
+    #showChange(value: number): void {
+        const first = this.#chart.firstCandle;
+        const grid = this.#chart.grid;
+        if (!first || !grid || !this.#selection) return;
+        const { range } = this.#selection;
+        const ratio = value / first.open - 1;
+        // The database may begin later than the range that was asked for.
+        const isWhole = grid.lastTime - first.time > range.seconds * 0.95;
+        const since = isWhole ? `in ${range.label}` : `since ${formatDay(first.time)}`;
+        setText(this.#change, `${formatPercent(ratio)} ${since}`);
+        this.#change.className = ratio < 0 ? 'short' : 'long';
+    }
+
+    showAge(): void {
+        const time = this.#chart.grid?.lastTime;
+        if (!time) return;
+        const seconds = Math.max(0, Date.now() / 1000 - time);
+        const isStale = seconds > STALE_SECONDS;
+        // A candle's time is its beginning: during its own five minutes it is as new as can be.
+        const words = formatAge(Math.max(0, seconds - CANDLE_SECONDS));
+        const note = isStale ? `old data: ${words}` : words;
+        setText(this.#age, `Newest candle ${formatTime(time)} UTC, ${note}`);
+        this.#age.dataset['stale'] = String(isStale);
+    }
+
+    /** Open, high, low and close of a candle; null: of the last. */
+    showCandle(candle: Candle | null): void {
+        const shown = candle ?? this.#chart.lastCandle;
+        if (!shown || !this.#selection) return;
+        const color = shown.close < shown.open ? 'short' : 'long';
+        const value = (name: string, amount: number): HTMLElement =>
+            make('span', '', `${name} `, make('i', color, formatPrice(amount, this.#chart.decimals)));
+        this.#caption.replaceChildren(
+            make('b', '', this.#selection.symbol),
+            make('span', '', formatInterval(this.#selection.interval.seconds)),
+            value('O', shown.open),
+            value('H', shown.high),
+            value('L', shown.low),
+            value('C', shown.close),
+            make('span', color, formatPercent(shown.close / shown.open - 1)),
+        );
+    }
+}

@@ -4,7 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { importTypeScript } from './bundle.mjs';
 
-const { Grid, sumBytes } = await importTypeScript('web/src/grid.ts');
+const { Grid, foldLevels, isMultiple, sumBytes } = await importTypeScript('web/src/grid.ts');
+const { findClusters } = await importTypeScript('web/src/clusters.ts');
+const { cumulativeAt } = await importTypeScript('web/src/profile.ts');
+const { bucketChoices, candleInterval, CANDLE_INTERVALS, mapStep } =
+    await importTypeScript('web/src/interval.ts');
 const { formatAge, formatPercent, formatUsd, priceDecimals } =
     await importTypeScript('web/src/format.ts');
 const { TimeAxis, lastAtOrBefore } = await importTypeScript('web/src/time-axis.ts');
@@ -122,6 +126,76 @@ test('fractional_buckets_find_their_rows', () => {
     for (let row = 0; row < 40; row += 1) {
         assert.equal(grid.rowOf(Number((0.0997 + row * 0.0001).toFixed(4))), row);
     }
+});
+
+test('finer_levels_are_summed_up_to_a_multiple_of_their_bucket', () => {
+    const levels = [level(97_900, 1), level(98_000, 2), level(98_400, 0, 4), level(98_500, 8)];
+    assert.deepEqual(foldLevels(levels, 500), [
+        level(97_500, 1),
+        level(98_000, 2, 4),
+        level(98_500, 8),
+    ]);
+    const tenths = Array.from({ length: 20 }, (_, i) => level(Number((0.1 + i * 0.1).toFixed(1)), 1));
+    assert.deepEqual(
+        foldLevels(tenths, 0.5).map(({ price, long_density }) => [price, long_density]),
+        [[0, 4], [0.5, 5], [1, 5], [1.5, 5], [2, 1]],
+    );
+    assert.ok(isMultiple(500, 100) && isMultiple(100, 100) && isMultiple(0.5, 0.1));
+    assert.ok(!isMultiple(50, 100) && !isMultiple(5, 2) && !isMultiple(250, 100));
+});
+
+test('clusters_are_half_a_percent_high_and_do_not_overlap', () => {
+    const levels = [
+        level(95_000, 30), level(99_000, 10), level(99_100, 10), level(99_200, 10),
+        level(99_900, 5), level(100_100, 0, 7), level(100_500, 0, 8), level(100_600, 0, 9),
+        level(110_000, 0, 23),
+    ];
+    const { above, below } = findClusters(levels, 100, 100_000, 2);
+    const essence = ({ low, high, volume }) => [low, high, volume];
+    // 100,100 and 100,500 are within 500 of each other, as are 100,500 and 100,600: the latter hold
+    // more.
+    assert.deepEqual(above.map(essence), [[110_000, 110_100, 23], [100_500, 100_700, 17]]);
+    assert.deepEqual(below.map(essence), [[95_000, 95_100, 30], [99_000, 99_300, 30]]);
+    assert.ok(Math.abs(below[1].distance - -0.0085) < 1e-9, String(below[1].distance));
+    assert.ok(Math.abs(above[0].distance - 0.1005) < 1e-9);
+    assert.deepEqual(findClusters([], 100, 100_000, 2), { above: [], below: [] });
+    assert.deepEqual(findClusters(levels, 100, 0, 2), { above: [], below: [] });
+    // A bucket higher than half a percent is a cluster of its own.
+    assert.deepEqual(findClusters(levels, 1000, 100_000, 1).above.map(essence), [
+        [110_000, 111_000, 23],
+    ]);
+});
+
+test('what_adds_up_on_the_way_is_long_downwards_and_short_upwards', () => {
+    const levels = [level(90, 1), level(95, 2), level(99, 4), level(101, 0, 8), level(110, 0, 16)];
+    const until = (price, side = 'both') => cumulativeAt(levels, 100, price, side);
+    assert.deepEqual([until(99), until(95), until(0)], [4, 6, 7]);
+    assert.deepEqual([until(101), until(105), until(Infinity)], [8, 8, 24]);
+    assert.deepEqual([until(0, 'short'), until(200, 'long')], [0, 0]);
+});
+
+test('candles_are_the_finest_that_can_be_told_apart', () => {
+    const day = 86_400;
+    const week = { id: '7d', label: '7 days', seconds: 7 * day };
+    const at = (visible, current) => candleInterval('auto', week, visible, 1000, current).id;
+    const interval = (wanted) => CANDLE_INTERVALS.find(({ id }) => id === wanted);
+    assert.deepEqual([7 * day, 3 * day, day, 3600].map((seconds) => at(seconds)), [
+        '1h', '15m', '5m', '5m',
+    ]);
+    assert.equal(at(70 * day), '1h', 'no coarser than the whole range needs');
+    // Once finer, it takes more than a pixel's change to get coarser again.
+    assert.equal(at(7 * day, interval('30m')), '30m');
+    assert.equal(at(7 * day, interval('15m')), '1h');
+    assert.equal(candleInterval('4h', week, day, 1000).id, '4h', 'what was chosen');
+    assert.equal(candleInterval('4h', { ...week, seconds: 3600 }, 3600, 1000).id, '5m');
+    assert.deepEqual([7, 14, 30].map((days) => mapStep(days * day)), [300, 900, 1800]);
+});
+
+test('price_steps_to_choose_from_surround_the_usual_one', () => {
+    assert.deepEqual(bucketChoices(100), [50, 100, 200, 500, 1000]);
+    assert.deepEqual(bucketChoices(2), [1, 2, 5, 10, 20]);
+    assert.deepEqual(bucketChoices(0.0001), [0.00005, 0.0001, 0.0002, 0.0005, 0.001]);
+    assert.deepEqual(bucketChoices(12.5), [5, 10, 20, 50, 100]);
 });
 
 test('positions_on_the_time_axis_are_fractions_of_bars', () => {

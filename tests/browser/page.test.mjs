@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chromium } from 'playwright-core';
-import { eventually, makeFolder, removeFolder } from '../support/process.mjs';
+import { makeFolder, removeFolder } from '../support/process.mjs';
+import { startProxy } from '../support/proxy.mjs';
 import { startServer } from '../support/server.mjs';
+import { launchChromium } from './chromium.mjs';
+import { colors, isFilled, openPage, status, text, until, waitForMap } from './page.mjs';
 
 let browser;
 let directory;
@@ -25,18 +27,7 @@ const demo = (name, port) =>
 
 before(async () => {
     directory = await makeFolder();
-    browser = await chromium.launch({
-        executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-        args: [
-            '--no-sandbox',
-            '--disable-gpu',
-            '--disable-quic',
-            '--no-first-run',
-            '--disable-background-networking',
-            '--disable-component-update',
-            '--disable-sync',
-        ],
-    });
+    browser = await launchChromium();
     server = await demo('demo');
 });
 
@@ -51,64 +42,11 @@ afterEach(async () => {
     context = undefined;
 });
 
-const until = (isTrue, what) => eventually(what, isTrue, { everyMs: 100 });
-
-/** A page, and what it complained of or asked of other hosts. */
-async function open(path = '/', { width = 1440, height = 900, from = server } = {}) {
-    context = await browser.newContext({ viewport: { width, height } });
-    const page = await context.newPage();
-    const complaints = [];
-    page.on('console', (message) => {
-        if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    page.on('request', (request) => {
-        const { protocol, host } = new URL(request.url());
-        const isOwn = host === new URL(from.url).host || ['data:', 'blob:'].includes(protocol);
-        if (!isOwn) complaints.push(`asked for ${request.url()}`);
-    });
-    await page.goto(from.url + path);
-    return { page, complaints };
+async function open(path = '/', { from = server, ...options } = {}) {
+    const opened = await openPage(browser, from.url, { path, ...options });
+    context = opened.context;
+    return opened;
 }
-
-const status = (page) => page.locator('#status').getAttribute('data-status');
-const text = (page, selector) => page.locator(selector).innerText();
-
-/** How many different colours the chart shows, and how many pixels are brightly coloured. */
-const colors = (page) =>
-    page.evaluate(() => {
-        const canvases = [...document.querySelectorAll('#chart canvas')];
-        const area = (canvas) => canvas.width * canvas.height;
-        const largest = canvases.sort((a, b) => area(b) - area(a)).slice(0, 2);
-        const seen = new Set();
-        let bright = 0;
-        for (const canvas of largest) {
-            // Read from a copy: reading the page's own canvas would change how it is drawn.
-            const copy = document.createElement('canvas');
-            copy.width = canvas.width;
-            copy.height = canvas.height;
-            const context = copy.getContext('2d', { willReadFrequently: true });
-            context.drawImage(canvas, 0, 0);
-            const { data } = context.getImageData(0, 0, copy.width, copy.height);
-            for (let i = 0; i < data.length; i += 4) {
-                if (data[i + 3] === 0) continue;
-                seen.add((data[i] << 16) | (data[i + 1] << 8) | data[i + 2]);
-                const [r, g, b] = [data[i], data[i + 1], data[i + 2]];
-                if (Math.max(r, g, b) - Math.min(r, g, b) > 60) bright += 1;
-            }
-        }
-        return { distinct: seen.size, bright };
-    });
-
-const isFilled = async (page) => {
-    const { distinct, bright } = await colors(page);
-    return distinct > 150 && bright > 5_000;
-};
-
-const waitForMap = async (page) => {
-    await until(() => isFilled(page), 'a map of many colours');
-    await until(async () => (await status(page)) === 'connected', 'a connection');
-};
 
 test('the_page_shows_a_live_map_and_says_that_it_is_simulated', async () => {
     const { page, complaints } = await open();
@@ -224,7 +162,12 @@ test('a_phone_shows_everything_without_scrolling_sideways', async () => {
     }));
     assert.ok(size.page <= size.window, `${size.page} <= ${size.window}`);
     assert.ok(size.chart > 350, `room for the chart: ${size.chart}`);
-    for (const selector of ['#symbol', '#price', '#status', '#simulated', '#range', '#age']) {
+    const wanted = [
+        '#symbol', '#price', '#status', '#simulated', '#range', '#candles', '#bucket', '#side',
+        '#threshold', '#palette', '#profile', '#created', '#consumed', '#age',
+        '#clusters-above .strongest', '#clusters-below .strongest',
+    ];
+    for (const selector of wanted) {
         const box = await page.locator(selector).boundingBox();
         assert.ok(box && box.x >= 0 && box.x + box.width <= 390, `${selector} is in sight`);
     }
@@ -241,8 +184,8 @@ test('every_control_has_a_name_and_can_be_reached_by_keyboard', async () => {
             await page.evaluate(() => document.activeElement?.name || document.activeElement?.id),
         );
     }
-    const controls = ['symbol', 'theme', 'range', 'candles', 'side', 'zoom', 'fit', 'threshold'];
-    for (const id of [...controls, 'palette']) {
+    const selects = ['symbol', 'range', 'candles', 'bucket', 'side', 'zoom', 'palette'];
+    for (const id of [...selects, 'fit', 'threshold', 'chart', 'theme', 'fullscreen']) {
         assert.ok(reached.has(id), `${id} is reached`);
     }
     const nameless = await page.evaluate(() =>
@@ -289,5 +232,319 @@ test('an_empty_database_explains_how_to_import', async () => {
         assert.deepEqual(complaints, []);
     } finally {
         await empty.stop();
+    }
+});
+
+test('all_that_is_chosen_stays_in_the_address', async () => {
+    const path =
+        '/?symbol=ETHUSDT&range=3d&candles=1h&bucket=10&side=long&prices=wide&min=50000' +
+        '&palette=viridis&theme=light';
+    const { page, complaints } = await open(path);
+    const chosen = async () => ({
+        symbol: await page.inputValue('#symbol'),
+        range: await page.inputValue('#range :checked'),
+        candles: await page.inputValue('#candles'),
+        bucket: await page.inputValue('#bucket'),
+        side: await page.inputValue('#side :checked'),
+        prices: await page.inputValue('#zoom :checked'),
+        min: await text(page, '#threshold-value'),
+        palette: await page.inputValue('#palette'),
+        theme: await page.getAttribute('html', 'data-theme'),
+    });
+    await until(async () => (await text(page, '#caption')).includes('1h'), 'the map');
+    assert.deepEqual(await chosen(), {
+        symbol: 'ETHUSDT', range: '3d', candles: '1h', bucket: '10', side: 'long', prices: 'wide',
+        min: '$50.0K', palette: 'viridis', theme: 'light',
+    });
+    assert.equal(new URL(page.url()).search, path.slice(1));
+    await page.selectOption('#candles', '2h');
+    await page.selectOption('#palette', 'magma');
+    await page.check('#side input[value="short"]');
+    await page.check('#zoom input[value="full"]');
+    await page.click('#theme');
+    await page.dblclick('#threshold');
+    await until(async () => (await text(page, '#caption')).includes('2h'), 'other candles');
+    const { search } = new URL(page.url());
+    assert.equal(
+        search,
+        '?symbol=ETHUSDT&range=3d&candles=2h&bucket=10&side=short&prices=full&palette=magma',
+    );
+    const before = await chosen();
+    await page.reload();
+    await until(async () => (await text(page, '#caption')).includes('2h'), 'the map again');
+    assert.deepEqual(await chosen(), before);
+    assert.equal(new URL(page.url()).search, search);
+    assert.deepEqual(complaints, []);
+});
+
+test('an_address_that_makes_no_sense_shows_what_is_usual', async () => {
+    const { page, complaints } = await open(
+        '/?symbol=NONE&range=9y&candles=x&bucket=-1&side=up&prices=all&min=x&palette=no&theme=blue',
+    );
+    await waitForMap(page);
+    assert.equal(new URL(page.url()).search, '?symbol=BTCUSDT&range=7d');
+    assert.deepEqual(complaints, []);
+});
+
+test('light_and_dark_are_both_whole', async () => {
+    const { page, complaints } = await open();
+    await waitForMap(page);
+    const measure = () =>
+        page.evaluate(() => {
+            const channel = (value) => {
+                const part = value / 255;
+                return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+            };
+            const luminance = (color) => {
+                const [r, g, b] = color.match(/[\d.]+/g).map(Number);
+                return 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+            };
+            const backgroundOf = (element) => {
+                for (let at = element; at; at = at.parentElement) {
+                    const { backgroundColor } = getComputedStyle(at);
+                    if (!/, 0\)$|transparent/.test(backgroundColor)) return backgroundColor;
+                }
+                return 'rgb(255, 255, 255)';
+            };
+            const texts = [
+                '#price', '#symbol', '#age', '#total-long', '#total-short', '#status-text',
+                '.footer .note', '.stats dt', '#threshold-value', '.clusters h3', '#fit',
+            ];
+            return texts.map((selector) => {
+                const element = document.querySelector(selector);
+                const [a, b] = [getComputedStyle(element).color, backgroundOf(element)]
+                    .map(luminance)
+                    .sort((x, y) => y - x);
+                return { selector, contrast: (a + 0.05) / (b + 0.05), background: b };
+            });
+        });
+    for (const theme of ['dark', 'light']) {
+        assert.equal(await page.getAttribute('html', 'data-theme'), theme);
+        // A price that has just moved is on its way between two colours.
+        await until(async () => {
+            const low = (await measure()).filter(({ contrast }) => contrast < 4.5);
+            if (low.length > 0) throw new Error(JSON.stringify(low));
+            return true;
+        }, `${theme}: enough contrast`);
+        const isPressed = await page.getAttribute('#theme', 'aria-pressed');
+        assert.equal(isPressed, String(theme === 'light'));
+        assert.ok(await isFilled(page), `a map on a ${theme} page`);
+        const image = await page.locator('#chart').screenshot();
+        assert.ok(image.length > 20_000);
+        await page.click('#theme');
+    }
+    assert.deepEqual(complaints, []);
+});
+
+test('full_screen_is_one_key_or_click_away', async () => {
+    const { page } = await open();
+    await waitForMap(page);
+    const isFull = () => page.evaluate(() => document.fullscreenElement !== null);
+    await page.click('#fullscreen');
+    await until(isFull, 'full screen');
+    assert.equal(await page.getAttribute('#fullscreen', 'aria-pressed'), 'true');
+    await page.keyboard.press('f');
+    await until(async () => !(await isFull()), 'back');
+    await until(async () => (await page.getAttribute('#fullscreen', 'aria-pressed')) === 'false', 'said');
+});
+
+test('the_controls_are_what_they_say_to_a_screen_reader', async () => {
+    const { page } = await open();
+    await waitForMap(page);
+    const tree = await page.locator('body').ariaSnapshot();
+    const expected = [
+        /combobox "Symbol"/, /combobox "Candles"/, /combobox "Bucket size"/, /combobox "Colours"/,
+        /group "Range":\n(.*\n)*?.*radio "7d" \[checked\]/, /group "Positions shown"/,
+        /radio "Both" \[checked\]/, /group "Price range shown"/, /radio "Near" \[checked\]/,
+        /slider "Hide below/, /button "Reset view"/, /button "Full screen"/,
+        /button "Light theme"/, /status: Connected/, /heading "Liquidation heatmap" \[level=1\]/,
+        /group "Candles over the liquidation heatmap/, /img "Liquidation volume by price/,
+        /complementary "Largest clusters"/, /list "Above the price"/, /list "Below the price"/,
+    ];
+    for (const pattern of expected) assert.match(tree, pattern);
+});
+
+test('keys_move_and_zoom_the_chart', async () => {
+    const { page } = await open('/?candles=30m');
+    await waitForMap(page);
+    const axis = async () => (await page.locator('#chart').screenshot()).toString('base64');
+    await page.focus('#chart');
+    const seen = [await axis()];
+    for (const key of ['ArrowLeft', '+', 'ArrowRight', '-', 'Home']) {
+        await page.keyboard.press(key);
+        await until(async () => !seen.slice(-1).includes(await axis()), `another view after ${key}`);
+        seen.push(await axis());
+    }
+});
+
+test('candles_follow_the_zoom', async () => {
+    const { page, complaints } = await open('/?range=7d');
+    await waitForMap(page);
+    const interval = async () => /BTCUSDT\s+(\w+)/.exec(await text(page, '#caption'))?.[1];
+    const first = await interval();
+    const box = await page.locator('#chart').boundingBox();
+    await page.mouse.move(box.x + box.width * 0.7, box.y + box.height * 0.6);
+    const zoomIn = async (steps) => {
+        for (let i = 0; i < steps; i += 1) await page.mouse.wheel(0, -240);
+    };
+    await zoomIn(12);
+    await until(async () => (await interval()) !== first, 'finer candles');
+    await zoomIn(30);
+    await until(async () => (await interval()) === '5m', 'the finest');
+    assert.match(await page.locator('#candles').evaluate((e) => e.selectedOptions[0].text), /5m/);
+    await page.click('#fit');
+    await until(async () => (await interval()) === first, 'as before');
+    await page.selectOption('#candles', '1h');
+    await until(async () => (await interval()) === '1h', 'chosen ones');
+    await page.mouse.move(box.x + box.width * 0.7, box.y + box.height * 0.6);
+    await zoomIn(20);
+    await sleep(600);
+    assert.equal(await interval(), '1h', 'what was chosen stays');
+    assert.deepEqual(complaints, []);
+});
+
+test('other_buckets_are_shown_and_kept_up_to_date', async () => {
+    const { page, complaints } = await open();
+    await waitForMap(page);
+    const heightAt = async () => {
+        const [low, high] = (await text(page, '#tooltip .bucket')).split(' – ');
+        return Number(high.replace(',', '')) - Number(low.replace(',', ''));
+    };
+    const box = await page.locator('#chart').boundingBox();
+    const options = await page.locator('#bucket option').allInnerTexts();
+    assert.deepEqual(options, ['Auto · $100', '$50', '$100', '$200', '$500', '$1,000']);
+    // Sums of the stream's buckets, the same, and finer ones, which the stream does not have.
+    for (const bucket of [500, 100, 50]) {
+        await page.selectOption('#bucket', String(bucket));
+        await until(() => new RegExp(`bucket=${bucket}`).test(page.url()), 'the address');
+        await waitForMap(page);
+        await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.4 + bucket % 7);
+        await until(async () => (await heightAt()) === bucket, `steps of ${bucket}`);
+        const price = await text(page, '#price');
+        await until(async () => (await text(page, '#price')) !== price, 'another price');
+    }
+    assert.deepEqual(complaints, []);
+});
+
+test('a_slow_connection_is_told_in_words_until_it_is_dismissed', async () => {
+    let toPage;
+    const { page } = await open('/', {
+        before: (opening) =>
+            opening.routeWebSocket('**/ws/heatmap', (socket) => {
+                toPage = socket;
+                socket.connectToServer();
+            }),
+    });
+    await waitForMap(page);
+    const notice = page.locator('#notice');
+    assert.ok(await notice.isHidden());
+    toPage.send(
+        '{"type":"warning","code":"SLOW_CONSUMER","message":"Connection slow - may miss updates","dropped_messages":3}',
+    );
+    await until(() => notice.isVisible(), 'the notice');
+    assert.match(await notice.innerText(), /slow: 3 updates left out/);
+    assert.equal(await status(page), 'slow');
+    await until(async () => (await status(page)) === 'connected', 'snapshots flow again');
+    assert.ok(await notice.isVisible(), 'it can still be read');
+    await page.click('#notice-close');
+    await until(() => notice.isHidden(), 'dismissed');
+});
+
+test('data_keep_coming_where_websockets_are_blocked', async () => {
+    const proxy = await startProxy(server.port);
+    proxy.blockUpgrades('forbid');
+    try {
+        const { page } = await open('/', { from: proxy });
+        await until(() => isFilled(page), 'the map');
+        await until(async () => (await status(page)) === 'polling', 'polling');
+        assert.match(await text(page, '#status-text'), /polling/i);
+        const price = await text(page, '#price');
+        await until(async () => (await text(page, '#price')) !== price, 'another price');
+        proxy.heal();
+        await until(async () => (await status(page)) === 'connected', 'a WebSocket');
+    } finally {
+        await proxy.stop();
+    }
+});
+
+test('the_page_is_light_on_the_wire_and_cached_by_hash', async () => {
+    const { page } = await open('/?range=7d', { before: countBytes });
+    await waitForMap(page);
+    const { shell, data, paths } = page.transferred;
+    assert.ok(shell > 30_000 && shell <= 250_000, `page: ${shell} bytes`);
+    assert.ok(data > 30_000 && data <= 600_000, `data: ${data} bytes`);
+    for (const path of paths.filter((item) => item.startsWith('/assets/'))) {
+        assert.match(path, /-[0-9a-f]{16}\.(js|css)$/);
+    }
+    await page.reload();
+    await waitForMap(page);
+    const again = page.transferred.shell - shell;
+    assert.ok(again < 10_000, `nothing but the frame is asked for again: ${again} bytes`);
+});
+
+/** Adds up what comes over the wire, by the browser's own count. */
+async function countBytes(page) {
+    const devtools = await page.context().newCDPSession(page);
+    const pathsById = new Map();
+    page.transferred = { shell: 0, data: 0, paths: [] };
+    devtools.on('Network.responseReceived', ({ requestId, response }) => {
+        const { pathname } = new URL(response.url);
+        pathsById.set(requestId, pathname);
+        page.transferred.paths.push(pathname);
+    });
+    devtools.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+        const isData = pathsById.get(requestId)?.startsWith('/api/');
+        page.transferred[isData ? 'data' : 'shell'] += encodedDataLength;
+    });
+    await devtools.send('Network.enable');
+}
+
+test('a_snapshot_is_in_the_picture_with_the_next_frame', async () => {
+    const { page } = await open('/', {
+        before: (opening) =>
+            opening.addInitScript(() => {
+                // Looks at price and picture when a snapshot comes, and at the end of the frame
+                // that follows.
+                globalThis.looks = [];
+                const look = () => {
+                    const canvas = [...document.querySelectorAll('#chart canvas')].sort(
+                        (a, b) => b.width * b.height - a.width * a.height,
+                    )[0];
+                    const copy = document.createElement('canvas');
+                    copy.width = Math.ceil(canvas.width * 0.2);
+                    copy.height = canvas.height;
+                    const context = copy.getContext('2d', { willReadFrequently: true });
+                    context.drawImage(canvas, copy.width - canvas.width, 0);
+                    const { data } = context.getImageData(0, 0, copy.width, copy.height);
+                    let hash = 0;
+                    for (let i = 0; i < data.length; i += 4) {
+                        hash = (hash * 31 + data[i] * 3 + data[i + 1] * 5 + data[i + 2]) | 0;
+                    }
+                    return { hash, price: document.querySelector('#price').textContent };
+                };
+                const Original = WebSocket;
+                globalThis.WebSocket = class extends Original {
+                    constructor(url) {
+                        super(url);
+                        this.addEventListener('message', ({ data }) => {
+                            if (!globalThis.isWatching || !data.includes('"snapshot"')) return;
+                            const before = look();
+                            const { current_price } = JSON.parse(data).data;
+                            requestAnimationFrame(() => {
+                                setTimeout(() => {
+                                    globalThis.looks.push({ before, after: look(), current_price });
+                                });
+                            });
+                        });
+                    }
+                };
+            }),
+    });
+    await waitForMap(page);
+    await page.evaluate(() => (globalThis.isWatching = true));
+    await until(() => page.evaluate(() => globalThis.looks.length >= 4), 'four snapshots');
+    for (const { before, after, current_price } of await page.evaluate(() => globalThis.looks)) {
+        assert.equal(Number(after.price.replaceAll(',', '')), Number(current_price.toFixed(1)));
+        assert.notEqual(after.hash, before.hash, 'the picture has changed');
     }
 });

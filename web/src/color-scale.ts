@@ -24,7 +24,11 @@ export class ColorScaleBar {
         input.min = '0';
         // The last tenth of the bar would leave no colours to tell apart.
         input.max = String(Math.round(STEPS * 0.9));
-        input.title = 'Hide what is weaker than this; double click for automatic';
+        input.title = 'Hide what is weaker than this; double click or Escape for automatic';
+        const automatic = (): void => {
+            cancelAnimationFrame(this.#frame); /* of the click before */
+            onThreshold(null);
+        };
         input.addEventListener('input', () => {
             // One repaint a frame, however fast the handle moves.
             cancelAnimationFrame(this.#frame);
@@ -32,7 +36,10 @@ export class ColorScaleBar {
                 onThreshold(this.#densityAt(Number(input.value)));
             });
         });
-        input.addEventListener('dblclick', () => onThreshold(null));
+        input.addEventListener('dblclick', automatic);
+        input.addEventListener('keydown', ({ key }) => {
+            if (key === 'Escape') automatic();
+        });
     }
 
     show(scale: ColorScale): void {

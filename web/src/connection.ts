@@ -26,9 +26,10 @@ export class ConnectionView {
         element('notice-close', HTMLButtonElement).addEventListener('click', () => this.#hide());
     }
 
-    /** `isPolling`: no WebSocket can be had, but data come over HTTP. */
-    showStatus({ status }: StatusDetail, isPolling: boolean): void {
+    /** `hasPoller`: while no WebSocket can be had, data come over HTTP. */
+    showStatus({ status }: StatusDetail, hasPoller: boolean): void {
         clearTimeout(this.#connectingTimer);
+        const isPolling = hasPoller && (status === 'connecting' || status === 'disconnected');
         const show = (): void => {
             this.#status.dataset['status'] = isPolling ? 'polling' : status;
             this.#status.title = isPolling

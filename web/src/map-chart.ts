@@ -364,7 +364,7 @@ export class MapChart {
         return {
             from: this.#axis.timeAt(visible.from),
             to: this.#axis.timeAt(visible.to),
-            width: this.#chart.timeScale().width(),
+            width: this.width,
         };
     }
 

@@ -2,6 +2,7 @@
 // else; taste (palette, theme) is also remembered in this browser, for addresses that say nothing.
 
 import type { Side } from './grid.js';
+import { CANDLE_INTERVALS } from './interval.js';
 import { isPaletteName, type PaletteName, type Theme } from './palette.js';
 
 export interface Range {
@@ -85,7 +86,7 @@ export function readView(): View {
     return {
         symbol: query.get('symbol')?.toUpperCase() ?? null,
         range: RANGES.find(({ id }) => id === range)?.id ?? DEFAULT_RANGE,
-        candles: query.get('candles') ?? 'auto',
+        candles: CANDLE_INTERVALS.find(({ id }) => id === query.get('candles'))?.id ?? 'auto',
         bucket: positive(query.get('bucket')),
         side: oneOf(SIDES, query.get('side')) ?? 'both',
         zoom: oneOf(ZOOMS, query.get('prices')) ?? 'near',

@@ -73,6 +73,7 @@ export class Feed {
     #isLoading = false;
     #isMissing = false; /* the last answer was that there are no data */
     #isNewestAsked = false;
+    #bucketAskedFor: number | null = null; /* for which the map was fetched anew */
     #grown = 0;
     #refreshTimer: number | undefined;
     #candlesTimer: number | undefined;
@@ -211,8 +212,10 @@ export class Feed {
         const column = { time: Date.parse(snapshot.timestamp) / 1000, price: current_price };
         if (bucket === map.bucket) {
             this.#show({ ...column, levels }, snapshot);
-        } else if (this.#selection.bucket === null) {
-            this.#refreshSoon(); /* the server's own bucket has followed the price */
+        } else if (this.#selection.bucket === null && bucket !== this.#bucketAskedFor) {
+            // The server's own bucket has followed the price, and the map is to follow it.
+            this.#bucketAskedFor = bucket;
+            this.#refreshSoon();
         } else if (isMultiple(map.bucket, bucket)) {
             this.#show({ ...column, levels: foldLevels(levels, map.bucket) }, snapshot);
         } else {

@@ -19,6 +19,7 @@ import { Tooltip } from './tooltip.js';
 const SYMBOLS_EVERY_MS = 60_000;
 const AGE_EVERY_MS = 5_000;
 const START_AGAIN_MS = 5_000;
+const THRESHOLD_REST_MS = 200;
 
 const view = readView();
 
@@ -41,10 +42,13 @@ const summary = new Summary(chart);
 const connection = new ConnectionView();
 const tooltip = new Tooltip(chartBox);
 const clusters = new ClusterPanel((price) => chart.pointAtPrice(price));
+let thresholdTimer: number | undefined;
 const scaleBar = new ColorScaleBar((low) => {
     view.threshold = low;
     chart.setThreshold(low);
-    writeView(view);
+    // Browsers refuse an address that changes with every frame.
+    clearTimeout(thresholdTimer);
+    thresholdTimer = setTimeout(() => writeView(view), THRESHOLD_REST_MS);
 });
 
 const feed = new Feed({

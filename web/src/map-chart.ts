@@ -93,7 +93,8 @@ export class MapChart {
     #zoom: Zoom = 'near';
     #palette: PaletteName = 'heat';
     #theme: Theme = 'dark';
-    #scale: ColorScale = { low: 0, high: 1 };
+    #fittingScale: ColorScale = { low: 0, high: 1 };
+    #scale: ColorScale = this.#fittingScale;
     #threshold: number | null = null;
 
     onHover: ((hover: Hover | null) => void) | null = null;
@@ -416,7 +417,7 @@ export class MapChart {
     /** Hides what is below this many USD; null: what suits the map. */
     setThreshold(low: number | null): void {
         this.#threshold = low;
-        this.#fitScale();
+        this.#showScale();
         this.#repaint();
     }
 
@@ -424,10 +425,14 @@ export class MapChart {
         const grid = this.#grid;
         if (!grid) return;
         const { low, high } = colorRange(grid, this.#side);
-        this.#scale = {
-            low: this.#threshold ?? grid.densityOf(low),
-            high: grid.densityOf(high),
-        };
+        this.#fittingScale = { low: grid.densityOf(low), high: grid.densityOf(high) };
+        this.#showScale();
+    }
+
+    #showScale(): void {
+        if (!this.#grid) return;
+        const { low, high } = this.#fittingScale;
+        this.#scale = { low: this.#threshold ?? low, high };
         this.onScale?.(this.#scale);
     }
 

@@ -43,7 +43,8 @@ export class Summary {
         this.#shownPrice = null;
         this.#price.removeAttribute('data-move');
         const numbers = [this.#price, this.#created, this.#consumed, this.#long, this.#short];
-        for (const number of [...numbers, this.#age]) setText(number, '–');
+        for (const number of numbers) setText(number, '–');
+        setText(this.#age, 'No candle yet');
         this.#age.dataset['stale'] = 'false';
         setText(this.#change, '');
         this.#caption.replaceChildren();

@@ -202,7 +202,9 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     constructor(url?: string | URL, options: HeatmapWebSocketOptions = {}) {
         super();
         this.url = endpointUrl(url);
-        this.#options = { ...DEFAULTS, ...options };
+        // An option that is undefined is one that was not given.
+        const given = Object.entries(options).filter(([, value]) => value !== undefined);
+        this.#options = { ...DEFAULTS, ...Object.fromEntries(given) };
         this.#backoff = new Backoff({
             min: this.#options.retryMin,
             max: this.#options.retryMax,

@@ -503,19 +503,19 @@ test('a_snapshot_is_in_the_picture_with_the_next_frame', async () => {
                 // Looks at price and picture when a snapshot comes, and at the end of the frame
                 // that follows.
                 globalThis.looks = [];
+                // The price's label on the axis alone changes with every price.
                 const look = () => {
-                    const canvas = [...document.querySelectorAll('#chart canvas')].sort(
-                        (a, b) => b.width * b.height - a.width * a.height,
-                    )[0];
-                    const copy = document.createElement('canvas');
-                    copy.width = Math.ceil(canvas.width * 0.2);
-                    copy.height = canvas.height;
-                    const context = copy.getContext('2d', { willReadFrequently: true });
-                    context.drawImage(canvas, copy.width - canvas.width, 0);
-                    const { data } = context.getImageData(0, 0, copy.width, copy.height);
                     let hash = 0;
-                    for (let i = 0; i < data.length; i += 4) {
-                        hash = (hash * 31 + data[i] * 3 + data[i + 1] * 5 + data[i + 2]) | 0;
+                    for (const canvas of document.querySelectorAll('#chart canvas')) {
+                        const copy = document.createElement('canvas');
+                        copy.width = Math.min(canvas.width, 160);
+                        copy.height = canvas.height;
+                        const context = copy.getContext('2d', { willReadFrequently: true });
+                        context.drawImage(canvas, copy.width - canvas.width, 0);
+                        const { data } = context.getImageData(0, 0, copy.width, copy.height);
+                        for (let i = 0; i < data.length; i += 4) {
+                            hash = (hash * 31 + data[i] * 3 + data[i + 1] * 5 + data[i + 2]) | 0;
+                        }
                     }
                     return { hash, price: document.querySelector('#price').textContent };
                 };
@@ -542,6 +542,6 @@ test('a_snapshot_is_in_the_picture_with_the_next_frame', async () => {
     await until(() => page.evaluate(() => globalThis.looks.length >= 4), 'four snapshots');
     for (const { before, after, current_price } of await page.evaluate(() => globalThis.looks)) {
         assert.equal(Number(after.price.replaceAll(',', '')), Number(current_price.toFixed(1)));
-        assert.notEqual(after.hash, before.hash, 'the picture has changed');
+        if (after.price !== before.price) assert.notEqual(after.hash, before.hash, 'the picture');
     }
 });

@@ -36,15 +36,17 @@ export class DataAges {
     /** Tells what has changed, now and when the next symbol grows stale, until stop(). */
     watch(): void {
         this.stop();
+        const changed: [string, DataAge][] = [];
         let next = Infinity;
         for (const [symbol, newest] of this.#newest) {
             const age = this.get(symbol);
-            const previous = this.#told.get(symbol) ?? 'stale';
+            if (age !== (this.#told.get(symbol) ?? 'stale')) changed.push([symbol, age]);
             this.#told.set(symbol, age);
-            if (age !== previous) this.#onChange(symbol, age);
             if (age === 'live') next = Math.min(next, newest + this.#staleAfter - Date.now());
         }
         if (next < Infinity) this.#timer = setTimeout(() => this.watch(), Math.max(1, next));
+        // Last, since whoever is told may call stop().
+        for (const [symbol, age] of changed) this.#onChange(symbol, age);
     }
 
     stop(): void {

@@ -420,8 +420,8 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         const last = this.#snapshots.get(snapshot.symbol);
         if (last && !isNewer(snapshot, last)) return;
         this.#snapshots.set(snapshot.symbol, snapshot);
-        this.emit('snapshot', snapshot);
         this.#ages.update(snapshot.symbol, Date.parse(snapshot.timestamp));
+        this.emit('snapshot', snapshot);
     }
 
     #becomeSlow(): void {

@@ -292,6 +292,18 @@ test('disconnect_is_final_until_connect', async () => {
     await until(() => server.requests.length === 2, 'subscribed again');
 });
 
+test('who_disconnects_at_the_first_snapshot_leaves_nothing_behind', async () => {
+    const server = await startServer();
+    const timers = () =>
+        process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const { client } = connect(server.port, { onSnapshot: () => client.disconnect() });
+    await until(() => server.requests.length === 1, 'subscribe');
+    server.broadcast(snapshot(1, 1, 'BTCUSDT', new Date().toISOString()));
+    await until(() => server.clients.size === 0, 'closed');
+    await until(() => timers() === 0, 'no timer that would keep a program alive');
+    assert.equal(client.status, 'disconnected');
+});
+
 test('many_symbols_are_split_into_messages_that_fit', async () => {
     const server = await startServer();
     const symbols = Array.from({ length: 250 }, (_, i) => `COIN${i}USDT`);

@@ -118,7 +118,7 @@ static enum status read_columns(struct store_session *session, enum table table,
 }
 
 enum status store_check_schema(struct store_session *session, struct schema *schema,
-                                struct error *error)
+                               struct error *error)
 {
     *schema = (struct schema){0};
     for (enum table table = 0; table < TABLE_COUNT; table++) {

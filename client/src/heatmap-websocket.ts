@@ -61,10 +61,15 @@ export interface AgeDetail {
     age: DataAge;
 }
 
+export interface PollingDetail {
+    isPolling: boolean;
+}
+
 export interface HeatmapEvents {
     snapshot: Snapshot;
     age: AgeDetail;
     status: StatusDetail;
+    polling: PollingDetail;
     warning: WarningDetail;
     error: ErrorDetail;
 }
@@ -94,6 +99,7 @@ export interface HeatmapWebSocketOptions {
     onSnapshot?: (snapshot: Snapshot) => void;
     onAge?: (detail: AgeDetail) => void;
     onStatus?: (detail: StatusDetail) => void;
+    onPolling?: (detail: PollingDetail) => void;
     onWarning?: (detail: WarningDetail) => void;
     onError?: (detail: ErrorDetail) => void;
     /** Where there is no global WebSocket (Node before 22): the class of the `ws` package. */
@@ -220,11 +226,13 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             timeout: this.#options.connectTimeout,
             retryMax: this.#options.retryMax,
             onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot),
+            onReached: (isPolling) => this.emit('polling', { isPolling }),
         });
-        const { onSnapshot, onAge, onStatus, onWarning, onError } = options;
+        const { onSnapshot, onAge, onStatus, onPolling, onWarning, onError } = options;
         if (onSnapshot) this.addEventListener('snapshot', (event) => onSnapshot(event.detail));
         if (onAge) this.addEventListener('age', (event) => onAge(event.detail));
         if (onStatus) this.addEventListener('status', (event) => onStatus(event.detail));
+        if (onPolling) this.addEventListener('polling', (event) => onPolling(event.detail));
         if (onWarning) this.addEventListener('warning', (event) => onWarning(event.detail));
         if (onError) this.addEventListener('error', (event) => onError(event.detail));
         if (options.symbols) this.subscribe(options.symbols);
@@ -234,9 +242,9 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         return this.#status;
     }
 
-    /** Whether snapshots are fetched over HTTP, because no WebSocket can be had. */
+    /** Whether snapshots come over HTTP, because no WebSocket can be had. */
     get isPolling(): boolean {
-        return this.#poller.isRunning;
+        return this.#poller.isReached;
     }
 
     /** What is subscribed to, whether or not there is a connection. */

@@ -7,6 +7,7 @@ export {
     type ErrorDetail,
     type HeatmapEvents,
     type HeatmapWebSocketOptions,
+    type PollingDetail,
     type StatusDetail,
     type SubscribeOptions,
     type WarningDetail,

@@ -15,7 +15,12 @@ export interface PollerOptions {
     timeout: number;
     retryMax: number;
     onSnapshot: (snapshot: Snapshot) => void;
+    /** The server answers now, or no more. */
+    onReached: (isReached: boolean) => void;
 }
+
+/** From this status on, a proxy may be speaking for a server that is not there. */
+const SERVER_FAULT = 500;
 
 /** Timers are early by a millisecond now and then; an interval must not be missed for that. */
 const EARLY = 50;
@@ -27,6 +32,7 @@ export class Poller {
     readonly #askedAt = new Map<string, number>();
     #timer: ReturnType<typeof setTimeout> | undefined;
     #abort: AbortController | undefined;
+    #isReached = false;
 
     constructor(options: PollerOptions) {
         this.#options = options;
@@ -37,13 +43,14 @@ export class Poller {
         });
     }
 
-    get isRunning(): boolean {
-        return this.#abort !== undefined;
+    /** Whether it runs and the server answers. */
+    get isReached(): boolean {
+        return this.#isReached;
     }
 
     /** Asks at once, and goes on until stop(). Harmless when called again. */
     start(): void {
-        if (this.isRunning || typeof fetch === 'undefined') return;
+        if (this.#abort || typeof fetch === 'undefined') return;
         this.#abort = new AbortController();
         this.#backoff.reset();
         void this.#round(this.#abort);
@@ -54,6 +61,7 @@ export class Poller {
         this.#abort?.abort();
         this.#abort = undefined;
         this.#askedAt.clear();
+        this.#setReached(false);
     }
 
     /** What was sent is no longer known to the caller. */
@@ -63,16 +71,24 @@ export class Poller {
     }
 
     async #round(abort: AbortController): Promise<void> {
-        let isReached = true;
-        for (const symbol of this.#due()) {
+        const due = this.#due();
+        for (const symbol of due) {
             this.#askedAt.set(symbol, Date.now());
-            isReached = await this.#ask(symbol, abort);
+            const isReached = await this.#ask(symbol, abort);
             if (abort.signal.aborted) return;
+            this.#setReached(isReached);
             if (!isReached) break; /* neither would the next be */
         }
-        if (isReached) this.#backoff.reset();
-        const wait = isReached ? this.#options.interval : this.#backoff.next();
-        this.#timer = setTimeout(() => void this.#round(abort), wait);
+        const hasFailed = due.length > 0 && !this.#isReached;
+        if (!hasFailed) this.#backoff.reset();
+        const wait = hasFailed ? this.#backoff.next() : this.#options.interval;
+        if (!abort.signal.aborted) this.#timer = setTimeout(() => void this.#round(abort), wait);
+    }
+
+    #setReached(isReached: boolean): void {
+        if (this.#isReached === isReached) return;
+        this.#isReached = isReached;
+        this.#options.onReached(isReached);
     }
 
     #due(): string[] {
@@ -85,7 +101,7 @@ export class Poller {
             .map(([symbol]) => symbol);
     }
 
-    /** Whether there was an answer, whatever it was. */
+    /** Whether the server answered; that it has no data is an answer, that it is gone is none. */
     async #ask(symbol: string, abort: AbortController): Promise<boolean> {
         const attempt = new AbortController();
         const giveUp = (): void => attempt.abort();
@@ -99,7 +115,7 @@ export class Poller {
             });
             const text = await response.text();
             if (!abort.signal.aborted && response.ok) this.#take(symbol, response, text);
-            return true;
+            return response.status < SERVER_FAULT;
         } catch {
             return false;
         } finally {

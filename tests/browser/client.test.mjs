@@ -229,7 +229,10 @@ test('polls_after_three_failures_with_an_etag_and_no_more_often_than_asked', asy
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
     cleanups.push(() => http.close());
-    const { client, seen } = connect(http.address().port, { pollInterval: 20 });
+    const { client, seen } = connect(http.address().port, {
+        pollInterval: 20,
+        onPolling: ({ isPolling }) => seen.push(`polling ${isPolling}`),
+    });
     client.subscribe('ETHUSDT', { updateInterval: 60 });
     await until(() => seen.includes('1.1'), 'a snapshot');
     assert.ok(seen.filter((entry) => entry === 'CONNECTION_FAILED').length >= 2);
@@ -246,6 +249,19 @@ test('polls_after_three_failures_with_an_etag_and_no_more_often_than_asked', asy
     const { length } = requests;
     await sleep(200);
     assert.equal(requests.length, length, 'disconnect() ends it');
+    assert.equal(client.isPolling, false);
+    const told = seen.filter((entry) => entry.startsWith('polling'));
+    assert.deepEqual(told, ['polling true', 'polling false']);
+});
+
+test('a_server_that_is_gone_for_http_as_well_is_not_polled', async () => {
+    // A proxy that answers for a server behind it that is not there.
+    const http = createServer((_, response) => response.writeHead(502).end('Bad Gateway'));
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    cleanups.push(() => http.close());
+    const { client, seen } = connect(http.address().port, { pollInterval: 20 });
+    await until(() => seen.filter((entry) => entry === 'CONNECTION_FAILED').length >= 6, 'failures');
     assert.equal(client.isPolling, false);
 });
 

@@ -1,6 +1,6 @@
 // What is told of the connection: its status, always, and its warnings, for a while.
 
-import type { StatusDetail, WarningDetail } from 'heatcast-client';
+import type { ConnectionStatus, WarningDetail } from 'heatcast-client';
 import { element, setText } from './dom.js';
 import { formatCount } from './format.js';
 
@@ -10,7 +10,7 @@ const NOTICE_SHOWN_MS = 15_000;
 const WORDS = {
     connecting: 'Connecting',
     connected: 'Connected',
-    slow: 'Slow connection',
+    slow: 'Slow',
     disconnected: 'Disconnected',
 } as const;
 
@@ -19,6 +19,8 @@ export class ConnectionView {
     readonly #text = element('status-text', HTMLElement);
     readonly #notice = element('notice', HTMLElement);
     readonly #noticeText = element('notice-text', HTMLElement);
+    #now: ConnectionStatus = 'connecting';
+    #isPolling = false;
     #connectingTimer: number | undefined;
     #noticeTimer: number | undefined;
 
@@ -26,23 +28,31 @@ export class ConnectionView {
         element('notice-close', HTMLButtonElement).addEventListener('click', () => this.#hide());
     }
 
-    /** `hasPoller`: while no WebSocket can be had, data come over HTTP. */
-    showStatus({ status }: StatusDetail, hasPoller: boolean): void {
+    showStatus(status: ConnectionStatus): void {
+        this.#now = status;
         clearTimeout(this.#connectingTimer);
-        const isPolling = hasPoller && (status === 'connecting' || status === 'disconnected');
-        const show = (): void => {
-            this.#status.dataset['status'] = isPolling ? 'polling' : status;
-            this.#status.title = isPolling
-                ? 'No WebSocket can be had: data are fetched every few seconds instead'
-                : '';
-            setText(this.#text, isPolling ? 'Polling' : WORDS[status]);
-        };
         // Attempts that fail at once would make the word flicker while the server is away.
-        if (status === 'connecting' && !isPolling) {
-            this.#connectingTimer = setTimeout(show, CONNECTING_SHOWN_AFTER_MS);
+        if (status === 'connecting') {
+            this.#connectingTimer = setTimeout(() => this.#draw(), CONNECTING_SHOWN_AFTER_MS);
         } else {
-            show();
+            this.#draw();
         }
+    }
+
+    /** Data come over HTTP, because no WebSocket can be had; or no more. */
+    showPolling(isPolling: boolean): void {
+        this.#isPolling = isPolling;
+        this.#draw();
+    }
+
+    #draw(): void {
+        const hasSocket = this.#now === 'connected' || this.#now === 'slow';
+        const isPolling = this.#isPolling && !hasSocket;
+        this.#status.dataset['status'] = isPolling ? 'polling' : this.#now;
+        this.#status.title = isPolling
+            ? 'No WebSocket can be had: data are fetched every few seconds instead'
+            : '';
+        setText(this.#text, isPolling ? 'Polling' : WORDS[this.#now]);
     }
 
     showWarning({ code, message, droppedMessages }: WarningDetail): void {

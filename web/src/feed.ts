@@ -51,6 +51,7 @@ export interface FeedHandlers {
     /** Why the server has nothing of this symbol, where that is known: then nothing is asked. */
     whyEmpty: (symbol: string) => Promise<string | null>;
     onStatus: (detail: StatusDetail) => void;
+    onPolling: (isPolling: boolean) => void;
     onWarning: (detail: WarningDetail) => void;
 }
 
@@ -86,12 +87,9 @@ export class Feed {
         this.#socket = new HeatmapWebSocket(undefined, {
             onSnapshot: (snapshot) => void this.#receive(snapshot),
             onStatus: (detail) => this.#statusChanged(detail),
+            onPolling: ({ isPolling }) => handlers.onPolling(isPolling),
             onWarning: handlers.onWarning,
         });
-    }
-
-    get isPolling(): boolean {
-        return this.#socket.isPolling;
     }
 
     connect(): void {

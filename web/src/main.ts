@@ -89,12 +89,13 @@ const feed = new Feed({
         return database === 'ok' ? 'The database holds no candle of this symbol.' : database;
     },
     onStatus: (detail) => {
-        connection.showStatus(detail, feed.isPolling);
+        connection.showStatus(detail.status);
         // After a restart the server may be another one: other symbols, real data instead of
         // simulated.
         const isBack = detail.status === 'connected' && symbols.length > 0;
         if (isBack) void refreshSymbols().catch(() => {});
     },
+    onPolling: (isPolling) => connection.showPolling(isPolling),
     onWarning: (warning) => connection.showWarning(warning),
 });
 

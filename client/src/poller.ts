@@ -77,7 +77,10 @@ export class Poller {
             const isReached = await this.#ask(symbol, abort);
             if (abort.signal.aborted) return;
             this.#setReached(isReached);
-            if (!isReached) break; /* neither would the next be */
+            if (!isReached) {
+                this.#askedAt.delete(symbol); /* the next round asks again, as soon as it comes */
+                break; /* neither would the next symbol be answered */
+            }
         }
         const hasFailed = due.length > 0 && !this.#isReached;
         if (!hasFailed) this.#backoff.reset();

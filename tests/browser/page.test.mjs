@@ -115,6 +115,27 @@ test('the_crosshair_tells_what_waits_at_a_price', async () => {
     await until(() => tooltip.isHidden(), 'the tooltip gone');
 });
 
+test('a_cluster_that_is_pointed_at_is_shown_on_the_chart', async () => {
+    const { page } = await open();
+    await waitForMap(page);
+    const row = page.locator('#clusters-below .strongest');
+    await row.hover();
+    const tooltip = page.locator('#tooltip');
+    await until(() => tooltip.isVisible(), 'the crosshair');
+    const content = await tooltip.innerText();
+    const [low, high] = /([\d,]+) – ([\d,]+)/.exec(content).slice(1)
+        .map((price) => Number(price.replaceAll(',', '')));
+    const price = Number((await row.locator('b').innerText()).replaceAll(',', ''));
+    assert.ok(price >= low - 500 && price <= high + 500, `${price} in ${low} – ${high}`);
+    assert.match(content, /Now/);
+    assert.match(content, /Cumulative\s+\$/);
+    // New rows come under the pointer all the time; leaving them still ends it.
+    const shown = await text(page, '#price');
+    await until(async () => (await text(page, '#price')) !== shown, 'a snapshot');
+    await page.mouse.move(5, 5);
+    await until(() => tooltip.isHidden(), 'the crosshair gone');
+});
+
 test('threshold_and_sides_take_colours_away', async () => {
     const { page } = await open();
     await waitForMap(page);

@@ -16,6 +16,10 @@ export class ClusterPanel {
     /** `onPoint`: the pointer is on a cluster around this price, or (null) on none. */
     constructor(onPoint: (price: number | null) => void) {
         this.#onPoint = onPoint;
+        // Of the lists, which stay, whereas each snapshot brings new rows.
+        for (const list of [this.#above, this.#below]) {
+            list.addEventListener('pointerleave', () => onPoint(null));
+        }
     }
 
     clear(): void {
@@ -58,7 +62,6 @@ export class ClusterPanel {
         row.title = `${formatUsd(cluster.volume)} would be liquidated at ${range}`;
         row.style.setProperty('--part', `${((cluster.volume / greatest) * 100).toFixed(1)}%`);
         row.addEventListener('pointerenter', () => this.#onPoint(cluster.middle));
-        row.addEventListener('pointerleave', () => this.#onPoint(null));
         return row;
     }
 }

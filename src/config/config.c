@@ -179,6 +179,48 @@ static enum status set_weights(struct config *config, const char *text, struct e
     return value_parse_weights(text, &config->heatmap_weights, error);
 }
 
+static enum status set_redis_enabled(struct config *config, const char *text, struct error *error)
+{
+    return parse_bool(text, &config->redis_enabled, error);
+}
+
+static enum status set_redis_url(struct config *config, const char *text, struct error *error)
+{
+    return redis_url_parse(text, &config->redis_url, error);
+}
+
+/* The prefix stands in a pattern (PSUBSCRIBE), where * and ? would mean more than themselves. */
+static enum status set_channel_prefix(struct config *config, const char *text, struct error *error)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t size = strlen(text);
+    for (size_t i = 0; i < size; i++)
+        if (strchr(letters, text[i]) == NULL && strchr(":._-{}", text[i]) == NULL)
+            size = 0;
+    if (size == 0 || size >= CHANNEL_PREFIX_SIZE)
+        return error_set(error, STATUS_INVALID,
+                         "'%.60s' is not a channel prefix (1 to %d letters, digits and :._-{})",
+                         text, CHANNEL_PREFIX_SIZE - 1);
+    return copy_text(text, config->redis_channel_prefix, CHANNEL_PREFIX_SIZE, error);
+}
+
+static enum status set_cluster_role(struct config *config, const char *text, struct error *error)
+{
+    static const char *const names[] = {
+        [CLUSTER_AUTO] = "auto", [CLUSTER_GENERATOR] = "generator", [CLUSTER_RELAY] = "relay"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp(text, names[i]) == 0) {
+            config->cluster_role = (enum cluster_role)i;
+            return STATUS_OK;
+        }
+    return error_set(error, STATUS_INVALID, "'%.60s' is not auto, generator or relay", text);
+}
+
+static enum status set_trusted_proxies(struct config *config, const char *text, struct error *error)
+{
+    return network_list_parse(text, &config->trusted_proxies, error);
+}
+
 static enum status set_log_level(struct config *config, const char *text, struct error *error)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
@@ -232,6 +274,18 @@ static const struct setting settings[] = {
      "price step of the levels by symbol: BTCUSDT:100,ETHUSDT:5", set_buckets},
     {"HEATMAP_LEVERAGE_WEIGHTS", LEVERAGE_WEIGHTS_DEFAULT, NULL, "LIST",
      "how new positions spread over leverages, leverage:weight", set_weights},
+    {"REDIS_ENABLED", "false", NULL, "BOOL",
+     "several servers: share one generator's snapshots through Redis", set_redis_enabled},
+    {"REDIS_URL", REDIS_URL_DEFAULT, NULL, "URL",
+     "redis://[[user]:password@]host[:port][/database]", set_redis_url},
+    {"REDIS_CHANNEL_PREFIX", "heatmap", NULL, "TEXT",
+     "channels are PREFIX:SYMBOL, keys begin with PREFIX: too", set_channel_prefix},
+    {"CLUSTER_ROLE", "auto", NULL, "ROLE",
+     "auto (one of the servers generates, elected), generator, or relay (needs no database)",
+     set_cluster_role},
+    {"TRUSTED_PROXIES", "", "none", "LIST",
+     "proxies whose X-Forwarded-For tells the client's address (127.0.0.1,10.0.0.0/8)",
+     set_trusted_proxies},
     {"LOG_LEVEL", "info", NULL, "LEVEL", "debug, info, warn or error", set_log_level},
     {"LOG_FORMAT", "text", NULL, "FORMAT", "text (key=value) or json", set_log_format},
 };
@@ -308,7 +362,8 @@ enum status config_check(const struct config *config, struct error *error)
 bool config_is_flag(const char *flag, bool *is_switch)
 {
     int index = find_flag(flag);
-    *is_switch = index >= 0 && settings[index].parse == set_ws_enabled;
+    *is_switch = index >= 0 && (settings[index].parse == set_ws_enabled ||
+                                settings[index].parse == set_redis_enabled);
     return index >= 0;
 }
 
@@ -346,10 +401,12 @@ void config_append_table(struct buffer *out, const struct config *config,
                          "MEANING");
     for (int i = 0; i < SETTING_COUNT; i++) {
         const char *value = origin->text[i] != NULL ? origin->text[i] : shown_default(&settings[i]);
-        char workers[16];
+        char workers[16], url[REDIS_URL_TEXT_SIZE];
         if (settings[i].parse == set_workers) {
             snprintf(workers, sizeof workers, "%d", config->workers);
             value = workers;
+        } else if (settings[i].parse == set_redis_url) {
+            value = redis_url_format(&config->redis_url, url); /* without the password */
         }
         buffer_append_format(out, "%-28s %-32s %-12s %-30s %s\n", settings[i].name, value,
                              sources[origin->source[i]], shown_default(&settings[i]),

@@ -10,14 +10,19 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "config/network.h"
+#include "config/redis_url.h"
 #include "config/value.h"
 
 #include <stdbool.h>
 
 #define CONFIG_PATH_SIZE 1024
 #define ORIGINS_SIZE 2048
+#define CHANNEL_PREFIX_SIZE 65
 
 enum setting_source { SETTING_DEFAULT, SETTING_ENVIRONMENT, SETTING_FLAG };
+
+enum cluster_role { CLUSTER_AUTO, CLUSTER_GENERATOR, CLUSTER_RELAY };
 
 struct config {
     bool ws_enabled;
@@ -35,6 +40,11 @@ struct config {
     int64_t heatmap_lookback_ms;
     struct bucket_map heatmap_buckets;
     struct leverage_weights heatmap_weights;
+    bool redis_enabled;
+    struct redis_url redis_url;
+    char redis_channel_prefix[CHANNEL_PREFIX_SIZE];
+    enum cluster_role cluster_role;
+    struct network_list trusted_proxies;
     enum log_level log_level;
     enum log_format log_format;
 };

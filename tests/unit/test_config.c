@@ -114,6 +114,31 @@ static void show_weights(const struct config *config, char *out)
                  config->heatmap_weights.tiers[i].weight);
 }
 
+static void show_redis_enabled(const struct config *config, char *out)
+{
+    show_text(out, config->redis_enabled ? "true" : "false");
+}
+
+static void show_redis_url(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%.90s|%d", config->redis_url.host, config->redis_url.port);
+}
+
+static void show_channel_prefix(const struct config *config, char *out)
+{
+    show_text(out, config->redis_channel_prefix);
+}
+
+static void show_cluster_role(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%d", (int)config->cluster_role);
+}
+
+static void show_trusted_proxies(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%zu", config->trusted_proxies.count);
+}
+
 static void show_log_level(const struct config *config, char *out)
 {
     snprintf(out, 120, "%d", (int)config->log_level);
@@ -276,6 +301,56 @@ static const struct expectation {
      "1:1 ",
      "",
      {"10", "10:", "0:1", "1001:1", "10:-1", "10:0", "10:1,10:2", "x:1", "10:nan"}},
+    {"REDIS_ENABLED",
+     "redis-enabled",
+     show_redis_enabled,
+     "false",
+     "yes",
+     "true",
+     "off",
+     "false",
+     "neither true nor false",
+     {"maybe", "2"}},
+    {"REDIS_URL",
+     "redis-url",
+     show_redis_url,
+     "127.0.0.1|6379",
+     "redis://:secret@redis.example:7000/2",
+     "redis.example|7000",
+     "redis://[::1]",
+     "::1|6379",
+     "redis://",
+     {"redis://", "rediss://"}},
+    {"REDIS_CHANNEL_PREFIX",
+     "redis-channel-prefix",
+     show_channel_prefix,
+     "heatmap",
+     "{a}:b.c_d-9",
+     "{a}:b.c_d-9",
+     "x",
+     "x",
+     "1 to 64 letters, digits and :._-{}",
+     {"heat*", "a b", "a?", "[a]", "\xc3\xa4"}},
+    {"CLUSTER_ROLE",
+     "cluster-role",
+     show_cluster_role,
+     "0",
+     "relay",
+     "2",
+     "Generator",
+     "1",
+     "auto, generator or relay",
+     {"leader", "0"}},
+    {"TRUSTED_PROXIES",
+     "trusted-proxies",
+     show_trusted_proxies,
+     "0",
+     "127.0.0.1, 10.0.0.0/8",
+     "2",
+     "::1",
+     "1",
+     "10.0.0.0/8",
+     {"localhost", "10.0.0.1/8", "::1,10.0.0.0/33"}},
     {"LOG_LEVEL",
      "log-level",
      show_log_level,
@@ -437,7 +512,8 @@ static void flags_are_known_by_name_and_switches_apart(void **state)
     bool is_switch;
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         assert_true(config_is_flag(settings[i].flag, &is_switch));
-        assert_int_equal(is_switch, strcmp(settings[i].flag, "ws-enabled") == 0);
+        assert_int_equal(is_switch, strcmp(settings[i].flag, "ws-enabled") == 0 ||
+                                        strcmp(settings[i].flag, "redis-enabled") == 0);
     }
     assert_true(config_is_flag("db", &is_switch));
     assert_false(config_is_flag("ws_enabled", &is_switch));
@@ -512,6 +588,22 @@ static void the_tables_list_every_setting(void **state)
     config_origin_deinit(&origin);
 }
 
+static void the_password_of_redis_is_not_shown(void **state)
+{
+    (void)state;
+    struct config config;
+    struct config_origin origin;
+    struct buffer table = {0};
+    char line[512];
+    assert_int_equal(load(&config, &origin, "REDIS_URL", "redis://me:secret@h", NULL), STATUS_OK);
+    config_append_table(&table, &config, &origin);
+    find_line(buffer_text(&table), "REDIS_URL ", line);
+    assert_non_null(strstr(line, "redis://me:***@h:6379"));
+    assert_null(strstr(buffer_text(&table), "secret"));
+    buffer_deinit(&table);
+    config_origin_deinit(&origin);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +615,7 @@ int main(void)
         cmocka_unit_test(flags_are_known_by_name_and_switches_apart),
         cmocka_unit_test(buckets_may_be_given_for_more_symbols_than_are_served),
         cmocka_unit_test(the_tables_list_every_setting),
+        cmocka_unit_test(the_password_of_redis_is_not_shown),
     };
     return cmocka_run_group_tests(tests, find_cores, NULL);
 }

@@ -8,13 +8,14 @@
 
 enum status {
     STATUS_OK = 0,
-    STATUS_INVALID,   /* the input is wrong; the message says what is allowed */
-    STATUS_NOT_FOUND, /* the named thing does not exist: a file, a table, a column */
-    STATUS_NO_DATA,   /* everything works, but there is nothing to answer with */
-    STATUS_BUSY,      /* another process holds it; trying again later makes sense */
-    STATUS_IO,        /* the operating system or the database failed */
-    STATUS_TOO_LARGE, /* the answer or the input is over a limit */
-    STATUS_CANCELLED, /* the program is shutting down */
+    STATUS_INVALID,     /* the input is wrong; the message says what is allowed */
+    STATUS_NOT_FOUND,   /* the named thing does not exist: a file, a table, a column */
+    STATUS_NO_DATA,     /* everything works, but there is nothing to answer with */
+    STATUS_BUSY,        /* another process holds it; trying again later makes sense */
+    STATUS_IO,          /* the operating system or the database failed */
+    STATUS_TOO_LARGE,   /* the answer or the input is over a limit */
+    STATUS_UNREACHABLE, /* it is another server's, and that cannot be asked */
+    STATUS_CANCELLED,   /* the program is shutting down */
 };
 
 #define ERROR_MESSAGE_MAX 512

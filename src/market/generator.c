@@ -41,7 +41,8 @@ struct symbol_state {
     char message[ERROR_MESSAGE_MAX];
     bool has_failed; /* at the last look, though the database could be opened */
 
-    uint64_t hash, seq; /* of the last snapshot handed on; seq 0: none */
+    bool is_handed_on;  /* under the present epoch */
+    uint64_t hash, seq; /* of the last snapshot handed on */
 
     char logged_message[ERROR_MESSAGE_MAX];
     uint64_t logged_ns;
@@ -49,7 +50,7 @@ struct symbol_state {
 
 struct generator {
     struct generator_options options;
-    uint64_t epoch;
+    uint64_t epoch; /* 0: it rests */
     uint64_t interval_ns;
     pthread_t thread;
 
@@ -58,6 +59,10 @@ struct generator {
     bool is_stopping;
     bool is_woken; /* some flag below is set */
     bool woken[SYMBOLS_MAX];
+    uint64_t wanted_epoch; /* what generator_lead() has asked for */
+    struct {
+        uint64_t epoch, seq;
+    } used[SYMBOLS_MAX];           /* numbers that others have used */
     struct store_session *session; /* while a tick has one */
     struct generator_stats stats;
     struct error fault; /* the last tick's */
@@ -181,20 +186,32 @@ static enum status load_window(struct generator *generator, struct store_session
     return status;
 }
 
+/* The number after the last one, its own or another's. */
+static uint64_t next_seq(struct generator *generator, size_t index)
+{
+    struct symbol_state *state = &generator->symbols[index];
+    pthread_mutex_lock(&generator->mutex);
+    if (generator->used[index].epoch == generator->epoch && generator->used[index].seq > state->seq)
+        state->seq = generator->used[index].seq;
+    pthread_mutex_unlock(&generator->mutex);
+    return ++state->seq;
+}
+
 /* Hands the snapshot on if a client could tell it from the one before. */
 static void publish(struct generator *generator, size_t index)
 {
     struct symbol_state *state = &generator->symbols[index];
     struct buffer *data = &generator->data;
     uint64_t hash = snapshot_hash(generator->snapshot.timestamp_ms, data->data, data->size);
-    if (state->seq > 0 && state->hash == hash)
+    if (state->is_handed_on && state->hash == hash)
         return;
+    state->is_handed_on = true;
     state->hash = hash;
     const struct generator_snapshot handed = {
         .symbol_index = index,
         .snapshot = &generator->snapshot,
         .epoch = generator->epoch,
-        .seq = ++state->seq,
+        .seq = next_seq(generator, index),
         .hash = hash,
         .data = data->data,
         .data_size = data->size,
@@ -355,9 +372,24 @@ static void tick(struct generator *generator, struct selection *selection)
 
 /* -- the thread -------------------------------------------------------------------------------- */
 
-/* Waits until the tick is due, somebody wakes the thread, or it is to stop. Takes the wake flags.
- */
-static void wait_for_work(struct generator *generator, uint64_t due_ns, bool woken[SYMBOLS_MAX])
+/* Takes the epoch that generator_lead() wants; with a new one every symbol begins anew. Under the
+ * lock. */
+static bool take_epoch(struct generator *generator)
+{
+    if (generator->epoch == generator->wanted_epoch)
+        return false;
+    generator->epoch = generator->wanted_epoch;
+    for (size_t i = 0; i < generator->options.symbols->count; i++) {
+        struct symbol_state *state = &generator->symbols[i];
+        state->is_computed = state->is_handed_on = false;
+        state->seq = 0;
+    }
+    return generator->epoch != 0;
+}
+
+/* Waits until the tick is due, somebody wakes the thread, or it is to stop. Takes the wake flags,
+ * and the epoch: true if that is a new one. */
+static bool wait_for_work(struct generator *generator, uint64_t due_ns, bool woken[SYMBOLS_MAX])
 {
     const struct timespec due = {.tv_sec = (time_t)(due_ns / SECOND_NS),
                                  .tv_nsec = (long)(due_ns % SECOND_NS)};
@@ -367,16 +399,19 @@ static void wait_for_work(struct generator *generator, uint64_t due_ns, bool wok
     memcpy(woken, generator->woken, sizeof generator->woken);
     memset(generator->woken, 0, sizeof generator->woken);
     generator->is_woken = false;
+    bool is_new_epoch = take_epoch(generator);
     pthread_mutex_unlock(&generator->mutex);
+    return is_new_epoch;
 }
 
-/* Those that were woken, and when the tick is due all that somebody needs or that have failed. */
+/* Those that were woken, and when the tick is due all that somebody needs or that have failed; none
+ * while it rests. */
 static void select_symbols(const struct generator *generator, const bool woken[SYMBOLS_MAX],
                            bool is_due, struct selection *selection)
 {
     const struct generator_options *options = &generator->options;
     selection->count = 0;
-    for (size_t i = 0; i < options->symbols->count; i++)
+    for (size_t i = 0; generator->epoch != 0 && i < options->symbols->count; i++)
         if (woken[i] || (is_due && (generator->symbols[i].has_failed ||
                                     options->is_wanted(i, options->context))))
             selection->indexes[selection->count++] = i;
@@ -389,8 +424,10 @@ static void *run(void *context)
     bool woken[SYMBOLS_MAX];
     uint64_t due_ns = clock_monotonic_ns();
     while (!is_stopping(generator)) {
-        wait_for_work(generator, due_ns, woken);
+        bool is_new_epoch = wait_for_work(generator, due_ns, woken);
         uint64_t now_ns = clock_monotonic_ns();
+        if (is_new_epoch)
+            due_ns = now_ns;
         bool is_due = now_ns >= due_ns;
         select_symbols(generator, woken, is_due, &selection);
         if (is_due) {
@@ -408,7 +445,7 @@ struct generator *generator_start(const struct generator_options *options)
 {
     struct generator *generator = memory_allocate_zeroed(1, sizeof *generator);
     generator->options = *options;
-    generator->epoch = (uint64_t)clock_wall_ms();
+    generator->epoch = generator->wanted_epoch = options->epoch;
     generator->interval_ns = (uint64_t)(options->interval_seconds * (double)SECOND_NS);
     check(options->symbols->count <= SYMBOLS_MAX && generator->interval_ns > 0);
 
@@ -440,6 +477,24 @@ enum status generator_check(struct generator *generator, struct error *error)
     pthread_mutex_unlock(&generator->mutex);
     return fault.status == STATUS_OK ? STATUS_OK
                                      : error_set(error, fault.status, "%s", fault.message);
+}
+
+void generator_lead(struct generator *generator, uint64_t epoch)
+{
+    pthread_mutex_lock(&generator->mutex);
+    generator->wanted_epoch = epoch;
+    generator->is_woken = true;
+    pthread_cond_signal(&generator->wakeup);
+    pthread_mutex_unlock(&generator->mutex);
+}
+
+void generator_skip(struct generator *generator, size_t symbol_index, uint64_t epoch, uint64_t seq)
+{
+    check(symbol_index < generator->options.symbols->count);
+    pthread_mutex_lock(&generator->mutex);
+    generator->used[symbol_index].epoch = epoch;
+    generator->used[symbol_index].seq = seq;
+    pthread_mutex_unlock(&generator->mutex);
 }
 
 void generator_read_stats(struct generator *generator, struct generator_stats *stats)

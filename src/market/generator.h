@@ -57,6 +57,7 @@ struct generator_options {
     const struct leverage_weights *weights;
     int64_t lookback_ms;
     double interval_seconds;
+    uint64_t epoch; /* of its snapshots; 0: it rests until generator_lead() */
 
     /* Whether anybody needs this symbol now. */
     bool (*is_wanted)(size_t symbol_index, void *context);
@@ -79,6 +80,15 @@ void generator_wake(struct generator *generator, size_t symbol_index);
 /* STATUS_OK, or why the last tick could not use the database or failed with a symbol. Any thread,
  * never blocks for long. */
 enum status generator_check(struct generator *generator, struct error *error);
+
+/* From now on snapshots bear this epoch, and seq begins anew; all symbols that are wanted are
+ * looked at at once, and handed on whether they have changed or not. 0: it rests, and looks at
+ * nothing. The epoch that it has is no change. Any thread. */
+void generator_lead(struct generator *generator, uint64_t epoch);
+
+/* Somebody else has used the numbers of this epoch and symbol up to `seq`: goes on after them. Any
+ * thread. */
+void generator_skip(struct generator *generator, size_t symbol_index, uint64_t epoch, uint64_t seq);
 
 void generator_read_stats(struct generator *generator, struct generator_stats *stats);
 

@@ -27,9 +27,10 @@ struct publisher {
     void *context;
     void (*on_broadcast)(size_t symbol_index, uint64_t duration_ns, void *context);
     void *broadcast_context;
+    pthread_mutex_t publishing; /* one at a time; taken before `lock` */
     pthread_mutex_t lock;
-    struct buffer json;           /* the publishing thread's, reused from snapshot to snapshot */
-    struct ws_deflater *deflater; /* the publishing thread's */
+    struct buffer json;           /* the generator's, reused from snapshot to snapshot */
+    struct ws_deflater *deflater; /* guarded by `publishing` */
     atomic_size_t deflaters;      /* as the counters of symbol_state, here and below */
     atomic_int_least64_t deflated_requested_until_ms;
     struct symbol_state symbols[SYMBOLS_MAX];
@@ -50,6 +51,7 @@ struct publisher *publisher_create(const struct symbol_list *symbols,
     publisher->context = context;
     publisher->deflater = ws_deflater_create();
     check(pthread_mutex_init(&publisher->lock, NULL) == 0);
+    check(pthread_mutex_init(&publisher->publishing, NULL) == 0);
     return publisher;
 }
 
@@ -61,6 +63,7 @@ void publisher_destroy(struct publisher *publisher)
         frame_release(publisher->symbols[i].newest);
     buffer_deinit(&publisher->json);
     ws_deflater_destroy(publisher->deflater);
+    pthread_mutex_destroy(&publisher->publishing);
     pthread_mutex_destroy(&publisher->lock);
     free(publisher);
 }
@@ -118,41 +121,71 @@ static bool is_deflated_wanted(const struct publisher *publisher)
                atomic_load_explicit(&publisher->deflated_requested_until_ms, memory_order_relaxed);
 }
 
-void publisher_publish(struct publisher *publisher, size_t symbol_index,
+/* Makes the frame the newest of its symbol, unless there is a newer one; is_same tells whether
+ * clients would see no difference to the one before. */
+static bool replace_newest(struct publisher *publisher, struct frame *frame, bool *is_same)
+{
+    struct symbol_state *symbol = &publisher->symbols[frame->symbol_index];
+    pthread_mutex_lock(&publisher->lock);
+    struct frame *previous = symbol->newest;
+    bool is_news = previous == NULL || frame_is_after(frame, previous->epoch, previous->seq);
+    if (is_news)
+        symbol->newest = frame_acquire(frame);
+    pthread_mutex_unlock(&publisher->lock);
+    *is_same = previous != NULL && previous->hash == frame->hash;
+    if (is_news)
+        frame_release(previous);
+    return is_news;
+}
+
+bool publisher_publish_message(struct publisher *publisher, const struct publication *made)
+{
+    check(made->symbol_index < publisher->symbol_count);
+    struct frame *frame = frame_create((uint32_t)made->symbol_index, made->epoch, made->seq,
+                                       made->hash, made->json, made->json_size);
+    bool is_same;
+    /* Held until the loops have it, so that no older frame of another thread comes after it. */
+    pthread_mutex_lock(&publisher->publishing);
+    if (is_deflated_wanted(publisher))
+        frame_deflate(frame, publisher->deflater);
+    bool is_news = replace_newest(publisher, frame, &is_same);
+    if (is_news) {
+        atomic_store_explicit(&publisher->symbols[made->symbol_index].data_time_ms,
+                              made->timestamp_ms, memory_order_relaxed);
+        if (!is_same)
+            hand_to_loops(publisher, frame);
+    }
+    pthread_mutex_unlock(&publisher->publishing);
+    frame_release(frame);
+    return is_news;
+}
+
+bool publisher_publish(struct publisher *publisher, size_t symbol_index,
                        const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
                        const char *data, size_t data_size)
 {
-    check(symbol_index < publisher->symbol_count);
     buffer_clear(&publisher->json);
     snapshot_append_message_json(&publisher->json, snapshot, epoch, seq, data, data_size);
-    struct frame *frame = frame_create((uint32_t)symbol_index, epoch, seq, hash,
-                                       publisher->json.data, publisher->json.size);
-    if (is_deflated_wanted(publisher))
-        frame_deflate(frame, publisher->deflater);
-
-    pthread_mutex_lock(&publisher->lock);
-    struct frame *previous = publisher->symbols[symbol_index].newest;
-    bool is_news = previous == NULL || frame_is_after(frame, previous->epoch, previous->seq);
-    if (is_news)
-        publisher->symbols[symbol_index].newest = frame_acquire(frame);
-    pthread_mutex_unlock(&publisher->lock);
-
-    if (is_news) {
-        frame_release(previous);
-        atomic_store_explicit(&publisher->symbols[symbol_index].data_time_ms,
-                              snapshot->timestamp_ms, memory_order_relaxed);
-        hand_to_loops(publisher, frame);
-    }
-    frame_release(frame);
+    return publisher_publish_message(publisher, &(struct publication){
+                                                    .symbol_index = symbol_index,
+                                                    .timestamp_ms = snapshot->timestamp_ms,
+                                                    .epoch = epoch,
+                                                    .seq = seq,
+                                                    .hash = hash,
+                                                    .json = publisher->json.data,
+                                                    .json_size = publisher->json.size,
+                                                });
 }
 
 void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status)
 {
     check(symbol_index < publisher->symbol_count);
+    pthread_mutex_lock(&publisher->publishing);
     struct frame *newest = publisher_newest(publisher, symbol_index);
     if (newest != NULL && is_deflated_wanted(publisher))
         frame_deflate(newest, publisher->deflater);
     frame_release(newest);
+    pthread_mutex_unlock(&publisher->publishing);
     atomic_store_explicit(&publisher->symbols[symbol_index].is_followed, status == STATUS_OK,
                           memory_order_relaxed);
     for (size_t i = 0; i < publisher->mailbox_count; i++)

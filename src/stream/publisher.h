@@ -1,7 +1,8 @@
 /* From snapshot to frame to every loop's mailbox; and back, which symbols anybody needs.
  *
- * The generator thread publishes, worker loops say what they want, HTTP handlers read the newest
- * frame. Every function is safe on any thread unless it says otherwise. */
+ * The generator thread publishes, and the main loop what other servers generate; worker loops say
+ * what they want, HTTP handlers read the newest frame. Every function is safe on any thread unless
+ * it says otherwise. */
 #ifndef HEATCAST_STREAM_PUBLISHER_H
 #define HEATCAST_STREAM_PUBLISHER_H
 
@@ -25,10 +26,23 @@ void publisher_destroy(struct publisher *publisher); /* after all threads that u
  * frames out of it tells publisher_delivered() of each. */
 void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox);
 
-/* Encodes the message once, compresses it once if anybody wants that, and hands the frame to every
- * loop. `data` is the text that snapshot_append_data_json() made. A snapshot that is not newer than
- * the last one is dropped. One thread at a time, the one that calls publisher_checked() too. */
-void publisher_publish(struct publisher *publisher, size_t symbol_index,
+/* A snapshot as the text that clients get. */
+struct publication {
+    size_t symbol_index;
+    int64_t timestamp_ms; /* of the newest candle */
+    uint64_t epoch, seq, hash;
+    const char *json;
+    size_t json_size;
+};
+
+/* Makes one frame of it, compresses it once if anybody wants that, and hands it to every loop.
+ * False, and nothing happens, if the last one is as new or newer. One that has the last one's hash
+ * takes its place, number and all, but is not handed out: clients would see no difference. */
+bool publisher_publish_message(struct publisher *publisher, const struct publication *made);
+
+/* The same for the generator's snapshot, whose text is made here. `data` is what
+ * snapshot_append_data_json() made. One thread at a time. */
+bool publisher_publish(struct publisher *publisher, size_t symbol_index,
                        const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
                        const char *data, size_t data_size);
 
@@ -45,7 +59,8 @@ void publisher_observe(struct publisher *publisher,
 void publisher_delivered(struct publisher *publisher, struct frame *frame, uint64_t now_ns);
 
 /* The generator has looked at the symbol; tells the loops that wait for it. Compresses the newest
- * frame where somebody has come to want that since it was published. */
+ * frame where somebody has come to want that since it was published, which takes a moment: not for
+ * a worker loop's thread. */
 void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status);
 
 /* One subscriber more or less. The first one of a symbol wakes the generator. */

@@ -54,9 +54,10 @@ static void reply_invalid_symbol(struct session *session, const json_t *id, cons
 void request_report_unavailable(struct session *session, const char *symbol, enum status status)
 {
     char message[128];
-    const char *why = status == STATUS_BUSY        ? "the database is locked by a writer"
-                      : status == STATUS_NOT_FOUND ? "the database, or a part of it, is missing"
-                                                   : "the database cannot be read";
+    const char *why = status == STATUS_BUSY          ? "the database is locked by a writer"
+                      : status == STATUS_NOT_FOUND   ? "the database, or a part of it, is missing"
+                      : status == STATUS_UNREACHABLE ? "the server that makes it cannot be reached"
+                                                     : "the database cannot be read";
     snprintf(message, sizeof message, "No snapshot of %s yet: %s. It follows when there is one",
              symbol, why);
     reply_error(session, NULL, "SERVER_ERROR", message);

@@ -87,7 +87,10 @@ static const struct symbol_list symbols = {.count = SYMBOL_COUNT,
 static const struct bucket_map buckets = {.count = 1, .entries = {{"BTCUSDT", 5 * DECIMAL_ONE}}};
 static struct leverage_weights weights;
 
-static struct generator *start(struct store *store, struct witness *witness, double interval)
+#define EPOCH UINT64_C(1766932200123)
+
+static struct generator *start_under(uint64_t epoch, struct store *store, struct witness *witness,
+                                     double interval)
 {
     assert_ok(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, fault));
     pthread_mutex_init(&witness->mutex, NULL);
@@ -98,12 +101,18 @@ static struct generator *start(struct store *store, struct witness *witness, dou
         .weights = &weights,
         .lookback_ms = DAY_MS,
         .interval_seconds = interval,
+        .epoch = epoch,
         .is_wanted = on_is_wanted,
         .on_snapshot = on_snapshot,
         .on_checked = on_checked,
         .on_computed = on_computed,
         .context = witness,
     });
+}
+
+static struct generator *start(struct store *store, struct witness *witness, double interval)
+{
+    return start_under(EPOCH, store, witness, interval);
 }
 
 static struct generator_stats stats_of(struct generator *generator)
@@ -150,7 +159,7 @@ static void only_wanted_symbols_are_computed(void **state)
     assert_int_equal(seen.snapshots[BTC], 1);
     assert_int_equal(seen.seq[BTC], 1);
     assert_int_equal(seen.computed[BTC], 1);
-    assert_true(seen.epoch > 1764547200000 && seen.epoch <= (uint64_t)clock_wall_ms());
+    assert_int_equal(seen.epoch, EPOCH);
     assert_int_equal(seen.timestamp_ms[BTC], T0 + 19 * CANDLE_MS);
     assert_memory_equal(seen.data[BTC], "{\"levels\":[{\"price\":", 20);
     generator_stop(generator);
@@ -392,6 +401,70 @@ static void a_database_that_comes_later_is_found(void **state)
     assert_int_equal(witness.snapshots[BTC], 1);
 }
 
+static void it_rests_until_it_is_to_lead(void **state)
+{
+    struct witness witness = {.wanted = {true, true}};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start_under(0, store, &witness, 0.02);
+    generator_wake(generator, BTC);
+    sleep_ms(200);
+    assert_int_equal(look(&witness).checks[BTC], 0);
+    generator_lead(generator, 7);
+    wait_until(look(&witness).snapshots[BTC] == 1 && look(&witness).snapshots[ETH] == 1);
+    assert_int_equal(look(&witness).epoch, 7);
+    generator_lead(generator, 0);
+    sleep_ms(100); /* a tick may be under way */
+    unsigned checks = look(&witness).checks[BTC];
+    sleep_ms(200);
+    assert_int_equal(look(&witness).checks[BTC], checks);
+    generator_stop(generator);
+    store_close(store);
+}
+
+static void a_new_epoch_begins_with_every_wanted_symbol_changed_or_not(void **state)
+{
+    struct witness witness = {.wanted = {[BTC] = true}};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 3600);
+    wait_until(look(&witness).snapshots[BTC] == 1);
+    generator_lead(generator, EPOCH); /* the one that it has */
+    generator_wake(generator, BTC);
+    wait_until(look(&witness).checks[BTC] == 2);
+    assert_int_equal(look(&witness).snapshots[BTC], 1);
+    generator_lead(generator, EPOCH + 5);
+    wait_until(look(&witness).snapshots[BTC] == 2);
+    assert_int_equal(look(&witness).epoch, EPOCH + 5);
+    assert_int_equal(look(&witness).seq[BTC], 1);
+    assert_int_equal(look(&witness).checks[ETH], 0);
+    generator_stop(generator);
+    store_close(store);
+}
+
+static void numbers_that_others_have_used_are_skipped(void **state)
+{
+    struct witness witness = {.wanted = {true, true}};
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 20, 1000);
+    write_market(store, "ETHUSDT", 0, 20, 1000);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(look(&witness).snapshots[BTC] == 1 && look(&witness).snapshots[ETH] == 1);
+    generator_skip(generator, BTC, EPOCH, 41);
+    generator_skip(generator, ETH, EPOCH - 1, 41); /* of another epoch: nothing to it */
+    write_market(store, "BTCUSDT", 20, 1, 1000);
+    write_market(store, "ETHUSDT", 20, 1, 1000);
+    wait_until(look(&witness).snapshots[BTC] == 2 && look(&witness).snapshots[ETH] == 2);
+    assert_int_equal(look(&witness).seq[BTC], 42);
+    assert_int_equal(look(&witness).seq[ETH], 2);
+    generator_skip(generator, BTC, EPOCH, 7); /* it is past that */
+    write_market(store, "BTCUSDT", 21, 1, 1000);
+    wait_until(look(&witness).snapshots[BTC] == 3);
+    assert_int_equal(look(&witness).seq[BTC], 43);
+    generator_stop(generator);
+    store_close(store);
+}
+
 static void starting_and_stopping_at_once_is_harmless(void **state)
 {
     struct witness witness = {.wanted = {true, true}};
@@ -420,6 +493,9 @@ int main(void)
         in_folder(a_held_lock_is_a_skipped_tick),
         in_folder(what_was_read_of_a_file_that_changes_is_thrown_away),
         in_folder(a_database_that_comes_later_is_found),
+        in_folder(it_rests_until_it_is_to_lead),
+        in_folder(a_new_epoch_begins_with_every_wanted_symbol_changed_or_not),
+        in_folder(numbers_that_others_have_used_are_skipped),
         in_folder(starting_and_stopping_at_once_is_harmless),
     };
     return cmocka_run_group_tests_name("generator", tests, NULL, NULL);

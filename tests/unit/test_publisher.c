@@ -59,11 +59,24 @@ static int stop(void **state)
     return 0;
 }
 
-static void publish(size_t symbol, uint64_t epoch, uint64_t seq)
+#define TIME_MS INT64_C(1766932200000)
+
+static bool publish_content(size_t symbol, uint64_t epoch, uint64_t seq, uint64_t hash)
 {
-    struct snapshot snapshot = {.timestamp_ms = INT64_C(1766932200000)};
+    struct snapshot snapshot = {.timestamp_ms = TIME_MS};
     strcpy(snapshot.symbol, symbols.names[symbol]);
-    publisher_publish(publisher, symbol, &snapshot, epoch, seq, 0xABCD, "{\"levels\":[]}", 13);
+    return publisher_publish(publisher, symbol, &snapshot, epoch, seq, hash, "{\"levels\":[]}", 13);
+}
+
+/* Each with a content of its own. */
+static uint64_t hash_of(uint64_t epoch, uint64_t seq)
+{
+    return epoch << 32 | seq;
+}
+
+static bool publish(size_t symbol, uint64_t epoch, uint64_t seq)
+{
+    return publish_content(symbol, epoch, seq, hash_of(epoch, seq));
 }
 
 static unsigned wanted(size_t symbol)
@@ -98,7 +111,7 @@ static void all_loops_get_the_same_frame(void **state)
         "\"epoch\":9,\"seq\":4,\"data\":{\"levels\":[]}}";
     assert_int_equal(frame_json_size(newest), sizeof json - 1);
     assert_memory_equal(frame_json(newest), json, sizeof json - 1);
-    assert_int_equal(newest->hash, 0xABCD);
+    assert_int_equal(newest->hash, hash_of(9, 4));
     assert_int_equal(newest->symbol_index, ETH);
     assert_int_equal((unsigned char)newest->bytes[0], 0x81);
     assert_int_equal(newest->header_size + sizeof json - 1, newest->size);
@@ -115,13 +128,13 @@ static void an_older_snapshot_never_takes_the_place_of_a_newer_one(void **state)
         assert_true(mailbox_take(&mailboxes[i], mail));
         frame_release(mail[BTC].frame);
     }
-    publish(BTC, 2, 4);
-    publish(BTC, 2, 5);
-    publish(BTC, 1, 99);
+    assert_false(publish(BTC, 2, 4));
+    assert_false(publish(BTC, 2, 5));
+    assert_false(publish(BTC, 1, 99));
     assert_int_equal(newest_seq(BTC), 5);
     struct mail mail[SYMBOLS_MAX];
     assert_false(mailbox_take(&mailboxes[0], mail));
-    publish(BTC, 3, 1); /* a new generator begins */
+    assert_true(publish(BTC, 3, 1)); /* a new generator begins */
     assert_int_equal(newest_seq(BTC), 1);
     assert_true(mailbox_take(&mailboxes[0], mail));
     frame_release(mail[BTC].frame);
@@ -174,6 +187,49 @@ static void an_http_request_wants_compressed_frames_for_a_while(void **state)
     fake_clock_advance_ms(PUBLISHER_HTTP_INTEREST_MS + 1);
     publish(BTC, 9, 3);
     assert_false(is_newest_deflated(BTC));
+}
+
+static void the_same_content_takes_the_place_of_the_last_one_silently(void **state)
+{
+    (void)state;
+    struct mail mail[SYMBOLS_MAX];
+    publish_content(BTC, 2, 5, 0xABCD);
+    assert_true(mailbox_take(&mailboxes[0], mail));
+    frame_release(mail[BTC].frame);
+    assert_true(publish_content(BTC, 3, 1, 0xABCD));
+    assert_false(mailbox_take(&mailboxes[0], mail));
+    assert_int_equal(newest_seq(BTC), 1);
+    assert_false(publish_content(BTC, 2, 6, 0xABCE)); /* older than it all the same */
+    assert_true(publish_content(BTC, 3, 2, 0xABCE));
+    assert_true(mailbox_take(&mailboxes[0], mail));
+    frame_release(mail[BTC].frame);
+}
+
+static void a_ready_made_message_goes_out_byte_for_byte(void **state)
+{
+    (void)state;
+    static const char json[] = " {\"any\": \"text\"}\n";
+    const struct publication made = {.symbol_index = ETH,
+                                     .timestamp_ms = TIME_MS,
+                                     .epoch = 4,
+                                     .seq = 2,
+                                     .hash = 77,
+                                     .json = json,
+                                     .json_size = sizeof json - 1};
+    assert_true(publisher_publish_message(publisher, &made));
+    assert_false(publisher_publish_message(publisher, &made));
+    for (size_t i = 0; i < MAILBOXES; i++) {
+        struct mail mail[SYMBOLS_MAX];
+        assert_true(mailbox_take(&mailboxes[i], mail));
+        assert_int_equal(frame_json_size(mail[ETH].frame), sizeof json - 1);
+        assert_memory_equal(frame_json(mail[ETH].frame), json, sizeof json - 1);
+        assert_int_equal(mail[ETH].frame->hash, 77);
+        frame_release(mail[ETH].frame);
+    }
+    assert_int_equal(publisher_data_time_ms(publisher, ETH), TIME_MS);
+    /* The generator's own goes on from there. */
+    assert_false(publish(ETH, 4, 1));
+    assert_true(publish(ETH, 4, 3));
 }
 
 /* -- how long a broadcast takes ---------------------------------------------------------------- */
@@ -308,6 +364,20 @@ static void a_look_that_ends_after_the_last_subscriber_left_does_not_count(void 
 
 enum { ROUNDS = 5000 };
 
+/* As another server's generator would, at the same time. */
+static void *publish_the_same(void *argument)
+{
+    (void)argument;
+    for (uint64_t seq = 1; seq <= ROUNDS; seq++)
+        publisher_publish_message(publisher, &(struct publication){.symbol_index = BTC,
+                                                                   .epoch = 1,
+                                                                   .seq = seq,
+                                                                   .hash = hash_of(1, seq),
+                                                                   .json = "{}",
+                                                                   .json_size = 2});
+    return NULL;
+}
+
 static void *come_and_go(void *argument)
 {
     (void)argument;
@@ -345,15 +415,17 @@ static void *take_mail(void *argument)
 static void threads_publish_read_and_count_together(void **state)
 {
     (void)state;
-    pthread_t clients[2], loops[MAILBOXES];
+    pthread_t other, clients[2], loops[MAILBOXES];
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&clients[i], NULL, come_and_go, NULL), 0);
     for (size_t i = 0; i < MAILBOXES; i++)
         assert_int_equal(pthread_create(&loops[i], NULL, take_mail, &mailboxes[i]), 0);
+    assert_int_equal(pthread_create(&other, NULL, publish_the_same, NULL), 0);
     for (uint64_t seq = 1; seq <= ROUNDS; seq++) {
         publish(BTC, 1, seq);
         publisher_checked(publisher, BTC, STATUS_OK);
     }
+    pthread_join(other, NULL);
     for (size_t i = 0; i < 2; i++)
         pthread_join(clients[i], NULL);
     for (size_t i = 0; i < MAILBOXES; i++)
@@ -372,6 +444,8 @@ int main(void)
         fact(an_older_snapshot_never_takes_the_place_of_a_newer_one),
         fact(frames_are_compressed_while_somebody_wants_that),
         fact(an_http_request_wants_compressed_frames_for_a_while),
+        fact(the_same_content_takes_the_place_of_the_last_one_silently),
+        fact(a_ready_made_message_goes_out_byte_for_byte),
         fact(a_broadcast_takes_as_long_as_its_latest_loop),
         fact(loops_that_delivered_nothing_do_not_count),
         fact(a_loop_that_never_fetched_a_frame_does_not_hold_its_account_open),

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "net/address_count.h"
+#include "net/client_address.h"
 #include "stream/request.h"
 
 #include <errno.h>
@@ -39,24 +40,27 @@ static void watch(struct connection *connection, int wanted)
 
 /* -- places ------------------------------------------------------------------------------------ */
 
-static bool take_place_of_address(struct connection *connection)
+static bool take_place_of_address(struct connection *connection, const struct http_head *head)
 {
-    struct address_count *counts = connection->worker->shared->address_counts;
+    struct net_shared *shared = connection->worker->shared;
+    struct address_count *counts = shared->address_counts;
     if (counts == NULL)
         return true;
     struct sockaddr_storage peer = {0}; /* of no family, should it be gone already */
     socklen_t size = sizeof peer;
     getpeername(connection->fd, (struct sockaddr *)&peer, &size);
+    client_address_find(&shared->config->trusted_proxies, head, &peer);
     connection->address_key = address_count_key((const struct sockaddr *)&peer);
     return address_count_try_add(counts, connection->address_key);
 }
 
-bool connection_take_place(struct connection *connection, enum refusal *reason)
+bool connection_take_place(struct connection *connection, const struct http_head *head,
+                           enum refusal *reason)
 {
     struct net_shared *shared = connection->worker->shared;
     int before = atomic_fetch_add_explicit(&shared->ws_connections, 1, memory_order_relaxed);
     bool has_room = before < shared->config->ws_max_connections;
-    if (has_room && take_place_of_address(connection)) {
+    if (has_room && take_place_of_address(connection, head)) {
         connection->has_place = true;
         return true;
     }

@@ -51,8 +51,10 @@ void connection_finish(struct connection *connection);
 void connection_send_answer(struct connection *connection);
 
 /* Takes one of the places of WS_MAX_CONNECTIONS and WS_MAX_CONNECTIONS_PER_IP, given back when the
- * connection ends. False, and why, if there is none; that is counted. */
-bool connection_take_place(struct connection *connection, enum refusal *reason);
+ * connection ends. `head` tells who is behind a trusted proxy. False, and why, if there is none;
+ * that is counted. */
+bool connection_take_place(struct connection *connection, const struct http_head *head,
+                           enum refusal *reason);
 
 /* About once a second. */
 void connection_check_liveness(struct connection *connection, uint64_t now_ns);

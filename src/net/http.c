@@ -300,6 +300,9 @@ void http_answer_failure(struct http_exchange *exchange, enum status status, con
     case STATUS_BUSY:
         http_answer_error(exchange, 503, "DATABASE_LOCKED", message, "Retry-After: 1\r\n");
         break;
+    case STATUS_UNREACHABLE:
+        http_answer_error(exchange, 503, "GENERATOR_UNREACHABLE", message, "Retry-After: 5\r\n");
+        break;
     default:
         http_answer_error(exchange, 503, "DATABASE_UNAVAILABLE", message, "Retry-After: 5\r\n");
         break;

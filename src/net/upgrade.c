@@ -130,7 +130,7 @@ void upgrade_answer(struct http_exchange *exchange, const struct http_head *head
     } else if (ws_deflate_negotiate(head, extensions) == WS_DEFLATE_MALFORMED) {
         refuse(exchange, 400, "BAD_REQUEST",
                "Sec-WebSocket-Extensions is not a list of extensions (RFC 6455 section 9.1)", NULL);
-    } else if (!connection_take_place(exchange->connection, &reason)) {
+    } else if (!connection_take_place(exchange->connection, head, &reason)) {
         refuse_place(exchange, reason);
     } else {
         accept_websocket(exchange, protocol, accept, extensions);

@@ -15,15 +15,17 @@ const allowed = {
   stream: ["base", "config", "wire", "market/snapshot.h"],
   ops: ["base"],
   net: ["base", "config", "wire", "stream", "ops"],
-  ".": ["base", "config", "market", "wire", "stream", "ops", "net"],
+  cluster: ["base", "config", "ops", "stream/frame.h", "stream/mailbox.h"],
+  ".": ["base", "config", "market", "wire", "stream", "ops", "net", "cluster"],
 };
 
 // A library's header -> the files that may include it.
 const libraries = [
   [/^duckdb\.h$/, /^market\/store/],
-  [/^uv\.h$/, /^(net\/|server\.c$)/],
+  [/^uv\.h$/, /^(net\/|cluster\/|server\.c$)/],
+  [/^hiredis\//, /^cluster\//],
   [/^openssl\//, /^(wire|net)\//],
-  [/^jansson\.h$/, /^stream\//],
+  [/^jansson\.h$/, /^(stream|cluster)\//],
   [/^zlib\.h$/, /^(wire\/deflate\.c|net\/gzip\.c)$/],
 ];
 

@@ -6,9 +6,9 @@
 set -euo pipefail
 
 build=(gcc cmake ninja-build pkg-config libc6-dev libuv1-dev libssl-dev zlib1g-dev libjansson-dev
-       ca-certificates)
-test=(libcmocka-dev openssl chromium fonts-dejavu-core procps)
-check=(clang-format clang-tidy cppcheck)
+       libhiredis-dev ca-certificates)
+test=(libcmocka-dev openssl chromium fonts-dejavu-core procps redis-server redis-tools nginx)
+check=(clang-format clang-tidy cppcheck prometheus)
 fuzz=(clang libclang-rt-14-dev)
 
 case "${1:-build}" in

@@ -58,6 +58,11 @@ enum exit_code command_serve(struct invocation *invocation)
     struct config *config = &invocation->config;
     if (options.is_demo && !config_is_given(&invocation->origin, "DUCKDB_PATH"))
         strcpy(config->duckdb_path, "data/demo.duckdb");
+    if (config->cluster_role == CLUSTER_RELAY && (!config->redis_enabled || options.is_demo)) {
+        fprintf(stderr, "heatcast: CLUSTER_ROLE: a relay serves what other servers publish in "
+                        "Redis: it needs REDIS_ENABLED=true, and no --demo\n");
+        return EXIT_USAGE;
+    }
     signal(SIGPIPE, SIG_IGN);
     if (server_run(config, &options, &error) == STATUS_OK)
         return EXIT_DONE;

@@ -1,0 +1,146 @@
+/* What the parts of the cluster share. Private to cluster/.
+ *
+ *     cluster.c    life, heartbeat, probe, what state this server is in
+ *     outgoing.c   frames of the generator -> Redis
+ *     feed.c       Redis -> clients
+ *     cluster_metrics.c
+ *
+ * All on the main loop, but for the atomics, the mailbox and what the lock guards. */
+#ifndef HEATCAST_CLUSTER_CLUSTER_INTERNAL_H
+#define HEATCAST_CLUSTER_CLUSTER_INTERNAL_H
+
+#include "cluster/cluster.h"
+#include "cluster/lease.h"
+#include "cluster/message.h"
+#include "cluster/redis_link.h"
+#include "stream/mailbox.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define SERVER_ID_SIZE 17
+#define REDIS_NAME_SIZE (CHANNEL_PREFIX_SIZE + 48)
+
+/* What a command was, in the low byte of its tag; the symbol's index is above it. */
+enum command {
+    COMMAND_HEARTBEAT,
+    COMMAND_PROBE,
+    COMMAND_RELEASE,
+    COMMAND_SUBSCRIBE,
+    COMMAND_FETCH,
+    COMMAND_PUBLISH,
+    COMMAND_KEEP
+};
+
+static inline uint32_t command_tag(enum command command, size_t symbol_index)
+{
+    return (uint32_t)(symbol_index << 8) | (uint32_t)command;
+}
+
+/* Why a message that came was not given to the clients; the first are message_fault's. */
+enum ignored {
+    IGNORED_OWN = MESSAGE_FAULT_COUNT, /* this server's, come back */
+    IGNORED_OLD,                       /* the clients have a newer one */
+    IGNORED_UNKNOWN_SYMBOL,            /* not in SYMBOLS */
+    IGNORED_COUNT,
+};
+
+enum publish_failure {
+    PUBLISH_FAILED_LEASE,     /* another server has taken over */
+    PUBLISH_FAILED_REDIS,     /* it answered with an error */
+    PUBLISH_FAILED_LOST,      /* the connection went before the answer came */
+    PUBLISH_FAILED_TOO_LARGE, /* other servers would refuse it */
+    PUBLISH_FAILURE_COUNT,
+};
+
+/* Written on the main loop, read by whoever renders the metrics; relaxed order is enough. */
+struct cluster_counters {
+    atomic_uint_least64_t received, ignored[IGNORED_COUNT];
+    atomic_uint_least64_t published, replaced, failures[PUBLISH_FAILURE_COUNT];
+    atomic_uint_least64_t losses, probe_failures, probe_ns, state_changes;
+    atomic_bool commands_ready, subscription_ready;
+};
+
+/* One symbol's way out: at most one command under way, and the newest that waits for it. */
+struct outgoing {
+    struct frame *waiting, *under_way;     /* references */
+    bool is_foreign, is_under_way_foreign; /* it is to be kept, but not published */
+};
+
+struct cluster {
+    struct cluster_options options;
+    char id[SERVER_ID_SIZE];
+    char lease_key[REDIS_NAME_SIZE], epoch_key[REDIS_NAME_SIZE], claim_key[REDIS_NAME_SIZE];
+    char pattern[REDIS_NAME_SIZE], probe_channel[REDIS_NAME_SIZE];
+    uv_timer_t timer;
+    uv_async_t wake; /* the mailbox has frames */
+    bool is_stopping;
+
+    struct redis_link commands, subscription;
+    struct lease lease;
+    enum lease_state applied_state;
+    uint64_t applied_epoch;
+    uint64_t ticked_ns;
+
+    bool is_heartbeat_awaited;
+    uint64_t heartbeat_sent_ns, heartbeat_due_ns;
+    char heartbeat_fault[128], keep_fault[128]; /* what Redis objected to; "" if nothing */
+
+    bool is_subscribed, is_fetched;
+    uint64_t probe_number, probe_sent_ns, probe_due_ns, probe_heard_ns; /* sent, heard: 0: not */
+    uint64_t fetch_due_ns;
+    uint64_t barred_until_ns; /* no candidate until then: the database cannot be read */
+
+    struct mailbox outbox; /* from the generator */
+    struct outgoing outgoing[SYMBOLS_MAX];
+    struct buffer numbered; /* the feed's, reused */
+    struct {
+        uint64_t epoch, seq;
+    } kept[SYMBOLS_MAX]; /* what the others have numbered, as far as Redis has told */
+    uint64_t ignored_logged_ns[IGNORED_COUNT];
+
+    struct cluster_counters counters;
+    atomic_uint_least64_t admitted_epoch, admitted_until_ns; /* cluster_admits() */
+    atomic_bool is_database_broken;
+
+    pthread_mutex_t lock; /* guards the reading */
+    struct cluster_reading reading;
+};
+
+static inline void count(atomic_uint_least64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+/* "PREFIX:kind:NAME" or, without a kind, "PREFIX:NAME". Returns `text`. */
+char *cluster_name(const struct cluster *cluster, const char *kind, const char *name,
+                   char text[REDIS_NAME_SIZE]);
+
+/* Runs a script; the first `key_count` arguments are its keys. A size of 0 stands for the length
+ * of the text. */
+struct script_argument {
+    const char *text;
+    size_t size;
+};
+void cluster_run(struct cluster *cluster, uint32_t tag, const char *script, int key_count,
+                 int count, const struct script_argument *arguments);
+
+/* Something has happened that the lease may have to know: looks at the election at once. */
+void cluster_hurry(struct cluster *cluster);
+
+/* -- outgoing.c -- */
+void outgoing_take_mail(struct cluster *cluster);
+void outgoing_keep(struct cluster *cluster, struct frame *frame); /* takes the reference */
+void outgoing_flush(struct cluster *cluster);
+void outgoing_on_reply(struct cluster *cluster, enum command command, size_t symbol_index,
+                       const redisReply *reply);
+void outgoing_on_lost(struct cluster *cluster);
+void outgoing_deinit(struct cluster *cluster);
+
+/* -- feed.c -- */
+void feed_fetch(struct cluster *cluster); /* asks for the newest snapshots that are kept */
+void feed_on_fetched(struct cluster *cluster, size_t symbol_index, const redisReply *reply);
+void feed_on_publication(struct cluster *cluster, const redisReply *channel,
+                         const redisReply *text);
+
+#endif

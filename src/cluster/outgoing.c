@@ -1,0 +1,184 @@
+/* The generator puts frames into a mailbox and goes on; it never waits for Redis. Behind the
+ * mailbox each symbol has at most one command under way and one frame that waits for it, the
+ * newest: a burst, or a Redis that is slow or gone, costs two frames a symbol and no more. */
+#include "cluster/cluster_internal.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "cluster/scripts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void cluster_publish(struct cluster *cluster, struct frame *frame)
+{
+    struct frame *replaced = mailbox_put_frame(&cluster->outbox, frame);
+    if (replaced != NULL)
+        count(&cluster->counters.replaced);
+    frame_release(replaced);
+}
+
+/* Takes the reference over. */
+static void put(struct cluster *cluster, struct frame *frame, bool is_foreign)
+{
+    struct outgoing *outgoing = &cluster->outgoing[frame->symbol_index];
+    if (outgoing->waiting != NULL && !outgoing->is_foreign)
+        count(&cluster->counters.replaced);
+    frame_release(outgoing->waiting);
+    outgoing->waiting = frame;
+    outgoing->is_foreign = is_foreign;
+}
+
+void outgoing_take_mail(struct cluster *cluster)
+{
+    struct mail mail[SYMBOLS_MAX];
+    if (!mailbox_take(&cluster->outbox, mail))
+        return;
+    for (size_t i = 0; i < SYMBOLS_MAX; i++)
+        if (mail[i].frame != NULL)
+            put(cluster, mail[i].frame, false);
+    outgoing_flush(cluster);
+}
+
+void outgoing_keep(struct cluster *cluster, struct frame *frame)
+{
+    put(cluster, frame, true);
+    outgoing_flush(cluster);
+}
+
+static void fail(struct cluster *cluster, enum publish_failure reason, const char *symbol,
+                 const char *why)
+{
+    count(&cluster->counters.failures[reason]);
+    log_warn("snapshot not published", log_text("symbol", symbol), log_text("reason", why));
+}
+
+static void send_waiting(struct cluster *cluster, size_t symbol_index)
+{
+    struct outgoing *outgoing = &cluster->outgoing[symbol_index];
+    const struct frame *frame = outgoing->waiting;
+    const char *symbol = cluster->options.config->symbols.names[symbol_index];
+    char key[REDIS_NAME_SIZE], channel[REDIS_NAME_SIZE], epoch[24], seq[24];
+    cluster_name(cluster, "newest", symbol, key);
+    cluster_name(cluster, NULL, symbol, channel);
+    snprintf(epoch, sizeof epoch, "%" PRIu64, frame->epoch);
+    snprintf(seq, sizeof seq, "%" PRIu64, frame->seq);
+    struct script_argument json = {frame_json(frame), frame_json_size(frame)};
+    if (outgoing->is_foreign)
+        cluster_run(cluster, command_tag(COMMAND_KEEP, symbol_index), script_keep, 1, 4,
+                    (struct script_argument[]){{key, 0}, {epoch, 0}, {seq, 0}, json});
+    else
+        cluster_run(cluster, command_tag(COMMAND_PUBLISH, symbol_index), script_publish, 2, 7,
+                    (struct script_argument[]){{cluster->lease_key, 0},
+                                               {key, 0},
+                                               {cluster->id, 0},
+                                               {channel, 0},
+                                               {epoch, 0},
+                                               {seq, 0},
+                                               json});
+    outgoing->under_way = outgoing->waiting;
+    outgoing->is_under_way_foreign = outgoing->is_foreign;
+    outgoing->waiting = NULL;
+}
+
+/* A frame that this server made as long as it led, or on its own, is nobody else's business now. */
+static bool is_due(struct cluster *cluster, const struct outgoing *outgoing)
+{
+    return outgoing->is_foreign || (cluster->lease.state == LEASE_LEADING &&
+                                    outgoing->waiting->epoch == cluster->lease.epoch);
+}
+
+static void flush_symbol(struct cluster *cluster, size_t symbol_index)
+{
+    struct outgoing *outgoing = &cluster->outgoing[symbol_index];
+    if (outgoing->waiting == NULL)
+        return;
+    bool is_too_large = frame_json_size(outgoing->waiting) > MESSAGE_SIZE_MAX;
+    if (is_due(cluster, outgoing) && !is_too_large) {
+        if (outgoing->under_way == NULL && cluster->commands.state == LINK_READY)
+            send_waiting(cluster, symbol_index);
+        return;
+    }
+    if (is_due(cluster, outgoing))
+        fail(cluster, PUBLISH_FAILED_TOO_LARGE,
+             cluster->options.config->symbols.names[symbol_index],
+             "it has more than 4 MiB; a larger HEATMAP_BUCKET makes it smaller");
+    frame_release(outgoing->waiting);
+    outgoing->waiting = NULL;
+}
+
+void outgoing_flush(struct cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->options.config->symbols.count; i++)
+        flush_symbol(cluster, i);
+}
+
+/* Whether the reply is a list of `count` items, and not an error. */
+static bool is_list(const redisReply *reply, size_t count)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements == count;
+}
+
+static uint64_t number_of(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STRING ? strtoull(reply->str, NULL, 10) : 0;
+}
+
+static void on_published(struct cluster *cluster, size_t symbol_index, const redisReply *reply)
+{
+    const char *symbol = cluster->options.config->symbols.names[symbol_index];
+    if (!is_list(reply, 2)) {
+        const char *why = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply out of place";
+        snprintf(cluster->keep_fault, sizeof cluster->keep_fault, "%s", why);
+        fail(cluster, PUBLISH_FAILED_REDIS, symbol, why);
+    } else if (reply->element[0]->integer < 0) {
+        fail(cluster, PUBLISH_FAILED_LEASE, symbol, "another server has taken over");
+        cluster_hurry(cluster);
+    } else {
+        count(&cluster->counters.published);
+        snprintf(cluster->keep_fault, sizeof cluster->keep_fault, "%s", reply->element[1]->str);
+    }
+}
+
+void outgoing_on_reply(struct cluster *cluster, enum command command, size_t symbol_index,
+                       const redisReply *reply)
+{
+    struct outgoing *outgoing = &cluster->outgoing[symbol_index];
+    frame_release(outgoing->under_way);
+    outgoing->under_way = NULL;
+    if (command == COMMAND_PUBLISH) {
+        on_published(cluster, symbol_index, reply);
+    } else if (is_list(reply, 2)) {
+        cluster->kept[symbol_index].epoch = number_of(reply->element[0]);
+        cluster->kept[symbol_index].seq = number_of(reply->element[1]);
+    }
+    outgoing_flush(cluster);
+}
+
+/* What was under way may have arrived or not. It goes again unless there is a newer one; whoever
+ * gets it twice knows it by its numbers. */
+void outgoing_on_lost(struct cluster *cluster)
+{
+    for (size_t i = 0; i < SYMBOLS_MAX; i++) {
+        struct outgoing *outgoing = &cluster->outgoing[i];
+        if (outgoing->under_way == NULL)
+            continue;
+        count(&cluster->counters.failures[PUBLISH_FAILED_LOST]);
+        if (outgoing->waiting == NULL) {
+            outgoing->waiting = outgoing->under_way;
+            outgoing->is_foreign = outgoing->is_under_way_foreign;
+        } else {
+            frame_release(outgoing->under_way);
+        }
+        outgoing->under_way = NULL;
+    }
+}
+
+void outgoing_deinit(struct cluster *cluster)
+{
+    for (size_t i = 0; i < SYMBOLS_MAX; i++) {
+        frame_release(cluster->outgoing[i].waiting);
+        frame_release(cluster->outgoing[i].under_way);
+    }
+}

@@ -1,0 +1,352 @@
+/* hiredis frees a context by itself when its connection ends, after it has called back for each
+ * command that waits. So a context belongs to the link only while context->data points to it:
+ * whoever lets go clears that first, and every callback looks there.
+ *
+ * Names are resolved on libuv's thread pool, because hiredis would wait for the answer, and anew
+ * for each connection, because a failover may have moved the name. */
+#include "cluster/redis_link.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cluster/redis_poll.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS_NS UINT64_C(1000000)
+
+/* Tags of the greeting; the owner's begin at 0. */
+enum { TAG_AUTH = UINT32_MAX - 2, TAG_SELECT, TAG_PING };
+
+static void connect_next(struct redis_link *link);
+
+/* -- waiting ----------------------------------------------------------------------------------- */
+
+/* SplitMix64. */
+static uint64_t next_random(struct redis_link *link)
+{
+    uint64_t z = link->random += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* Twice the last wait at the most; where between, chance decides, so that many servers do not come
+ * back in step. */
+static uint64_t next_wait_ms(struct redis_link *link)
+{
+    uint64_t bound = link->waited_ms * 2;
+    if (bound < 2 * LINK_BACKOFF_MIN_MS)
+        bound = 2 * LINK_BACKOFF_MIN_MS;
+    if (bound > LINK_BACKOFF_MAX_MS)
+        bound = LINK_BACKOFF_MAX_MS;
+    link->waited_ms = bound;
+    uint64_t low = bound / 2;
+    return low + next_random(link) % (bound - low + 1);
+}
+
+static void log_loss(struct redis_link *link)
+{
+    if (strcmp(link->reason, link->logged) == 0)
+        return;
+    strcpy(link->logged, link->reason);
+    char url[REDIS_URL_TEXT_SIZE];
+    log_warn("no connection to Redis; trying again", log_text("link", link->name),
+             log_text("redis", redis_url_format(link->url, url)), log_text("reason", link->reason));
+}
+
+/* The context is gone already; goes into WAITING, or on to the host's next address. */
+static void lost(struct redis_link *link, const char *reason)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    bool was_ready = link->state == LINK_READY;
+    snprintf(link->reason, sizeof link->reason, "%s", reason);
+    for (char *c = link->reason; *c != '\0'; c++) /* what Redis says may hold anything */
+        if ((unsigned char)*c < ' ')
+            *c = ' ';
+    if (!was_ready && link->address_next < link->address_count) {
+        connect_next(link);
+        return;
+    }
+    if (was_ready && now_ns - link->ready_ns > LINK_STEADY_MS * MS_NS)
+        link->waited_ms = 0;
+    link->state = LINK_WAITING;
+    link->due_ns = now_ns + next_wait_ms(link) * MS_NS;
+    log_loss(link);
+    if (was_ready) {
+        link->losses++;
+        link->events->on_lost(link);
+    }
+}
+
+static redisAsyncContext *let_go(struct redis_link *link)
+{
+    redisAsyncContext *context = link->context;
+    link->context = NULL;
+    context->data = NULL;
+    return context;
+}
+
+static void drop_context(struct redis_link *link)
+{
+    if (link->context != NULL)
+        redisAsyncFree(let_go(link));
+}
+
+/* -- the connection ---------------------------------------------------------------------------- */
+
+static void on_connect(const redisAsyncContext *context, int status)
+{
+    struct redis_link *link = context->data;
+    if (status == REDIS_OK || link == NULL)
+        return;
+    let_go(link);
+    lost(link, context->errstr);
+}
+
+static void on_disconnect(const redisAsyncContext *context, int status)
+{
+    struct redis_link *link = context->data;
+    if (link == NULL)
+        return;
+    let_go(link);
+    lost(link, status != REDIS_OK ? context->errstr : "the connection has ended");
+}
+
+static void become_ready(struct redis_link *link)
+{
+    link->state = LINK_READY;
+    link->ready_ns = clock_monotonic_ns();
+    link->reason[0] = '\0';
+    if (link->logged[0] != '\0')
+        log_info("connected to Redis again", log_text("link", link->name));
+    link->logged[0] = '\0';
+    link->events->on_ready(link);
+}
+
+static void on_greeting(struct redis_link *link, uint32_t tag, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        redis_link_fail(link, reply->str);
+        return;
+    }
+    if (tag == TAG_PING)
+        become_ready(link);
+}
+
+static void on_reply(redisAsyncContext *context, void *reply, void *data)
+{
+    struct redis_link *link = context->data;
+    uint32_t tag = (uint32_t)(uintptr_t)data;
+    if (link == NULL || reply == NULL) /* NULL: on_disconnect() follows */
+        return;
+    link->awaited--;
+    link->progress_ns = clock_monotonic_ns();
+    if (tag >= TAG_AUTH)
+        on_greeting(link, tag, reply);
+    else
+        link->events->on_reply(link, tag, reply);
+}
+
+static void on_publication(redisAsyncContext *context, void *reply, void *data)
+{
+    struct redis_link *link = context->data;
+    if (link != NULL && reply != NULL)
+        link->events->on_reply(link, (uint32_t)(uintptr_t)data, reply);
+}
+
+static void send_command(struct redis_link *link, uint32_t tag, int count, const char **arguments,
+                         const size_t *sizes)
+{
+    if (link->awaited++ == 0)
+        link->progress_ns = clock_monotonic_ns();
+    /* A context that is being closed takes no command; its end is on the way to us. */
+    if (redisAsyncCommandArgv(link->context, on_reply, (void *)(uintptr_t)tag, count, arguments,
+                              sizes) != REDIS_OK)
+        link->awaited--;
+}
+
+static void greet(struct redis_link *link)
+{
+    const struct redis_url *url = link->url;
+    if (url->password[0] != '\0') {
+        const char *words[] = {"AUTH", url->user, url->password};
+        const char *without_user[] = {"AUTH", url->password};
+        bool has_user = url->user[0] != '\0';
+        send_command(link, TAG_AUTH, has_user ? 3 : 2, has_user ? words : without_user, NULL);
+    }
+    if (url->database != 0) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", url->database);
+        send_command(link, TAG_SELECT, 2, (const char *[]){"SELECT", number}, NULL);
+    }
+    send_command(link, TAG_PING, 1, (const char *[]){"PING"}, NULL);
+}
+
+static void connect_next(struct redis_link *link)
+{
+    const char *address = link->addresses[link->address_next++];
+    redisAsyncContext *context = redisAsyncConnect(address, link->url->port);
+    check(context != NULL);
+    link->state = LINK_CONNECTING;
+    link->due_ns = clock_monotonic_ns() + LINK_CONNECT_TIMEOUT_MS * MS_NS;
+    link->awaited = 0;
+    if (context->err != 0 || !redis_poll_attach(context, link->loop)) {
+        char reason[sizeof link->reason];
+        snprintf(reason, sizeof reason, "%s",
+                 context->err != 0 ? context->errstr : "the socket cannot be watched");
+        redisAsyncFree(context);
+        lost(link, reason);
+        return;
+    }
+    context->data = link;
+    link->context = context;
+    redisAsyncSetConnectCallback(context, on_connect);
+    redisAsyncSetDisconnectCallback(context, on_disconnect);
+    greet(link);
+}
+
+/* -- addresses --------------------------------------------------------------------------------- */
+
+static void add_address(struct redis_link *link, const struct sockaddr *address)
+{
+    char *text = link->addresses[link->address_count];
+    if (link->address_count < LINK_ADDRESSES_MAX &&
+        getnameinfo(address,
+                    address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                   : sizeof(struct sockaddr_in),
+                    text, sizeof link->addresses[0], NULL, 0, NI_NUMERICHOST) == 0)
+        link->address_count++;
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    struct redis_link *link = request->data;
+    link->is_resolving = false;
+    if (link->state == LINK_RESOLVING) {
+        for (struct addrinfo *one = found; status == 0 && one != NULL; one = one->ai_next)
+            if (one->ai_family == AF_INET || one->ai_family == AF_INET6)
+                add_address(link, one->ai_addr);
+        if (link->address_count > 0) {
+            connect_next(link);
+        } else {
+            char reason[sizeof link->reason];
+            snprintf(reason, sizeof reason, "the host '%.60s' cannot be found: %s", link->url->host,
+                     status != 0 ? uv_strerror(status) : "it has no address");
+            lost(link, reason);
+        }
+    }
+    uv_freeaddrinfo(found);
+}
+
+static void resolve(struct redis_link *link, uint64_t now_ns)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct in6_addr literal;
+    link->address_count = link->address_next = 0;
+    if (inet_pton(AF_INET, link->url->host, &literal) == 1 ||
+        inet_pton(AF_INET6, link->url->host, &literal) == 1) {
+        snprintf(link->addresses[link->address_count++], sizeof link->addresses[0], "%.63s",
+                 link->url->host);
+        connect_next(link);
+        return;
+    }
+    link->state = LINK_RESOLVING;
+    if (link->is_resolving) /* the one before still waits for its answer, which will do */
+        return;
+    link->resolve.data = link;
+    link->is_resolving =
+        uv_getaddrinfo(link->loop, &link->resolve, on_resolved, link->url->host, NULL, &hints) == 0;
+    if (!link->is_resolving) {
+        link->state = LINK_WAITING;
+        link->due_ns = now_ns + next_wait_ms(link) * MS_NS;
+    }
+}
+
+/* -- life -------------------------------------------------------------------------------------- */
+
+void redis_link_init(struct redis_link *link, uv_loop_t *loop, const struct redis_url *url,
+                     const char *name, const struct link_events *events, void *owner)
+{
+    *link = (struct redis_link){.loop = loop,
+                                .url = url,
+                                .name = name,
+                                .events = events,
+                                .owner = owner,
+                                .state = LINK_WAITING};
+    snprintf(link->reason, sizeof link->reason, "not connected yet");
+    check(uv_random(NULL, NULL, &link->random, sizeof link->random, 0, NULL) == 0);
+}
+
+static bool is_overdue(const struct redis_link *link, uint64_t now_ns)
+{
+    return link->awaited > 0 && now_ns > link->progress_ns &&
+           now_ns - link->progress_ns > LINK_REPLY_TIMEOUT_MS * MS_NS;
+}
+
+/* What is overdue only because this process was stopped may lie in the socket. */
+static void forgive_stall(struct redis_link *link, uint64_t now_ns)
+{
+    if (now_ns - link->ticked_ns > LINK_STALL_MS * MS_NS) {
+        link->progress_ns = now_ns;
+        if (link->state == LINK_CONNECTING)
+            link->due_ns = now_ns + LINK_CONNECT_TIMEOUT_MS * MS_NS;
+    }
+    link->ticked_ns = now_ns;
+}
+
+void redis_link_tick(struct redis_link *link, uint64_t now_ns)
+{
+    forgive_stall(link, now_ns);
+    switch (link->state) {
+    case LINK_WAITING:
+        if (now_ns >= link->due_ns)
+            resolve(link, now_ns);
+        break;
+    case LINK_CONNECTING:
+        if (now_ns >= link->due_ns)
+            redis_link_fail(link, "no answer to the connection, or to PING, in time");
+        break;
+    case LINK_READY:
+        if (is_overdue(link, now_ns))
+            redis_link_fail(link, "no reply to a command in time");
+        break;
+    case LINK_RESOLVING:
+    case LINK_CLOSED:
+        break;
+    }
+}
+
+void redis_link_fail(struct redis_link *link, const char *reason)
+{
+    char kept[sizeof link->reason]; /* it may be part of a reply that goes with the context */
+    snprintf(kept, sizeof kept, "%s", reason);
+    drop_context(link);
+    lost(link, kept);
+}
+
+void redis_link_command(struct redis_link *link, uint32_t tag, int count, const char **arguments,
+                        const size_t *sizes)
+{
+    check(link->state == LINK_READY && tag < TAG_AUTH);
+    send_command(link, tag, count, arguments, sizes);
+}
+
+void redis_link_subscribe(struct redis_link *link, uint32_t tag, const char *pattern)
+{
+    check(link->state == LINK_READY && tag < TAG_AUTH);
+    redisAsyncCommand(link->context, on_publication, (void *)(uintptr_t)tag, "PSUBSCRIBE %s",
+                      pattern);
+}
+
+void redis_link_close(struct redis_link *link)
+{
+    link->state = LINK_CLOSED;
+    if (link->is_resolving)
+        uv_cancel((uv_req_t *)&link->resolve);
+    drop_context(link);
+}

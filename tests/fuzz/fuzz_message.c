@@ -1,0 +1,49 @@
+/* Anybody who reaches Redis can publish on the channels. What passes as a snapshot must lie inside
+ * the text, must pass again when it was numbered, and its data must stay what it was; what does not
+ * pass must say why. */
+#include "fuzz.h"
+
+#include "cluster/message.h"
+
+#define NOW_MS INT64_C(1766932200000)
+
+static void check_snapshot(const struct message *message, const char *json, size_t size)
+{
+    check(message->data > json && message->data + message->data_size < json + size);
+    check(message->data[0] == '{' && message->data[message->data_size - 1] == '}');
+    check(!message->is_numbered || (message->epoch > 0 && message->seq > 0));
+    check(!message->is_numbered || (int64_t)message->epoch <= NOW_MS + MESSAGE_EPOCH_AHEAD_MS);
+}
+
+static void check_numbered(const struct message *first, const char *json, size_t size)
+{
+    struct buffer numbered = {0};
+    struct message again;
+    message_append_numbered(&numbered, json, size, 7, 9);
+    const char *text = buffer_text(&numbered);
+    check(message_parse(&again, text, numbered.size, "BTCUSDT", NOW_MS, NULL) == MESSAGE_OK);
+    check(again.is_numbered && again.epoch == 7 && again.seq == 9);
+    check(again.timestamp_ms == first->timestamp_ms);
+    check(again.data_size == first->data_size);
+    check(memcmp(again.data, first->data, first->data_size) == 0);
+    buffer_deinit(&numbered);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct message message;
+    struct error error = {0};
+    char *json = memory_allocate(size + 1);
+    memcpy(json, data, size);
+    json[size] = '\0';
+    enum message_fault fault = message_parse(&message, json, size, "BTCUSDT", NOW_MS, &error);
+    if (fault != MESSAGE_OK) {
+        fuzz_check_refusal(STATUS_INVALID, &error);
+    } else {
+        check_snapshot(&message, json, size);
+        if (!message.is_numbered)
+            check_numbered(&message, json, size);
+    }
+    free(json);
+    return 0;
+}

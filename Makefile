@@ -2,8 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: run build test check unit integration browser conformance asan tsan fuzz format lint clean \
-        deps-build deps-test deps-check deps-fuzz
+.PHONY: run build test check unit integration browser conformance asan tsan fuzz scale format lint \
+        clean deps-build deps-test deps-check deps-fuzz
 
 PORT ?= 8000
 DEMO_DB ?= data/demo.duckdb
@@ -62,6 +62,10 @@ fuzz: deps-fuzz
 	@$(call configure,fuzz,-fuzz)
 	@$(call compile,-fuzz) --target fuzz_targets
 	@scripts/fuzz.sh
+
+## scale: three servers, Redis and 15,000 subscribers on this machine; prints the ratios of docs/scaling.md
+scale: build deps-test
+	@HEATCAST_BINARY=$(CURDIR)/build/heatcast node tests/scale/scale.mjs
 
 ## lint: formatting, static analysis, types
 lint: deps-check node_modules/.installed

@@ -233,6 +233,8 @@ static void on_heartbeat(struct cluster *cluster, const redisReply *reply)
         cluster->heartbeat_due_ns = now_ns + left_ms * MS_NS;
     lease_on_reply(&cluster->lease, &found, hears(cluster, now_ns), cluster->heartbeat_sent_ns,
                    now_ns);
+    if (found.is_mine && cluster->lease.state != LEASE_LEADING)
+        cluster_hurry(cluster); /* it came too late to be used: asks again */
     apply_state(cluster);
     outgoing_flush(cluster);
 }

@@ -37,6 +37,11 @@ void lease_on_reply(struct lease *lease, const struct lease_reply *reply, bool h
                     uint64_t sent_ns, uint64_t now_ns)
 {
     lease_see_epoch(lease, reply->epoch);
+    /* Snapshots were refused since it ran out: only a new epoch makes the generator repeat them. */
+    if (lease->state == LEASE_LEADING && now_ns >= lease->valid_until_ns) {
+        enter(lease, LEASE_FOLLOWING, 0);
+        return;
+    }
     if (reply->is_mine && lease->may_generate) {
         lease->valid_until_ns = sent_ns + (LEASE_MS - LEASE_MARGIN_MS) * MS_NS;
         if (now_ns < lease->valid_until_ns) {

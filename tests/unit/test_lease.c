@@ -108,6 +108,18 @@ static void the_lease_counts_from_when_the_heartbeat_left(void **state)
     assert_int_equal(lease.state, LEASE_FOLLOWING);
 }
 
+static void a_renewal_that_comes_after_the_end_does_not_go_on_under_the_same_epoch(void **state)
+{
+    (void)state;
+    hear(true, true, 9000);
+    now_ns += (LEASE_MS - LEASE_MARGIN_MS) * MS; /* no tick has noticed yet */
+    hear(true, true, 9000);
+    assert_int_equal(lease.state, LEASE_FOLLOWING);
+    hear(true, true, 9001);
+    assert_int_equal(lease.state, LEASE_LEADING);
+    assert_int_equal(lease.epoch, 9001);
+}
+
 static void a_server_that_was_stopped_does_not_mistake_that_for_silence(void **state)
 {
     (void)state;
@@ -223,6 +235,7 @@ int main(void)
         fact(the_holder_leads_under_the_epoch_it_is_given),
         fact(a_lease_that_is_not_renewed_ends_before_redis_gives_it_away),
         fact(the_lease_counts_from_when_the_heartbeat_left),
+        fact(a_renewal_that_comes_after_the_end_does_not_go_on_under_the_same_epoch),
         fact(a_server_that_was_stopped_does_not_mistake_that_for_silence),
         fact(a_follower_that_hears_nothing_is_on_its_own),
         fact(one_that_is_answered_but_reached_by_no_publication_neither_follows),

@@ -74,19 +74,17 @@ struct cluster {
     char pattern[REDIS_NAME_SIZE], probe_channel[REDIS_NAME_SIZE];
     uv_timer_t timer;
     uv_async_t wake; /* the mailbox has frames */
-    bool is_stopping;
 
     struct redis_link commands, subscription;
     struct lease lease;
-    enum lease_state applied_state;
     uint64_t applied_epoch;
+    enum lease_state applied_state;
+    bool is_stopping, is_heartbeat_awaited, is_subscribed, is_fetched;
     uint64_t ticked_ns;
 
-    bool is_heartbeat_awaited;
     uint64_t heartbeat_sent_ns, heartbeat_due_ns;
     char heartbeat_fault[128], keep_fault[128]; /* what Redis objected to; "" if nothing */
 
-    bool is_subscribed, is_fetched;
     uint64_t probe_number, probe_sent_ns, probe_due_ns, probe_heard_ns; /* sent, heard: 0: not */
     uint64_t fetch_due_ns;
     uint64_t barred_until_ns; /* no candidate until then: the database cannot be read */

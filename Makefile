@@ -2,8 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: run build test check unit integration browser conformance asan tsan fuzz scale format lint \
-        clean deps-build deps-test deps-check deps-fuzz
+.PHONY: run build test check unit integration browser conformance asan tsan fuzz scale bench format \
+        lint clean deps-build deps-test deps-check deps-fuzz deps-bench
 
 PORT ?= 8000
 DEMO_DB ?= data/demo.duckdb
@@ -67,16 +67,23 @@ fuzz: deps-fuzz
 scale: build deps-test
 	@HEATCAST_BINARY=$(CURDIR)/build/heatcast node tests/scale/scale.mjs
 
+## bench: heatcast beside its peers and the physical limit, as a table of ratios; QUICK=1: 2 minutes
+bench: deps-bench build bench/node_modules/.installed
+	@$(call configure,release,)
+	@$(call compile,) --target bench_programs
+	@node bench/run.mjs build
+
 ## lint: formatting, static analysis, types
 lint: deps-check node_modules/.installed
 	@scripts/lint.sh
 
 ## format: rewrite the C files in the project's layout
 format:
-	@git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h' | xargs clang-format -i
+	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'bench/*.[ch]' | xargs clang-format -i
 
 clean:
-	rm -rf build build-dev build-test build-asan build-tsan build-fuzz build-coverage node_modules
+	rm -rf build build-dev build-test build-asan build-tsan build-fuzz build-coverage node_modules \
+	    bench/node_modules
 
 deps-build:
 	@scripts/install-deps.sh build
@@ -86,6 +93,8 @@ deps-check:
 	@scripts/install-deps.sh check
 deps-fuzz:
 	@scripts/install-deps.sh fuzz
+deps-bench:
+	@scripts/install-deps.sh bench
 
 node_modules/.installed: package-lock.json package.json client/package.json web/package.json \
                          tests/package.json | deps-build
@@ -93,3 +102,10 @@ node_modules/.installed: package-lock.json package.json client/package.json web/
 	@npm ci --ignore-scripts --silent --no-progress || \
 	    { echo "heatcast: npm could not install the packages of package-lock.json" >&2; exit 1; }
 	@touch $@
+
+# A peer that npm cannot bring is left out of the benchmark, which says so.
+bench/node_modules/.installed: bench/package.json bench/package-lock.json | deps-build
+	@echo "heatcast: installing the benchmark's npm packages"
+	@cd bench && npm ci --ignore-scripts --silent --no-progress || \
+	    echo "heatcast: npm could not install the packages of bench/package-lock.json" >&2
+	@mkdir -p bench/node_modules && touch $@

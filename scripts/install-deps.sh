@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing: `install-deps.sh build` what building and running
 # needs, `install-deps.sh test` what the tests need as well, `install-deps.sh check` the linters too,
-# `install-deps.sh fuzz` what building needs and clang with libFuzzer.
+# `install-deps.sh fuzz` what building needs and clang with libFuzzer, `install-deps.sh bench` what
+# building needs and the servers that the benchmark compares with.
 # Does nothing, and asks for nothing, when everything is there.
 set -euo pipefail
 
@@ -10,13 +11,15 @@ build=(gcc cmake ninja-build pkg-config libc6-dev libuv1-dev libssl-dev zlib1g-d
 test=(libcmocka-dev openssl chromium fonts-dejavu-core procps redis-server redis-tools nginx)
 check=(clang-format clang-tidy cppcheck prometheus)
 fuzz=(clang libclang-rt-14-dev)
+bench=(libwebsockets-dev libnginx-mod-nchan python3-websockets python3-fastapi python3-uvicorn)
 
 case "${1:-build}" in
 build) wanted=("${build[@]}") ;;
 test) wanted=("${build[@]}" "${test[@]}") ;;
 check) wanted=("${build[@]}" "${test[@]}" "${check[@]}") ;;
 fuzz) wanted=("${build[@]}" "${fuzz[@]}") ;;
-*) echo "usage: $0 build|test|check|fuzz" >&2; exit 2 ;;
+bench) wanted=("${build[@]}" "${bench[@]}") ;;
+*) echo "usage: $0 build|test|check|fuzz|bench" >&2; exit 2 ;;
 esac
 
 # A Node.js and npm that did not come from Debian's packages are as good, from version 18 on.

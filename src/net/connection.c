@@ -89,12 +89,12 @@ static void on_handle_closed(uv_handle_t *handle)
     tls_destroy(connection->tls);
     close(connection->fd);
     give_place_back(connection);
-    if (connection->is_session)
-        session_deinit(&connection->session);
-    if (connection->http != NULL) {
-        http_exchange_destroy(connection->http);
+    if (connection->session != NULL)
+        session_deinit(connection->session);
+    else
         atomic_fetch_sub_explicit(&worker->shared->http_connections, 1, memory_order_relaxed);
-    }
+    free(connection->session);
+    http_exchange_destroy(connection->http);
     list_remove(&connection->in_worker);
     worker->connection_count--;
     free(connection);
@@ -128,8 +128,11 @@ static ssize_t write_pieces(struct connection *connection, const struct iovec *p
     if (connection->tls != NULL)
         return tls_write(connection->tls, pieces, count);
     struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
     for (;;) {
-        ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        /* A broadcast is one piece, and send() spares the kernel fetching the list of them. */
+        ssize_t sent = count == 1 ? send(connection->fd, pieces->iov_base, pieces->iov_len, flags)
+                                  : sendmsg(connection->fd, &message, flags);
         if (sent >= 0)
             return sent;
         if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
@@ -195,12 +198,12 @@ static void become_websocket(struct connection *connection)
 {
     struct http_exchange *http = connection->http;
     struct worker *worker = connection->worker;
-    struct session *session = &connection->session;
+    struct session *session = memory_allocate(sizeof *session);
     connection->http = NULL;
+    connection->session = session;
     atomic_fetch_sub_explicit(&worker->shared->http_connections, 1, memory_order_relaxed);
 
     connection->state = CONNECTION_WEBSOCKET;
-    connection->is_session = true;
     session_init(session, &worker->hub, http->websocket, http->deflates, connection);
     watch(connection, UV_READABLE);
     request_subscribe_list(session, http->websocket_symbols);
@@ -209,7 +212,8 @@ static void become_websocket(struct connection *connection)
     http_exchange_destroy(http);
 }
 
-/* Answers what has come in, one request after the other, until one has to wait. */
+/* Answers what has come in, one request after the other, until one has to wait. Between requests
+ * there is no exchange: an idle connection costs no more than itself. */
 static void take_requests(struct connection *connection)
 {
     while (connection->state == CONNECTION_HTTP) {
@@ -218,8 +222,13 @@ static void take_requests(struct connection *connection)
         bool has_request = http_exchange_next(http);
         if (connection->http == http) /* it is gone once the connection is a WebSocket */
             http->is_dispatching = false;
-        if (!has_request)
-            return;
+        if (has_request)
+            continue;
+        if (http->in.size == 0) {
+            http_exchange_destroy(http);
+            connection->http = NULL;
+        }
+        return;
     }
     /* What is pipelined behind a request that waits stays in the socket. */
     if (connection->state == CONNECTION_ANSWERING && connection->wanted == UV_READABLE)
@@ -273,13 +282,14 @@ void connection_send_answer(struct connection *connection)
 
 static void take_http_input(struct connection *connection, const char *bytes, size_t size)
 {
-    struct http_exchange *http = connection->http;
-    if (http->in.size == 0) { /* a head's clock runs from its first byte, the first one's longer */
+    if (connection->http ==
+        NULL) { /* a head's clock runs from its first byte, the first one's longer */
+        connection->http = http_exchange_create(connection);
         uint64_t deadline_ns = clock_monotonic_ns() + HTTP_HEAD_TIMEOUT_MS * MS_NS;
         if (deadline_ns < connection->deadline_ns)
             connection->deadline_ns = deadline_ns;
     }
-    buffer_append(&http->in, bytes, size);
+    buffer_append(&connection->http->in, bytes, size);
     take_requests(connection);
 }
 
@@ -319,7 +329,7 @@ static void on_readable(struct connection *connection)
         return;
     }
     if (connection->state == CONNECTION_WEBSOCKET)
-        session_receive(&connection->session, worker->read_buffer, (size_t)size);
+        session_receive(connection->session, worker->read_buffer, (size_t)size);
     else if (connection->state == CONNECTION_HTTP)
         take_http_input(connection, worker->read_buffer, (size_t)size);
 }
@@ -337,7 +347,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
     }
     if (events & connection->wanted & UV_WRITABLE) {
         if (connection->state == CONNECTION_WEBSOCKET)
-            session_flush(&connection->session);
+            session_flush(connection->session);
         else if (connection->state == CONNECTION_ANSWERING)
             connection_send_answer(connection);
     }
@@ -374,15 +384,10 @@ void connection_open(struct worker *worker, int fd)
         refuse(worker, fd);
         return;
     }
-    struct connection *connection = memory_allocate(sizeof *connection);
+    struct connection *connection = memory_allocate_zeroed(1, sizeof *connection);
     connection->worker = worker;
     connection->fd = fd;
     connection->state = CONNECTION_HTTP;
-    connection->wanted = 0;
-    connection->events = 0;
-    connection->tls = NULL;
-    connection->is_session = false;
-    connection->has_place = false;
     connection->deadline_ns = clock_monotonic_ns() + HTTP_HEAD_TIMEOUT_MS * MS_NS;
     if (uv_poll_init(&worker->loop, &connection->poll, fd) != 0) {
         close(fd);
@@ -392,7 +397,6 @@ void connection_open(struct worker *worker, int fd)
     connection->poll.data = connection;
     if (shared->tls != NULL)
         connection->tls = tls_create(shared->tls, fd);
-    connection->http = http_exchange_create(connection);
     list_push_back(&worker->connections, &connection->in_worker);
     worker->connection_count++;
     atomic_fetch_add_explicit(&shared->http_connections, 1, memory_order_relaxed);
@@ -403,7 +407,7 @@ void connection_check_liveness(struct connection *connection, uint64_t now_ns)
 {
     switch ((enum connection_state)connection->state) {
     case CONNECTION_WEBSOCKET:
-        session_check_liveness(&connection->session, now_ns);
+        session_check_liveness(connection->session, now_ns);
         break;
     case CONNECTION_HTTP:
     case CONNECTION_LINGERING:
@@ -423,7 +427,7 @@ void connection_check_liveness(struct connection *connection, uint64_t now_ns)
 void connection_drain(struct connection *connection)
 {
     if (connection->state == CONNECTION_WEBSOCKET)
-        session_close(&connection->session, WS_CLOSE_GOING_AWAY, "server shutdown",
+        session_close(connection->session, WS_CLOSE_GOING_AWAY, "server shutdown",
                       SESSION_END_SHUTDOWN);
     else if (connection->state == CONNECTION_HTTP)
         connection_close(connection);

@@ -27,14 +27,13 @@ struct connection {
     struct list in_worker;
     struct worker *worker;
     struct tls *tls;            /* NULL: plain */
-    struct http_exchange *http; /* NULL once it is a WebSocket */
+    struct http_exchange *http; /* while there is anything of a request; else NULL */
+    struct session *session;    /* NULL until it is a WebSocket */
     uint64_t deadline_ns;       /* HTTP and lingering: closed when it passes */
     int fd;
-    uint8_t state;          /* enum connection_state */
-    uint8_t wanted;         /* the events that the state waits for */
-    uint8_t events;         /* what libuv watches: those, and what TLS waits for */
-    struct session session; /* valid while is_session */
-    bool is_session;
+    uint8_t state;        /* enum connection_state */
+    uint8_t wanted;       /* the events that the state waits for */
+    uint8_t events;       /* what libuv watches: those, and what TLS waits for */
     bool has_place;       /* counted as a WebSocket connection */
     uint64_t address_key; /* and under this address, where that is limited */
 };

@@ -68,6 +68,8 @@ static void reset_answer(struct http_exchange *exchange)
 
 void http_exchange_destroy(struct http_exchange *exchange)
 {
+    if (exchange == NULL)
+        return;
     hub_stop_waiting(&exchange->waiter);
     if (exchange->work != NULL)
         http_work_abandon(exchange->work);

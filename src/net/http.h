@@ -1,4 +1,5 @@
-/* One HTTP connection's present request and its answer. Private to net/. */
+/* One HTTP connection's present request and its answer: made when the first byte of a head comes,
+ * gone when all that came is answered. Private to net/. */
 #ifndef HEATCAST_NET_HTTP_H
 #define HEATCAST_NET_HTTP_H
 
@@ -35,7 +36,8 @@ struct http_exchange {
 };
 
 struct http_exchange *http_exchange_create(struct connection *connection);
-void http_exchange_destroy(struct http_exchange *exchange); /* lets go of waits and work */
+/* Lets go of waits and work. NULL is harmless. */
+void http_exchange_destroy(struct http_exchange *exchange);
 
 /* Takes the next request off exchange->in, if it is complete, and answers it: at once, or later
  * from the thread pool or the hub. False if more input is needed. */

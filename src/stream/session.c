@@ -52,6 +52,7 @@ void session_deinit(struct session *session)
         publisher_remove_deflater(session->hub->publisher);
     outbox_deinit(&session->outbox);
     buffer_deinit(&session->message);
+    ws_decoder_deinit(&session->decoder);
 }
 
 /* -- going out --------------------------------------------------------------------------------- */

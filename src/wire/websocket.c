@@ -7,6 +7,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -22,7 +23,13 @@ enum { KEY_SIZE = 24 }; /* Sec-WebSocket-Key */
 
 void ws_decoder_init(struct ws_decoder *decoder)
 {
-    memset(decoder, 0, offsetof(struct ws_decoder, control));
+    *decoder = (struct ws_decoder){0};
+}
+
+void ws_decoder_deinit(struct ws_decoder *decoder)
+{
+    free(decoder->control);
+    decoder->control = NULL;
 }
 
 static struct ws_event fail(struct ws_decoder *decoder, uint16_t close_code, const char *reason)
@@ -123,31 +130,33 @@ static bool is_valid_close_code(uint16_t code)
            (code >= 3000 && code <= 4999);
 }
 
-static struct ws_event control_event(struct ws_decoder *decoder)
+static struct ws_event control_event(struct ws_decoder *decoder, const char *payload, size_t size)
 {
     struct ws_event event = {.type = WS_EVENT_CONTROL,
                              .opcode = (enum ws_opcode)decoder->frame_opcode,
-                             .payload = decoder->control,
-                             .payload_size = decoder->control_size,
+                             .payload = payload,
+                             .payload_size = size,
                              .close_code = WS_CLOSE_NO_STATUS};
     if (event.opcode != WS_CLOSE || event.payload_size == 0)
         return event;
     if (event.payload_size == 1)
         return fail(decoder, WS_CLOSE_PROTOCOL_ERROR, "a close frame with half a code");
-    event.close_code = (uint16_t)((uint8_t)decoder->control[0] << 8 | (uint8_t)decoder->control[1]);
+    event.close_code = (uint16_t)((uint8_t)payload[0] << 8 | (uint8_t)payload[1]);
     if (!is_valid_close_code(event.close_code))
         return fail(decoder, WS_CLOSE_PROTOCOL_ERROR, "a close code that must not be sent");
     struct utf8 reason = {0};
-    if (!utf8_feed(&reason, decoder->control + 2, event.payload_size - 2u) ||
-        !utf8_is_complete(&reason))
+    if (!utf8_feed(&reason, payload + 2, size - 2) || !utf8_is_complete(&reason))
         return fail(decoder, WS_CLOSE_INVALID_PAYLOAD, "a close reason that is not UTF-8");
     return event;
 }
 
-/* Takes up to `size` bytes of a control frame's payload. */
+/* Keeps a piece of a control frame's payload that did not come whole. Hardly ever needed: such
+ * frames are small, so a connection has no room for one until it is. */
 static void collect_control(struct ws_decoder *decoder, const char *bytes, size_t size)
 {
     check(decoder->control_size + size <= WS_CONTROL_PAYLOAD_MAX);
+    if (decoder->control == NULL)
+        decoder->control = memory_allocate(WS_CONTROL_PAYLOAD_MAX);
     memcpy(decoder->control + decoder->control_size, bytes, size);
     decoder->control_size = (uint8_t)(decoder->control_size + size);
 }
@@ -222,9 +231,11 @@ struct ws_event ws_decoder_feed(struct ws_decoder *decoder, char *bytes, size_t 
                 continue;
             return data_event(decoder, piece, piece_size);
         }
+        if (!decoder->is_in_frame && decoder->control_size == 0)
+            return control_event(decoder, piece, piece_size);
         collect_control(decoder, piece, piece_size);
         if (!decoder->is_in_frame)
-            return control_event(decoder);
+            return control_event(decoder, decoder->control, decoder->control_size);
     }
 }
 

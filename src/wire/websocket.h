@@ -1,6 +1,6 @@
 /* RFC 6455, the wire part: handshake key, frame decoder, frame encoder. Sans-I/O: nothing here
- * knows sockets, and nothing allocates. Compressed messages (RFC 7692) are told, not inflated:
- * see wire/deflate.h.
+ * knows sockets, and nothing allocates but for a control frame that comes in pieces. Compressed
+ * messages (RFC 7692) are told, not inflated: see wire/deflate.h.
  *
  * The decoder is resumable at any byte. It unmasks in place and hands out pieces of payload as they
  * come, so a message of any size needs no memory here; what to collect and how much of it is the
@@ -48,7 +48,8 @@ enum ws_event_type {
 struct ws_event {
     enum ws_event_type type;
     enum ws_opcode opcode; /* DATA: of the message (text or binary); CONTROL: of the frame */
-    const char *payload;   /* unmasked; DATA: points into the input, CONTROL: into the decoder */
+    const char
+        *payload; /* unmasked, in the input; CONTROL: or in the decoder, until the next call */
     size_t payload_size;
     bool is_message_start; /* DATA: the message's first piece */
     bool is_message_end;   /* DATA: its last */
@@ -73,10 +74,11 @@ struct ws_decoder {
     bool is_compressed : 1;      /* the current message is */
     bool has_failed : 1;
     struct utf8 utf8; /* of the current text message */
-    char control[WS_CONTROL_PAYLOAD_MAX];
+    char *control;    /* payload of a control frame that comes in pieces; NULL until one does */
 };
 
 void ws_decoder_init(struct ws_decoder *decoder);
+void ws_decoder_deinit(struct ws_decoder *decoder);
 
 /* Takes input until something is to be reported. `*consumed` says how much was used; call again
  * with the rest until WS_EVENT_NEEDS_MORE. `bytes` are unmasked in place. After an error every call

@@ -113,6 +113,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(whole.has_failed || whole.events.size == pieces.events.size);
     check(whole.events.size == 0 ||
           memcmp(whole.events.data, pieces.events.data, whole.events.size) == 0);
+    ws_decoder_deinit(&whole.decoder);
+    ws_decoder_deinit(&pieces.decoder);
     buffer_deinit(&whole.events);
     buffer_deinit(&pieces.events);
     return 0;

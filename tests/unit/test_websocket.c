@@ -134,6 +134,7 @@ static char *decode(const struct buffer *bytes, int split)
     size_t first = split == NO_SPLIT ? bytes->size : (size_t)split;
     if (feed(&decoder, &transcript, bytes->data, first))
         feed(&decoder, &transcript, bytes->data + first, bytes->size - first);
+    ws_decoder_deinit(&decoder);
     buffer_append_char(&transcript.log, '\0');
     buffer_deinit(&transcript.message);
     return buffer_detach(&transcript.log);
@@ -147,6 +148,7 @@ static char *decode_byte_by_byte(const struct buffer *bytes)
     for (size_t i = 0; i < bytes->size; i++)
         if (!feed(&decoder, &transcript, bytes->data + i, 1))
             break;
+    ws_decoder_deinit(&decoder);
     buffer_append_char(&transcript.log, '\0');
     buffer_deinit(&transcript.message);
     return buffer_detach(&transcript.log);
@@ -179,6 +181,7 @@ static size_t bytes_until_error(const struct buffer *bytes)
     bool is_alive = true;
     while (is_alive && count < bytes->size)
         is_alive = feed(&decoder, &transcript, bytes->data + count++, 1);
+    ws_decoder_deinit(&decoder);
     buffer_deinit(&transcript.log);
     buffer_deinit(&transcript.message);
     return is_alive ? 0 : count;

@@ -176,7 +176,7 @@ enum ws_deflate_offer ws_deflate_negotiate(const struct http_head *head,
                                            char answer[WS_DEFLATE_ANSWER_SIZE])
 {
     enum ws_deflate_offer result = WS_DEFLATE_NONE;
-    char unused[WS_DEFLATE_ANSWER_SIZE];
+    char unused[WS_DEFLATE_ANSWER_SIZE] = "";
     for (size_t i = 0; i < head->header_count; i++) {
         if (!slice_equals_ignoring_case(head->headers[i].name, "Sec-WebSocket-Extensions"))
             continue;

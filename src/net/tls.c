@@ -147,6 +147,8 @@ static enum status make_ssl_context(const struct tls_context *context, SSL_CTX *
     check(SSL_CTX_set_cipher_list(ssl_context, TLS_1_2_CIPHERS) == 1);
     SSL_CTX_set_options(ssl_context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(ssl_context, SSL_MODE_RELEASE_BUFFERS); /* idle connections are many */
+    /* One record a read: a flood of key updates would otherwise be read to its end in one turn. */
+    SSL_CTX_clear_mode(ssl_context, SSL_MODE_AUTO_RETRY);
     enum status status = load_files(context, ssl_context, error);
     if (status != STATUS_OK) {
         SSL_CTX_free(ssl_context);
@@ -339,7 +341,9 @@ bool tls_flush(struct tls *tls)
     return true;
 }
 
-/* Copies what stands at `offset` in the pieces, up to a record. */
+/* Copies what stands at `offset` in the pieces, up to a record. It never ends one byte into a
+ * piece: that byte might be the one that is owed, and the outbox would not know that the piece is
+ * begun. */
 static size_t gather(const struct iovec *pieces, int count, size_t offset,
                      char record[TLS_RECORD_SIZE_MAX])
 {
@@ -352,6 +356,8 @@ static size_t gather(const struct iovec *pieces, int count, size_t offset,
         size_t part = pieces[i].iov_len - offset;
         if (part > TLS_RECORD_SIZE_MAX - size)
             part = TLS_RECORD_SIZE_MAX - size;
+        if (part == 1 && size > 0 && pieces[i].iov_len - offset > 1)
+            break;
         memcpy(record + size, (const char *)pieces[i].iov_base + offset, part);
         size += part;
         offset = 0;

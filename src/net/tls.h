@@ -43,7 +43,7 @@ struct tls *tls_create(struct tls_context *context, int fd); /* does not own the
 void tls_destroy(struct tls *tls);                           /* NULL is harmless */
 
 /* As recv(2) on a non-blocking socket, but 0 is "nothing now" and -1 the end, orderly or not. Goes
- * through the handshake on its way. `size` at least TLS_RECORD_SIZE_MAX. */
+ * through the handshake on its way, one record a call. `size` at least TLS_RECORD_SIZE_MAX. */
 ssize_t tls_read(struct tls *tls, char *bytes, size_t size);
 
 /* As outbox_writer: the bytes taken, 0 if the socket is full, -1 if the connection is broken. Bytes

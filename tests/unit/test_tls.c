@@ -243,6 +243,47 @@ static void nothing_is_taken_while_a_record_waits(void **state)
     free_ends(&ends);
 }
 
+/* The byte that is owed is never a piece's only begun one: the outbox, told that nothing of that
+ * piece went, would send another in its place. */
+static void a_record_never_ends_one_byte_into_a_piece(void **state)
+{
+    (void)state;
+    struct ends ends;
+    char first[TLS_RECORD_SIZE_MAX - 1], second[200];
+    memset(first, 'a', sizeof first);
+    memset(second, 'b', sizeof second);
+    struct iovec pieces[2] = {{first, sizeof first}, {second, sizeof second}};
+    make_ends(&ends);
+    shake_hands(&ends);
+    ssize_t taken = tls_write(ends.server, pieces, 2);
+    assert_true(tls_has_pending(ends.server)); /* the socket is small */
+    assert_int_equal(taken, sizeof first - 1);
+    free_ends(&ends);
+}
+
+/* Each read takes one record, so that who sends many that bring nothing does not hold the loop. */
+static void a_flood_of_key_updates_is_read_record_by_record(void **state)
+{
+    (void)state;
+    enum { UPDATES = 50 };
+    static char bytes[TLS_RECORD_SIZE_MAX];
+    struct ends ends;
+    make_ends(&ends);
+    shake_hands(&ends);
+    for (int i = 0; i < UPDATES; i++) {
+        assert_int_equal(SSL_key_update(ends.client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(ends.client), 1);
+    }
+    assert_int_equal(SSL_write(ends.client, "hello", 5), 5);
+    int reads = 1;
+    ssize_t got;
+    while ((got = tls_read(ends.server, bytes, sizeof bytes)) == 0 && reads <= UPDATES)
+        reads++;
+    assert_int_equal(got, 5);
+    assert_int_equal(reads, UPDATES + 1);
+    free_ends(&ends);
+}
+
 static void the_end_is_told_and_heard(void **state)
 {
     (void)state;
@@ -339,6 +380,8 @@ int main(void)
         cmocka_unit_test(a_pair_that_cannot_be_used_is_refused_and_named),
         cmocka_unit_test(what_counts_as_taken_is_what_the_client_gets),
         cmocka_unit_test(nothing_is_taken_while_a_record_waits),
+        cmocka_unit_test(a_record_never_ends_one_byte_into_a_piece),
+        cmocka_unit_test(a_flood_of_key_updates_is_read_record_by_record),
         cmocka_unit_test(the_end_is_told_and_heard),
         cmocka_unit_test(who_speaks_no_tls_is_refused),
         cmocka_unit_test(a_reload_is_for_new_connections_and_a_failed_one_for_none),

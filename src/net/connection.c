@@ -16,6 +16,8 @@
 
 #define MS_NS UINT64_C(1000000)
 
+enum { REQUESTS_PER_TURN = 4 }; /* of one connection, so that others have their turn */
+
 static void on_event(uv_poll_t *poll, int status, int events);
 
 static void update_watch(struct connection *connection)
@@ -105,6 +107,7 @@ void connection_close(struct connection *connection)
     if (connection->state == CONNECTION_CLOSED)
         return;
     connection->state = CONNECTION_CLOSED;
+    list_remove(&connection->in_http);
     uv_close((uv_handle_t *)&connection->poll, on_handle_closed);
 }
 
@@ -204,6 +207,7 @@ static void become_websocket(struct connection *connection)
     atomic_fetch_sub_explicit(&worker->shared->http_connections, 1, memory_order_relaxed);
 
     connection->state = CONNECTION_WEBSOCKET;
+    list_remove(&connection->in_http);
     session_init(session, &worker->hub, http->websocket, http->deflates, connection);
     watch(connection, UV_READABLE);
     request_subscribe_list(session, http->websocket_symbols);
@@ -213,10 +217,15 @@ static void become_websocket(struct connection *connection)
 }
 
 /* Answers what has come in, one request after the other, until one has to wait. Between requests
- * there is no exchange: an idle connection costs no more than itself. */
+ * there is no exchange: an idle connection costs no more than itself. Who pipelines many is
+ * answered a few a turn: the socket that can be written brings the next turn. */
 static void take_requests(struct connection *connection)
 {
-    while (connection->state == CONNECTION_HTTP) {
+    for (int taken = 0; connection->state == CONNECTION_HTTP; taken++) {
+        if (taken == REQUESTS_PER_TURN && connection->http->in.size > 0) {
+            watch(connection, UV_WRITABLE);
+            return;
+        }
         struct http_exchange *http = connection->http;
         http->is_dispatching = true;
         bool has_request = http_exchange_next(http);
@@ -346,10 +355,15 @@ static void on_event(uv_poll_t *poll, int status, int events)
         return;
     }
     if (events & connection->wanted & UV_WRITABLE) {
-        if (connection->state == CONNECTION_WEBSOCKET)
+        if (connection->state == CONNECTION_WEBSOCKET) {
             session_flush(connection->session);
-        else if (connection->state == CONNECTION_ANSWERING)
+        } else if (connection->state == CONNECTION_ANSWERING) {
             connection_send_answer(connection);
+        } else if (connection->state == CONNECTION_HTTP) {
+            watch(connection, UV_READABLE);
+            take_requests(connection);
+            events &= ~UV_READABLE; /* in the next turn */
+        }
     }
     if ((events & UV_READABLE) && connection->state != CONNECTION_CLOSED &&
         connection->state != CONNECTION_ANSWERING)
@@ -358,6 +372,24 @@ static void on_event(uv_poll_t *poll, int status, int events)
 }
 
 /* -- life -------------------------------------------------------------------------------------- */
+
+/* Makes room for a newcomer: the one that has been silent, or half-way through a head, since the
+ * longest time gives way, so that nobody can lock others out by holding connections. False if all
+ * of this loop's are being answered. */
+static bool evict_oldest(struct worker *worker)
+{
+    list_for_each_safe(link, following, &worker->http)
+    {
+        struct connection *connection = list_entry(link, struct connection, in_http);
+        if (connection->state != CONNECTION_HTTP)
+            continue;
+        connection_close(connection);
+        atomic_fetch_add_explicit(&worker->shared->refused[REFUSED_HTTP_LIMIT], 1,
+                                  memory_order_relaxed);
+        return true;
+    }
+    return false;
+}
 
 /* There are too many already. Best effort: an answer that the peer may not read is no loss. */
 static void refuse(struct worker *worker, int fd)
@@ -380,7 +412,8 @@ void connection_open(struct worker *worker, int fd)
 {
     struct net_shared *shared = worker->shared;
     if (atomic_load_explicit(&shared->http_connections, memory_order_relaxed) >=
-        http_connections_max(shared->config)) { /* loops may pass it by one each: no harm */
+            http_connections_max(shared->config) && /* loops may pass it by one each: no harm */
+        !evict_oldest(worker)) {
         refuse(worker, fd);
         return;
     }
@@ -398,6 +431,7 @@ void connection_open(struct worker *worker, int fd)
     if (shared->tls != NULL)
         connection->tls = tls_create(shared->tls, fd);
     list_push_back(&worker->connections, &connection->in_worker);
+    list_push_back(&worker->http, &connection->in_http);
     worker->connection_count++;
     atomic_fetch_add_explicit(&shared->http_connections, 1, memory_order_relaxed);
     watch(connection, UV_READABLE);

@@ -25,6 +25,7 @@ enum connection_state {
 struct connection {
     uv_poll_t poll;
     struct list in_worker;
+    struct list in_http; /* of the worker, until it is a WebSocket; oldest first */
     struct worker *worker;
     struct tls *tls;            /* NULL: plain */
     struct http_exchange *http; /* while there is anything of a request; else NULL */

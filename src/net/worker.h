@@ -62,6 +62,7 @@ struct worker {
     uint64_t liveness_due_ns, drain_started_ns;
     struct net_shared *shared;
     struct list connections;
+    struct list http; /* those of them that are not WebSockets, oldest first */
     size_t connection_count;
     struct mailbox mailbox;
     struct hub hub;

@@ -331,6 +331,14 @@ describe('HTTP', () => {
       assert.match(answers[5].text, /<html/);
     });
 
+    test('hundreds of pipelined requests are all answered, and others are not kept waiting', async () => {
+      const count = 300;
+      const request = `GET /healthz HTTP/1.1\r\n${host}\r\n`;
+      const { answers } = await exchange(server.port, [request.repeat(count)], { count });
+      assert.equal(answers.length, count);
+      assert.ok(answers.every((answer) => answer.status === 200));
+    });
+
     test('HEAD and GET may be pipelined', async () => {
       const methods = ['HEAD', 'GET', 'HEAD', 'GET'];
       const pipeline = methods.map((m) => `${m} /api/v1/symbols HTTP/1.1\r\n${host}\r\n`).join('');

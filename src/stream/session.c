@@ -263,7 +263,8 @@ static void handle_control(struct session *session, const struct ws_event *event
 
 void session_receive(struct session *session, char *bytes, size_t size)
 {
-    session->received_ns = clock_monotonic_ns();
+    if (session->state == SESSION_OPEN) /* who is being closed cannot put that off */
+        session->received_ns = clock_monotonic_ns();
     while (session->state == SESSION_OPEN && size > 0) {
         size_t consumed;
         struct ws_event event = ws_decoder_feed(&session->decoder, bytes, size, &consumed);

@@ -1319,6 +1319,22 @@ static void a_snapshot_late_while_closing_brings_no_warning_behind_the_close(voi
     disconnect(client);
 }
 
+static void who_is_being_closed_cannot_put_it_off_by_sending(void **state)
+{
+    (void)state;
+    struct client *client = connect_client();
+    client->room = 0;
+    send_frame(client, 0x83, "", 0); /* a reserved opcode: its close waits for the socket */
+    assert_int_equal(client->session.state, SESSION_CLOSING);
+    for (int second = 0; second < 61; second++) {
+        fake_clock_advance_ms(1000);
+        send_frame(client, 0x8a, "", 0);
+        session_check_liveness(&client->session, fake_now_ns);
+    }
+    assert_true(client->is_aborted);
+    disconnect(client);
+}
+
 static void a_close_that_the_socket_does_not_take_ends_at_the_deadline(void **state)
 {
     (void)state;
@@ -1588,6 +1604,7 @@ int main(void)
         fact(a_shutdown_waits_for_the_socket_and_nothing_follows_the_close),
         fact(a_snapshot_late_while_closing_brings_no_warning_behind_the_close),
         fact(a_close_that_the_socket_does_not_take_ends_at_the_deadline),
+        fact(who_is_being_closed_cannot_put_it_off_by_sending),
         fact(waiters_are_answered_once_by_the_next_look),
         fact(snapshots_are_compressed_for_who_negotiated_it),
         fact(compressed_messages_are_understood_whole_and_in_pieces),

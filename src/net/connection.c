@@ -291,9 +291,9 @@ void connection_send_answer(struct connection *connection)
 
 static void take_http_input(struct connection *connection, const char *bytes, size_t size)
 {
-    if (connection->http ==
-        NULL) { /* a head's clock runs from its first byte, the first one's longer */
+    if (connection->http == NULL) {
         connection->http = http_exchange_create(connection);
+        /* A head's clock runs from its first byte; the first head's has run since the accept. */
         uint64_t deadline_ns = clock_monotonic_ns() + HTTP_HEAD_TIMEOUT_MS * MS_NS;
         if (deadline_ns < connection->deadline_ns)
             connection->deadline_ns = deadline_ns;
@@ -373,9 +373,8 @@ static void on_event(uv_poll_t *poll, int status, int events)
 
 /* -- life -------------------------------------------------------------------------------------- */
 
-/* Makes room for a newcomer: the one that has been silent, or half-way through a head, since the
- * longest time gives way, so that nobody can lock others out by holding connections. False if all
- * of this loop's are being answered. */
+/* Makes room for a newcomer: the oldest that has no request under way gives way, so that nobody can
+ * lock others out by holding connections. False if all of this loop's are being answered. */
 static bool evict_oldest(struct worker *worker)
 {
     list_for_each_safe(link, following, &worker->http)

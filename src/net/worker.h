@@ -11,7 +11,7 @@
 /* What one connection may bring in one turn of the loop: no more, so that others have theirs. */
 #define WORKER_READ_SIZE (16 * 1024)
 
-/* Why a connection was not taken on. */
+/* Why a connection was not taken on, or gave way. */
 enum refusal {
     REFUSED_LIMIT,             /* WS_MAX_CONNECTIONS */
     REFUSED_LIMIT_PER_ADDRESS, /* WS_MAX_CONNECTIONS_PER_IP */

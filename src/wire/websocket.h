@@ -48,8 +48,7 @@ enum ws_event_type {
 struct ws_event {
     enum ws_event_type type;
     enum ws_opcode opcode; /* DATA: of the message (text or binary); CONTROL: of the frame */
-    const char
-        *payload; /* unmasked, in the input; CONTROL: or in the decoder, until the next call */
+    const char *payload;   /* unmasked; CONTROL: valid until the next call */
     size_t payload_size;
     bool is_message_start; /* DATA: the message's first piece */
     bool is_message_end;   /* DATA: its last */

@@ -26,7 +26,8 @@ const libraries = [
   [/^hiredis\//, /^cluster\//],
   [/^openssl\//, /^(wire|net)\//],
   [/^jansson\.h$/, /^(stream|cluster)\//],
-  [/^zlib\.h$/, /^(wire\/deflate\.c|net\/gzip\.c)$/],
+  [/^zlib\.h$/, /^wire\/deflate\.c$/],
+  [/^libdeflate\.h$/, /^net\/gzip\.c$/],
 ];
 
 function* files(folder) {

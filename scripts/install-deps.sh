@@ -6,8 +6,8 @@
 # Does nothing, and asks for nothing, when everything is there.
 set -euo pipefail
 
-build=(gcc cmake ninja-build pkg-config libc6-dev libuv1-dev libssl-dev zlib1g-dev libjansson-dev
-       libhiredis-dev ca-certificates)
+build=(gcc cmake ninja-build pkg-config libc6-dev libuv1-dev libssl-dev zlib1g-dev libdeflate-dev
+       libjansson-dev libhiredis-dev ca-certificates)
 test=(libcmocka-dev openssl chromium fonts-dejavu-core procps redis-server redis-tools nginx)
 check=(clang-format clang-tidy cppcheck prometheus)
 fuzz=(clang libclang-rt-14-dev)

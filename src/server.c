@@ -402,6 +402,16 @@ static enum status answer(void *context, const struct backend_request *question,
     return STATUS_INVALID;
 }
 
+/* An answer about the past depends on the database, and on settings that do not change. */
+static bool answer_version(void *context, const struct backend_request *question, uint64_t *version)
+{
+    struct server *server = context;
+    bool is_of_the_past =
+        question->question != BACKEND_SYMBOLS && question->question != BACKEND_READY;
+    return is_of_the_past && !is_relay(server) &&
+           store_version(server->store, version, NULL) == STATUS_OK;
+}
+
 /* -- metrics ----------------------------------------------------------------------------------- */
 
 #define MS UINT64_C(1000000)
@@ -611,7 +621,8 @@ enum status server_run(const struct config *config, const struct server_options 
                        struct error *error)
 {
     struct server server = {.config = config, .is_demo = options->is_demo};
-    server.backend = (struct backend){.context = &server, .answer = answer};
+    server.backend =
+        (struct backend){.context = &server, .answer = answer, .version = answer_version};
     init_histogram(&server.query_seconds);
     init_histogram(&server.compute_seconds);
     server.metrics = metrics_create();

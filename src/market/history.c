@@ -2,22 +2,18 @@
  *
  *     request -> range (resolve) -> series (load) -> answer (history, candles, grid)
  *
- * Answers are cached by the whole of the request and the version of the database, so that an answer
- * is as fresh as the data and costs one computation however many ask. The size of an answer is
- * bounded before the work is done, where the range alone tells, and during it otherwise. */
+ * The size of an answer is bounded before the work is done, where the range alone tells, and during
+ * it otherwise. */
 #include "market/history.h"
 
 #include "base/check.h"
 #include "base/decimal.h"
 #include "base/iso_time.h"
-#include "market/answer_cache.h"
 #include "market/grid.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { CACHE_ANSWERS_MAX = 16, CACHE_BYTES_MAX = 64 << 20 };
 
 /* Moments are clamped to some 30,000 years around 1970, so that adding windows cannot overflow. */
 #define TIME_MAX_MS INT64_C(1000000000000000)
@@ -27,7 +23,6 @@ struct history {
     struct bucket_map buckets;
     struct leverage_weights weights;
     int64_t lookback_ms;
-    struct answer_cache *cache;
 };
 
 /* What a request comes to with the data that there is. */
@@ -40,8 +35,6 @@ struct range {
 struct job {
     struct history *history;
     const struct history_request *request;
-    enum status (*answer)(struct job *job, struct buffer *out, struct error *error);
-
     struct store_session *session;
     struct range range;
     struct series series;
@@ -54,15 +47,11 @@ struct history *history_create(const struct history_options *options)
     history->buckets = *options->buckets;
     history->weights = *options->weights;
     history->lookback_ms = options->lookback_ms;
-    history->cache = answer_cache_create(CACHE_ANSWERS_MAX, CACHE_BYTES_MAX);
     return history;
 }
 
 void history_destroy(struct history *history)
 {
-    if (history == NULL)
-        return;
-    answer_cache_destroy(history->cache);
     free(history);
 }
 
@@ -392,52 +381,24 @@ static enum status answer_grid(struct job *job, struct buffer *out, struct error
 
 /* -- asking ------------------------------------------------------------------------------------ */
 
-static enum status compute(void *context, struct buffer *out, struct error *error)
-{
-    struct job *job = context;
-    enum status status = store_begin(job->history->store, &job->session, error);
-    if (status == STATUS_OK)
-        status = resolve_range(job, error);
-    if (status == STATUS_OK)
-        status = job->answer(job, out, error);
-    store_end(job->session);
-    series_deinit(&job->series);
-    return status;
-}
-
-/* Everything that an answer depends on, as text: padding bytes of a struct would be no key. */
-static void append_key(struct buffer *key, const char *kind, const struct history_request *request,
-                       uint64_t version)
-{
-    buffer_append_format(key, "%s %s %llu %d %lld %d %lld %lld %lld %lld", kind, request->symbol,
-                         (unsigned long long)version, request->has_start,
-                         (long long)request->start_ms, request->has_end, (long long)request->end_ms,
-                         (long long)request->window_ms, (long long)request->interval_ms,
-                         (long long)request->bucket_e8);
-    buffer_append_format(key, " %d %lld %d %lld", request->has_shown_start,
-                         (long long)request->shown_start_ms, request->has_shown_end,
-                         (long long)request->shown_end_ms);
-    for (size_t i = 0; request->has_weights && i < request->weights.count; i++)
-        buffer_append_format(key, " %d:%a", request->weights.tiers[i].leverage,
-                             request->weights.tiers[i].weight);
-}
-
-static enum status ask(struct history *history, const char *kind,
+static enum status ask(struct history *history,
                        enum status (*answer)(struct job *, struct buffer *, struct error *),
                        const struct history_request *request, struct buffer *out,
                        struct error *error)
 {
-    uint64_t version;
+    struct job job = {.history = history, .request = request};
+    size_t size_before = out->size;
     enum status status = check_request(request, error);
     if (status == STATUS_OK)
-        status = store_version(history->store, &version, error);
+        status = store_begin(history->store, &job.session, error);
+    if (status == STATUS_OK)
+        status = resolve_range(&job, error);
+    if (status == STATUS_OK)
+        status = answer(&job, out, error);
     if (status != STATUS_OK)
-        return status;
-    struct job job = {.history = history, .request = request, .answer = answer};
-    struct buffer key = {0};
-    append_key(&key, kind, request, version);
-    status = answer_cache_get(history->cache, key.data, key.size, compute, &job, out, error);
-    buffer_deinit(&key);
+        out->size = size_before; /* no part of an answer */
+    store_end(job.session);
+    series_deinit(&job.series);
     return status;
 }
 
@@ -453,22 +414,20 @@ enum status history_run(struct history *history, const struct history_request *r
                         struct buffer *out, struct error *error)
 {
     enum status status = check_no_shown(request, error);
-    return status != STATUS_OK ? status
-                               : ask(history, "history", answer_history, request, out, error);
+    return status != STATUS_OK ? status : ask(history, answer_history, request, out, error);
 }
 
 enum status history_candles(struct history *history, const struct history_request *request,
                             struct buffer *out, struct error *error)
 {
     enum status status = check_no_shown(request, error);
-    return status != STATUS_OK ? status
-                               : ask(history, "candles", answer_candles, request, out, error);
+    return status != STATUS_OK ? status : ask(history, answer_candles, request, out, error);
 }
 
 enum status history_grid(struct history *history, const struct history_request *request,
                          struct buffer *out, struct error *error)
 {
-    return ask(history, "grid", answer_grid, request, out, error);
+    return ask(history, answer_grid, request, out, error);
 }
 
 /* -- one snapshot ------------------------------------------------------------------------------ */

@@ -1,6 +1,6 @@
 /* Ranges of the past, on request: history, candles, grid, one snapshot at a moment. Each call runs
- * a query and the model and writes JSON; it may block, and runs on libuv's thread pool or in a
- * command. Safe on several threads at once. */
+ * a query and the model and writes JSON, each time anew; it may block, and runs on libuv's thread
+ * pool or in a command. Safe on several threads at once. */
 #ifndef HEATCAST_MARKET_HISTORY_H
 #define HEATCAST_MARKET_HISTORY_H
 
@@ -30,7 +30,7 @@ struct history_request {
 #define HISTORY_PARAMETERS                                                                         \
     "start, end, window, interval, bucket, weights; a grid's shown_start, shown_end"
 
-struct history; /* the settings below, and a small cache of answers */
+struct history; /* the settings below */
 
 struct history_options {
     struct store *store;              /* must outlive the history */
@@ -52,9 +52,9 @@ enum status history_request_set(struct history_request *request, const char *nam
  *   start: as given; else the window (default: the lookback) before the end
  * Start, end and window together, or a start after the end, are STATUS_INVALID.
  *
- * The answers of PROTOCOL.md §2, appended to `out`. STATUS_TOO_LARGE: over HISTORY_SNAPSHOTS_MAX;
- * the message names an interval that fits. STATUS_NO_DATA: no candle in the range. Others as
- * store_begin().
+ * The answers of PROTOCOL.md §2, appended to `out`, whole or not at all. STATUS_TOO_LARGE: over
+ * HISTORY_SNAPSHOTS_MAX; the message names an interval that fits. STATUS_NO_DATA: no candle in the
+ * range. Others as store_begin().
  *
  * The book of a history is empty before the first candle of the range; `start_time` and `end_time`
  * are the timestamps of the first and the last snapshot; `price_range` holds null where no snapshot

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "config/value.h"
 
+#include <stdbool.h>
+
 enum backend_question {
     BACKEND_SYMBOLS, /* no symbol, no parameters */
     BACKEND_HISTORY,
@@ -35,6 +37,9 @@ struct backend {
     /* Appends the JSON answer. May block; runs on libuv's thread pool, several at once. */
     enum status (*answer)(void *context, const struct backend_request *request, struct buffer *out,
                           struct error *error);
+    /* Tells the version of all that the answer depends on, if the answer may be kept until that
+     * changes. May block, as above. NULL: nothing is kept. */
+    bool (*version)(void *context, const struct backend_request *request, uint64_t *version);
 };
 
 #endif

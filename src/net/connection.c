@@ -16,7 +16,8 @@
 
 #define MS_NS UINT64_C(1000000)
 
-enum { REQUESTS_PER_TURN = 4 }; /* of one connection, so that others have their turn */
+/* Of one connection, so that others have their turn. */
+enum { REQUESTS_PER_TURN = 4, ANSWER_BYTES_PER_TURN = 256 * 1024 };
 
 static void on_event(uv_poll_t *poll, int status, int events);
 
@@ -149,11 +150,13 @@ static const char *answer_body(const struct http_exchange *http)
 {
     if (http->frame_body != NULL)
         return frame_json(http->frame_body);
+    if (http->answer_body != NULL)
+        return http->answer_body->body.data;
     return http->static_body != NULL ? http->static_body : http->body.data;
 }
 
-/* Head and body as what is left of them. Returns how many pieces. */
-static int answer_pieces(const struct http_exchange *http, struct iovec pieces[2])
+/* What is left of the head, and of the body at most `body_max` bytes. Returns how many pieces. */
+static int answer_pieces(const struct http_exchange *http, size_t body_max, struct iovec pieces[2])
 {
     size_t body_size = http->is_head_request || http->websocket != NULL ? 0 : http->body_size;
     int count = 0;
@@ -161,9 +164,10 @@ static int answer_pieces(const struct http_exchange *http, struct iovec pieces[2
     size_t body_sent = http->sent - head_sent;
     if (head_sent < http->head.size)
         pieces[count++] = (struct iovec){http->head.data + head_sent, http->head.size - head_sent};
-    if (body_sent < body_size)
-        pieces[count++] =
-            (struct iovec){(char *)answer_body(http) + body_sent, body_size - body_sent};
+    size_t body_left = body_size - body_sent;
+    if (body_left > 0)
+        pieces[count++] = (struct iovec){(char *)answer_body(http) + body_sent,
+                                         body_left < body_max ? body_left : body_max};
     return count;
 }
 
@@ -264,6 +268,13 @@ static void answer_is_out(struct connection *connection)
         take_requests(connection);
 }
 
+/* The rest of the answer waits until the socket can be written, in a later turn at the earliest. */
+static void send_later(struct connection *connection)
+{
+    connection->deadline_ns = clock_monotonic_ns() + HTTP_IDLE_TIMEOUT_MS * MS_NS;
+    watch(connection, UV_WRITABLE);
+}
+
 void connection_send_answer(struct connection *connection)
 {
     if (connection->state == CONNECTION_CLOSED)
@@ -271,18 +282,19 @@ void connection_send_answer(struct connection *connection)
     struct http_exchange *http = connection->http;
     struct iovec pieces[2];
     int count;
-    while ((count = answer_pieces(http, pieces)) > 0) {
-        ssize_t sent = write_pieces(connection, pieces, count);
+    size_t left = ANSWER_BYTES_PER_TURN;
+    while ((count = answer_pieces(http, left, pieces)) > 0) {
+        ssize_t sent = left > 0 ? write_pieces(connection, pieces, count) : 0;
         if (sent < 0) {
             connection_close(connection);
             return;
         }
         if (sent == 0) {
-            connection->deadline_ns = clock_monotonic_ns() + HTTP_IDLE_TIMEOUT_MS * MS_NS;
-            watch(connection, UV_WRITABLE);
+            send_later(connection);
             return;
         }
         http->sent += (size_t)sent;
+        left -= (size_t)sent < left ? (size_t)sent : left;
     }
     answer_is_out(connection);
 }

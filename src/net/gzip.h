@@ -1,4 +1,4 @@
-/* gzip for HTTP answers (RFC 1952), through zlib. Any thread. */
+/* gzip for HTTP answers (RFC 1952), through libdeflate. Any thread. */
 #ifndef HEATCAST_NET_GZIP_H
 #define HEATCAST_NET_GZIP_H
 
@@ -8,10 +8,13 @@
 
 #define GZIP_SIZE_MIN 1024 /* below this it is not worth a client's time */
 
-/* Replaces the content by its gzip form. */
-void gzip_buffer(struct buffer *buffer);
+/* Appends the gzip form of `text`. */
+void gzip_append(struct buffer *out, const char *text, size_t text_size);
 
-/* Appends the gzip form of `text`, of which ws_deflate() has made `deflated` already. */
+/* The same of a text of which ws_deflate() has made `deflated` already. */
 void gzip_wrap(struct buffer *out, struct iovec deflated, const char *text, size_t text_size);
+
+/* Tells contents apart: checksum and size. */
+uint64_t gzip_content_tag(const char *text, size_t text_size);
 
 #endif

@@ -1,6 +1,6 @@
 /* Requests are taken one at a time: while one is being answered, what a client pipelines stays in
- * the socket. Bodies come from three places (an owned buffer, a static file of the page, a shared
- * frame) and leave through the same two-piece write. */
+ * the socket. Bodies come from four places (an owned buffer, a static file of the page, a shared
+ * frame, a shared answer) and leave through the same two-piece write. */
 #include "net/http.h"
 
 #include "base/check.h"
@@ -49,6 +49,7 @@ struct http_exchange *http_exchange_create(struct connection *connection)
     exchange->connection = connection;
     exchange->waiter.on_ready = on_frame_ready;
     list_init(&exchange->waiter.in_symbol);
+    list_init(&exchange->in_work);
     return exchange;
 }
 
@@ -57,9 +58,10 @@ static void reset_answer(struct http_exchange *exchange)
     buffer_deinit(&exchange->head);
     buffer_deinit(&exchange->body);
     frame_release(exchange->frame_body);
+    answer_release(exchange->answer_body);
     exchange->frame_body = NULL;
+    exchange->answer_body = NULL;
     exchange->static_body = NULL;
-    exchange->is_body_gzipped = false;
     exchange->body_size = 0;
     exchange->sent = 0;
     exchange->websocket = NULL;
@@ -71,8 +73,7 @@ void http_exchange_destroy(struct http_exchange *exchange)
     if (exchange == NULL)
         return;
     hub_stop_waiting(&exchange->waiter);
-    if (exchange->work != NULL)
-        http_work_abandon(exchange->work);
+    list_remove(&exchange->in_work);
     reset_answer(exchange);
     buffer_deinit(&exchange->in);
     free(exchange);
@@ -191,19 +192,34 @@ static void write_head(struct http_exchange *exchange, int status, const char *c
                          exchange->is_keep_alive ? "keep-alive" : "close");
 }
 
+static void write_json_head(struct http_exchange *exchange, size_t body_size, bool is_gzipped,
+                            const char *extra)
+{
+    char headers[192];
+    snprintf(headers, sizeof headers, "%s%s", extra,
+             is_gzipped ? "Content-Encoding: gzip\r\n" : "");
+    exchange->body_size = body_size;
+    write_head(exchange, 200, TYPE_JSON, headers);
+}
+
+static void compress_body(struct http_exchange *exchange)
+{
+    struct buffer plain = exchange->body;
+    exchange->body = (struct buffer){0};
+    gzip_append(&exchange->body, plain.data, plain.size);
+    buffer_deinit(&plain);
+}
+
 void http_answer(struct http_exchange *exchange, int status, const char *content_type,
                  const char *extra)
 {
     struct buffer headers = {0};
     if (extra != NULL)
         buffer_append_text(&headers, extra);
-    if (exchange->accepts_gzip && !exchange->is_body_gzipped &&
-        exchange->body.size >= GZIP_SIZE_MIN) {
-        gzip_buffer(&exchange->body);
-        exchange->is_body_gzipped = true;
-    }
-    if (exchange->is_body_gzipped)
+    if (exchange->accepts_gzip && exchange->body.size >= GZIP_SIZE_MIN) {
+        compress_body(exchange);
         buffer_append_text(&headers, "Content-Encoding: gzip\r\n");
+    }
     exchange->body_size = exchange->body.size;
     write_head(exchange, status, content_type, buffer_text(&headers));
     buffer_deinit(&headers);
@@ -259,11 +275,13 @@ static bool answer_tag(struct http_exchange *exchange, uint64_t hash, char extra
     return true;
 }
 
-void http_answer_tagged(struct http_exchange *exchange, uint64_t hash)
+void http_answer_shared(struct http_exchange *exchange, struct answer *answer)
 {
     char extra[128];
-    if (!answer_tag(exchange, hash, extra))
-        http_answer(exchange, 200, TYPE_JSON, extra);
+    if (answer_tag(exchange, answer->tag, extra))
+        return;
+    exchange->answer_body = answer_acquire(answer);
+    write_json_head(exchange, answer->body.size, answer->is_gzipped, extra);
 }
 
 void http_answer_frame(struct http_exchange *exchange, struct frame *frame)
@@ -272,19 +290,17 @@ void http_answer_frame(struct http_exchange *exchange, struct frame *frame)
     if (answer_tag(exchange, frame->hash, extra))
         return;
     const struct frame_deflated *deflated = frame_deflated(frame);
-    if (exchange->accepts_gzip) {
-        if (deflated != NULL)
-            gzip_wrap(&exchange->body, frame_deflated_payload(deflated), frame_json(frame),
-                      frame_json_size(frame));
-        else /* a look that began before the request came: seldom */
-            buffer_append(&exchange->body, frame_json(frame), frame_json_size(frame));
-        exchange->is_body_gzipped = deflated != NULL;
+    if (exchange->accepts_gzip && deflated != NULL) {
+        gzip_wrap(&exchange->body, frame_deflated_payload(deflated), frame_json(frame),
+                  frame_json_size(frame));
+        write_json_head(exchange, exchange->body.size, true, extra);
+    } else if (exchange->accepts_gzip) { /* a look that began before the request came: seldom */
+        buffer_append(&exchange->body, frame_json(frame), frame_json_size(frame));
         http_answer(exchange, 200, TYPE_JSON, extra);
-        return;
+    } else {
+        exchange->frame_body = frame_acquire(frame);
+        write_json_head(exchange, frame_json_size(frame), false, extra);
     }
-    exchange->frame_body = frame_acquire(frame);
-    exchange->body_size = frame_json_size(frame);
-    write_head(exchange, 200, TYPE_JSON, extra);
 }
 
 void http_answer_failure(struct http_exchange *exchange, enum status status, const char *message)

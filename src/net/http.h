@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "net/answer.h"
 #include "stream/frame.h"
 #include "stream/hub.h"
 #include "wire/http_head.h"
@@ -13,18 +14,17 @@
 #include <stdint.h>
 
 struct connection;
-struct http_work; /* a request on the thread pool */
 
 struct http_exchange {
-    struct buffer in;     /* received, not parsed yet */
-    struct buffer head;   /* the answer's head */
-    struct buffer body;   /* owned; or one of the two below */
-    bool is_body_gzipped; /* already, on the thread pool */
+    struct buffer in;   /* received, not parsed yet */
+    struct buffer head; /* the answer's head */
+    struct buffer body; /* owned; or one of the three below */
     const void *static_body;
-    struct frame *frame_body; /* holds a reference */
-    size_t body_size;         /* of whichever it is */
-    size_t sent;              /* bytes of head and body that are out */
-    bool is_dispatching;      /* http_exchange_next() is on the stack */
+    struct frame *frame_body; /* holds a reference, as does the next */
+    struct answer *answer_body;
+    size_t body_size;    /* of whichever it is */
+    size_t sent;         /* bytes of head and body that are out */
+    bool is_dispatching; /* http_exchange_next() is on the stack */
     bool is_keep_alive, is_head_request, accepts_gzip;
     bool deflates; /* the WebSocket that it becomes negotiated permessage-deflate */
     const struct session_protocol *websocket; /* what the connection becomes; NULL: it stays HTTP */
@@ -32,7 +32,7 @@ struct http_exchange {
     char websocket_symbols[SYMBOLS_MAX * SYMBOL_SIZE]; /* room for all of them */
     struct hub_waiter waiter;
     struct connection *connection;
-    struct http_work *work; /* NULL unless on the thread pool */
+    struct list in_work; /* those who wait for the same answer from the thread pool */
 };
 
 struct http_exchange *http_exchange_create(struct connection *connection);
@@ -50,9 +50,9 @@ bool http_exchange_next(struct http_exchange *exchange);
 void http_answer(struct http_exchange *exchange, int status, const char *content_type,
                  const char *extra);
 
-/* 200 with exchange->body, JSON, whose content `hash` names as its ETag; 304 to those who have it.
- */
-void http_answer_tagged(struct http_exchange *exchange, uint64_t hash);
+/* 200 with an answer of the backend, of which it holds a reference, and its ETag; 304 to those who
+ * have it. */
+void http_answer_shared(struct http_exchange *exchange, struct answer *answer);
 
 /* {"error":{"code","message"}} */
 void http_answer_error(struct http_exchange *exchange, int status, const char *code,

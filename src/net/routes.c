@@ -4,11 +4,9 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
-#include "net/backend.h"
+#include "net/answers.h"
 #include "net/connection.h"
-#include "net/gzip.h"
 #include "net/page.h"
 #include "net/server_stats.h"
 #include "net/upgrade.h"
@@ -27,16 +25,17 @@
 
 #define LOG_PAUSE_NS UINT64_C(60000000000)
 
-enum { WORKS_MAX = 64 }; /* questions on the thread pool at a time, over all loops */
+enum { WORKS_MAX = 64 }; /* different questions on the thread pool at a time, over all loops */
 
-struct http_work {
+/* A question on the thread pool, and all of a loop who wait for its answer. */
+struct work {
     uv_work_t request;
-    struct http_exchange *exchange; /* NULL once the connection has gone; the loop's alone */
-    const struct backend *backend;
+    struct list in_worker;
+    struct list exchanges; /* struct http_exchange; who goes leaves. The loop's alone */
+    struct answers *answers;
     struct backend_request question;
-    bool accepts_gzip, is_gzipped;
-    struct buffer body;
-    uint64_t hash; /* of the body, before compression */
+    bool gzips;
+    struct answer *answer;
     enum status status;
     struct error error;
 };
@@ -47,16 +46,9 @@ static atomic_int works_under_way;
 
 static void run_work(uv_work_t *request)
 {
-    struct http_work *work = request->data;
+    struct work *work = request->data;
     work->status =
-        work->backend->answer(work->backend->context, &work->question, &work->body, &work->error);
-    if (work->status != STATUS_OK)
-        return;
-    work->hash = hash_bytes(HASH_START, work->body.data, work->body.size);
-    if (!work->accepts_gzip || work->body.size < GZIP_SIZE_MIN)
-        return;
-    gzip_buffer(&work->body);
-    work->is_gzipped = true;
+        answers_get(work->answers, &work->question, work->gzips, &work->answer, &work->error);
 }
 
 /* One line a minute and loop: clients may ask as often as they like. */
@@ -70,16 +62,13 @@ static void log_failure(const char *reason)
     logged_ns = now_ns;
 }
 
-static void answer_work(struct http_exchange *exchange, struct http_work *work)
+static void answer_work(struct http_exchange *exchange, const struct work *work)
 {
     if (work->status == STATUS_OK) {
-        exchange->body = work->body;
-        exchange->is_body_gzipped = work->is_gzipped;
-        work->body = (struct buffer){0};
-        http_answer_tagged(exchange, work->hash);
+        http_answer_shared(exchange, work->answer);
     } else if (work->question.question == BACKEND_READY) {
-        exchange->body = work->body;
-        work->body = (struct buffer){0};
+        const struct buffer *body = &work->answer->body;
+        buffer_append(&exchange->body, body->data, body->size);
         http_answer(exchange, 503, TYPE_JSON, "Cache-Control: no-store\r\n");
     } else {
         if (work->status == STATUS_IO || work->status == STATUS_NOT_FOUND)
@@ -92,40 +81,76 @@ static void answer_work(struct http_exchange *exchange, struct http_work *work)
 static void after_work(uv_work_t *request, int status)
 {
     (void)status;
-    struct http_work *work = request->data;
+    struct work *work = request->data;
     atomic_fetch_sub_explicit(&works_under_way, 1, memory_order_relaxed);
-    if (work->exchange != NULL) {
-        struct http_exchange *exchange = work->exchange;
-        exchange->work = NULL;
+    list_remove(&work->in_worker);
+    while (!list_is_empty(&work->exchanges)) {
+        struct http_exchange *exchange =
+            list_entry(work->exchanges.next, struct http_exchange, in_work);
+        list_remove(&exchange->in_work);
         answer_work(exchange, work);
     }
-    buffer_deinit(&work->body);
+    answer_release(work->answer);
     free(work);
 }
 
-void http_work_abandon(struct http_work *work)
+static bool is_same_question(const struct backend_request *a, const struct backend_request *b)
 {
-    work->exchange = NULL;
+    if (a->question != b->question || strcmp(a->symbol, b->symbol) != 0 ||
+        a->parameter_count != b->parameter_count)
+        return false;
+    for (size_t i = 0; i < a->parameter_count; i++)
+        if (strcmp(a->parameters[i].name, b->parameters[i].name) != 0 ||
+            strcmp(a->parameters[i].value, b->parameters[i].value) != 0)
+            return false;
+    return true;
 }
 
-void routes_ask_backend(struct http_exchange *exchange, const struct backend_request *question)
+/* The work that will answer the same question in the same form, or NULL. */
+static struct work *find_work(struct worker *worker, const struct backend_request *question,
+                              bool gzips)
 {
-    struct worker *worker = exchange->connection->worker;
+    for (struct list *link = worker->works.next; link != &worker->works; link = link->next) {
+        struct work *work = list_entry(link, struct work, in_worker);
+        if (work->gzips == gzips && is_same_question(&work->question, question))
+            return work;
+    }
+    return NULL;
+}
+
+/* Hands the question to the thread pool; NULL if there are too many. */
+static struct work *begin_work(struct worker *worker, const struct backend_request *question,
+                               bool gzips)
+{
     if (atomic_fetch_add_explicit(&works_under_way, 1, memory_order_relaxed) >= WORKS_MAX) {
         atomic_fetch_sub_explicit(&works_under_way, 1, memory_order_relaxed);
+        return NULL;
+    }
+    struct work *work = memory_allocate_zeroed(1, sizeof *work);
+    work->request.data = work;
+    work->answers = worker->shared->answers;
+    work->question = *question;
+    work->gzips = gzips;
+    list_init(&work->exchanges);
+    list_push_back(&worker->works, &work->in_worker);
+    check(uv_queue_work(&worker->loop, &work->request, run_work, after_work) == 0);
+    return work;
+}
+
+/* Answers what the backend has to be asked, on the thread pool. */
+static void ask_backend(struct http_exchange *exchange, const struct backend_request *question)
+{
+    struct worker *worker = exchange->connection->worker;
+    struct work *work = find_work(worker, question, exchange->accepts_gzip);
+    if (work == NULL)
+        work = begin_work(worker, question, exchange->accepts_gzip);
+    if (work == NULL) {
         http_answer_error(exchange, 503, "BUSY", "Too many queries at a time; try again",
                           "Retry-After: 1\r\n");
         connection_send_answer(exchange->connection);
         return;
     }
-    struct http_work *work = memory_allocate_zeroed(1, sizeof *work);
-    work->request.data = work;
-    work->exchange = exchange;
-    work->backend = worker->shared->backend;
-    work->question = *question;
-    work->accepts_gzip = exchange->accepts_gzip;
-    exchange->work = work;
-    check(uv_queue_work(&worker->loop, &work->request, run_work, after_work) == 0);
+    list_push_back(&work->exchanges, &exchange->in_work);
 }
 
 /* -- handlers ---------------------------------------------------------------------------------- */
@@ -234,7 +259,7 @@ static void serve_question(struct http_exchange *exchange, const struct route_ma
         strcpy(question.symbol,
                worker_of(exchange)->shared->config->symbols.names[match->symbol_index]);
     if (read_parameters(exchange, match->head->query, &question))
-        routes_ask_backend(exchange, &question);
+        ask_backend(exchange, &question);
 }
 
 /* -- static files ------------------------------------------------------------------------------ */

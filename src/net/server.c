@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "net/address_count.h"
+#include "net/answers.h"
 #include "net/server_stats.h"
 #include "net/tls.h"
 
@@ -147,7 +148,7 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     struct net_server *server = memory_allocate_zeroed(1, sizeof *server);
     server->shared.config = config;
     server->shared.publisher = publisher;
-    server->shared.backend = backend;
+    server->shared.answers = answers_create(backend);
     server->shared.metrics = metrics;
     server->shared.server = server;
     server->shared.tls = tls;
@@ -213,6 +214,7 @@ void net_server_destroy(struct net_server *server)
         return;
     for (size_t i = 0; i < server->worker_count; i++)
         worker_destroy(server->workers[i]);
+    answers_destroy(server->shared.answers);
     address_count_destroy(server->shared.address_counts);
     tls_context_destroy(server->shared.tls);
     server_stats_deinit(server);

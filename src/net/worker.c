@@ -159,6 +159,7 @@ struct worker *worker_create(struct net_shared *shared, int listener_fd)
     worker->is_listening = true;
     list_init(&worker->connections);
     list_init(&worker->http);
+    list_init(&worker->works);
     check(uv_loop_init(&worker->loop) == 0);
     check(uv_async_init(&worker->loop, &worker->wake, on_wake) == 0);
     check(uv_timer_init(&worker->loop, &worker->tick) == 0);

@@ -31,13 +31,14 @@ static inline int http_connections_max(const struct config *config)
 }
 
 struct address_count;
+struct answers;
 struct tls_context;
 
 /* What all workers share. Atomics are counters; relaxed order is enough for each. */
 struct net_shared {
     const struct config *config;
     struct publisher *publisher;
-    const struct backend *backend;
+    struct answers *answers;
     struct metrics *metrics;
     struct net_server *server;
     struct address_count *address_counts; /* NULL: no limit per address */
@@ -64,6 +65,7 @@ struct worker {
     struct list connections;
     struct list http; /* those of them that are not WebSockets, oldest first */
     size_t connection_count;
+    struct list works; /* questions on the thread pool; routes.c */
     struct mailbox mailbox;
     struct hub hub;
     char read_buffer[WORKER_READ_SIZE]; /* shared by all connections: nothing is kept in it */

@@ -1,9 +1,10 @@
-// Many connections at a time: those that say nothing, those that are too many for the system, and
-// thousands that come back at once.
+// Many connections at a time: those that say nothing, those that are too many for the system, those
+// that all ask the same, and thousands that come back at once.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 
 import { connectFor } from '../support/client.mjs';
 import { Crowd } from '../support/crowd.mjs';
@@ -79,6 +80,27 @@ test('out of file descriptors it waits, without spinning, and goes on when some 
   silent.forEach((socket) => socket.destroy());
   const late = await eventually('somebody new gets in', () => connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`));
   await late.nextSnapshot('BTCUSDT');
+});
+
+test('hundreds of viewers who ask the same at once all get it, in the form that they accept', async (t) => {
+  const { database } = await makeDatabase(t);
+  const server = await serveFor(t, { database });
+  for (const question of ['history?window=8h', 'grid?window=8h']) {
+    const url = `${server.url}/api/v1/heatmap/BTCUSDT/${question}`;
+    const encodings = Array.from({ length: 600 }, (_, i) => (i % 3 === 0 ? 'identity' : 'gzip'));
+    const answers = await Promise.all(
+      encodings.map((encoding) => get(url, { headers: { 'Accept-Encoding': encoding } })),
+    );
+    const plain = answers[0].body;
+    assert.ok(plain.length > 1024);
+    answers.forEach(({ status, headers, body }, i) => {
+      assert.equal(status, 200);
+      const isZipped = encodings[i] === 'gzip';
+      assert.equal(headers['content-encoding'], isZipped ? 'gzip' : undefined);
+      assert.equal(headers.etag, answers[0].headers.etag);
+      assert.ok((isZipped ? gunzipSync(body) : body).equals(plain));
+    });
+  }
 });
 
 test('thousands of clients are told of a restart, and all are back with the current snapshot', async (t) => {

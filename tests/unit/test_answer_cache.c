@@ -1,5 +1,5 @@
 /* Answers are computed once, kept while they are used, and never mixed up. */
-#include "market/answer_cache.h"
+#include "net/answer_cache.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -19,25 +19,33 @@ struct question {
     atomic_int computed;
 };
 
-static enum status compute(void *context, struct buffer *answer, struct error *error)
+static enum status compute(void *context, struct answer *answer, struct error *error)
 {
+    struct buffer *body = &answer->body;
     struct question *question = context;
     question->computed++;
     if (question->delay_us > 0)
         usleep(question->delay_us);
-    buffer_append_text(answer, question->text);
-    while (answer->size < question->size)
-        buffer_append_char(answer, '.');
+    buffer_append_text(body, question->text);
+    while (body->size < question->size)
+        buffer_append_char(body, '.');
     if (question->status != STATUS_OK)
         return error_set(error, question->status, "no %s", question->text);
     return STATUS_OK;
 }
 
+/* Appends the answer's body to `out`. */
 static enum status ask(struct answer_cache *cache, struct question *question, struct buffer *out,
                        struct error *error)
 {
-    return answer_cache_get(cache, question->text, strlen(question->text), compute, question, out,
-                            error);
+    struct answer *answer = NULL;
+    enum status status = answer_cache_get(cache, question->text, strlen(question->text), compute,
+                                          question, &answer, error);
+    assert_true((status == STATUS_OK) == (answer != NULL));
+    if (answer != NULL)
+        buffer_append(out, answer->body.data, answer->body.size);
+    answer_release(answer);
+    return status;
 }
 
 static void an_answer_is_computed_once(void **state)
@@ -113,6 +121,24 @@ static void a_failure_is_told_and_not_kept(void **state)
     assert_int_equal(ask(cache, &question, &out, &error), STATUS_OK);
     buffer_deinit(&out);
     answer_cache_destroy(cache);
+}
+
+static void an_answer_outlives_its_place(void **state)
+{
+    (void)state;
+    struct answer_cache *cache = answer_cache_create(1, 1000);
+    struct question a = {.text = "a"}, b = {.text = "b"};
+    struct answer *kept, *same;
+    struct buffer out = {0};
+    assert_int_equal(answer_cache_get(cache, "a", 1, compute, &a, &kept, NULL), STATUS_OK);
+    assert_int_equal(answer_cache_get(cache, "a", 1, compute, &a, &same, NULL), STATUS_OK);
+    assert_ptr_equal(kept, same); /* nothing is copied */
+    answer_release(same);
+    ask(cache, &b, &out, NULL); /* a goes */
+    answer_cache_destroy(cache);
+    assert_string_equal(buffer_text(&kept->body), "a");
+    answer_release(kept);
+    buffer_deinit(&out);
 }
 
 enum { THREADS = 8 };
@@ -203,6 +229,7 @@ int main(void)
         cmocka_unit_test(the_answer_used_longest_ago_goes_first),
         cmocka_unit_test(the_bytes_kept_are_bounded),
         cmocka_unit_test(a_failure_is_told_and_not_kept),
+        cmocka_unit_test(an_answer_outlives_its_place),
         cmocka_unit_test(those_who_ask_at_once_share_one_computation),
         cmocka_unit_test(many_threads_get_their_own_answers),
     };

@@ -41,6 +41,7 @@ static struct metrics *metrics;
 static struct net_server *server;
 static sem_t asked, may_answer; /* a question has come; it may be answered */
 static size_t answer_size;
+static atomic_uint data_version; /* answers are kept until it changes */
 
 static enum status answer(void *context, const struct backend_request *request, struct buffer *out,
                           struct error *error)
@@ -56,7 +57,14 @@ static enum status answer(void *context, const struct backend_request *request, 
     return STATUS_OK;
 }
 
-static const struct backend backend = {.answer = answer};
+static bool version(void *context, const struct backend_request *request, uint64_t *result)
+{
+    (void)context;
+    *result = atomic_load(&data_version);
+    return request->question != BACKEND_READY;
+}
+
+static const struct backend backend = {.answer = answer, .version = version};
 
 static void on_wanted(size_t symbol_index, void *context)
 {
@@ -546,8 +554,10 @@ static void a_client_that_vanishes_in_the_handshake_gives_its_place_back(void **
     start_server();
     for (int i = 0; i < 10; i++) {
         int fd = connect_client();
-        const char *requests =
-            "GET /api/v1/heatmap/BTCUSDT/history HTTP/1.1\r\nHost: a\r\n\r\n" HANDSHAKE;
+        char requests[400];
+        snprintf(requests, sizeof requests,
+                 "GET /api/v1/heatmap/BTCUSDT/history?window=%d HTTP/1.1\r\nHost: a\r\n\r\n%s", i,
+                 HANDSHAKE);
         send_bytes(fd, requests, strlen(requests));
         sem_wait(&asked); /* both requests are in, and the first is being worked on */
         close(fd);
@@ -566,7 +576,9 @@ static void clients_that_vanish_while_they_wait_leave_nothing_behind(void **stat
         int fd = connect_client();
         struct linger linger = {.l_onoff = 1};
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger); /* ends with a reset */
-        const char *request = i % 3 == 0   ? GET("/api/v1/heatmap/BTCUSDT/history")
+        char question[120];
+        snprintf(question, sizeof question, GET("/api/v1/heatmap/BTCUSDT/history?window=%d"), i);
+        const char *request = i % 3 == 0   ? question
                               : i % 3 == 1 ? GET("/api/v1/heatmap/BTCUSDT")
                                            : HANDSHAKE;
         send_bytes(fd, request, strlen(request));
@@ -579,6 +591,96 @@ static void clients_that_vanish_while_they_wait_leave_nothing_behind(void **stat
             sem_post(&may_answer);
     }
     expect_connections(0);
+    stop_server();
+}
+
+/* -- questions to the backend ------------------------------------------------------------------ */
+
+static int ask_for_history(int window)
+{
+    char request[120];
+    snprintf(request, sizeof request, GET("/api/v1/heatmap/BTCUSDT/history?window=%d"), window);
+    int fd = connect_client();
+    send_bytes(fd, request, strlen(request));
+    return fd;
+}
+
+static void expect_from(int fd, const char *start, const char *part)
+{
+    struct buffer in = {0};
+    receive_to_end(fd, &in);
+    close(fd);
+    const char *text = buffer_text(&in);
+    if (strncmp(text, start, strlen(start)) != 0 || strstr(text, part) == NULL)
+        fail_msg("'%s' is not '%s ... %s'", text, start, part);
+    buffer_deinit(&in);
+}
+
+/* Whatever was sent before is read when this is answered, which takes a turn more of the loop. */
+static void let_the_loop_read(void)
+{
+    expect_answer(GET("/healthz"), "HTTP/1.1 200 ", "ok");
+}
+
+static void those_who_ask_the_same_at_once_cost_one_question(void **state)
+{
+    (void)state;
+    enum { VIEWERS = 200 };
+    int fds[VIEWERS], count;
+    start_server();
+    for (size_t i = 0; i < VIEWERS; i++)
+        fds[i] = ask_for_history(7);
+    sem_wait(&asked);
+    let_the_loop_read();
+    close(fds[0]); /* who asked first does not wait */
+    close(fds[VIEWERS / 2]);
+    let_the_loop_read();
+    sem_post(&may_answer);
+    for (size_t i = 1; i < VIEWERS; i++)
+        if (i != VIEWERS / 2)
+            expect_from(fds[i], "HTTP/1.1 200 ", "\"aaaa");
+    expect_from(ask_for_history(7), "HTTP/1.1 200 ", "\"aaaa"); /* is kept */
+    sem_getvalue(&asked, &count);
+    assert_int_equal(count, 0);
+    atomic_fetch_add(&data_version, 1);
+    sem_post(&may_answer);
+    expect_from(ask_for_history(7), "HTTP/1.1 200 ", "\"aaaa");
+    sem_getvalue(&asked, &count);
+    assert_int_equal(count, 1);
+    stop_server();
+}
+
+static void too_many_different_questions_are_refused(void **state)
+{
+    (void)state;
+    enum { QUESTIONS = 64 };
+    int fds[QUESTIONS];
+    start_server();
+    for (int i = 0; i < QUESTIONS; i++)
+        fds[i] = ask_for_history(i);
+    let_the_loop_read();
+    expect_from(ask_for_history(QUESTIONS), "HTTP/1.1 503 ", "Retry-After: 1\r\n");
+    int same = ask_for_history(QUESTIONS - 1);
+    let_the_loop_read();
+    for (int i = 0; i < QUESTIONS; i++)
+        sem_post(&may_answer);
+    for (int i = 0; i < QUESTIONS; i++)
+        expect_from(fds[i], "HTTP/1.1 200 ", "\"aaaa");
+    expect_from(same, "HTTP/1.1 200 ", "\"aaaa");
+    stop_server();
+}
+
+static void an_answer_larger_than_a_turn_comes_whole(void **state)
+{
+    (void)state;
+    start_server();
+    answer_size = 5000000;
+    struct buffer in = ask(GET("/api/v1/symbols"));
+    const char *body = memmem(in.data, in.size, "\r\n\r\n", 4);
+    assert_non_null(body);
+    assert_int_equal(in.data + in.size - (body + 4), answer_size);
+    assert_int_equal(in.data[in.size - 1], '"');
+    buffer_deinit(&in);
     stop_server();
 }
 
@@ -633,6 +735,9 @@ int main(void)
         fact(connections_of_one_address_over_its_limit_are_refused_until_one_goes),
         fact(a_client_that_vanishes_in_the_handshake_gives_its_place_back),
         fact(clients_that_vanish_while_they_wait_leave_nothing_behind),
+        fact(those_who_ask_the_same_at_once_cost_one_question),
+        fact(too_many_different_questions_are_refused),
+        fact(an_answer_larger_than_a_turn_comes_whole),
         fact(a_stopping_server_tells_its_clients),
         fact(a_server_that_never_started_leaves_nothing_behind),
     };

@@ -3,11 +3,11 @@
  * A key names a question and everything its answer depends on. A question that is being answered is
  * not answered twice: whoever asks meanwhile waits and gets the same. Failures are shared with
  * those who wait, and then forgotten. Any thread. */
-#ifndef HEATCAST_MARKET_ANSWER_CACHE_H
-#define HEATCAST_MARKET_ANSWER_CACHE_H
+#ifndef HEATCAST_NET_ANSWER_CACHE_H
+#define HEATCAST_NET_ANSWER_CACHE_H
 
-#include "base/buffer.h"
 #include "base/error.h"
+#include "net/answer.h"
 
 struct answer_cache;
 
@@ -15,11 +15,12 @@ struct answer_cache;
 struct answer_cache *answer_cache_create(size_t count_max, size_t bytes_max);
 void answer_cache_destroy(struct answer_cache *cache); /* nobody may be asking; NULL is harmless */
 
-/* Appends the answer to `out`, from the cache or from `compute`, which appends it to an empty
- * buffer and runs outside of the cache's lock. Returns what `compute` returned. */
+/* Sets `*answer`, with a reference for the caller, to what the cache has or what `compute` makes of
+ * an empty one, outside of the cache's lock. Returns what `compute` returned; no answer comes of a
+ * failure. */
 enum status answer_cache_get(struct answer_cache *cache, const void *key, size_t key_size,
-                             enum status (*compute)(void *context, struct buffer *answer,
+                             enum status (*compute)(void *context, struct answer *answer,
                                                     struct error *error),
-                             void *context, struct buffer *out, struct error *error);
+                             void *context, struct answer **answer, struct error *error);
 
 #endif

@@ -3,9 +3,8 @@
  * finding, for ageing, and for waiting alike.
  *
  * An entry is created pending, by whoever asks first, and is done when it has an answer or a
- * failure. It lives as long as it is listed or somebody holds a reference; answers are copied out
- * with a reference and without the lock, since they are megabytes. */
-#include "market/answer_cache.h"
+ * failure. It lives as long as it is listed or somebody looks at it. */
+#include "net/answer_cache.h"
 
 #include "base/check.h"
 #include "base/list.h"
@@ -19,11 +18,11 @@ struct entry {
     struct list link; /* in answer_cache.entries while is_listed */
     char *key;
     size_t key_size;
-    size_t references; /* askers that look at it now */
+    size_t askers; /* that look at it now */
     bool is_listed, is_done;
     enum status status;
     struct error error;
-    struct buffer answer;
+    struct answer *answer;
 };
 
 struct answer_cache {
@@ -47,9 +46,9 @@ struct answer_cache *answer_cache_create(size_t count_max, size_t bytes_max)
 
 static void free_if_unused(struct entry *entry)
 {
-    if (entry->is_listed || entry->references > 0)
+    if (entry->is_listed || entry->askers > 0)
         return;
-    buffer_deinit(&entry->answer);
+    answer_release(entry->answer);
     free(entry->key);
     free(entry);
 }
@@ -60,7 +59,7 @@ static void unlist(struct answer_cache *cache, struct entry *entry)
     entry->is_listed = false;
     cache->count--;
     if (entry->is_done)
-        cache->bytes -= entry->answer.size;
+        cache->bytes -= entry->answer->body.size;
     free_if_unused(entry);
 }
 
@@ -81,6 +80,7 @@ static struct entry *create_entry(struct answer_cache *cache, const void *key, s
     entry->key = memory_allocate(key_size);
     memcpy(entry->key, key, key_size);
     entry->key_size = key_size;
+    entry->answer = answer_create();
     entry->is_listed = true;
     list_push_back(&cache->entries, &entry->link);
     cache->count++;
@@ -104,73 +104,63 @@ static void evict(struct answer_cache *cache)
 /* The entry has its answer or its failure: keep it or let it go, and tell those who wait. */
 static void finish(struct answer_cache *cache, struct entry *entry, enum status status)
 {
-    check(entry->references > 0); /* who computed it looks at it still */
+    check(entry->askers > 0); /* who computed it looks at it still */
     entry->status = status;
     entry->is_done = true;
-    cache->bytes += entry->answer.size;
-    if (status != STATUS_OK || entry->answer.size > cache->bytes_max)
+    cache->bytes += entry->answer->body.size;
+    if (status != STATUS_OK || entry->answer->body.size > cache->bytes_max)
         unlist(cache, entry);
     else
         evict(cache);
     pthread_cond_broadcast(&cache->done);
 }
 
+/* Gives back what growing has allocated in advance. */
+static void trim(struct buffer *buffer)
+{
+    if (buffer->size == 0)
+        return;
+    buffer->data = memory_resize(buffer->data, buffer->size, 1);
+    buffer->capacity = buffer->size;
+}
+
 static void compute_entry(struct answer_cache *cache, struct entry *entry,
-                          enum status (*compute)(void *, struct buffer *, struct error *),
+                          enum status (*compute)(void *, struct answer *, struct error *),
                           void *context)
 {
     pthread_mutex_unlock(&cache->lock);
-    enum status status = compute(context, &entry->answer, &entry->error);
-    if (status != STATUS_OK) {
-        buffer_deinit(&entry->answer);
-    } else if (entry->answer.size > 0) { /* give back what growing has allocated in advance */
-        entry->answer.data = memory_resize(entry->answer.data, entry->answer.size, 1);
-        entry->answer.capacity = entry->answer.size;
-    }
+    enum status status = compute(context, entry->answer, &entry->error);
+    if (status != STATUS_OK)
+        buffer_deinit(&entry->answer->body);
+    trim(&entry->answer->body);
     pthread_mutex_lock(&cache->lock);
     finish(cache, entry, status);
 }
 
-/* Copies the answer of a done entry, which nobody changes any more. */
-static void hand_out(struct answer_cache *cache, struct entry *entry, struct buffer *out,
-                     struct error *error)
-{
-    bool is_alone = !entry->is_listed && entry->references == 1;
-    pthread_mutex_unlock(&cache->lock);
-    if (entry->status != STATUS_OK) {
-        if (error != NULL)
-            *error = entry->error;
-    } else if (is_alone && out->size == 0) { /* the largest answers are not copied at all */
-        struct buffer empty = *out;
-        *out = entry->answer;
-        entry->answer = empty;
-    } else {
-        buffer_append(out, entry->answer.data, entry->answer.size);
-    }
-    pthread_mutex_lock(&cache->lock);
-}
-
 enum status answer_cache_get(struct answer_cache *cache, const void *key, size_t key_size,
-                             enum status (*compute)(void *context, struct buffer *answer,
+                             enum status (*compute)(void *context, struct answer *answer,
                                                     struct error *error),
-                             void *context, struct buffer *out, struct error *error)
+                             void *context, struct answer **answer, struct error *error)
 {
     pthread_mutex_lock(&cache->lock);
     struct entry *entry = find(cache, key, key_size);
     if (entry != NULL) {
-        entry->references++;
+        entry->askers++;
         list_remove(&entry->link);
         list_push_back(&cache->entries, &entry->link);
         while (!entry->is_done)
             pthread_cond_wait(&cache->done, &cache->lock);
     } else {
         entry = create_entry(cache, key, key_size);
-        entry->references++;
+        entry->askers++;
         compute_entry(cache, entry, compute, context);
     }
     enum status status = entry->status;
-    hand_out(cache, entry, out, error);
-    entry->references--;
+    if (status == STATUS_OK)
+        *answer = answer_acquire(entry->answer);
+    else if (error != NULL)
+        *error = entry->error;
+    entry->askers--;
     free_if_unused(entry);
     pthread_mutex_unlock(&cache->lock);
     return status;
@@ -183,7 +173,7 @@ void answer_cache_destroy(struct answer_cache *cache)
     list_for_each_safe(link, following, &cache->entries)
     {
         struct entry *entry = list_entry(link, struct entry, link);
-        check(entry->references == 0);
+        check(entry->askers == 0);
         unlist(cache, entry);
     }
     pthread_cond_destroy(&cache->done);

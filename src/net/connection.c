@@ -126,17 +126,23 @@ void connection_finish(struct connection *connection)
 
 /* -- writing ----------------------------------------------------------------------------------- */
 
+/* A broadcast is one piece, and send() spares the kernel fetching the list of them. */
+static ssize_t send_pieces(int fd, const struct iovec *pieces, int count)
+{
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    if (count == 1)
+        return send(fd, pieces->iov_base, pieces->iov_len, flags);
+    struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+    return sendmsg(fd, &message, flags);
+}
+
 /* As outbox_writer: the bytes taken, 0 if the socket is full, -1 if the peer is gone. */
 static ssize_t write_pieces(struct connection *connection, const struct iovec *pieces, int count)
 {
     if (connection->tls != NULL)
         return tls_write(connection->tls, pieces, count);
-    struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
-    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
     for (;;) {
-        /* A broadcast is one piece, and send() spares the kernel fetching the list of them. */
-        ssize_t sent = count == 1 ? send(connection->fd, pieces->iov_base, pieces->iov_len, flags)
-                                  : sendmsg(connection->fd, &message, flags);
+        ssize_t sent = send_pieces(connection->fd, pieces, count);
         if (sent >= 0)
             return sent;
         if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)

@@ -22,21 +22,22 @@ enum connection_state {
     CONNECTION_CLOSED,
 };
 
+/* What a write needs comes first: a broadcast has it fetched ahead (stream/hub.c). */
 struct connection {
+    struct tls *tls; /* NULL: plain */
+    int fd;
+    uint8_t state;  /* enum connection_state */
+    uint8_t wanted; /* the events that the state waits for */
+    uint8_t events; /* what libuv watches: those, and what TLS waits for */
+    bool has_place; /* counted as a WebSocket connection */
     uv_poll_t poll;
     struct list in_worker;
     struct list in_http; /* of the worker, until it is a WebSocket; oldest first */
     struct worker *worker;
-    struct tls *tls;            /* NULL: plain */
     struct http_exchange *http; /* while there is anything of a request; else NULL */
     struct session *session;    /* NULL until it is a WebSocket */
     uint64_t deadline_ns;       /* HTTP and lingering: closed when it passes */
-    int fd;
-    uint8_t state;        /* enum connection_state */
-    uint8_t wanted;       /* the events that the state waits for */
-    uint8_t events;       /* what libuv watches: those, and what TLS waits for */
-    bool has_place;       /* counted as a WebSocket connection */
-    uint64_t address_key; /* and under this address, where that is limited */
+    uint64_t address_key;       /* where it is counted as well, if that is limited */
 };
 
 /* Takes over an accepted, non-blocking socket. */

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+enum { CACHE_LINE_SIZE = 64 };
+
 void hub_init(struct hub *hub, const struct config *config, struct publisher *publisher,
               const struct session_transport *transport)
 {
@@ -103,7 +105,7 @@ void hub_subscribe(struct hub *hub, struct session *session, size_t symbol_index
     }
     subscription = memory_allocate_zeroed(1, sizeof *subscription);
     subscription->session = session;
-    subscription->symbol_index = (uint32_t)symbol_index;
+    subscription->symbol_index = (uint8_t)symbol_index;
     subscription->update_interval_ms = update_interval_ms;
     subscription->awaits_first = true;
     list_init(&subscription->in_held);
@@ -153,19 +155,61 @@ static void flush_ready(struct hub *hub)
     }
 }
 
-static void broadcast(struct hub *hub, struct hub_symbol *symbol, struct frame *frame,
-                      uint64_t now_ns)
+/* A subscriber that waits for nothing and may have the snapshot now gets it on the spot: its slot
+ * and the ready list would only bring it to the same write. False: it is to be offered. */
+static bool try_send(struct subscription *subscription, struct outbox_broadcast *broadcast,
+                     uint64_t now_ns)
+{
+    struct outbox_slot *slot = &subscription->slot;
+    if (!session_awaits_nothing(subscription->session) || slot->pending != NULL ||
+        now_ns < due_ns(subscription) || !frame_is_after(broadcast->frame, slot->epoch, slot->seq))
+        return false;
+    subscription->awaits_first = false;
+    subscription->released_ns = now_ns;
+    session_send(subscription->session, slot, broadcast);
+    return true;
+}
+
+/* Subscribers by the thousand fit no cache, and to go from a subscription to its session to its
+ * connection is to wait for memory three times. So while one is written to, what the next ones need
+ * is fetched: each step of that way one write before it is gone. Inlined by force, since GCC takes
+ * a function that does nothing but fetch for one that does nothing. */
+static inline __attribute__((always_inline)) void fetch_ahead(const struct list *next,
+                                                              const struct list *end)
+{
+    const struct list *second = next->next;
+    if (next == end || second == end)
+        return;
+    const struct session *nearer = list_entry(next, struct subscription, in_symbol)->session;
+    const struct session *farther = list_entry(second, struct subscription, in_symbol)->session;
+    __builtin_prefetch(nearer->context); /* the transport keeps there what a write needs */
+    __builtin_prefetch(farther);
+    __builtin_prefetch((const char *)farther + CACHE_LINE_SIZE);
+    __builtin_prefetch(second->next);
+    __builtin_prefetch((const char *)second->next + CACHE_LINE_SIZE);
+}
+
+/* `is_alone`: no other symbol's snapshot came with it; several leave in one write. */
+static void deliver(struct hub *hub, struct hub_symbol *symbol, struct frame *frame, bool is_alone,
+                    uint64_t now_ns)
 {
     if (symbol->newest != NULL &&
         !frame_is_after(frame, symbol->newest->epoch, symbol->newest->seq))
         return;
     frame_release(symbol->newest);
     symbol->newest = frame_acquire(frame);
-    struct list *subscriptions = &symbol->subscriptions;
-    for (struct list *link = subscriptions->next; link != subscriptions; link = link->next) {
+    struct outbox_broadcast broadcast = {.frame = frame, .now_ns = now_ns};
+    /* A session that ends under the walk takes its own subscription off the list, no other. */
+    list_for_each_safe(link, following, &symbol->subscriptions)
+    {
         struct subscription *subscription = list_entry(link, struct subscription, in_symbol);
-        offer(hub, subscription, frame, frame->published_ns, now_ns);
+        fetch_ahead(following, &symbol->subscriptions);
+        if (!is_alone || !try_send(subscription, &broadcast, now_ns))
+            offer(hub, subscription, frame, frame->published_ns, now_ns);
+        if (broadcast.plain_count + broadcast.deflated_count == OUTBOX_COUNT_EVERY)
+            outbox_count_sent(&broadcast, clock_monotonic_ns(), &hub->meter);
     }
+    outbox_count_sent(&broadcast, clock_monotonic_ns(), &hub->meter);
 }
 
 /* The generator could not make a first snapshot: say so to those who wait for it. A symbol without
@@ -217,11 +261,14 @@ void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX])
 {
     uint64_t now_ns = clock_monotonic_ns();
     uint64_t sent[SYMBOLS_MAX] = {0};
+    size_t frame_count = 0;
+    for (size_t i = 0; i < hub->symbols->count; i++)
+        frame_count += mail[i].frame != NULL;
     for (size_t i = 0; i < hub->symbols->count; i++) {
         struct hub_symbol *symbol = &hub->by_symbol[i];
         sent[i] = frames_sent(hub, i);
         if (mail[i].frame != NULL)
-            broadcast(hub, symbol, mail[i].frame, now_ns);
+            deliver(hub, symbol, mail[i].frame, frame_count == 1, now_ns);
         if (mail[i].is_checked) {
             report_failure(symbol, hub->symbols->names[i], mail[i].status);
             answer_waiters(symbol, symbol->newest, mail[i].status);

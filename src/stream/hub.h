@@ -18,16 +18,17 @@ struct session;
 struct ws_deflater;
 struct ws_inflater;
 
-/* One client's interest in one symbol. */
+/* One client's interest in one symbol. What a broadcast looks at comes first, here and in the
+ * structs that it goes on to: few cache lines are touched, and fetched ahead. */
 struct subscription {
-    struct outbox_slot slot;
     struct list in_symbol; /* hub_symbol.subscriptions */
-    struct list in_held;   /* hub.held, while a snapshot waits for its time */
     struct session *session;
     uint64_t released_ns;        /* when the newest snapshot that was not held could go; 0: never */
     uint32_t update_interval_ms; /* 0: every change */
-    uint32_t symbol_index;
+    uint8_t symbol_index;
     bool awaits_first; /* has had no snapshot yet */
+    struct outbox_slot slot;
+    struct list in_held; /* hub.held, while a snapshot waits for its time */
 };
 
 /* Somebody (an HTTP request) who waits for the symbol to be looked at. */

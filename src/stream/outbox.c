@@ -187,6 +187,11 @@ static struct item take_warning(struct outbox *outbox)
     return item;
 }
 
+static bool takes_deflated(const struct outbox *outbox, const struct frame *frame)
+{
+    return outbox->deflates && frame_deflated(frame) != NULL;
+}
+
 /* The next thing to send, taken off its place; false if there is none. */
 static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct item *item)
 {
@@ -212,50 +217,49 @@ static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct i
         struct outbox_slot *slot = list_entry(*slot_cursor, struct outbox_slot, in_outbox);
         if (slot->pending == NULL || slot->is_held)
             continue;
-        *item =
-            (struct item){.frame = slot->pending,
-                          .slot = slot,
-                          .waiting_since_ns = slot->waiting_since_ns,
-                          .is_deflated = outbox->deflates && frame_deflated(slot->pending) != NULL};
+        *item = (struct item){.frame = slot->pending,
+                              .slot = slot,
+                              .waiting_since_ns = slot->waiting_since_ns,
+                              .is_deflated = takes_deflated(outbox, slot->pending)};
         slot->pending = NULL;
         return true;
     }
     return false;
 }
 
-static struct iovec item_piece(const struct item *item)
+static struct iovec frame_piece(const struct frame *frame, bool is_deflated)
 {
-    const char *bytes;
-    size_t size;
-    if (item->frame == NULL) {
-        bytes = item->reply->bytes;
-        size = item->reply->size;
-    } else if (item->is_deflated) {
-        const struct frame_deflated *deflated = frame_deflated(item->frame);
-        bytes = deflated->bytes;
-        size = deflated->size;
-    } else {
-        bytes = item->frame->bytes;
-        size = item->frame->size;
-    }
-    return (struct iovec){(char *)bytes + item->offset, size - item->offset};
+    if (!is_deflated)
+        return (struct iovec){(char *)frame->bytes, frame->size};
+    const struct frame_deflated *deflated = frame_deflated(frame);
+    return (struct iovec){(char *)deflated->bytes, deflated->size};
 }
 
-static void count_delivery(struct outbox_meter *meter, uint64_t duration_ns)
+static struct iovec item_piece(const struct item *item)
 {
+    struct iovec whole = item->frame != NULL
+                             ? frame_piece(item->frame, item->is_deflated)
+                             : (struct iovec){item->reply->bytes, item->reply->size};
+    return (struct iovec){(char *)whole.iov_base + item->offset, whole.iov_len - item->offset};
+}
+
+/* `count` snapshots of one symbol that had waited since then. */
+static void count_deliveries(struct outbox_meter *meter, uint32_t symbol_index, uint64_t count,
+                             uint64_t since_ns, uint64_t now_ns)
+{
+    uint64_t duration_ns = now_ns > since_ns ? now_ns - since_ns : 0;
     size_t bucket = 0;
     while (bucket < OUTBOX_DELIVERY_BOUNDS && duration_ns > outbox_delivery_bounds_ns[bucket])
         bucket++;
-    meter_add(&meter->delivered[bucket], 1);
-    meter_add(&meter->delivery_ns_sum, duration_ns);
+    meter_add(&meter->frames_sent[symbol_index], count);
+    meter_add(&meter->delivered[bucket], count);
+    meter_add(&meter->delivery_ns_sum, count * duration_ns);
 }
 
 static void finish_item(struct item *item, uint64_t now_ns, struct outbox_meter *meter)
 {
     if (item->frame != NULL) {
-        meter_add(&meter->frames_sent[item->frame->symbol_index], 1);
-        count_delivery(meter,
-                       now_ns > item->waiting_since_ns ? now_ns - item->waiting_since_ns : 0);
+        count_deliveries(meter, item->frame->symbol_index, 1, item->waiting_since_ns, now_ns);
         frame_release(item->frame);
     } else {
         free(item->reply);
@@ -353,6 +357,46 @@ enum outbox_result outbox_flush(struct outbox *outbox, uint64_t now_ns, outbox_w
         }
         check((size_t)taken == total);
     }
+}
+
+enum outbox_result outbox_send(struct outbox *outbox, struct outbox_slot *slot,
+                               struct outbox_broadcast *broadcast, outbox_writer *write,
+                               void *context, struct outbox_meter *meter)
+{
+    struct frame *frame = broadcast->frame;
+    bool is_deflated = takes_deflated(outbox, frame);
+    struct iovec piece = frame_piece(frame, is_deflated);
+    ssize_t taken = write(context, &piece, 1);
+    if (taken < 0)
+        return OUTBOX_BROKEN;
+    if ((size_t)taken == piece.iov_len) {
+        slot->epoch = frame->epoch;
+        slot->seq = frame->seq;
+        broadcast->plain_count += !is_deflated;
+        broadcast->deflated_count += is_deflated;
+        return OUTBOX_EMPTY;
+    }
+    /* The socket is full, and all is as if a flush had found it so. */
+    check(outbox_offer(outbox, slot, frame, frame->published_ns, meter));
+    struct item item = {.frame = frame, .slot = slot, .is_deflated = is_deflated};
+    slot->pending = NULL;
+    settle_batch(outbox, &item, 1, (size_t)taken, broadcast->now_ns, meter);
+    outbox->blocked_since_ns = broadcast->now_ns;
+    return OUTBOX_BLOCKED;
+}
+
+void outbox_count_sent(struct outbox_broadcast *broadcast, uint64_t now_ns,
+                       struct outbox_meter *meter)
+{
+    struct frame *frame = broadcast->frame;
+    uint64_t plain_count = broadcast->plain_count, deflated_count = broadcast->deflated_count;
+    broadcast->now_ns = now_ns;
+    broadcast->plain_count = broadcast->deflated_count = 0;
+    count_deliveries(meter, frame->symbol_index, plain_count + deflated_count, frame->published_ns,
+                     now_ns);
+    meter_add(&meter->plain_bytes_sent, plain_count * frame_piece(frame, false).iov_len);
+    if (deflated_count > 0)
+        meter_add(&meter->compressed_bytes_sent, deflated_count * frame_piece(frame, true).iov_len);
 }
 
 void outbox_check_deadlines(struct outbox *outbox, uint64_t now_ns, uint64_t timeout_ns,

@@ -24,7 +24,12 @@
 struct outbox_reply; /* an owned, whole WebSocket frame */
 
 struct outbox {
-    struct list slots; /* struct outbox_slot */
+    bool deflates; /* the client negotiated permessage-deflate; set it after init */
+    bool is_slow;  /* a snapshot was late during the present blockage */
+    bool owes_warning;
+    bool is_begun_late;     /* begun_frame has been counted */
+    bool is_begun_deflated; /* it is the compressed form of begun_frame that is partly out */
+    struct list slots;      /* struct outbox_slot */
     struct outbox_reply *replies, *replies_last;
     struct frame *begun_frame; /* partly written, or NULL */
     struct outbox_reply *begun_reply;
@@ -33,21 +38,16 @@ struct outbox {
     uint64_t blocked_since_ns; /* last time that the socket took anything while blocked; 0: not */
     uint32_t reply_bytes, reply_bytes_max;
     uint32_t dropped; /* snapshots replaced since the last warning */
-    bool deflates;    /* the client negotiated permessage-deflate; set it after init */
-    bool is_slow;     /* a snapshot was late during the present blockage */
-    bool owes_warning;
-    bool is_begun_late;     /* begun_frame has been counted */
-    bool is_begun_deflated; /* it is the compressed form of begun_frame that is partly out */
 };
 
 /* One symbol's place in the outbox. */
 struct outbox_slot {
-    struct list in_outbox;
-    struct frame *pending;     /* the newest snapshot that is not out, or NULL */
-    uint64_t waiting_since_ns; /* since when the first one waits; kept when replaced */
     uint64_t epoch, seq;       /* of the newest snapshot ever offered */
     bool is_held;              /* not to be sent yet (the client's update_interval) */
     bool is_late;              /* has been counted */
+    struct frame *pending;     /* the newest snapshot that is not out, or NULL */
+    uint64_t waiting_since_ns; /* since when the first one waits; kept when replaced */
+    struct list in_outbox;
 };
 
 #define OUTBOX_DELIVERY_BOUNDS 16
@@ -61,8 +61,9 @@ struct outbox_meter {
     atomic_uint_least64_t plain_bytes_sent, compressed_bytes_sent; /* snapshots and replies */
     /* Whole snapshots by how long they had waited: those within outbox_delivery_bounds_ns[i], and
      * last those beyond all. From publication (or when the client could first have it: its
-     * subscription, its update_interval) until the write that finished it began; of those that
-     * replaced another, since the first one waited. */
+     * subscription, its update_interval) until the write that finished it began, or in a broadcast
+     * until the next look at the clock after it; of those that replaced another, since the first
+     * one waited. */
     atomic_uint_least64_t delivered[OUTBOX_DELIVERY_BOUNDS + 1];
     atomic_uint_least64_t delivery_ns_sum;
 };
@@ -105,6 +106,27 @@ typedef ssize_t outbox_writer(void *context, const struct iovec *pieces, int cou
 
 enum outbox_result outbox_flush(struct outbox *outbox, uint64_t now_ns, outbox_writer *write,
                                 void *context, struct outbox_meter *meter);
+
+/* One broadcast's writes to clients that wait for nothing. To look at clock and meter for each of
+ * them would be felt, so they are counted a few at a time, by the clock after the last of them:
+ * none is said to have been faster than it was. */
+#define OUTBOX_COUNT_EVERY 16
+struct outbox_broadcast {
+    struct frame *frame;
+    uint64_t now_ns;                      /* when the clock was last looked at */
+    uint32_t plain_count, deflated_count; /* frames that went whole and are not counted yet */
+};
+
+/* outbox_offer() and outbox_flush() in one, for an outbox from which nothing could go now: held
+ * snapshots of other symbols may wait in it. The frame must be newer than every one that the slot
+ * was offered. What went whole is counted later, by outbox_count_sent(). */
+enum outbox_result outbox_send(struct outbox *outbox, struct outbox_slot *slot,
+                               struct outbox_broadcast *broadcast, outbox_writer *write,
+                               void *context, struct outbox_meter *meter);
+
+/* Counts what went whole since the last time; `now_ns` is the time now. */
+void outbox_count_sent(struct outbox_broadcast *broadcast, uint64_t now_ns,
+                       struct outbox_meter *meter);
 
 /* Looks for snapshots that are late. To be called now and then while blocked. */
 void outbox_check_deadlines(struct outbox *outbox, uint64_t now_ns, uint64_t timeout_ns,

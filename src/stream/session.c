@@ -78,15 +78,11 @@ void session_mark_ready(struct session *session)
         list_push_back(&session->hub->ready, &session->in_ready);
 }
 
-void session_flush(struct session *session)
+/* What comes of a write. */
+static void settle(struct session *session, enum outbox_result result)
 {
-    if (session->state == SESSION_ENDED)
-        return;
     const struct session_transport *transport = session->hub->transport;
     bool was_blocked = !list_is_empty(&session->in_blocked);
-    enum outbox_result result =
-        outbox_flush(&session->outbox, clock_monotonic_ns(), transport->write, session->context,
-                     &session->hub->meter);
     switch (result) {
     case OUTBOX_EMPTY:
         if (was_blocked) {
@@ -107,6 +103,25 @@ void session_flush(struct session *session)
         end(session, transport->abort, SESSION_END_CLIENT);
         break;
     }
+}
+
+void session_flush(struct session *session)
+{
+    if (session->state == SESSION_ENDED)
+        return;
+    struct hub *hub = session->hub;
+    settle(session, outbox_flush(&session->outbox, clock_monotonic_ns(), hub->transport->write,
+                                 session->context, &hub->meter));
+}
+
+void session_send(struct session *session, struct outbox_slot *slot,
+                  struct outbox_broadcast *broadcast)
+{
+    struct hub *hub = session->hub;
+    enum outbox_result result = outbox_send(&session->outbox, slot, broadcast,
+                                            hub->transport->write, session->context, &hub->meter);
+    if (result != OUTBOX_EMPTY) /* it was so before */
+        settle(session, result);
 }
 
 void session_check_deadlines(struct session *session, uint64_t now_ns)

@@ -38,15 +38,16 @@ struct session_protocol {
                        size_t size);
 };
 
+/* What a broadcast looks at comes first; see hub.h. */
 struct session {
     struct hub *hub;
-    const struct session_protocol *protocol;
     void *context;
     struct list in_ready, in_blocked;
+    enum session_state state;
     struct outbox outbox;
+    const struct session_protocol *protocol;
     struct ws_decoder decoder;
     struct buffer message; /* pieces of a fragmented message; empty otherwise */
-    enum session_state state;
     struct session_rate rate;
     uint32_t frames;      /* that came since the last look at its liveness */
     uint64_t received_ns; /* when the last byte came */
@@ -83,6 +84,21 @@ void session_check_liveness(struct session *session, uint64_t now_ns);
 
 /* For the hub. */
 void session_mark_ready(struct session *session);
+
+/* Nothing in the outbox could go now or will go in this turn, so session_send() comes before
+ * nothing. The two lists tell: whoever gives the outbox something that may go marks the session
+ * ready, and what the socket does not take leaves it blocked. */
+static inline bool session_awaits_nothing(const struct session *session)
+{
+    return session->state == SESSION_OPEN && list_is_empty(&session->in_ready) &&
+           list_is_empty(&session->in_blocked);
+}
+
+/* Writes a broadcast's frame at once; see outbox_send(). Should the peer be gone, the session ends,
+ * and with it its subscriptions; no other session's. */
+void session_send(struct session *session, struct outbox_slot *slot,
+                  struct outbox_broadcast *broadcast);
+
 void session_check_deadlines(struct session *session, uint64_t now_ns);
 
 #endif

@@ -588,6 +588,91 @@ static void who_did_not_negotiate_gets_no_compressed_form(void **state)
     finish(f);
 }
 
+/* -- written at once --------------------------------------------------------------------------- */
+
+static enum outbox_result send_at_once(struct fixture *f, struct frame *frame)
+{
+    struct outbox_broadcast broadcast = {.frame = frame, .now_ns = f->now_ns};
+    enum outbox_result result =
+        outbox_send(&f->outbox, &f->slots[0], &broadcast, write_some, f, &f->meter);
+    assert_int_equal(broadcast.plain_count + broadcast.deflated_count, result == OUTBOX_EMPTY);
+    outbox_count_sent(&broadcast, f->now_ns, &f->meter);
+    return result;
+}
+
+/* Whatever the socket takes of it, the same bytes come out and the same is counted as if it had
+ * been offered. */
+static void a_frame_sent_at_once_is_the_same_bytes_and_count(void **state)
+{
+    (void)state;
+    struct ws_deflater *deflater = ws_deflater_create();
+    for (int deflates = 0; deflates <= 1; deflates++) {
+        enum outbox_result result = OUTBOX_BLOCKED;
+        for (size_t room = 0; result != OUTBOX_EMPTY; room++) {
+            struct fixture *f = begin();
+            f->outbox.deflates = deflates != 0;
+            struct frame *frame = frame_create(0, 1, 7, 0, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 30);
+            frame_deflate(frame, deflater);
+            frame->published_ns = f->now_ns - SECOND_NS / 300;
+            f->room = room;
+            result = send_at_once(f, frame);
+            assert_int_equal(outbox_is_blocked(&f->outbox), result == OUTBOX_BLOCKED);
+            assert_int_equal(atomic_load(&frame->references), result == OUTBOX_BLOCKED ? 2 : 1);
+            assert_false(outbox_offer(&f->outbox, &f->slots[0], frame, 0, &f->meter));
+            f->room = SIZE_MAX;
+            assert_int_equal(flush(f), OUTBOX_EMPTY);
+            assert_int_equal(atomic_load(&frame->references), 1);
+
+            const char *bytes = deflates ? frame_deflated(frame)->bytes : frame->bytes;
+            size_t size = deflates ? frame_deflated(frame)->size : frame->size;
+            assert_int_equal(f->written.size, size);
+            assert_memory_equal(f->written.data, bytes, size);
+            assert_int_equal(count(&f->meter.plain_bytes_sent), deflates ? 0 : size);
+            assert_int_equal(count(&f->meter.compressed_bytes_sent), deflates ? size : 0);
+            assert_int_equal(count(&f->meter.frames_sent[0]), 1);
+            assert_int_equal(count(&f->meter.delivery_ns_sum), SECOND_NS / 300);
+            assert_int_equal(count(&f->meter.delivered[5]), 1); /* 2.5 to 5 ms */
+            frame_release(frame);
+            finish(f);
+        }
+    }
+    ws_deflater_destroy(deflater);
+}
+
+static void a_frame_sent_at_once_and_cut_is_late_from_its_publication_on(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    struct frame *frame = frame_create(0, 1, 7, 0, "text", 4);
+    frame->published_ns = f->now_ns;
+    f->room = 3;
+    assert_int_equal(send_at_once(f, frame), OUTBOX_BLOCKED);
+    f->now_ns += SECOND_NS;
+    check_deadlines(f);
+    assert_int_equal(count(&f->meter.slow[0]), 0);
+    f->now_ns += 1;
+    check_deadlines(f);
+    assert_int_equal(count(&f->meter.slow[0]), 1);
+    f->room = SIZE_MAX;
+    assert_int_equal(flush(f), OUTBOX_EMPTY);
+    expect_written(f, "text warning(0) ");
+    frame_release(frame);
+    finish(f);
+}
+
+static void a_frame_sent_at_once_to_a_broken_socket_is_told(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    struct frame *frame = frame_create(0, 1, 7, 0, "text", 4);
+    f->is_broken = true;
+    assert_int_equal(send_at_once(f, frame), OUTBOX_BROKEN);
+    assert_int_equal(atomic_load(&frame->references), 1);
+    assert_int_equal(count(&f->meter.frames_sent[0]), 0);
+    frame_release(frame);
+    finish(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -613,6 +698,9 @@ int main(void)
         cmocka_unit_test(a_frame_is_shared_not_copied),
         cmocka_unit_test(a_compressed_form_that_was_begun_is_finished),
         cmocka_unit_test(who_did_not_negotiate_gets_no_compressed_form),
+        cmocka_unit_test(a_frame_sent_at_once_is_the_same_bytes_and_count),
+        cmocka_unit_test(a_frame_sent_at_once_and_cut_is_late_from_its_publication_on),
+        cmocka_unit_test(a_frame_sent_at_once_to_a_broken_socket_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

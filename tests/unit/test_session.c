@@ -25,14 +25,19 @@ struct client {
     struct session session;
     struct buffer written; /* what reached it and was not looked at yet */
     size_t room;           /* what its socket still takes */
+    unsigned writes;       /* calls that had anything for it */
     bool is_broken, wants_writable, is_finished, is_aborted;
 };
+
+static uint64_t write_duration_ns; /* of each write, by the fake clock */
 
 static ssize_t client_write(void *context, const struct iovec *pieces, int count)
 {
     struct client *client = context;
     size_t taken = 0;
     assert_false(client->is_finished || client->is_aborted);
+    client->writes++;
+    fake_now_ns += write_duration_ns;
     if (client->is_broken)
         return -1;
     for (int i = 0; i < count; i++) {
@@ -96,6 +101,7 @@ static int start(void **state)
                              .ws_slow_consumer_disconnect_seconds = 60};
     value_parse_symbols("BTCUSDT,ETHUSDT,SOLUSDT", &config.symbols, &error);
     fake_now_ns = FAKE_START_NS;
+    write_duration_ns = 0;
     memset(wanted_count, 0, sizeof wanted_count);
     publisher = publisher_create(&config.symbols, on_wanted, NULL);
     mailbox_init(&mailbox, NULL, NULL);
@@ -403,15 +409,19 @@ static void every_subscriber_gets_the_same_bytes(void **state)
 static void several_symbols_of_one_mail_leave_in_one_write(void **state)
 {
     (void)state;
-    struct client *client = connect_client();
+    struct client *client = connect_client(), *other = connect_client();
     subscribe(client, "\"SOLUSDT\",\"BTCUSDT\",\"ETHUSDT\"");
+    subscribe(other, "\"ETHUSDT\"");
     publish_undelivered(BTC, 1);
     publish_undelivered(ETH, 1);
     publish_undelivered(SOL, 1);
     publish_undelivered(SOL, 2);
     deliver();
+    assert_int_equal(client->writes, 1);
     expect(client, "SOLUSDT 2\nBTCUSDT 1\nETHUSDT 1\n");
+    expect(other, "ETHUSDT 1\n");
     disconnect(client);
+    disconnect(other);
 }
 
 static void symbols_may_be_named_at_connect(void **state)
@@ -1110,6 +1120,174 @@ static void a_broken_socket_leaves_the_others_in_peace(void **state)
         disconnect(clients[i]);
 }
 
+/* -- broadcasts written at once ---------------------------------------------------------------- */
+
+/* False if the socket took all of it. */
+static bool is_cut_and_finished(size_t room, bool deflates)
+{
+    static uint64_t seq;
+    struct client *client = connect_with(&request_protocol, deflates);
+    subscribe(client, "\"BTCUSDT\",\"ETHUSDT\"");
+    buffer_clear(&client->written);
+    client->room = room;
+    client->writes = 0;
+    publish(BTC, ++seq);
+    assert_int_equal(client->writes, 1);
+    bool is_cut = client->wants_writable;
+    if (is_cut) {
+        publish(ETH, ++seq);
+        publish(BTC, ++seq);
+        assert_int_equal(client->writes, 1); /* a full socket is left alone until it is writable */
+        client->room = SIZE_MAX;
+        session_flush(&client->session);
+        assert_false(client->wants_writable);
+        char expected[100];
+        int begun =
+            room > 0 ? snprintf(expected, sizeof expected, "BTCUSDT %d\n", (int)seq - 2) : 0;
+        snprintf(expected + begun, sizeof expected - (size_t)begun, "BTCUSDT %d\nETHUSDT %d\n",
+                 (int)seq, (int)seq - 1);
+        expect(client, expected);
+    }
+    disconnect(client);
+    return is_cut;
+}
+
+/* Wherever the socket cuts it, a snapshot that was begun is finished, before anything newer. */
+static void what_a_socket_takes_in_part_of_a_broadcast_is_finished_first(void **state)
+{
+    (void)state;
+    for (int deflates = 0; deflates <= 1; deflates++) {
+        size_t room = 0;
+        while (is_cut_and_finished(room, deflates != 0))
+            room++;
+        assert_true(room > 50);
+    }
+}
+
+static void peers_that_break_in_the_middle_of_a_broadcast_end_alone(void **state)
+{
+    (void)state;
+    struct client *clients[9];
+    const bool breaks[9] = {true, false, true, true, false, false, true, false, true};
+    for (size_t i = 0; i < 9; i++) {
+        clients[i] = connect_client();
+        subscribe(clients[i], i % 2 == 0 ? "\"BTCUSDT\"" : "\"ETHUSDT\",\"BTCUSDT\"");
+    }
+    publish(BTC, 1);
+    for (size_t i = 0; i < 9; i++)
+        clients[i]->is_broken = breaks[i];
+    publish(BTC, 2);
+    publish(BTC, 3);
+    assert_int_equal(publisher_subscriber_count(publisher, BTC), 4);
+    assert_int_equal(atomic_load(&hub.meter.frames_sent[BTC]), 9 + 4 + 4);
+    for (size_t i = 0; i < 9; i++) {
+        assert_int_equal(clients[i]->is_aborted, breaks[i]);
+        expect(clients[i], breaks[i] ? "BTCUSDT 1\n" : "BTCUSDT 1\nBTCUSDT 2\nBTCUSDT 3\n");
+        disconnect(clients[i]);
+    }
+    assert_int_equal(atomic_load(&hub.ended[SESSION_END_CLIENT]), 9);
+}
+
+static void a_broadcast_does_not_overtake_a_reply(void **state)
+{
+    (void)state;
+    struct client *client = connect_client();
+    subscribe(client, "\"BTCUSDT\"");
+    session_reply(&client->session, WS_PONG, "first", 5); /* written at the turn's end */
+    publish(BTC, 1);
+    assert_int_equal(client->writes, 1);
+    expect(client, "pong:first\nBTCUSDT 1\n");
+    disconnect(client);
+}
+
+static void a_broadcast_overtakes_another_symbols_held_snapshot(void **state)
+{
+    (void)state;
+    struct client *client = connect_client();
+    subscribe_with_interval(client, "5");
+    subscribe(client, "\"ETHUSDT\"");
+    publish(BTC, 1);
+    publish(BTC, 2); /* held */
+    publish(ETH, 1);
+    expect(client, "BTCUSDT 1\nETHUSDT 1\n");
+    tick_for_ms(5000);
+    publish(ETH, 2);
+    expect(client, "BTCUSDT 2\nETHUSDT 2\n");
+    disconnect(client);
+}
+
+/* A socket that has room again, but has not said so yet, still is owed a warning. */
+static void a_broadcast_does_not_overtake_a_warning(void **state)
+{
+    (void)state;
+    struct client *client = connect_client();
+    subscribe(client, "\"BTCUSDT\",\"ETHUSDT\"");
+    client->room = 10;
+    publish(BTC, 1);
+    tick_for_ms(1100);
+    client->room = SIZE_MAX;
+    client->writes = 0;
+    publish(ETH, 1);
+    publish(ETH, 2);
+    assert_int_equal(client->writes, 0);
+    session_flush(&client->session);
+    expect(client, "BTCUSDT 1\nSLOW_CONSUMER 1\nETHUSDT 2\n");
+    disconnect(client);
+}
+
+/* Subscribers by the dozen, every third of which takes compressed frames. Publishes to them, 3 ms
+ * before it is delivered, and returns what the meter made of it. */
+static struct outbox_meter meter_of_a_broadcast(uint64_t seq, bool is_at_once)
+{
+    enum { COUNT = 3 * OUTBOX_COUNT_EVERY + 2 };
+    struct client *clients[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        clients[i] = connect_with(&request_protocol, i % 3 == 0);
+        subscribe(clients[i], "\"BTCUSDT\"");
+        if (!is_at_once)
+            session_mark_ready(&clients[i]->session);
+    }
+    hub.meter = (struct outbox_meter){0};
+    publish_undelivered(BTC, seq);
+    fake_clock_advance_ms(3);
+    deliver();
+    for (size_t i = 0; i < COUNT; i++)
+        disconnect(clients[i]);
+    return hub.meter;
+}
+
+static void a_broadcast_is_counted_the_same_at_once_and_in_turn(void **state)
+{
+    (void)state;
+    struct outbox_meter at_once = meter_of_a_broadcast(1, true);
+    assert_int_equal(atomic_load(&at_once.frames_sent[BTC]), 3 * OUTBOX_COUNT_EVERY + 2);
+    assert_true(atomic_load(&at_once.compressed_bytes_sent) > 0);
+    struct outbox_meter in_turn = meter_of_a_broadcast(2, false);
+    in_turn.compressed_bytes_sent =
+        at_once.compressed_bytes_sent; /* digits may deflate otherwise */
+    assert_memory_equal(&at_once, &in_turn, sizeof at_once);
+}
+
+/* Each write takes half a millisecond: the histogram says so of the last ones, and of none less. */
+static void no_delivery_of_a_broadcast_is_counted_as_faster_than_it_was(void **state)
+{
+    (void)state;
+    const uint64_t half_ms_ns = 500000;
+    write_duration_ns = half_ms_ns;
+    struct outbox_meter meter = meter_of_a_broadcast(1, true);
+    uint64_t count = 3 * OUTBOX_COUNT_EVERY + 2, within = 0;
+    for (size_t i = 0; i < OUTBOX_DELIVERY_BOUNDS; i++) {
+        within += atomic_load(&meter.delivered[i]);
+        uint64_t bound_ns = outbox_delivery_bounds_ns[i];
+        uint64_t sooner = bound_ns < 3000000 ? 0 : (bound_ns - 3000000) / half_ms_ns + 1;
+        assert_true(within <= (sooner < count ? sooner : count));
+    }
+    assert_int_equal(within, count);
+    uint64_t exact_ns = count * 3000000 + count * (count - 1) / 2 * half_ms_ns;
+    uint64_t counted_ns = atomic_load(&meter.delivery_ns_sum);
+    assert_in_range(counted_ns, exact_ns, exact_ns + count * OUTBOX_COUNT_EVERY * half_ms_ns);
+}
+
 /* -- failures of the generator ----------------------------------------------------------------- */
 
 static void who_waits_for_a_first_snapshot_is_told_once_that_it_failed(void **state)
@@ -1593,6 +1771,13 @@ int main(void)
         fact(a_socket_that_takes_nothing_for_a_minute_is_closed),
         fact(a_socket_that_takes_a_little_is_not_closed_even_if_it_never_says_so),
         fact(a_broken_socket_leaves_the_others_in_peace),
+        fact(what_a_socket_takes_in_part_of_a_broadcast_is_finished_first),
+        fact(peers_that_break_in_the_middle_of_a_broadcast_end_alone),
+        fact(a_broadcast_does_not_overtake_a_reply),
+        fact(a_broadcast_overtakes_another_symbols_held_snapshot),
+        fact(a_broadcast_does_not_overtake_a_warning),
+        fact(a_broadcast_is_counted_the_same_at_once_and_in_turn),
+        fact(no_delivery_of_a_broadcast_is_counted_as_faster_than_it_was),
         fact(who_waits_for_a_first_snapshot_is_told_once_that_it_failed),
         fact(a_symbol_without_data_is_no_failure),
         fact(a_failure_report_may_end_sessions_on_its_way),

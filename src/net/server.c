@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    LISTEN_BACKLOG = 4096,
+    LISTEN_BACKLOG = 65535,     /* what the kernel allows: it cuts this to net.core.somaxconn */
     DESCRIPTORS_RESERVED = 256, /* some HTTP connections, the database, libraries */
 };
 

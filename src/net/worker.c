@@ -15,7 +15,10 @@
 #define MS_NS UINT64_C(1000000)
 
 enum {
-    ACCEPTS_PER_TURN = 256,    /* so that a crowd at the door does not starve those inside */
+    /* All that the kernel's queue holds as it comes (net.core.somaxconn): who finds it full tries
+     * again only after a second, while those inside wait no longer than for a broadcast to as many
+     * as are let in. */
+    ACCEPTS_PER_TURN = 4096,
     ACCEPT_PAUSE_MS = 100,     /* after the process has run out of file descriptors */
     ACCEPT_WARNING_MS = 60000, /* at most one line in this time says so */
     LIVENESS_PERIOD_MS = 1000,

@@ -9,6 +9,10 @@
 
 enum { SIGNIFICANT_DIGITS = 10, EXPONENT_MAX = 400 };
 
+#define DIGITS_END UINT64_C(10000000000) /* the first number of more than SIGNIFICANT_DIGITS */
+/* Ten digits and what a multiplication is off by, 2^-53 of them, with a margin. */
+#define MIDDLE_DOUBT 1e-5
+
 /* Sums digits into a 128-bit magnitude scaled by 10^8, one digit more for rounding. */
 bool decimal_parse(const char *text, size_t size, int64_t *value_e8)
 {
@@ -69,24 +73,6 @@ bool decimal_parse(const char *text, size_t size, int64_t *value_e8)
     return true;
 }
 
-void decimal_append(struct buffer *buffer, int64_t value_e8)
-{
-    uint64_t magnitude = value_e8 < 0 ? 0 - (uint64_t)value_e8 : (uint64_t)value_e8;
-    if (value_e8 < 0)
-        buffer_append_char(buffer, '-');
-    buffer_append_int(buffer, (int64_t)(magnitude / (uint64_t)DECIMAL_ONE));
-    uint64_t fraction = magnitude % (uint64_t)DECIMAL_ONE;
-    if (fraction == 0)
-        return;
-    char digits[9] = {'.'};
-    for (int i = 8; i >= 1; i--, fraction /= 10)
-        digits[i] = (char)('0' + fraction % 10);
-    size_t size = sizeof digits;
-    while (digits[size - 1] == '0')
-        size--;
-    buffer_append(buffer, digits, size);
-}
-
 /* Writes two digits of `value` (0 to 99). */
 static void put_pair(char *to, uint32_t value)
 {
@@ -108,75 +94,139 @@ static void put_digits(char *to, uint64_t value)
     put_pair(to + 8, low % 100);
 }
 
-/* Lays out `digits` (SIGNIFICANT_DIGITS of them) of a number whose first digit stands for
- * 10^exponent. */
-static void append_digits(struct buffer *buffer, const char *digits, int exponent)
+/* The digits of a number below 10^10 without leading zeros; ten bytes are written in any case. */
+static char *write_whole(char *to, uint64_t value)
 {
-    size_t count = SIGNIFICANT_DIGITS, whole = exponent >= 0 ? (size_t)exponent + 1 : 1;
-    size_t leading_zeros = exponent < 0 ? (size_t)-exponent - 1 : 0;
-    while (count > 1 && digits[count - 1] == '0')
-        count--;
-    char *start = buffer_reserve(buffer, count + whole + leading_zeros + 1), *to = start;
-    if (exponent < 0) {
-        memcpy(to, "0.", 2);
-        memset(to + 2, '0', leading_zeros);
-        memcpy(to + 2 + leading_zeros, digits, count);
-        to += 2 + leading_zeros + count;
-    } else if (count <= whole) {
-        memcpy(to, digits, count);
-        memset(to + count, '0', whole - count);
-        to += whole;
-    } else {
-        memcpy(to, digits, whole);
-        to[whole] = '.';
-        memcpy(to + whole + 1, digits + whole, count - whole);
-        to += count + 1;
-    }
-    buffer_commit(buffer, (size_t)(to - start));
+    char digits[2 * SIGNIFICANT_DIGITS] = {0};
+    put_digits(digits, value);
+    size_t zeros = 0;
+    while (zeros < SIGNIFICANT_DIGITS - 1 && digits[zeros] == '0')
+        zeros++;
+    memcpy(to, digits + zeros, SIGNIFICANT_DIGITS);
+    return to + SIGNIFICANT_DIGITS - zeros;
 }
 
-/* A number from 1 to 10^15, rounded in one multiplication or division. Returns the exponent. */
-static int round_usual(double value, char *digits)
+char *decimal_write(char *to, int64_t value_e8)
+{
+    uint64_t magnitude = value_e8 < 0 ? 0 - (uint64_t)value_e8 : (uint64_t)value_e8;
+    uint64_t whole = magnitude / (uint64_t)DECIMAL_ONE;
+    uint64_t fraction = magnitude % (uint64_t)DECIMAL_ONE;
+    if (value_e8 < 0)
+        *to++ = '-';
+    if (whole >= DIGITS_END) {
+        *to++ = (char)('0' + whole / DIGITS_END);
+        put_digits(to, whole % DIGITS_END);
+        to += SIGNIFICANT_DIGITS;
+    } else {
+        to = write_whole(to, whole);
+    }
+    if (fraction == 0)
+        return to;
+    char digits[SIGNIFICANT_DIGITS]; /* two zeros before the eight of the fraction */
+    put_digits(digits, fraction);
+    digits[1] = '.';
+    memcpy(to, digits + 1, 9);
+    to += 9;
+    while (to[-1] == '0')
+        to--;
+    return to;
+}
+
+void decimal_append(struct buffer *buffer, int64_t value_e8)
+{
+    char *start = buffer_reserve(buffer, DECIMAL_SIZE_MAX);
+    buffer_commit(buffer, (size_t)(decimal_write(start, value_e8) - start));
+}
+
+/* Lays out the digits of a number whose first one stands for 10^exponent. `digits` has room for as
+ * many again, so that pieces of it are copied in one size. */
+static char *lay_out(char *to, const char *digits, int exponent)
+{
+    size_t count = SIGNIFICANT_DIGITS;
+    while (count > 1 && digits[count - 1] == '0')
+        count--;
+    if (exponent < 0) {
+        size_t zeros = (size_t)-exponent - 1;
+        memcpy(to, "0.", 2);
+        memset(to + 2, '0', zeros);
+        memcpy(to + 2 + zeros, digits, SIGNIFICANT_DIGITS);
+        return to + 2 + zeros + count;
+    }
+    size_t whole = (size_t)exponent + 1;
+    memcpy(to, digits, SIGNIFICANT_DIGITS);
+    if (count <= whole) {
+        if (whole > SIGNIFICANT_DIGITS)
+            memset(to + SIGNIFICANT_DIGITS, '0', whole - SIGNIFICANT_DIGITS);
+        return to + whole;
+    }
+    to[whole] = '.';
+    memcpy(to + whole + 1, digits + whole, SIGNIFICANT_DIGITS);
+    return to + count + 1;
+}
+
+/* floor(log10(value)) of a number from 10^-6 to 10^15. The logarithm of the power of two below it
+ * (4096 log10(2) = 1233.0) is off by one at most. */
+static int exponent_of(double value)
+{
+    static const double above[] = {1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1,
+                                   1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                   1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    int binary = (int)(bits >> 52) - 1023;
+    int exponent = (binary * 1233 - (binary < 0 ? 4095 : 0)) / 4096;
+    return exponent + (value >= above[exponent + 7]);
+}
+
+/* A number from 10^-6 to 10^15, rounded in one multiplication or division. Returns the exponent.
+ * False where that may not round as the exact number would: below 1, near the middle between two
+ * results. (From 1 on numbers have fewer digits behind the tenth, and middles round up.) */
+static bool round_usual(double value, char *digits, int *exponent)
 {
     static const double power[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    int exponent = 0;
-    while (value >= power[exponent + 1])
-        exponent++;
-    int shift = SIGNIFICANT_DIGITS - 1 - exponent;
+    *exponent = exponent_of(value);
+    int shift = SIGNIFICANT_DIGITS - 1 - *exponent;
     double scaled = shift >= 0 ? value * power[shift] : value / power[-shift];
-    uint64_t rounded = (uint64_t)(scaled + 0.5);
-    if (rounded >= UINT64_C(10000000000)) {
+    uint64_t rounded = (uint64_t)(int64_t)(scaled + 0.5); /* one instruction, unlike unsigned */
+    if (value < 1 && fabs(scaled - (double)(int64_t)rounded) > 0.5 - MIDDLE_DOUBT)
+        return false;
+    if (rounded >= DIGITS_END) {
         rounded /= 10;
-        exponent++;
+        ++*exponent;
     }
     put_digits(digits, rounded);
-    return exponent;
+    return true;
 }
 
-static int round_unusual(double value, char *digits)
+static void round_unusual(double value, char *digits, int *exponent)
 {
     char printed[32]; /* d.ddddddddde±xx */
-    int exponent = 0;
     snprintf(printed, sizeof printed, "%.*e", SIGNIFICANT_DIGITS - 1, value);
     digits[0] = printed[0];
     memcpy(digits + 1, printed + 2, SIGNIFICANT_DIGITS - 1);
-    check(sscanf(printed + SIGNIFICANT_DIGITS + 2, "%d", &exponent) == 1);
-    return exponent;
+    check(sscanf(printed + SIGNIFICANT_DIGITS + 2, "%d", exponent) == 1);
+}
+
+char *decimal_write_double(char *to, double value)
+{
+    check(isfinite(value));
+    if (value == 0) {
+        *to = '0';
+        return to + 1;
+    }
+    if (value < 0)
+        *to++ = '-';
+    value = fabs(value);
+    char digits[2 * SIGNIFICANT_DIGITS] = {0};
+    int exponent;
+    if (value < 1e-6 || value >= 1e15 || !round_usual(value, digits, &exponent))
+        round_unusual(value, digits, &exponent);
+    return lay_out(to, digits, exponent);
 }
 
 void decimal_append_double(struct buffer *buffer, double value)
 {
-    check(isfinite(value));
-    if (value == 0) {
-        buffer_append_char(buffer, '0');
-        return;
-    }
-    if (value < 0)
-        buffer_append_char(buffer, '-');
-    value = fabs(value);
-    char digits[SIGNIFICANT_DIGITS];
-    int exponent =
-        value >= 1 && value < 1e15 ? round_usual(value, digits) : round_unusual(value, digits);
-    append_digits(buffer, digits, exponent);
+    char *start = buffer_reserve(buffer, DECIMAL_DOUBLE_SIZE_MAX);
+    buffer_commit(buffer, (size_t)(decimal_write_double(start, value) - start));
 }

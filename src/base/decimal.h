@@ -23,6 +23,13 @@ void decimal_append(struct buffer *buffer, int64_t value_e8);
 /* Writes a finite number with at most 10 significant digits, no exponent, no trailing zeros. */
 void decimal_append_double(struct buffer *buffer, double value);
 
+/* The same without a buffer: they return the end of the text, which is not terminated. `to` has
+ * room for as much as a text may take, whatever the number; bytes behind its end are overwritten.
+ */
+enum { DECIMAL_SIZE_MAX = 32, DECIMAL_DOUBLE_SIZE_MAX = 352 };
+char *decimal_write(char *to, int64_t value_e8);
+char *decimal_write_double(char *to, double value);
+
 static inline double decimal_to_double(int64_t value_e8)
 {
     return (double)value_e8 / 1e8;

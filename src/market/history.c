@@ -198,13 +198,14 @@ static const struct leverage_weights *weights_of(const struct job *job)
 /* -- history ----------------------------------------------------------------------------------- */
 
 static void append_snapshot(struct buffer *out, const struct candle *candle,
-                            struct book_change change, const struct level_list *levels)
+                            struct book_change change, const struct level_list *levels,
+                            struct level_writer *writer)
 {
     char time[ISO_TIME_SIZE];
     buffer_append_text(out, "{\"timestamp\":\"");
     buffer_append_text(out, iso_time_format(candle->open_time_ms, time));
     buffer_append_text(out, "\",\"levels\":");
-    snapshot_append_levels_json(out, levels);
+    level_writer_append(writer, out, levels);
     buffer_append_text(out, ",\"positions_created\":");
     buffer_append_int(out, change.created);
     buffer_append_text(out, ",\"positions_consumed\":");
@@ -224,11 +225,6 @@ static void summarise(struct summary *summary, struct book_change change,
                       const struct level_list *levels)
 {
     summary->consumed += change.consumed;
-    summary->long_volume = summary->short_volume = 0;
-    for (size_t i = 0; i < levels->count; i++) {
-        summary->long_volume += levels->levels[i].long_density;
-        summary->short_volume += levels->levels[i].short_density;
-    }
     if (levels->count == 0)
         return;
     int64_t first_e8 = levels->levels[0].price_e8;
@@ -238,6 +234,14 @@ static void summarise(struct summary *summary, struct book_change change,
     if (!summary->has_levels || last_e8 > summary->price_max_e8)
         summary->price_max_e8 = last_e8;
     summary->has_levels = true;
+}
+
+static void sum_volumes(struct summary *summary, const struct level_list *levels)
+{
+    for (size_t i = 0; i < levels->count; i++) {
+        summary->long_volume += levels->levels[i].long_density;
+        summary->short_volume += levels->levels[i].short_density;
+    }
 }
 
 /* Appends ,"meta":{...} up to what candles and histories have in common. */
@@ -284,6 +288,7 @@ static enum status append_snapshots(const struct job *job, int64_t bucket_e8,
 {
     const struct series *series = &job->series;
     struct level_list levels = {0};
+    struct level_writer writer = {0};
     struct book *book = book_create(weights_of(job));
     for (size_t i = 0; i < series->count && out->size <= HISTORY_BYTES_MAX; i++) {
         struct book_change change = book_advance(book, &series->candles[i], series->deltas[i]);
@@ -291,10 +296,12 @@ static enum status append_snapshots(const struct job *job, int64_t bucket_e8,
         summarise(summary, change, &levels);
         if (i > 0)
             buffer_append_char(out, ',');
-        append_snapshot(out, &series->candles[i], change, &levels);
+        append_snapshot(out, &series->candles[i], change, &levels, &writer);
     }
+    sum_volumes(summary, &levels);
     book_destroy(book);
     level_list_deinit(&levels);
+    level_writer_deinit(&writer);
     if (out->size > HISTORY_BYTES_MAX)
         return error_set(error, STATUS_TOO_LARGE,
                          "the answer is over %u MiB; ask for a greater bucket or a shorter range",

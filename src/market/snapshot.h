@@ -34,6 +34,18 @@ void snapshot_append_message_json(struct buffer *out, const struct snapshot *sna
 /* Appends [{"price":...,"long_density":...,"short_density":...},...]. */
 void snapshot_append_levels_json(struct buffer *out, const struct level_list *levels);
 
+/* Appends one list of levels after another to the same buffer, in the same form. What a level has
+ * in common with the list before is copied from there. `struct level_writer w = {0};` has written
+ * nothing yet; what it has written must stay where it is in `out` until the next list. */
+struct level_writer {
+    struct written_level *last, *next; /* of the last list; of the list being written */
+    size_t last_count, capacity;
+};
+
+void level_writer_append(struct level_writer *writer, struct buffer *out,
+                         const struct level_list *levels);
+void level_writer_deinit(struct level_writer *writer);
+
 /* 64-bit FNV-1a over what a client would see: the timestamp and the data text. */
 uint64_t snapshot_hash(int64_t timestamp_ms, const char *data, size_t data_size);
 

@@ -6,8 +6,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-enum { BUFFER_CAPACITY_MIN = 256 };
+enum { BUFFER_CAPACITY_MIN = 256, PAGE_BYTES = 4096 };
+
+/* From here on a buffer asks for huge pages: to have memory handed over in small ones takes longer
+ * than most of what is written there. */
+#define HUGE_PAGES_FROM ((size_t)4 << 20)
 
 void buffer_deinit(struct buffer *buffer)
 {
@@ -20,6 +25,17 @@ void buffer_clear(struct buffer *buffer)
     buffer->size = 0;
 }
 
+static void ask_for_huge_pages(const struct buffer *buffer)
+{
+#ifdef MADV_HUGEPAGE /* the answer is not asked for: without them all is as it was */
+    uintptr_t offset = (uintptr_t)buffer->data % PAGE_BYTES;
+    if (buffer->capacity >= HUGE_PAGES_FROM)
+        madvise(buffer->data - offset, buffer->capacity + offset, MADV_HUGEPAGE);
+#else
+    (void)buffer;
+#endif
+}
+
 char *buffer_reserve(struct buffer *buffer, size_t size)
 {
     check(size <= SIZE_MAX / 2 - buffer->size);
@@ -30,6 +46,7 @@ char *buffer_reserve(struct buffer *buffer, size_t size)
             capacity *= 2;
         buffer->data = memory_resize(buffer->data, capacity, 1);
         buffer->capacity = capacity;
+        ask_for_huge_pages(buffer);
     }
     return buffer->data + buffer->size;
 }

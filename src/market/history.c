@@ -15,6 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Room that is set aside for each snapshot of an answer, so that it need not move as it grows:
+ * addresses, since memory is taken page by page as it is written. A snapshot of 350 levels fits. */
+enum { SNAPSHOT_RESERVE = 24 << 10 };
+
 /* Moments are clamped to some 30,000 years around 1970, so that adding windows cannot overflow. */
 #define TIME_MAX_MS INT64_C(1000000000000000)
 
@@ -316,6 +320,7 @@ static enum status answer_history(struct job *job, struct buffer *out, struct er
     if (status != STATUS_OK)
         return status;
     int64_t bucket_e8 = bucket_of(job);
+    buffer_reserve(out, job->series.count * SNAPSHOT_RESERVE);
     buffer_append_text(out, "{\"data\":[");
     status = append_snapshots(job, bucket_e8, &summary, out, error);
     buffer_append_char(out, ']');

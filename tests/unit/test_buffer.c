@@ -37,6 +37,18 @@ static void a_buffer_grows_as_it_is_filled(void **state)
     buffer_deinit(&buffer);
 }
 
+static void a_large_buffer_keeps_its_content_as_it_grows(void **state)
+{
+    (void)state;
+    struct buffer buffer = {0};
+    for (uint32_t i = 0; i < 3000000; i++)
+        buffer_append(&buffer, &i, sizeof i);
+    assert_int_equal(buffer.size, 12000000);
+    for (uint32_t i = 0; i < 3000000; i++)
+        assert_memory_equal(buffer.data + (size_t)4 * i, &i, sizeof i);
+    buffer_deinit(&buffer);
+}
+
 static void integers_are_written_in_full(void **state)
 {
     (void)state;
@@ -122,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_buffer_is_an_empty_text),
         cmocka_unit_test(a_buffer_grows_as_it_is_filled),
+        cmocka_unit_test(a_large_buffer_keeps_its_content_as_it_grows),
         cmocka_unit_test(integers_are_written_in_full),
         cmocka_unit_test(formatted_text_of_any_length_fits),
         cmocka_unit_test(json_strings_escape_what_must_be_escaped),

@@ -207,6 +207,43 @@ static void volumes_agree_with_printf_to_the_tenth_digit(void **state)
     buffer_deinit(&b);
 }
 
+/* Their middles are not always where a multiplication finds them. */
+static void volumes_below_one_agree_with_printf_exactly(void **state)
+{
+    (void)state;
+    struct buffer b = {0};
+    uint64_t seed = 88172645463325252u;
+    for (int i = 0; i < 300000; i++) {
+        /* Ten digits and a half, and the numbers on both sides of it. */
+        double middle = ((double)(random_bits(&seed) % 10000000000) + 0.5) * pow(10, -10 - i % 6);
+        double values[] = {middle, nextafter(middle, 0), nextafter(middle, 1),
+                           ldexp((double)(random_bits(&seed) >> 11), -53 - i % 20)};
+        for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
+            char printed[64];
+            snprintf(printed, sizeof printed, "%.9e", values[v]);
+            assert_true(strtod(written_double(&b, values[v]), NULL) == strtod(printed, NULL));
+        }
+    }
+    buffer_deinit(&b);
+}
+
+static void a_text_keeps_to_the_room_that_it_is_said_to_take(void **state)
+{
+    (void)state;
+    static const double doubles[] = {-DBL_MAX, -DBL_MIN, -5e-324, -1.0 / 3, 1234567.891, 1e15, 0};
+    static const int64_t decimals[] = {INT64_MIN, INT64_MAX, -1, 1, 0, 150000000};
+    for (size_t i = 0; i < sizeof doubles / sizeof doubles[0]; i++) {
+        char *room = malloc(DECIMAL_DOUBLE_SIZE_MAX); /* the sanitizer watches its end */
+        assert_true(decimal_write_double(room, doubles[i]) <= room + DECIMAL_DOUBLE_SIZE_MAX);
+        free(room);
+    }
+    for (size_t i = 0; i < sizeof decimals / sizeof decimals[0]; i++) {
+        char *room = malloc(DECIMAL_SIZE_MAX);
+        assert_true(decimal_write(room, decimals[i]) <= room + DECIMAL_SIZE_MAX);
+        free(room);
+    }
+}
+
 static void numbers_are_appended_to_what_is_there(void **state)
 {
     (void)state;
@@ -232,6 +269,8 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read_back),
         cmocka_unit_test(volumes_are_written_with_ten_digits_and_no_exponent),
         cmocka_unit_test(volumes_agree_with_printf_to_the_tenth_digit),
+        cmocka_unit_test(volumes_below_one_agree_with_printf_exactly),
+        cmocka_unit_test(a_text_keeps_to_the_room_that_it_is_said_to_take),
         cmocka_unit_test(numbers_are_appended_to_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

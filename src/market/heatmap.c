@@ -566,11 +566,17 @@ void book_snapshot(struct book *book, int64_t bucket_e8, struct level_list *leve
 
 struct book *book_create(const struct leverage_weights *weights)
 {
-    check(weights->count <= TIERS_MAX);
     struct book *book = memory_allocate_zeroed(1, sizeof *book);
-    book->weights = *weights;
-    clear_book(book);
+    book_reset(book, weights);
     return book;
+}
+
+void book_reset(struct book *book, const struct leverage_weights *weights)
+{
+    check(weights->count <= TIERS_MAX);
+    book->weights = *weights;
+    book->bucket_e8 = 0;
+    clear_book(book);
 }
 
 void book_destroy(struct book *book)

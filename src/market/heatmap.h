@@ -30,6 +30,8 @@ struct book_change {
 };
 
 struct book *book_create(const struct leverage_weights *weights);
+/* Empty again, as if just created; the memory is kept. */
+void book_reset(struct book *book, const struct leverage_weights *weights);
 void book_destroy(struct book *book); /* NULL is harmless */
 
 /* One candle: consume, create, shrink, in this order. `delta` is the change of open interest in

@@ -20,6 +20,7 @@
 void snapshot_deinit(struct snapshot *snapshot)
 {
     level_list_deinit(&snapshot->levels);
+    book_destroy(snapshot->book);
     *snapshot = (struct snapshot){0};
 }
 
@@ -28,7 +29,11 @@ void snapshot_compute(struct snapshot *snapshot, const char *symbol, const struc
 {
     check(series->count > 0);
     const struct candle *last = &series->candles[series->count - 1];
-    struct book *book = book_create(weights);
+    if (snapshot->book == NULL)
+        snapshot->book = book_create(weights);
+    else
+        book_reset(snapshot->book, weights);
+    struct book *book = snapshot->book;
     for (size_t i = 0; i < series->count; i++)
         snapshot->change = book_advance(book, &series->candles[i], series->deltas[i]);
     snprintf(snapshot->symbol, sizeof snapshot->symbol, "%s", symbol);
@@ -37,7 +42,6 @@ void snapshot_compute(struct snapshot *snapshot, const char *symbol, const struc
     snapshot->bucket_e8 =
         bucket_e8 != 0 ? bucket_e8 : heatmap_default_bucket(symbol, last->close_e8);
     book_snapshot(book, snapshot->bucket_e8, &snapshot->levels);
-    book_destroy(book);
 }
 
 /* -- levels ------------------------------------------------------------------------------------ */

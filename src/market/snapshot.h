@@ -13,6 +13,9 @@ struct snapshot {
     int64_t current_price_e8; /* its close */
     struct book_change change;
     struct level_list levels;
+    /* What computed it, or NULL. Kept because half of what a week costs in new memory is to get
+     * that memory. */
+    struct book *book;
 };
 
 void snapshot_deinit(struct snapshot *snapshot);

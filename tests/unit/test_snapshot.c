@@ -3,6 +3,7 @@
 #include "market/snapshot.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,113 @@ static void a_snapshot_is_the_state_after_the_last_candle(void **state)
     series_deinit(&series);
 }
 
+static void what_a_snapshot_was_before_changes_nothing(void **state)
+{
+    (void)state;
+    struct leverage_weights weights = default_weights(), others;
+    assert_int_equal(value_parse_weights("3:1,20:2,50:4", &others, NULL), STATUS_OK);
+    struct series series = {0}, before = {0};
+    for (int i = 0; i < 300; i++) {
+        push(&series, (1000 + i * 37 % 11) * E8, i % 3 == 2 ? -400 : 1000.5 * (i % 7));
+        push(&before, (2000 - i * 41 % 17) * E8, i % 5 == 4 ? -1e9 : 333.25 * (i % 9));
+    }
+    struct snapshot fresh = {0}, used = {0};
+    snapshot_compute(&fresh, "ETHUSDT", &series, &weights, E8 / 2);
+    snapshot_compute(&used, "BTCUSDT", &before, &others, 3 * E8);
+    snapshot_compute(&used, "ETHUSDT", &series, &weights, E8 / 2);
+    assert_int_equal(used.change.created, fresh.change.created);
+    assert_int_equal(used.change.consumed, fresh.change.consumed);
+    assert_int_equal(used.levels.count, fresh.levels.count);
+    assert_true(fresh.levels.count > 20);
+    assert_memory_equal(used.levels.levels, fresh.levels.levels,
+                        fresh.levels.count * sizeof *fresh.levels.levels);
+    snapshot_deinit(&used);
+    snapshot_deinit(&fresh);
+    series_deinit(&before);
+    series_deinit(&series);
+}
+
+/* -- one list of levels after another ---------------------------------------------------------- */
+
+/* Writes one list more, and compares it with the text that it has alone. */
+static void assert_written(struct level_writer *writer, struct buffer *out,
+                           const struct level *levels, size_t count)
+{
+    const struct level_list list = {.count = count, .levels = (struct level *)levels};
+    struct buffer alone = {0};
+    size_t start = out->size;
+    snapshot_append_levels_json(&alone, &list);
+    level_writer_append(writer, out, &list);
+    assert_int_equal(out->size - start, alone.size);
+    assert_memory_equal(out->data + start, alone.data, alone.size);
+    buffer_append_text(out, ",\"between\":1},");
+    buffer_deinit(&alone);
+}
+
+static void levels_after_levels_read_as_they_do_alone(void **state)
+{
+    (void)state;
+    static const struct level a = {98 * E8, 10.5, 0}, b = {99 * E8, 0, 20}, c = {100 * E8, 1, 2},
+                              c_moved = {100 * E8, 1, 2.5}, d = {101 * E8, 0.07, 0};
+    const struct {
+        size_t count;
+        struct level levels[4];
+    } lists[] = {
+        {3, {a, b, c}},
+        {3, {a, b, c}}, /* all the same */
+        {3, {a, b, c_moved}},
+        {2, {a, b}}, /* the last changes, and goes */
+        {1, {b}},
+        {3, {a, b, d}}, /* the first goes, and comes */
+        {4, {a, b, c, d}},
+        {3, {a, c, d}}, /* one comes between, one goes */
+        {3, {{a.price_e8, 5.25, 0}, {c.price_e8, 0.5, 1}, {d.price_e8, 0.035, 0}}}, /* a shrink */
+        {0, {a}},
+        {0, {a}},
+        {4, {a, b, c, d}}, /* none, none again, all */
+        {2, {a, d}},
+        {2, {b, c}}, /* nothing in common */
+        {1, {c}},
+        {4, {a, b, c, d}},
+    };
+    struct level_writer writer = {0};
+    struct buffer out = {0};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        assert_written(&writer, &out, lists[i].levels, lists[i].count);
+    level_writer_deinit(&writer);
+    buffer_deinit(&out);
+}
+
+static void whatever_levels_come_and_go_they_read_as_they_do_alone(void **state)
+{
+    (void)state;
+    enum { LEVELS_MAX = 200, LISTS = 2000 };
+    struct level all[LEVELS_MAX] = {{0}}, shown[LEVELS_MAX];
+    struct level_writer writer = {0};
+    struct buffer out = {0};
+    srand(7);
+    for (int i = 0; i < LISTS; i++) {
+        size_t count = 0;
+        double factor = rand() % 3 == 0 ? 0.999 : 1; /* a shrink, of all */
+        bool is_mostly_gone = rand() % 100 == 0;
+        for (size_t l = 0; l < LEVELS_MAX; l++) {
+            all[l].price_e8 = (int64_t)(90000 + 100 * l) * E8;
+            all[l].long_density *= factor;
+            if (rand() % 50 == 0)
+                all[l].short_density = rand() % 3 == 0 ? 0 : (double)rand() / 1000;
+            if (rand() % 50 == 0)
+                all[l].long_density = rand() % 2 == 0 ? 0 : (double)rand();
+            if (is_mostly_gone && rand() % 20 > 0)
+                all[l].long_density = all[l].short_density = 0;
+            if (all[l].long_density > 0 || all[l].short_density > 0)
+                shown[count++] = all[l];
+        }
+        assert_written(&writer, &out, shown, count);
+    }
+    level_writer_deinit(&writer);
+    buffer_deinit(&out);
+}
+
 static uint64_t hash_of(const struct snapshot *snapshot)
 {
     struct buffer data = {0};
@@ -184,6 +292,9 @@ int main(void)
         cmocka_unit_test(a_message_carries_symbol_time_and_order),
         cmocka_unit_test(an_empty_book_is_an_empty_list),
         cmocka_unit_test(a_snapshot_is_the_state_after_the_last_candle),
+        cmocka_unit_test(what_a_snapshot_was_before_changes_nothing),
+        cmocka_unit_test(levels_after_levels_read_as_they_do_alone),
+        cmocka_unit_test(whatever_levels_come_and_go_they_read_as_they_do_alone),
         cmocka_unit_test(the_hash_changes_with_everything_a_client_sees),
         cmocka_unit_test(the_hash_ignores_what_no_client_sees),
         cmocka_unit_test(the_hash_is_fnv_1a),

@@ -12,6 +12,10 @@
  * its last session. The same inode means that somebody copied over the file in place, past all
  * locks: a new session waits until the last one on the old content has ended.
  *
+ * To make a database object takes DuckDB ten milliseconds and more, for it fills a catalog with all
+ * of its functions; to attach a file to one takes less than one. So in shared mode a file is
+ * attached to an object that is otherwise empty and stays for the next opening.
+ *
  * A .wal that a dead writer left behind is replayed in memory by read-only opens too; it is part of
  * the file's identity.
  *
@@ -26,6 +30,7 @@
  * Nothing here is for worker loops: opening takes milliseconds, a busy writer longer. */
 #include "market/store_internal.h"
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "base/hash.h"
 
@@ -47,7 +52,8 @@
 enum {
     OWNER_PATIENCE_MS = 2000, /* readers hold the file for milliseconds: an owner waits that out */
     OWNER_RETRY_MS = 20,
-    OPEN_TRIES_MAX = 3, /* of a file that is being replaced just now */
+    OPEN_TRIES_MAX = 3,     /* of a file that is being replaced just now */
+    ATTACHMENTS_MAX = 1000, /* to one database object, which keeps some 2 KB of each */
 };
 
 /* -- statements -------------------------------------------------------------------------------- */
@@ -221,18 +227,31 @@ enum status store_version(struct store *store, uint64_t *version, struct error *
 
 /* -- opening and closing the database ---------------------------------------------------------- */
 
-static enum status open_database(const struct store *store, duckdb_database *database,
+/* What DuckDB says if it cannot open the file. */
+static enum status open_error(const struct store *store, const char *message, struct error *error)
+{
+    if (message != NULL && strstr(message, "Could not set lock") != NULL)
+        return store_fail(store, STATUS_BUSY,
+                          store->mode == STORE_OWNER ? "another process has it open"
+                                                     : "another process is writing to it",
+                          error);
+    if (message != NULL && strstr(message, "database does not exist") != NULL)
+        return missing_database(store, error);
+    return store_fail(store, STATUS_IO, message, error);
+}
+
+/* Makes a database object: owner mode's of the file, shared mode's of nothing. */
+static enum status create_engine(const struct store *store, struct engine *engine,
                                  struct error *error)
 {
     const struct {
         const char *name, *value;
     } options[] = {
-        {"access_mode", store->mode == STORE_OWNER ? "READ_WRITE" : "READ_ONLY"},
         {"threads", THREADS},
         {"memory_limit", MEMORY_LIMIT},
         {"autoinstall_known_extensions", "false"},
         {"autoload_known_extensions", "false"},
-        {"enable_external_access", "false"},
+        {"enable_external_access", store->mode == STORE_OWNER ? "false" : "true"}, /* seal() */
     };
     duckdb_config config = NULL;
     check(duckdb_create_config(&config) == DuckDBSuccess);
@@ -241,28 +260,110 @@ static enum status open_database(const struct store *store, duckdb_database *dat
 
     char *message = NULL;
     enum status status = STATUS_OK;
-    if (duckdb_open_ext(store->path, database, config, &message) != DuckDBSuccess) {
-        bool is_locked = message != NULL && strstr(message, "Could not set lock") != NULL;
-        bool is_missing = message != NULL && strstr(message, "database does not exist") != NULL;
-        if (is_locked)
-            status = store_fail(store, STATUS_BUSY,
-                                store->mode == STORE_OWNER ? "another process has it open"
-                                                           : "another process is writing to it",
-                                error);
-        else if (is_missing)
-            status = missing_database(store, error);
-        else
-            status = store_fail(store, STATUS_IO, message, error);
-        *database = NULL;
+    *engine = (struct engine){0};
+    if (duckdb_open_ext(store->mode == STORE_OWNER ? store->path : NULL, &engine->database, config,
+                        &message) != DuckDBSuccess) {
+        status = open_error(store, message, error);
+        engine->database = NULL;
     }
     duckdb_free(message);
     duckdb_destroy_config(&config);
     return status;
 }
 
+/* Runs a statement on a connection of its own. */
+static enum status command(const struct store *store, struct engine *engine, const char *sql,
+                           struct error *error)
+{
+    duckdb_connection connection = NULL;
+    duckdb_result result;
+    if (duckdb_connect(engine->database, &connection) != DuckDBSuccess)
+        return store_fail(store, STATUS_IO, "cannot connect", error);
+    enum status status = STATUS_OK;
+    if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
+        status = open_error(store, duckdb_result_error(&result), error);
+    duckdb_destroy_result(&result);
+    duckdb_disconnect(&connection);
+    return status;
+}
+
+/* Appends a name as a literal of SQL. */
+static void append_literal(struct buffer *sql, const char *name)
+{
+    buffer_append_char(sql, '\'');
+    for (; *name != '\0'; name++) {
+        if (*name == '\'')
+            buffer_append_char(sql, '\'');
+        buffer_append_char(sql, *name);
+    }
+    buffer_append_char(sql, '\'');
+}
+/* Leaves shared mode's object no other files than those that it is for. */
+static enum status seal(const struct store *store, struct engine *engine, struct error *error)
+{
+    struct buffer sql = {0};
+    buffer_append_text(&sql, "SET GLOBAL allowed_paths = [");
+    append_literal(&sql, store->path);
+    buffer_append_char(&sql, ',');
+    append_literal(&sql, store->wal_path);
+    buffer_append_text(&sql, "]; SET GLOBAL temp_directory = ''; "
+                             "SET GLOBAL enable_external_access = false");
+    enum status status = command(store, engine, buffer_text(&sql), error);
+    buffer_deinit(&sql);
+    return status;
+}
+
+static enum status attach(const struct store *store, struct engine *engine, struct error *error)
+{
+    struct buffer sql = {0};
+    buffer_append_text(&sql, "ATTACH ");
+    append_literal(&sql, store->path);
+    buffer_append_text(&sql, " AS market (READ_ONLY)");
+    enum status status = command(store, engine, buffer_text(&sql), error);
+    buffer_deinit(&sql);
+    engine->attachments++;
+    return status;
+}
+
+/* Opens the file. */
+static enum status open_engine(struct store *store, struct engine *engine, struct error *error)
+{
+    if (store->mode == STORE_OWNER)
+        return create_engine(store, engine, error);
+    enum status status = STATUS_OK;
+    *engine = store->idle;
+    store->idle = (struct engine){0};
+    if (engine->database == NULL) {
+        status = create_engine(store, engine, error);
+        if (status == STATUS_OK)
+            status = seal(store, engine, error);
+    }
+    if (status == STATUS_OK)
+        status = attach(store, engine, error);
+    if (status != STATUS_OK)
+        duckdb_close(&engine->database);
+    return status;
+}
+
+/* Closes the file. `is_sound`: the object can be used for another opening. */
+static void close_engine(struct store *store, struct engine *engine, bool is_sound)
+{
+    if (store->mode == STORE_SHARED && is_sound && engine->attachments < ATTACHMENTS_MAX &&
+        store->idle.database == NULL && command(store, engine, "DETACH market", NULL) == STATUS_OK)
+        store->idle = *engine;
+    else
+        duckdb_close(&engine->database);
+}
+
 static enum status connect_session(struct store_session *session, struct error *error)
 {
-    if (duckdb_connect(session->instance->database, &session->connection) == DuckDBSuccess)
+    duckdb_result result = {0};
+    bool is_shared = session->store->mode == STORE_SHARED;
+    bool is_connected =
+        duckdb_connect(session->instance->engine.database, &session->connection) == DuckDBSuccess &&
+        (!is_shared || duckdb_query(session->connection, "USE market", &result) == DuckDBSuccess);
+    duckdb_destroy_result(&result);
+    if (is_connected)
         return STATUS_OK;
     store_spend(session);
     return store_fail(session->store, STATUS_IO, "cannot connect", error);
@@ -281,7 +382,7 @@ static void remove_own_log(const struct store *store, const struct instance *ins
 static void close_instance(struct store *store, struct instance *instance)
 {
     list_remove(&instance->link);
-    duckdb_close(&instance->database);
+    close_engine(store, &instance->engine, !is_spent(instance));
     if (instance->is_gone)
         remove_own_log(store, instance);
     free(instance);
@@ -296,7 +397,7 @@ static enum status open_instance(struct store *store, const struct identity *ide
     struct instance *instance = memory_allocate_zeroed(1, sizeof *instance);
     struct store_session session = {.store = store, .instance = instance};
     list_init(&instance->link);
-    enum status status = open_database(store, &instance->database, error);
+    enum status status = open_engine(store, &instance->engine, error);
     if (status != STATUS_OK)
         goto cleanup;
     if (identity != NULL)
@@ -321,7 +422,7 @@ cleanup:
         list_push_back(&store->instances, &instance->link);
         *opened = instance;
     } else {
-        duckdb_close(&instance->database);
+        duckdb_close(&instance->engine.database);
         free(instance);
     }
     return status;
@@ -476,6 +577,7 @@ void store_close(struct store *store)
         duckdb_disconnect(&session.connection);
         close_instance(store, instance);
     }
+    duckdb_close(&store->idle.database);
     pthread_cond_destroy(&store->closed);
     pthread_mutex_destroy(&store->write_mutex);
     pthread_mutex_destroy(&store->mutex);

@@ -47,10 +47,17 @@ struct identity {
     } file, wal;            /* a missing .wal is all zero */
 };
 
-/* One open database object. Owner mode has at most one, and keeps it while it is good. */
+/* A database object of DuckDB. In owner mode the file is opened as one. In shared mode it is an empty
+ * one in memory, to which the file is attached while it is open. */
+struct engine {
+    duckdb_database database;
+    unsigned attachments; /* so far */
+};
+
+/* One opening of the file. Owner mode has at most one, and keeps it while it is good. */
 struct instance {
     struct list link; /* in struct store */
-    duckdb_database database;
+    struct engine engine;
     struct identity identity; /* when it was opened; in owner mode, when a session last began */
     bool is_gone;             /* owner mode: the name does not mean this file any more */
     struct schema schema;
@@ -68,6 +75,7 @@ struct store {
     pthread_mutex_t mutex; /* of the instances and their counts */
     pthread_cond_t closed; /* an instance went away */
     struct list instances;
+    struct engine idle; /* shared mode's for the next opening; its database may be NULL */
     uint64_t openings;
 
     pthread_mutex_t write_mutex; /* one transaction at a time: they never conflict */

@@ -400,6 +400,41 @@ static void names_may_be_written_in_capitals(void **state)
     store_close(store);
 }
 
+static void a_view_of_other_tables_is_as_good_as_a_table(void **state)
+{
+    run_foreign(
+        database(state),
+        "CREATE SCHEMA raw; CREATE TABLE raw.candles AS SELECT TIMESTAMP '2025-12-01' AS t, "
+        "'BTCUSDT' AS symbol, 100.0 AS open, 101.0 AS high, 99.0 AS low, 100.5 AS close, 7 AS "
+        "volume; CREATE TABLE interest AS SELECT t AS timestamp, symbol, 5.0 AS "
+        "open_interest_value FROM raw.candles;"
+        "CREATE MACRO same(x) AS x;"
+        "CREATE VIEW klines_5m_history AS SELECT same(t) AS open_time, * FROM raw.candles;"
+        "CREATE VIEW open_interest_history AS SELECT * FROM interest;");
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct series series = load(store, "BTCUSDT", 0, 0, CANDLE_MS);
+    assert_int_equal(series.count, 1);
+    assert_int_equal(series.candles[0].high_e8, 101 * DECIMAL_ONE);
+    series_deinit(&series);
+    store_close(store);
+}
+
+static void any_name_of_a_file_will_do(void **state)
+{
+    static const char *const names[] = {"it's.duckdb", "a b;c", "x\"y", "'; DROP TABLE x; --",
+                                        "100%s"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct store *owner = open_store(path_in(state, names[i]), STORE_OWNER);
+        write_market(owner, "BTCUSDT", 0, 3, 5);
+        store_close(owner);
+        struct store *store = open_store(path_in(state, names[i]), STORE_SHARED);
+        struct series series = load(store, "BTCUSDT", 0, 0, CANDLE_MS);
+        assert_int_equal(series.count, 1);
+        series_deinit(&series);
+        store_close(store);
+    }
+}
+
 static void a_missing_file_says_what_to_do(void **state)
 {
     assert_unusable(database(state), STATUS_NOT_FOUND,
@@ -509,6 +544,42 @@ static void a_locked_file_is_busy_not_an_error(void **state)
     assert_null(owner);
     end_child(&child);
     store_end(begin(store));
+    store_close(store);
+}
+
+static void between_sessions_the_file_is_free_for_writers(void **state)
+{
+    struct store *owner = open_store(database(state), STORE_OWNER);
+    write_market(owner, "BTCUSDT", 0, 3, 5);
+    store_close(owner);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    for (int i = 0; i < 3; i++) {
+        struct store_session *session;
+        store_end(begin(store));
+        struct child child = hold_in_child(database(state)); /* which fails if it may not write */
+        assert_int_equal(store_begin(store, &session, NULL), STATUS_BUSY);
+        end_child(&child);
+    }
+    struct series series = load(store, "BTCUSDT", 999, 999, CANDLE_MS);
+    assert_int_equal(series.count, 1);
+    series_deinit(&series);
+    store_close(store);
+}
+
+static void it_opens_as_often_as_need_be(void **state)
+{
+    enum { OPENINGS = 1100 }; /* more than one database object is used for */
+    struct store *owner = open_store(database(state), STORE_OWNER);
+    write_market(owner, "BTCUSDT", 0, 3, 5);
+    store_close(owner);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    for (int i = 0; i < OPENINGS; i++) {
+        int64_t newest_ms;
+        struct store_session *session = begin(store);
+        assert_ok(store_newest(session, "BTCUSDT", &newest_ms, fault));
+        assert_int_equal(newest_ms, T0 + 2 * CANDLE_MS);
+        store_end(session);
+    }
     store_close(store);
 }
 
@@ -1049,10 +1120,14 @@ int main(void)
         in_folder(a_missing_table_is_named),
         in_folder(a_missing_column_is_named),
         in_folder(names_may_be_written_in_capitals),
+        in_folder(a_view_of_other_tables_is_as_good_as_a_table),
+        in_folder(any_name_of_a_file_will_do),
         in_folder(a_missing_file_says_what_to_do),
         in_folder(a_file_that_is_no_database_is_an_error_that_names_it),
         in_folder(a_truncated_database_is_an_error_or_whole),
         in_folder(a_locked_file_is_busy_not_an_error),
+        in_folder(between_sessions_the_file_is_free_for_writers),
+        in_folder(it_opens_as_often_as_need_be),
         in_folder(a_log_left_by_a_dead_writer_is_read),
         in_folder(the_version_changes_with_the_file_alone),
         in_folder(an_owners_version_counts_its_commits),

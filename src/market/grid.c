@@ -76,6 +76,12 @@ static void append_levels(struct level_list *list, const struct level_list *more
     list->count += more->count;
 }
 
+/* fmax() of what is never NaN, without a call. */
+static double greater(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 static void widen(struct grid *grid, const struct level_list *levels)
 {
     if (levels->count == 0)
@@ -88,9 +94,10 @@ static void widen(struct grid *grid, const struct level_list *levels)
     if (is_first || last_e8 > grid->price_max_e8)
         grid->price_max_e8 = last_e8;
     grid->rows = (size_t)((grid->price_max_e8 - grid->price_min_e8) / grid->options->bucket_e8) + 1;
-    for (size_t i = 0; i < levels->count; i++)
-        grid->max_density = fmax(grid->max_density, fmax(levels->levels[i].long_density,
-                                                         levels->levels[i].short_density));
+    for (size_t i = 0; i < levels->count; i++) {
+        grid->max_density = greater(grid->max_density, levels->levels[i].long_density);
+        grid->max_density = greater(grid->max_density, levels->levels[i].short_density);
+    }
 }
 
 /* The farthest apart that two levels of any column can be: the closes and the lowest leverage tell,

@@ -7,7 +7,7 @@
  *
  *     book -- longs  -- positions[slot]   volume, price, bucket: what a snapshot sums
  *          |         |- edges[tier]       heaps of (price key, slot): what a candle pops
- *          |         `- dust              heap of (volume key, slot): what a shrink drops
+ *          |         `- dust              heap of (volume key, slot): what a shrink may drop
  *          `- shorts -- the same
  *
  * Exact touches. `low <= entry * (1 - 1/L + mmr/L)` holds for an integer low iff it holds for the
@@ -21,8 +21,10 @@
  *
  * A position leaves through one heap and stays, stale, in the other: its slot's generation has
  * moved on. Stale entries are passed over, and a heap of which they are half is rebuilt. No work is
- * done before it is needed: a heap is put in order when something is to be popped, and while open
- * interest rises there is no heap of dust, only a bound below which no volume is. */
+ * done before it is needed: a heap is put in order when something is to be popped. The heap of dust
+ * holds only what is near to being dust, below a horizon, which most positions never are. When
+ * dust reaches the horizon, all positions are looked through for those below the next one. That is
+ * after shrinking by DUST_HORIZON at least, and no position outlives many of these. */
 #include "market/heatmap.h"
 
 #include "base/check.h"
@@ -39,6 +41,8 @@ enum { LEVERAGE_UNIT = 1000, LEVERAGE_LESS_MARGIN = 996 };
 #define DUST_VOLUME 0.01
 /* 0.01 that went through the scale may be off in its last digits, and exactly 0.01 stays. */
 #define DUST_TOLERANCE 1e-12
+/* The horizon of the dust heap, as a multiple of what was dust when it was filled. */
+#define DUST_HORIZON 8
 #define DELTA_MAX 1e18
 /* Below it the stored volumes are brought back to scale 1, long before anything underflows. */
 #define SCALE_MIN 1e-60L
@@ -79,8 +83,8 @@ struct side {
     uint32_t *free_slots;          /* a stack; capacity as `positions` */
     uint32_t free_count;
     struct heap edges[TIERS_MAX];
-    struct heap dust;   /* of all positions once it is built; before that its `lowest` alone */
-    bool has_dust_heap; /* built when a shrink first finds that there may be dust */
+    struct heap dust;     /* of the positions with a volume key below the horizon, and no others */
+    int64_t dust_horizon; /* 0 at first: nothing is below */
 };
 
 struct book {
@@ -186,13 +190,6 @@ static int64_t volume_key(double volume)
     return key;
 }
 
-static double key_volume(int64_t key)
-{
-    double volume;
-    memcpy(&volume, &key, sizeof volume);
-    return volume;
-}
-
 /* -- arithmetic -------------------------------------------------------------------------------- */
 
 static int64_t floor_divide(int64_t value, int64_t divisor)
@@ -225,14 +222,19 @@ static struct liquidation liquidation_price(enum side_name name, int64_t entry_e
 
 /* -- positions --------------------------------------------------------------------------------- */
 
+static void forget_dust(struct side *side)
+{
+    heap_clear(&side->dust);
+    side->dust_horizon = 0;
+}
+
 static void clear_side(struct side *side)
 {
     side->slot_count = 0;
     side->free_count = 0;
     for (size_t i = 0; i < TIERS_MAX; i++)
         heap_clear(&side->edges[i]);
-    heap_clear(&side->dust);
-    side->has_dust_heap = false;
+    forget_dust(side);
 }
 
 static void clear_book(struct book *book)
@@ -279,24 +281,17 @@ static uint32_t take_slot(struct side *side)
     return side->slot_count++;
 }
 
+static bool is_near_dust(const struct side *side, const struct position *position)
+{
+    return volume_key(position->volume) < side->dust_horizon;
+}
+
 static void watch_for_dust(struct side *side, uint32_t slot)
 {
     const struct position *position = &side->positions[slot];
-    int64_t key = volume_key(position->volume);
-    if (side->has_dust_heap)
-        heap_push(&side->dust, (struct heap_entry){key, slot, position->generation});
-    else if (key < side->dust.lowest)
-        side->dust.lowest = key;
-}
-
-static void build_dust_heap(struct side *side)
-{
-    heap_clear(&side->dust);
-    side->dust.is_ordered = false;
-    side->has_dust_heap = true;
-    for (uint32_t slot = 0; slot < side->slot_count; slot++)
-        if (side->positions[slot].volume > 0)
-            watch_for_dust(side, slot);
+    if (is_near_dust(side, position))
+        heap_push(&side->dust,
+                  (struct heap_entry){volume_key(position->volume), slot, position->generation});
 }
 
 static void add_position(struct book *book, enum side_name name, uint32_t tier, int64_t entry_e8,
@@ -364,8 +359,9 @@ static uint32_t consume(struct book *book, enum side_name name, int64_t reached_
                 heap->stale--;
                 continue;
             }
+            bool was_near_dust = is_near_dust(side, &side->positions[top.slot]);
             remove_position(book, side, top.slot);
-            if (side->has_dust_heap)
+            if (was_near_dust)
                 note_stale_entry(side, &side->dust);
             consumed++;
         }
@@ -387,42 +383,52 @@ static uint32_t create(struct book *book, const struct candle *candle, double de
     return created;
 }
 
+static void drop_position(struct book *book, struct side *side, uint32_t slot)
+{
+    uint32_t tier = side->positions[slot].tier;
+    remove_position(book, side, slot);
+    note_stale_entry(side, &side->edges[tier]);
+}
+
+/* Looks through all positions: drops those below `key`, and fills the heap of dust anew with those
+ * up to a horizon further away. */
+static void search_dust(struct book *book, struct side *side, int64_t key, int64_t horizon)
+{
+    heap_clear(&side->dust);
+    side->dust.is_ordered = false;
+    side->dust_horizon = horizon;
+    for (uint32_t slot = 0; slot < side->slot_count; slot++) {
+        double volume = side->positions[slot].volume;
+        if (volume > 0 && volume_key(volume) < key)
+            drop_position(book, side, slot);
+        else if (volume > 0)
+            watch_for_dust(side, slot);
+    }
+}
+
 static void drop_dust(struct book *book, struct side *side)
 {
     double limit = (double)(DUST_VOLUME * (1 - DUST_TOLERANCE) / book->scale);
     int64_t key = volume_key(limit);
-    if (side->dust.lowest >= key)
-        return;
-    if (!side->has_dust_heap)
-        build_dust_heap(side);
+    if (side->dust_horizon < key)
+        search_dust(book, side, key, volume_key(DUST_HORIZON * limit));
     while (side->dust.lowest < key) {
         struct heap_entry top = heap_pop(&side->dust);
-        if (is_stale(side, top)) {
+        if (is_stale(side, top))
             side->dust.stale--;
-            continue;
-        }
-        uint32_t tier = side->positions[top.slot].tier;
-        remove_position(book, side, top.slot);
-        note_stale_entry(side, &side->edges[tier]);
+        else
+            drop_position(book, side, top.slot);
     }
 }
 
-/* Brings the scale back to 1. The order in the dust heaps stays: rounding never reverses it. */
+/* Brings the scale back to 1. */
 static void renormalise(struct book *book)
 {
     for (size_t s = 0; s < SIDE_COUNT; s++) {
         struct side *side = &book->sides[s];
         for (uint32_t i = 0; i < side->slot_count; i++)
             side->positions[i].volume = (double)(side->positions[i].volume * book->scale);
-        struct heap *dust = &side->dust;
-        for (size_t i = 0; i < dust->count; i++) {
-            /* From the key, not from the position: that of a stale entry is another one's by now.
-             */
-            int64_t *key = &dust->entries[i].key;
-            *key = volume_key((double)(key_volume(*key) * book->scale));
-        }
-        if (dust->lowest != INT64_MAX)
-            dust->lowest = volume_key((double)(key_volume(dust->lowest) * book->scale));
+        forget_dust(side);
     }
     book->scale = 1;
     sum_total(book);

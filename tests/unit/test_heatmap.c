@@ -592,7 +592,7 @@ static double random_unit(uint64_t *seed)
     return (double)(*seed >> 11) / 9007199254740992.0;
 }
 
-enum interest { FLAT, RISING, FALLING, SAWTOOTH, GEOMETRIC, BURSTS, INTEREST_COUNT };
+enum interest { FLAT, RISING, FALLING, SAWTOOTH, GEOMETRIC, EBBING, DAILY, BURSTS, INTEREST_COUNT };
 
 static double random_delta(enum interest interest, size_t index, double volume, uint64_t *seed)
 {
@@ -608,6 +608,10 @@ static double random_delta(enum interest interest, size_t index, double volume, 
         return index / 12 % 2 == 0 ? 1e6 * u : -1e6 * u;
     case GEOMETRIC: /* down to dust and far beyond, through any scale */
         return index % 3 == 0 ? pow(10, 12 * u - 3) : -volume * 0.9 * u;
+    case EBBING: /* positions become dust one at a time */
+        return index % 10 == 0 ? 1e3 * u : -volume * 0.05 * u;
+    case DAILY: /* and many at once */
+        return index % 60 == 59 ? -volume * 0.95 : 1e6 * u;
     default: /* long silence, then a burst or a collapse */
         return index % 50 == 0 ? 1e9 * u : index % 501 == 0 ? -1e10 : 0;
     }

@@ -51,7 +51,8 @@ struct server {
     atomic_bool is_stopping;
     atomic_bool is_asked[SYMBOLS_MAX]; /* somebody wants it, and there is no generator to ask */
     uv_loop_t loop;
-    uv_async_t asked; /* some of these are set */
+    uv_async_t asked;    /* some of these are set */
+    uv_check_t turn_end; /* active while the publisher is held for the messages of one turn */
     uv_signal_t on_terminate, on_interrupt, on_hangup;
     uv_timer_t second;
 };
@@ -127,6 +128,18 @@ static void on_checked(size_t symbol_index, enum status status, const char *mess
     publisher_checked(server->publisher, symbol_index, status);
 }
 
+static void on_tick_begin(void *context)
+{
+    struct server *server = context;
+    publisher_hold(server->publisher);
+}
+
+static void on_tick_end(void *context)
+{
+    struct server *server = context;
+    publisher_release(server->publisher);
+}
+
 static void on_computed(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context)
 {
     (void)symbol_index;
@@ -185,9 +198,26 @@ static void on_cluster_state(enum cluster_state state, uint64_t epoch, void *con
             answer_without_generator(server, i);
 }
 
+static void on_turn_end(uv_check_t *check)
+{
+    struct server *server = check->data;
+    uv_check_stop(check);
+    publisher_release(server->publisher);
+}
+
+/* Messages that were read together belong to one tick of another server, most likely. */
+static void hold_for_this_turn(struct server *server)
+{
+    if (uv_is_active((const uv_handle_t *)&server->turn_end))
+        return;
+    publisher_hold(server->publisher);
+    check(uv_check_start(&server->turn_end, on_turn_end) == 0);
+}
+
 static bool on_cluster_message(const struct cluster_message *message, void *context)
 {
     struct server *server = context;
+    hold_for_this_turn(server);
     bool is_news = publisher_publish_message(
         server->publisher,
         &(struct publication){
@@ -523,8 +553,10 @@ static void open_main_loop(struct server *server)
     check(uv_signal_init(&server->loop, &server->on_hangup) == 0);
     check(uv_timer_init(&server->loop, &server->second) == 0);
     check(uv_async_init(&server->loop, &server->asked, on_asked) == 0);
+    check(uv_check_init(&server->loop, &server->turn_end) == 0);
     server->on_terminate.data = server->on_interrupt.data = server;
     server->on_hangup.data = server->second.data = server->asked.data = server;
+    server->turn_end.data = server;
     check(uv_signal_start(&server->on_terminate, on_signal, SIGTERM) == 0);
     check(uv_signal_start(&server->on_interrupt, on_signal, SIGINT) == 0);
 }
@@ -546,6 +578,7 @@ static void close_main_loop(struct server *server)
     uv_close((uv_handle_t *)&server->on_interrupt, NULL);
     uv_close((uv_handle_t *)&server->on_hangup, NULL);
     uv_close((uv_handle_t *)&server->second, NULL);
+    uv_close((uv_handle_t *)&server->turn_end, NULL);
     if (server->cluster != NULL)
         cluster_begin_stop(server->cluster);
     uv_unref((uv_handle_t *)&server->asked);
@@ -574,6 +607,8 @@ static void start_generator(struct server *server)
         .is_wanted = is_wanted,
         .on_snapshot = on_snapshot,
         .on_checked = on_checked,
+        .on_tick_begin = on_tick_begin,
+        .on_tick_end = on_tick_end,
         .on_computed = on_computed,
         .context = server,
     });

@@ -347,6 +347,19 @@ static enum status look(struct generator *generator, struct selection *selection
     return status;
 }
 
+static void check_symbols(struct generator *generator, struct store_session *session,
+                          const struct selection *selection, uint64_t version)
+{
+    const struct generator_options *options = &generator->options;
+    bool are_several = selection->count > 1;
+    if (are_several && options->on_tick_begin != NULL)
+        options->on_tick_begin(options->context);
+    for (size_t i = 0; i < selection->count && !is_stopping(generator); i++)
+        check_symbol(generator, session, selection->indexes[i], version);
+    if (are_several && options->on_tick_end != NULL)
+        options->on_tick_end(options->context);
+}
+
 static void tick(struct generator *generator, struct selection *selection)
 {
     struct store_session *session;
@@ -362,8 +375,7 @@ static void tick(struct generator *generator, struct selection *selection)
         fail_all(generator, selection, &fault);
     if (session != NULL) {
         set_session(generator, session);
-        for (size_t i = 0; i < selection->count && !is_stopping(generator); i++)
-            check_symbol(generator, session, selection->indexes[i], version);
+        check_symbols(generator, session, selection, version);
         set_session(generator, NULL);
         store_end(session);
     }

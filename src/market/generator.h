@@ -65,6 +65,9 @@ struct generator_options {
     /* After each symbol tick: STATUS_OK (a snapshot exists and is current), STATUS_NO_DATA, or what
      * went wrong, with its message (NULL when OK). */
     void (*on_checked)(size_t symbol_index, enum status status, const char *message, void *context);
+    /* Around the symbol ticks of one tick, if they are several. May be NULL. */
+    void (*on_tick_begin)(void *context);
+    void (*on_tick_end)(void *context);
     /* What a symbol tick that computed has cost, for histograms. May be NULL. */
     void (*on_computed)(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context);
     void *context;

@@ -115,12 +115,17 @@ static void drain(struct worker *worker, uint64_t now_ns)
 
 /* -- the loop ---------------------------------------------------------------------------------- */
 
-static void on_wake(uv_async_t *async)
+static void deliver_mail(struct worker *worker)
 {
-    struct worker *worker = async->data;
     struct mail mail[SYMBOLS_MAX];
     if (mailbox_take(&worker->mailbox, mail))
         hub_deliver(&worker->hub, mail);
+}
+
+static void on_wake(uv_async_t *async)
+{
+    struct worker *worker = async->data;
+    deliver_mail(worker);
     if (atomic_load_explicit(&worker->shared->is_stopping, memory_order_acquire) &&
         !worker->is_draining)
         begin_drain(worker);
@@ -130,6 +135,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
     uint64_t now_ns = clock_monotonic_ns();
+    deliver_mail(worker); /* that nobody has woken it for: publisher_hold() */
     hub_tick(&worker->hub, now_ns);
     resume_accepting(worker, now_ns);
     if (now_ns >= worker->liveness_due_ns) {

@@ -26,11 +26,32 @@ void mailbox_close(struct mailbox *mailbox)
     pthread_mutex_unlock(&mailbox->lock);
 }
 
+static void wake_if_due(struct mailbox *mailbox)
+{
+    if (mailbox->has_mail && mailbox->holds == 0 && mailbox->wake != NULL)
+        mailbox->wake(mailbox->context);
+}
+
 static void announce(struct mailbox *mailbox)
 {
     mailbox->has_mail = true;
-    if (mailbox->wake != NULL)
-        mailbox->wake(mailbox->context);
+    wake_if_due(mailbox);
+}
+
+void mailbox_hold(struct mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    mailbox->holds++;
+    pthread_mutex_unlock(&mailbox->lock);
+}
+
+void mailbox_release(struct mailbox *mailbox)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    check(mailbox->holds > 0);
+    mailbox->holds--;
+    wake_if_due(mailbox);
+    pthread_mutex_unlock(&mailbox->lock);
 }
 
 struct frame *mailbox_put_frame(struct mailbox *mailbox, struct frame *frame)

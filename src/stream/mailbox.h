@@ -23,6 +23,7 @@ struct mailbox {
     pthread_mutex_t lock; /* guards the slots; held for a few instructions only */
     struct mail slots[SYMBOLS_MAX];
     bool has_mail;
+    unsigned holds; /* nobody is woken while there are any */
     /* Makes the loop call mailbox_take() soon; runs on the putting thread, under the lock, so that
      * the loop's end (mailbox_close) cannot come in between. Must not block (uv_async_send). */
     void (*wake)(void *context);
@@ -34,6 +35,11 @@ void mailbox_deinit(struct mailbox *mailbox); /* releases the frames still insid
 
 /* The loop ends: from here on mail is kept, but nobody is woken. */
 void mailbox_close(struct mailbox *mailbox);
+
+/* Between the two the loop is not woken: what is put in meanwhile comes as one mail, unless the
+ * loop looks by itself. Any thread, several at once. */
+void mailbox_hold(struct mailbox *mailbox);
+void mailbox_release(struct mailbox *mailbox);
 
 /* Takes a reference of its own. Returns the frame that was never fetched and gave way, with its
  * reference for the caller, or NULL. */

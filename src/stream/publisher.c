@@ -177,6 +177,18 @@ bool publisher_publish(struct publisher *publisher, size_t symbol_index,
                                                 });
 }
 
+void publisher_hold(struct publisher *publisher)
+{
+    for (size_t i = 0; i < publisher->mailbox_count; i++)
+        mailbox_hold(publisher->mailboxes[i]);
+}
+
+void publisher_release(struct publisher *publisher)
+{
+    for (size_t i = 0; i < publisher->mailbox_count; i++)
+        mailbox_release(publisher->mailboxes[i]);
+}
+
 void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status)
 {
     check(symbol_index < publisher->symbol_count);

@@ -46,6 +46,12 @@ bool publisher_publish(struct publisher *publisher, size_t symbol_index,
                        const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
                        const char *data, size_t data_size);
 
+/* Between the two several symbols are published, which leave in one write to each client: loops are
+ * not woken before the release, but look by themselves every HUB_TICK_MS, so that a symbol that
+ * takes long does not hold up the others. Several threads at once. */
+void publisher_hold(struct publisher *publisher);
+void publisher_release(struct publisher *publisher);
+
 /* At start. `on_broadcast` is called when all loops are done with a frame that any subscriber took:
  * the time from its publication until the last loop's last subscriber that could take it had it. It
  * comes on the thread of whoever was last, and must not block for long. */

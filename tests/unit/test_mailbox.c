@@ -60,6 +60,39 @@ static void a_newer_frame_replaces_one_that_was_not_fetched(void **state)
     mailbox_deinit(&mailbox);
 }
 
+static void a_held_mailbox_wakes_once_for_all_of_it(void **state)
+{
+    (void)state;
+    struct mailbox mailbox;
+    struct mail mail[SYMBOLS_MAX];
+    int wakes = 0;
+    mailbox_init(&mailbox, count_wakes, &wakes);
+    mailbox_hold(&mailbox);
+    mailbox_hold(&mailbox); /* by another thread */
+    put(&mailbox, 0, 1);
+    mailbox_put_checked(&mailbox, 0, STATUS_OK);
+    mailbox_release(&mailbox);
+    put(&mailbox, 1, 1);
+    assert_int_equal(wakes, 0);
+    mailbox_release(&mailbox);
+    assert_int_equal(wakes, 1);
+    assert_true(mailbox_take(&mailbox, mail));
+    assert_non_null(mail[0].frame);
+    assert_non_null(mail[1].frame);
+    frame_release(mail[0].frame);
+    frame_release(mail[1].frame);
+
+    mailbox_hold(&mailbox);
+    put(&mailbox, 2, 1);
+    assert_true(mailbox_take(&mailbox, mail)); /* by who looks without being woken */
+    frame_release(mail[2].frame);
+    mailbox_release(&mailbox); /* for nothing */
+    assert_int_equal(wakes, 1);
+    put(&mailbox, 2, 2);
+    assert_int_equal(wakes, 2);
+    mailbox_deinit(&mailbox);
+}
+
 static void the_taker_owns_what_it_took(void **state)
 {
     (void)state;
@@ -167,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_mailbox_gives_nothing),
         cmocka_unit_test(a_newer_frame_replaces_one_that_was_not_fetched),
+        cmocka_unit_test(a_held_mailbox_wakes_once_for_all_of_it),
         cmocka_unit_test(the_taker_owns_what_it_took),
         cmocka_unit_test(the_last_look_is_told_beside_the_frame),
         cmocka_unit_test(a_closed_mailbox_keeps_mail_and_wakes_nobody),

@@ -594,6 +594,61 @@ static void clients_that_vanish_while_they_wait_leave_nothing_behind(void **stat
     stop_server();
 }
 
+/* -- snapshots --------------------------------------------------------------------------------- */
+
+static void publish_symbol(size_t symbol_index, uint64_t seq)
+{
+    struct snapshot snapshot = {0};
+    strcpy(snapshot.symbol, config.symbols.names[symbol_index]);
+    publisher_publish(publisher, symbol_index, &snapshot, 1, seq, seq, "{}", 2);
+}
+
+/* How many whole frames it holds. */
+static int count_frames(struct buffer *in)
+{
+    struct server_frame frame;
+    size_t at = 0;
+    int count = 0;
+    while (at < in->size && server_frame_next(in, &at, &frame))
+        count++;
+    return count;
+}
+
+static void symbols_that_are_published_together_come_together(void **state)
+{
+    (void)state;
+    enum { TICKS = 20 };
+    start_server();
+    struct buffer in = {0};
+    int together = 0;
+    int fd = connect_websocket(HANDSHAKE_OF("GET", "/ws/heatmap?symbols=BTCUSDT,ETHUSDT",
+                                            KEY) "\x89\x83\x01\x01\x01\x01`cb", /* a ping */
+                               &in);
+    expect_frame(fd, &in, WS_PONG, "abc");
+    for (uint64_t seq = 1; seq <= TICKS; seq++) {
+        publisher_hold(publisher);
+        publish_symbol(0, seq);
+        usleep(1000);
+        publish_symbol(1, seq);
+        publisher_release(publisher);
+        buffer_clear(&in);
+        assert_true(receive_piece(fd, &in));
+        bool is_whole = count_frames(&in) == 2;
+        together += is_whole;
+        if (!is_whole)
+            assert_true(receive_piece(fd, &in));
+    }
+    assert_true(together > TICKS / 2); /* the loop's own look may come in between, seldom */
+    publisher_hold(publisher);         /* by somebody who is long about it */
+    publish_symbol(0, TICKS + 1);
+    buffer_clear(&in);
+    expect_frame(fd, &in, WS_TEXT, "\"seq\":21,");
+    publisher_release(publisher);
+    close(fd);
+    buffer_deinit(&in);
+    stop_server();
+}
+
 /* -- questions to the backend ------------------------------------------------------------------ */
 
 static int ask_for_history(int window)
@@ -735,6 +790,7 @@ int main(void)
         fact(connections_of_one_address_over_its_limit_are_refused_until_one_goes),
         fact(a_client_that_vanishes_in_the_handshake_gives_its_place_back),
         fact(clients_that_vanish_while_they_wait_leave_nothing_behind),
+        fact(symbols_that_are_published_together_come_together),
         fact(those_who_ask_the_same_at_once_cost_one_question),
         fact(too_many_different_questions_are_refused),
         fact(an_answer_larger_than_a_turn_comes_whole),

@@ -180,7 +180,8 @@ static int exponent_of(double value)
 
 /* A number from 10^-6 to 10^15, rounded in one multiplication or division. Returns the exponent.
  * False where that may not round as the exact number would: below 1, near the middle between two
- * results. (From 1 on numbers have fewer digits behind the tenth, and middles round up.) */
+ * results. (From 1 on numbers have fewer digits behind the tenth, and what is within rounding of a
+ * middle rounds up.) */
 static bool round_usual(double value, char *digits, int *exponent)
 {
     static const double power[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,

@@ -17,7 +17,7 @@
 
 /* Room that is set aside for each snapshot of an answer, so that it need not move as it grows:
  * addresses, since memory is taken page by page as it is written. A snapshot of 350 levels fits. */
-enum { SNAPSHOT_RESERVE = 24 << 10 };
+enum { SNAPSHOT_RESERVE = 24 << 10, RESERVE_MAX = 32 << 20 };
 
 /* Moments are clamped to some 30,000 years around 1970, so that adding windows cannot overflow. */
 #define TIME_MAX_MS INT64_C(1000000000000000)
@@ -320,7 +320,8 @@ static enum status answer_history(struct job *job, struct buffer *out, struct er
     if (status != STATUS_OK)
         return status;
     int64_t bucket_e8 = bucket_of(job);
-    buffer_reserve(out, job->series.count * SNAPSHOT_RESERVE);
+    size_t wanted = job->series.count * SNAPSHOT_RESERVE;
+    buffer_reserve(out, wanted < RESERVE_MAX ? wanted : RESERVE_MAX);
     buffer_append_text(out, "{\"data\":[");
     status = append_snapshots(job, bucket_e8, &summary, out, error);
     buffer_append_char(out, ']');

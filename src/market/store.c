@@ -38,6 +38,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,6 +49,9 @@
 /* A limit, not a reservation: a window needs a few megabytes, the indexes of a large import more.
  */
 #define MEMORY_LIMIT "1GB"
+
+/* Of the object in memory, which DuckDB would call "memory", as it may the file. */
+#define IDLE_NAME ":memory:idle"
 
 enum {
     OWNER_PATIENCE_MS = 2000, /* readers hold the file for milliseconds: an owner waits that out */
@@ -261,8 +265,8 @@ static enum status create_engine(const struct store *store, struct engine *engin
     char *message = NULL;
     enum status status = STATUS_OK;
     *engine = (struct engine){0};
-    if (duckdb_open_ext(store->mode == STORE_OWNER ? store->path : NULL, &engine->database, config,
-                        &message) != DuckDBSuccess) {
+    const char *path = store->mode == STORE_OWNER ? store->path : IDLE_NAME;
+    if (duckdb_open_ext(path, &engine->database, config, &message) != DuckDBSuccess) {
         status = open_error(store, message, error);
         engine->database = NULL;
     }
@@ -287,29 +291,50 @@ static enum status command(const struct store *store, struct engine *engine, con
     return status;
 }
 
-/* Appends a name as a literal of SQL. */
-static void append_literal(struct buffer *sql, const char *name)
+/* Appends a name to a statement: a literal between single quotes, an identifier between double. */
+static void append_quoted(struct buffer *sql, char quote, const char *name)
 {
-    buffer_append_char(sql, '\'');
+    buffer_append_char(sql, quote);
     for (; *name != '\0'; name++) {
-        if (*name == '\'')
-            buffer_append_char(sql, '\'');
+        if (*name == quote)
+            buffer_append_char(sql, quote);
         buffer_append_char(sql, *name);
     }
-    buffer_append_char(sql, '\'');
+    buffer_append_char(sql, quote);
 }
+
+/* What DuckDB calls a database that it opens, as views in it may do: the file's name up to a dot.
+ * To be freed. */
+static char *catalog_name(const char *path)
+{
+    static const char *const reserved[] = {"system", "temp"};
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    name += strspn(name, ".");
+    struct buffer catalog = {0};
+    buffer_append(&catalog, name, strcspn(name, "."));
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        if (strcasecmp(buffer_text(&catalog), reserved[i]) == 0)
+            buffer_append_text(&catalog, "_db");
+    buffer_text(&catalog);
+    return buffer_detach(&catalog);
+}
+
 /* Leaves shared mode's object no other files than those that it is for. */
 static enum status seal(const struct store *store, struct engine *engine, struct error *error)
 {
-    struct buffer sql = {0};
-    buffer_append_text(&sql, "SET GLOBAL allowed_paths = [");
-    append_literal(&sql, store->path);
+    struct buffer sql = {0}, temporary = {0};
+    buffer_append_format(&temporary, "%s.tmp", store->path); /* as DuckDB has it for a file */
+    buffer_append_text(&sql, "SET GLOBAL temp_directory = ");
+    append_quoted(&sql, '\'', buffer_text(&temporary));
+    buffer_append_text(&sql, "; SET GLOBAL allowed_paths = [");
+    append_quoted(&sql, '\'', store->path);
     buffer_append_char(&sql, ',');
-    append_literal(&sql, store->wal_path);
-    buffer_append_text(&sql, "]; SET GLOBAL temp_directory = ''; "
-                             "SET GLOBAL enable_external_access = false");
+    append_quoted(&sql, '\'', store->wal_path);
+    buffer_append_text(&sql, "]; SET GLOBAL enable_external_access = false");
     enum status status = command(store, engine, buffer_text(&sql), error);
     buffer_deinit(&sql);
+    buffer_deinit(&temporary);
     return status;
 }
 
@@ -317,11 +342,23 @@ static enum status attach(const struct store *store, struct engine *engine, stru
 {
     struct buffer sql = {0};
     buffer_append_text(&sql, "ATTACH ");
-    append_literal(&sql, store->path);
-    buffer_append_text(&sql, " AS market (READ_ONLY)");
+    append_quoted(&sql, '\'', store->path);
+    buffer_append_text(&sql, " AS ");
+    append_quoted(&sql, '"', store->catalog);
+    buffer_append_text(&sql, " (READ_ONLY)");
     enum status status = command(store, engine, buffer_text(&sql), error);
     buffer_deinit(&sql);
     engine->attachments++;
+    return status;
+}
+
+static enum status detach(const struct store *store, struct engine *engine)
+{
+    struct buffer sql = {0};
+    buffer_append_text(&sql, "DETACH ");
+    append_quoted(&sql, '"', store->catalog);
+    enum status status = command(store, engine, buffer_text(&sql), NULL);
+    buffer_deinit(&sql);
     return status;
 }
 
@@ -349,21 +386,30 @@ static enum status open_engine(struct store *store, struct engine *engine, struc
 static void close_engine(struct store *store, struct engine *engine, bool is_sound)
 {
     if (store->mode == STORE_SHARED && is_sound && engine->attachments < ATTACHMENTS_MAX &&
-        store->idle.database == NULL && command(store, engine, "DETACH market", NULL) == STATUS_OK)
+        store->idle.database == NULL && detach(store, engine) == STATUS_OK)
         store->idle = *engine;
     else
         duckdb_close(&engine->database);
 }
 
+/* In shared mode names stand for the attached file's tables. */
+static bool use_catalog(struct store_session *session)
+{
+    duckdb_result result;
+    struct buffer sql = {0};
+    buffer_append_text(&sql, "USE ");
+    append_quoted(&sql, '"', session->store->catalog);
+    bool is_used = duckdb_query(session->connection, buffer_text(&sql), &result) == DuckDBSuccess;
+    duckdb_destroy_result(&result);
+    buffer_deinit(&sql);
+    return is_used;
+}
+
 static enum status connect_session(struct store_session *session, struct error *error)
 {
-    duckdb_result result = {0};
-    bool is_shared = session->store->mode == STORE_SHARED;
-    bool is_connected =
-        duckdb_connect(session->instance->engine.database, &session->connection) == DuckDBSuccess &&
-        (!is_shared || duckdb_query(session->connection, "USE market", &result) == DuckDBSuccess);
-    duckdb_destroy_result(&result);
-    if (is_connected)
+    duckdb_database database = session->instance->engine.database;
+    if (duckdb_connect(database, &session->connection) == DuckDBSuccess &&
+        (session->store->mode == STORE_OWNER || use_catalog(session)))
         return STATUS_OK;
     store_spend(session);
     return store_fail(session->store, STATUS_IO, "cannot connect", error);
@@ -547,6 +593,7 @@ enum status store_open(const char *path, enum store_mode mode, struct store **op
     store->path = memory_copy_string(path);
     store->wal_path = memory_allocate(path_size + 4);
     snprintf(store->wal_path, path_size + 4, "%s.wal", path);
+    store->catalog = catalog_name(path);
     store->mode = mode;
     check(pthread_mutex_init(&store->mutex, NULL) == 0);
     check(pthread_mutex_init(&store->write_mutex, NULL) == 0);
@@ -582,6 +629,7 @@ void store_close(struct store *store)
     pthread_mutex_destroy(&store->write_mutex);
     pthread_mutex_destroy(&store->mutex);
     free(store->wal_path);
+    free(store->catalog);
     free(store->path);
     free(store);
 }

@@ -47,8 +47,8 @@ struct identity {
     } file, wal;            /* a missing .wal is all zero */
 };
 
-/* A database object of DuckDB. In owner mode the file is opened as one. In shared mode it is an empty
- * one in memory, to which the file is attached while it is open. */
+/* A database object of DuckDB. In owner mode the file is opened as one. In shared mode it is an
+ * empty one in memory, to which the file is attached while it is open. */
 struct engine {
     duckdb_database database;
     unsigned attachments; /* so far */
@@ -70,6 +70,7 @@ struct instance {
 
 struct store {
     char *path, *wal_path;
+    char *catalog; /* the file's name in shared mode's SQL */
     enum store_mode mode;
 
     pthread_mutex_t mutex; /* of the instances and their counts */

@@ -36,13 +36,6 @@ void answers_destroy(struct answers *answers)
     free(answers);
 }
 
-static enum status ask_backend(const struct answers *answers,
-                               const struct backend_request *question, struct buffer *out,
-                               struct error *error)
-{
-    return answers->backend->answer(answers->backend->context, question, out, error);
-}
-
 static void append_key(struct buffer *key, const struct task *task, bool is_gzipped)
 {
     const struct backend_request *question = task->question;
@@ -70,7 +63,8 @@ static enum status get_kept(const struct task *task, bool is_gzipped,
 static enum status compute_plain(void *context, struct answer *answer, struct error *error)
 {
     const struct task *task = context;
-    enum status status = ask_backend(task->answers, task->question, &answer->body, error);
+    const struct backend *backend = task->answers->backend;
+    enum status status = backend->answer(backend->context, task->question, &answer->body, error);
     answer->tag = gzip_content_tag(answer->body.data, answer->body.size);
     return status;
 }

@@ -12,7 +12,8 @@ struct answers *answers_create(const struct backend *backend); /* which must out
 void answers_destroy(struct answers *answers);                 /* nobody may be asking */
 
 /* Sets `*answer`, with a reference for the caller, to the answer: in its gzip form if `gzips` and
- * it is worth it. After a failure it is NULL, or what the backend has to say nonetheless. */
+ * it is worth it. After a failure it is NULL, or, of what is not kept, what the backend says
+ * nonetheless. */
 enum status answers_get(struct answers *answers, const struct backend_request *question, bool gzips,
                         struct answer **answer, struct error *error);
 

@@ -16,8 +16,9 @@
 
 #define MS_NS UINT64_C(1000000)
 
-/* Of one connection, so that others have their turn. */
-enum { REQUESTS_PER_TURN = 4, ANSWER_BYTES_PER_TURN = 256 * 1024 };
+/* Of one connection, so that others have their turn. A thousand may have a long answer at a time.
+ */
+enum { REQUESTS_PER_TURN = 4, ANSWER_BYTES_PER_TURN = 32 * 1024 };
 
 static void on_event(uv_poll_t *poll, int status, int events);
 
@@ -392,17 +393,20 @@ static void on_event(uv_poll_t *poll, int status, int events)
 /* -- life -------------------------------------------------------------------------------------- */
 
 /* Makes room for a newcomer: the oldest that has no request under way gives way, so that nobody can
- * lock others out by holding connections. False if all of this loop's are being answered. */
+ * lock others out by holding connections. One that lingers has its answer, and is refused nothing.
+ * False if all of this loop's are being answered. */
 static bool evict_oldest(struct worker *worker)
 {
     list_for_each_safe(link, following, &worker->http)
     {
         struct connection *connection = list_entry(link, struct connection, in_http);
-        if (connection->state != CONNECTION_HTTP)
+        bool lingers = connection->state == CONNECTION_LINGERING;
+        if (!lingers && connection->state != CONNECTION_HTTP)
             continue;
         connection_close(connection);
-        atomic_fetch_add_explicit(&worker->shared->refused[REFUSED_HTTP_LIMIT], 1,
-                                  memory_order_relaxed);
+        if (!lingers)
+            atomic_fetch_add_explicit(&worker->shared->refused[REFUSED_HTTP_LIMIT], 1,
+                                      memory_order_relaxed);
         return true;
     }
     return false;

@@ -43,5 +43,6 @@ void gzip_wrap(struct buffer *out, struct iovec deflated, const char *text, size
 
 uint64_t gzip_content_tag(const char *text, size_t text_size)
 {
-    return (uint64_t)libdeflate_crc32(0, text, text_size) << 32 | (uint32_t)text_size;
+    return (uint64_t)libdeflate_crc32(0, text, text_size) << 32 |
+           libdeflate_adler32(1, text, text_size);
 }

@@ -35,6 +35,7 @@ struct work {
     struct answers *answers;
     struct backend_request question;
     bool gzips;
+    atomic_bool is_begun; /* the data that it is about may have been looked at already */
     struct answer *answer;
     enum status status;
     struct error error;
@@ -47,6 +48,7 @@ static atomic_int works_under_way;
 static void run_work(uv_work_t *request)
 {
     struct work *work = request->data;
+    atomic_store_explicit(&work->is_begun, true, memory_order_relaxed);
     work->status =
         answers_get(work->answers, &work->question, work->gzips, &work->answer, &work->error);
 }
@@ -66,7 +68,7 @@ static void answer_work(struct http_exchange *exchange, const struct work *work)
 {
     if (work->status == STATUS_OK) {
         http_answer_shared(exchange, work->answer);
-    } else if (work->question.question == BACKEND_READY) {
+    } else if (work->question.question == BACKEND_READY && work->answer != NULL) {
         const struct buffer *body = &work->answer->body;
         buffer_append(&exchange->body, body->data, body->size);
         http_answer(exchange, 503, TYPE_JSON, "Cache-Control: no-store\r\n");
@@ -106,13 +108,15 @@ static bool is_same_question(const struct backend_request *a, const struct backe
     return true;
 }
 
-/* The work that will answer the same question in the same form, or NULL. */
+/* The work that will answer the same question in the same form, or NULL. One that has begun may not
+ * know of the newest data; who comes then waits in the cache if they are the same. */
 static struct work *find_work(struct worker *worker, const struct backend_request *question,
                               bool gzips)
 {
     for (struct list *link = worker->works.next; link != &worker->works; link = link->next) {
         struct work *work = list_entry(link, struct work, in_worker);
-        if (work->gzips == gzips && is_same_question(&work->question, question))
+        bool is_begun = atomic_load_explicit(&work->is_begun, memory_order_relaxed);
+        if (!is_begun && work->gzips == gzips && is_same_question(&work->question, question))
             return work;
     }
     return NULL;

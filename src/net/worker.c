@@ -15,10 +15,10 @@
 #define MS_NS UINT64_C(1000000)
 
 enum {
-    /* All that the kernel's queue holds as it comes (net.core.somaxconn): who finds it full tries
-     * again only after a second, while those inside wait no longer than for a broadcast to as many
-     * as are let in. */
-    ACCEPTS_PER_TURN = 4096,
+    /* In one turn; see accepts_in_turn(). The greater is all that the kernel's queue holds as it
+     * comes (net.core.somaxconn). */
+    ACCEPTS_MIN = 256,
+    ACCEPTS_MAX = 4096,
     ACCEPT_PAUSE_MS = 100,     /* after the process has run out of file descriptors */
     ACCEPT_WARNING_MS = 60000, /* at most one line in this time says so */
     LIVENESS_PERIOD_MS = 1000,
@@ -42,11 +42,24 @@ static void pause_accepting(struct worker *worker, uint64_t now_ns)
     uv_poll_stop(&worker->listener);
 }
 
+/* Who finds the kernel's queue full tries again only after a second, so it is emptied where that
+ * can be. But newcomers may take the places of those who came before (connection_open()), who must
+ * have been read by then: they get half of what is left. TLS makes so much of each that few have to
+ * do. */
+static int accepts_in_turn(const struct net_shared *shared)
+{
+    int room = http_connections_max(shared->config) -
+               atomic_load_explicit(&shared->http_connections, memory_order_relaxed);
+    if (shared->tls != NULL || room / 2 < ACCEPTS_MIN)
+        return ACCEPTS_MIN;
+    return room / 2 < ACCEPTS_MAX ? room / 2 : ACCEPTS_MAX;
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;
     struct worker *worker = poll->data;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    for (int left = accepts_in_turn(worker->shared); left > 0; left--) {
         int fd = accept4(worker->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)

@@ -82,6 +82,20 @@ test('out of file descriptors it waits, without spinning, and goes on when some 
   await late.nextSnapshot('BTCUSDT');
 });
 
+test('a burst of more requests than there may be connections is answered, all of it', async (t) => {
+  const { database } = await makeDatabase(t);
+  const server = await serveFor(t, { database, args: ['--workers', '1', '--ws-max-connections', '5'] });
+  server.process.kill('SIGSTOP'); // they all wait in the kernel's queue
+  const answers = Array.from({ length: 2500 }, () => get(`${server.url}/healthz`));
+  await new Promise((settle) => setTimeout(settle, 1000));
+  server.process.kill('SIGCONT');
+  for (const { status, text } of await Promise.all(answers)) {
+    assert.equal(status, 200);
+    assert.equal(text, '{"status":"ok"}');
+  }
+  assert.equal(await metric(server, /refused_total\{reason="http_limit"\} (\d+)/), 0);
+});
+
 test('hundreds of viewers who ask the same at once all get it, in the form that they accept', async (t) => {
   const { database } = await makeDatabase(t);
   const server = await serveFor(t, { database });

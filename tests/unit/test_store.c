@@ -419,6 +419,29 @@ static void a_view_of_other_tables_is_as_good_as_a_table(void **state)
     store_close(store);
 }
 
+static void a_view_may_name_its_database(void **state)
+{
+    static const char *const files[] = {"v2.duckdb", "memory.duckdb", "system.db", ".x.y.z"};
+    static const char *const catalogs[] = {"v2", "memory", "system_db", "x"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const char *path = path_in(state, files[i]);
+        struct store *owner = open_store(path, STORE_OWNER);
+        write_market(owner, "BTCUSDT", 0, 3, 5);
+        store_close(owner);
+        char sql[300];
+        snprintf(sql, sizeof sql,
+                 "CREATE TABLE raw AS FROM klines_5m_history; DROP TABLE klines_5m_history; "
+                 "CREATE VIEW klines_5m_history AS FROM \"%s\".main.raw",
+                 catalogs[i]);
+        run_foreign(path, sql);
+        struct store *store = open_store(path, STORE_SHARED);
+        struct series series = load(store, "BTCUSDT", 0, 2, CANDLE_MS);
+        assert_int_equal(series.count, 3);
+        series_deinit(&series);
+        store_close(store);
+    }
+}
+
 static void any_name_of_a_file_will_do(void **state)
 {
     static const char *const names[] = {"it's.duckdb", "a b;c", "x\"y", "'; DROP TABLE x; --",
@@ -1121,6 +1144,7 @@ int main(void)
         in_folder(a_missing_column_is_named),
         in_folder(names_may_be_written_in_capitals),
         in_folder(a_view_of_other_tables_is_as_good_as_a_table),
+        in_folder(a_view_may_name_its_database),
         in_folder(any_name_of_a_file_will_do),
         in_folder(a_missing_file_says_what_to_do),
         in_folder(a_file_that_is_no_database_is_an_error_that_names_it),

@@ -25,7 +25,7 @@
 
 #define LOG_PAUSE_NS UINT64_C(60000000000)
 
-enum { WORKS_MAX = 64 }; /* different questions on the thread pool at a time, over all loops */
+enum { WORKS_MAX = 64 }; /* questions on the thread pool at a time, over all loops */
 
 /* A question on the thread pool, and all of a loop who wait for its answer. */
 struct work {

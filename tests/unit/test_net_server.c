@@ -705,6 +705,22 @@ static void those_who_ask_the_same_at_once_cost_one_question(void **state)
     stop_server();
 }
 
+static void who_asks_after_a_change_is_not_told_what_was_before(void **state)
+{
+    (void)state;
+    start_server();
+    int before = ask_for_history(7);
+    sem_wait(&asked);
+    atomic_fetch_add(&data_version, 1);
+    int after = ask_for_history(7);
+    sem_wait(&asked); /* anew, while the first is still worked on */
+    sem_post(&may_answer);
+    sem_post(&may_answer);
+    expect_from(before, "HTTP/1.1 200 ", "\"aaaa");
+    expect_from(after, "HTTP/1.1 200 ", "\"aaaa");
+    stop_server();
+}
+
 static void too_many_different_questions_are_refused(void **state)
 {
     (void)state;
@@ -792,6 +808,7 @@ int main(void)
         fact(clients_that_vanish_while_they_wait_leave_nothing_behind),
         fact(symbols_that_are_published_together_come_together),
         fact(those_who_ask_the_same_at_once_cost_one_question),
+        fact(who_asks_after_a_change_is_not_told_what_was_before),
         fact(too_many_different_questions_are_refused),
         fact(an_answer_larger_than_a_turn_comes_whole),
         fact(a_stopping_server_tells_its_clients),

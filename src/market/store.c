@@ -50,9 +50,6 @@
  */
 #define MEMORY_LIMIT "1GB"
 
-/* Of the object in memory, which DuckDB would call "memory", as it may the file. */
-#define IDLE_NAME ":memory:idle"
-
 enum {
     OWNER_PATIENCE_MS = 2000, /* readers hold the file for milliseconds: an owner waits that out */
     OWNER_RETRY_MS = 20,
@@ -265,7 +262,7 @@ static enum status create_engine(const struct store *store, struct engine *engin
     char *message = NULL;
     enum status status = STATUS_OK;
     *engine = (struct engine){0};
-    const char *path = store->mode == STORE_OWNER ? store->path : IDLE_NAME;
+    const char *path = store->mode == STORE_OWNER ? store->path : NULL;
     if (duckdb_open_ext(path, &engine->database, config, &message) != DuckDBSuccess) {
         status = open_error(store, message, error);
         engine->database = NULL;
@@ -316,6 +313,10 @@ static char *catalog_name(const char *path)
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (strcasecmp(buffer_text(&catalog), reserved[i]) == 0)
             buffer_append_text(&catalog, "_db");
+    if (strcasecmp(buffer_text(&catalog), "memory") == 0) { /* the object that it is attached to */
+        buffer_clear(&catalog);
+        buffer_append_text(&catalog, "market");
+    }
     buffer_text(&catalog);
     return buffer_detach(&catalog);
 }

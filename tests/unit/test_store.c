@@ -421,8 +421,8 @@ static void a_view_of_other_tables_is_as_good_as_a_table(void **state)
 
 static void a_view_may_name_its_database(void **state)
 {
-    static const char *const files[] = {"v2.duckdb", "memory.duckdb", "system.db", ".x.y.z"};
-    static const char *const catalogs[] = {"v2", "memory", "system_db", "x"};
+    static const char *const files[] = {"v2.duckdb", "system.db", ".x.y.z"};
+    static const char *const catalogs[] = {"v2", "system_db", "x"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         const char *path = path_in(state, files[i]);
         struct store *owner = open_store(path, STORE_OWNER);
@@ -444,8 +444,8 @@ static void a_view_may_name_its_database(void **state)
 
 static void any_name_of_a_file_will_do(void **state)
 {
-    static const char *const names[] = {"it's.duckdb", "a b;c", "x\"y", "'; DROP TABLE x; --",
-                                        "100%s"};
+    static const char *const names[] = {
+        "memory.duckdb", "Memory", "it's.duckdb", "a b;c", "x\"y", "'; DROP TABLE x; --", "100%s"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct store *owner = open_store(path_in(state, names[i]), STORE_OWNER);
         write_market(owner, "BTCUSDT", 0, 3, 5);

@@ -12,10 +12,6 @@
  * its last session. The same inode means that somebody copied over the file in place, past all
  * locks: a new session waits until the last one on the old content has ended.
  *
- * To make a database object takes DuckDB ten milliseconds and more, for it fills a catalog with all
- * of its functions; to attach a file to one takes less than one. So in shared mode a file is
- * attached to an object that is otherwise empty and stays for the next opening.
- *
  * A .wal that a dead writer left behind is replayed in memory by read-only opens too; it is part of
  * the file's identity.
  *
@@ -30,7 +26,6 @@
  * Nothing here is for worker loops: opening takes milliseconds, a busy writer longer. */
 #include "market/store_internal.h"
 
-#include "base/buffer.h"
 #include "base/check.h"
 #include "base/hash.h"
 
@@ -38,23 +33,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Queries run on their caller's thread: a window is some thousand rows, for which a second thread
- * costs more to start than it saves. */
-#define THREADS "1"
-/* A limit, not a reservation: a window needs a few megabytes, the indexes of a large import more.
- */
-#define MEMORY_LIMIT "1GB"
-
 enum {
     OWNER_PATIENCE_MS = 2000, /* readers hold the file for milliseconds: an owner waits that out */
     OWNER_RETRY_MS = 20,
-    OPEN_TRIES_MAX = 3,     /* of a file that is being replaced just now */
-    ATTACHMENTS_MAX = 1000, /* to one database object, which keeps some 2 KB of each */
+    OPEN_TRIES_MAX = 3, /* of a file that is being replaced just now */
 };
 
 /* -- statements -------------------------------------------------------------------------------- */
@@ -163,7 +149,7 @@ enum status store_run_row(struct store_session *session, const char *sql,
 
 /* -- identity ---------------------------------------------------------------------------------- */
 
-static enum status missing_database(const struct store *store, struct error *error)
+enum status store_missing(const struct store *store, struct error *error)
 {
     return error_set(error, STATUS_NOT_FOUND,
                      "no database at %s; import data with `heatcast import`, or try "
@@ -183,7 +169,7 @@ static enum status read_identity(const struct store *store, struct identity *ide
     *identity = (struct identity){0};
     if (stat(store->path, &file) != 0) {
         if (errno == ENOENT || errno == ENOTDIR)
-            return missing_database(store, error);
+            return store_missing(store, error);
         return store_fail(store, STATUS_IO, strerror(errno), error);
     }
     identity->file.device = file.st_dev;
@@ -228,192 +214,13 @@ enum status store_version(struct store *store, uint64_t *version, struct error *
 
 /* -- opening and closing the database ---------------------------------------------------------- */
 
-/* What DuckDB says if it cannot open the file. */
-static enum status open_error(const struct store *store, const char *message, struct error *error)
-{
-    if (message != NULL && strstr(message, "Could not set lock") != NULL)
-        return store_fail(store, STATUS_BUSY,
-                          store->mode == STORE_OWNER ? "another process has it open"
-                                                     : "another process is writing to it",
-                          error);
-    if (message != NULL && strstr(message, "database does not exist") != NULL)
-        return missing_database(store, error);
-    return store_fail(store, STATUS_IO, message, error);
-}
-
-/* Makes a database object: owner mode's of the file, shared mode's of nothing. */
-static enum status create_engine(const struct store *store, struct engine *engine,
-                                 struct error *error)
-{
-    const struct {
-        const char *name, *value;
-    } options[] = {
-        {"threads", THREADS},
-        {"memory_limit", MEMORY_LIMIT},
-        {"autoinstall_known_extensions", "false"},
-        {"autoload_known_extensions", "false"},
-        {"enable_external_access", store->mode == STORE_OWNER ? "false" : "true"}, /* seal() */
-    };
-    duckdb_config config = NULL;
-    check(duckdb_create_config(&config) == DuckDBSuccess);
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
-        check(duckdb_set_config(config, options[i].name, options[i].value) == DuckDBSuccess);
-
-    char *message = NULL;
-    enum status status = STATUS_OK;
-    *engine = (struct engine){0};
-    const char *path = store->mode == STORE_OWNER ? store->path : NULL;
-    if (duckdb_open_ext(path, &engine->database, config, &message) != DuckDBSuccess) {
-        status = open_error(store, message, error);
-        engine->database = NULL;
-    }
-    duckdb_free(message);
-    duckdb_destroy_config(&config);
-    return status;
-}
-
-/* Runs a statement on a connection of its own. */
-static enum status command(const struct store *store, struct engine *engine, const char *sql,
-                           struct error *error)
-{
-    duckdb_connection connection = NULL;
-    duckdb_result result;
-    if (duckdb_connect(engine->database, &connection) != DuckDBSuccess)
-        return store_fail(store, STATUS_IO, "cannot connect", error);
-    enum status status = STATUS_OK;
-    if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
-        status = open_error(store, duckdb_result_error(&result), error);
-    duckdb_destroy_result(&result);
-    duckdb_disconnect(&connection);
-    return status;
-}
-
-/* Appends a name to a statement: a literal between single quotes, an identifier between double. */
-static void append_quoted(struct buffer *sql, char quote, const char *name)
-{
-    buffer_append_char(sql, quote);
-    for (; *name != '\0'; name++) {
-        if (*name == quote)
-            buffer_append_char(sql, quote);
-        buffer_append_char(sql, *name);
-    }
-    buffer_append_char(sql, quote);
-}
-
-/* What DuckDB calls a database that it opens, as views in it may do: the file's name up to a dot.
- * To be freed. */
-static char *catalog_name(const char *path)
-{
-    static const char *const reserved[] = {"system", "temp"};
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    name += strspn(name, ".");
-    struct buffer catalog = {0};
-    buffer_append(&catalog, name, strcspn(name, "."));
-    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-        if (strcasecmp(buffer_text(&catalog), reserved[i]) == 0)
-            buffer_append_text(&catalog, "_db");
-    if (strcasecmp(buffer_text(&catalog), "memory") == 0) { /* the object that it is attached to */
-        buffer_clear(&catalog);
-        buffer_append_text(&catalog, "market");
-    }
-    buffer_text(&catalog);
-    return buffer_detach(&catalog);
-}
-
-/* Leaves shared mode's object no other files than those that it is for. */
-static enum status seal(const struct store *store, struct engine *engine, struct error *error)
-{
-    struct buffer sql = {0}, temporary = {0};
-    buffer_append_format(&temporary, "%s.tmp", store->path); /* as DuckDB has it for a file */
-    buffer_append_text(&sql, "SET GLOBAL temp_directory = ");
-    append_quoted(&sql, '\'', buffer_text(&temporary));
-    buffer_append_text(&sql, "; SET GLOBAL allowed_paths = [");
-    append_quoted(&sql, '\'', store->path);
-    buffer_append_char(&sql, ',');
-    append_quoted(&sql, '\'', store->wal_path);
-    buffer_append_text(&sql, "]; SET GLOBAL enable_external_access = false");
-    enum status status = command(store, engine, buffer_text(&sql), error);
-    buffer_deinit(&sql);
-    buffer_deinit(&temporary);
-    return status;
-}
-
-static enum status attach(const struct store *store, struct engine *engine, struct error *error)
-{
-    struct buffer sql = {0};
-    buffer_append_text(&sql, "ATTACH ");
-    append_quoted(&sql, '\'', store->path);
-    buffer_append_text(&sql, " AS ");
-    append_quoted(&sql, '"', store->catalog);
-    buffer_append_text(&sql, " (READ_ONLY)");
-    enum status status = command(store, engine, buffer_text(&sql), error);
-    buffer_deinit(&sql);
-    engine->attachments++;
-    return status;
-}
-
-static enum status detach(const struct store *store, struct engine *engine)
-{
-    struct buffer sql = {0};
-    buffer_append_text(&sql, "DETACH ");
-    append_quoted(&sql, '"', store->catalog);
-    enum status status = command(store, engine, buffer_text(&sql), NULL);
-    buffer_deinit(&sql);
-    return status;
-}
-
-/* Opens the file. */
-static enum status open_engine(struct store *store, struct engine *engine, struct error *error)
-{
-    if (store->mode == STORE_OWNER)
-        return create_engine(store, engine, error);
-    enum status status = STATUS_OK;
-    *engine = store->idle;
-    store->idle = (struct engine){0};
-    if (engine->database == NULL) {
-        status = create_engine(store, engine, error);
-        if (status == STATUS_OK)
-            status = seal(store, engine, error);
-    }
-    if (status == STATUS_OK)
-        status = attach(store, engine, error);
-    if (status != STATUS_OK)
-        duckdb_close(&engine->database);
-    return status;
-}
-
-/* Closes the file. `is_sound`: the object can be used for another opening. */
-static void close_engine(struct store *store, struct engine *engine, bool is_sound)
-{
-    if (store->mode == STORE_SHARED && is_sound && engine->attachments < ATTACHMENTS_MAX &&
-        store->idle.database == NULL && detach(store, engine) == STATUS_OK)
-        store->idle = *engine;
-    else
-        duckdb_close(&engine->database);
-}
-
-/* In shared mode names stand for the attached file's tables. */
-static bool use_catalog(struct store_session *session)
-{
-    duckdb_result result;
-    struct buffer sql = {0};
-    buffer_append_text(&sql, "USE ");
-    append_quoted(&sql, '"', session->store->catalog);
-    bool is_used = duckdb_query(session->connection, buffer_text(&sql), &result) == DuckDBSuccess;
-    duckdb_destroy_result(&result);
-    buffer_deinit(&sql);
-    return is_used;
-}
-
 static enum status connect_session(struct store_session *session, struct error *error)
 {
-    duckdb_database database = session->instance->engine.database;
-    if (duckdb_connect(database, &session->connection) == DuckDBSuccess &&
-        (session->store->mode == STORE_OWNER || use_catalog(session)))
+    struct store *store = session->store;
+    if (store_engine_connect(store, &session->instance->engine, &session->connection))
         return STATUS_OK;
     store_spend(session);
-    return store_fail(session->store, STATUS_IO, "cannot connect", error);
+    return store_fail(store, STATUS_IO, "cannot connect", error);
 }
 
 /* Nobody else can want the .wal of a file that is gone, and what has taken its place could not be
@@ -429,7 +236,7 @@ static void remove_own_log(const struct store *store, const struct instance *ins
 static void close_instance(struct store *store, struct instance *instance)
 {
     list_remove(&instance->link);
-    close_engine(store, &instance->engine, !is_spent(instance));
+    store_engine_close(store, &instance->engine, !is_spent(instance));
     if (instance->is_gone)
         remove_own_log(store, instance);
     free(instance);
@@ -444,7 +251,7 @@ static enum status open_instance(struct store *store, const struct identity *ide
     struct instance *instance = memory_allocate_zeroed(1, sizeof *instance);
     struct store_session session = {.store = store, .instance = instance};
     list_init(&instance->link);
-    enum status status = open_engine(store, &instance->engine, error);
+    enum status status = store_engine_open(store, &instance->engine, error);
     if (status != STATUS_OK)
         goto cleanup;
     if (identity != NULL)
@@ -469,7 +276,7 @@ cleanup:
         list_push_back(&store->instances, &instance->link);
         *opened = instance;
     } else {
-        duckdb_close(&instance->engine.database);
+        store_engine_close(store, &instance->engine, false);
         free(instance);
     }
     return status;
@@ -594,7 +401,7 @@ enum status store_open(const char *path, enum store_mode mode, struct store **op
     store->path = memory_copy_string(path);
     store->wal_path = memory_allocate(path_size + 4);
     snprintf(store->wal_path, path_size + 4, "%s.wal", path);
-    store->catalog = catalog_name(path);
+    store->catalog = store_catalog_name(path);
     store->mode = mode;
     check(pthread_mutex_init(&store->mutex, NULL) == 0);
     check(pthread_mutex_init(&store->write_mutex, NULL) == 0);

@@ -1,4 +1,5 @@
-/* What store.c, store_schema.c, store_read.c and store_write.c share; nobody else includes this. */
+/* What store.c, store_engine.c, store_schema.c, store_read.c and store_write.c share; nobody else
+ * includes this. */
 #ifndef HEATCAST_MARKET_STORE_INTERNAL_H
 #define HEATCAST_MARKET_STORE_INTERNAL_H
 
@@ -110,6 +111,20 @@ struct parameter {
     int64_t integer;
 };
 
+/* Opens and closes the file, with the store's mutex held. `is_sound`: the object can be used for
+ * another opening. STATUS_BUSY, STATUS_NOT_FOUND and STATUS_IO as store_begin(). */
+enum status store_engine_open(struct store *store, struct engine *engine, struct error *error);
+void store_engine_close(struct store *store, struct engine *engine, bool is_sound);
+
+/* A connection on which the names of tables are those of the file; to be disconnected in any case.
+ */
+bool store_engine_connect(const struct store *store, struct engine *engine,
+                          duckdb_connection *connection);
+
+/* What DuckDB calls a database that it opens, as views in it may do: the file's name up to a dot.
+ * To be freed. */
+char *store_catalog_name(const char *path);
+
 /* Runs one statement. `result` may be NULL; otherwise it is to be destroyed after STATUS_OK. */
 enum status store_run(struct store_session *session, const char *sql,
                       const struct parameter *parameters, size_t parameter_count,
@@ -130,6 +145,9 @@ enum status store_check_schema(struct store_session *session, struct schema *sch
 
 /* The session's instance can no longer be trusted. */
 void store_spend(struct store_session *session);
+
+/* STATUS_NOT_FOUND: there is no such file, and what to do. */
+enum status store_missing(const struct store *store, struct error *error);
 
 /* "<path>: <first line of DuckDB's message>" */
 enum status store_fail(const struct store *store, enum status status, const char *message,

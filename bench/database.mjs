@@ -17,218 +17,240 @@ const listening = /listening address=\S*:(\d+)/;
 const sleep = (ms) => new Promise((settle) => setTimeout(settle, ms));
 
 function median(values) {
-  return quantile(values, 0.5);
+    return quantile(values, 0.5);
 }
 
 function quantile(values, at) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(at * (sorted.length - 1))];
+    const sorted = [...values].sort((a, b) => a - b);
+    return sorted[Math.floor(at * (sorted.length - 1))];
 }
 
 // Numbers from 0 to 1 that are the same in every run (xorshift).
 function randomNumbers(seed) {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
+    let state = seed;
+    return () => {
+        state ^= state << 13;
+        state ^= state >>> 17;
+        state ^= state << 5;
+        return (state >>> 0) / 2 ** 32;
+    };
 }
 
 // The archive's two kinds of file, for `count` candles from the first one on.
 function makeMarket(symbol, firstPrice, count) {
-  const random = randomNumbers(firstPrice);
-  const klines = [];
-  const metrics = [
-    'create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,' +
-      'sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio',
-  ];
-  let price = firstPrice;
-  let interest = 5e9;
-  for (let i = 0; i < count; i++) {
-    const time = startMs + i * candleMs;
-    const open = price;
-    price *= 1 + (random() - 0.5) * 0.003;
-    interest = Math.max(1e9, interest + (random() - 0.4) * 40e6);
-    const high = Math.max(open, price) * (1 + random() * 0.0005);
-    const low = Math.min(open, price) * (1 - random() * 0.0005);
-    const prices = [open, high, low, price].map((value) => value.toFixed(2)).join(',');
-    klines.push(`${time},${prices},10,${time + candleMs - 1},1000,5,5,500,0`);
-    const stamp = new Date(time).toISOString().slice(0, 19).replace('T', ' ');
-    metrics.push(`${stamp},${symbol},1000,${interest.toFixed(2)},1,1,1,1`);
-  }
-  return { klines, metrics };
+    const random = randomNumbers(firstPrice);
+    const klines = [];
+    const metrics = [
+        'create_time,symbol,sum_open_interest,sum_open_interest_value,count_toptrader_long_short_ratio,' +
+            'sum_toptrader_long_short_ratio,count_long_short_ratio,sum_taker_long_short_vol_ratio',
+    ];
+    let price = firstPrice;
+    let interest = 5e9;
+    for (let i = 0; i < count; i++) {
+        const time = startMs + i * candleMs;
+        const open = price;
+        price *= 1 + (random() - 0.5) * 0.003;
+        interest = Math.max(1e9, interest + (random() - 0.4) * 40e6);
+        const high = Math.max(open, price) * (1 + random() * 0.0005);
+        const low = Math.min(open, price) * (1 - random() * 0.0005);
+        const prices = [open, high, low, price].map((value) => value.toFixed(2)).join(',');
+        klines.push(`${time},${prices},10,${time + candleMs - 1},1000,5,5,500,0`);
+        const stamp = new Date(time).toISOString().slice(0, 19).replace('T', ' ');
+        metrics.push(`${stamp},${symbol},1000,${interest.toFixed(2)},1,1,1,1`);
+    }
+    return { klines, metrics };
 }
 
 function writeMarket(folder, symbol, firstPrice, count) {
-  const { klines, metrics } = makeMarket(symbol, firstPrice, count);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `${symbol}-5m-2025-11.csv`), `${klines.join('\n')}\n`);
-  writeFileSync(join(folder, `${symbol}-metrics-2025-11.csv`), `${metrics.join('\n')}\n`);
+    const { klines, metrics } = makeMarket(symbol, firstPrice, count);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, `${symbol}-5m-2025-11.csv`), `${klines.join('\n')}\n`);
+    writeFileSync(join(folder, `${symbol}-metrics-2025-11.csv`), `${metrics.join('\n')}\n`);
 }
 
 function run(binary, args) {
-  return new Promise((settle, fail) => {
-    const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    let stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-    child.once('error', fail);
-    child.once('close', (code) => (code === 0 ? settle() : fail(new Error(stderr.trim()))));
-  });
+    return new Promise((settle, fail) => {
+        const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+        let stderr = '';
+        child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+        child.once('error', fail);
+        child.once('close', (code) => (code === 0 ? settle() : fail(new Error(stderr.trim()))));
+    });
 }
 
 // The server, and its end.
 async function serve(binary, database) {
-  const child = spawn(binary, ['serve', '--db', database, '--listen', '127.0.0.1:0', '--ws-update-interval', '0.1'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let logs = '';
-  child.stderr.setEncoding('utf8').on('data', (text) => (logs += text));
-  const ended = new Promise((settle) => child.once('close', settle));
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  for (let i = 0; !listening.test(logs); i++) {
-    if (i === 3000 || child.exitCode !== null) throw new Error(`heatcast did not start: ${logs}`);
-    await sleep(10);
-  }
-  return {
-    port: Number(listening.exec(logs)[1]),
-    async stop() {
-      child.kill('SIGTERM');
-      await ended;
-      process.removeListener('exit', kill);
-    },
-  };
+    const child = spawn(
+        binary,
+        ['serve', '--db', database, '--listen', '127.0.0.1:0', '--ws-update-interval', '0.1'],
+        {
+            stdio: ['ignore', 'ignore', 'pipe'],
+        },
+    );
+    let logs = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => (logs += text));
+    const ended = new Promise((settle) => child.once('close', settle));
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    for (let i = 0; !listening.test(logs); i++) {
+        if (i === 3000 || child.exitCode !== null)
+            throw new Error(`heatcast did not start: ${logs}`);
+        await sleep(10);
+    }
+    return {
+        port: Number(listening.exec(logs)[1]),
+        async stop() {
+            child.kill('SIGTERM');
+            await ended;
+            process.removeListener('exit', kill);
+        },
+    };
 }
 
 // A whole answer: when its head came, and its size.
 function get(agent, port, path, headers = {}) {
-  return new Promise((settle, fail) => {
-    const startedMs = performance.now();
-    const request = http.get({ host: '127.0.0.1', port, path, agent, headers }, (response) => {
-      const headMs = performance.now() - startedMs;
-      let size = 0;
-      let text = '';
-      response.on('data', (bytes) => {
-        size += bytes.length;
-        if (size < 1 << 16) text += bytes;
-      });
-      response.on('end', () => settle({ status: response.statusCode, headMs, size, text }));
+    return new Promise((settle, fail) => {
+        const startedMs = performance.now();
+        const request = http.get({ host: '127.0.0.1', port, path, agent, headers }, (response) => {
+            const headMs = performance.now() - startedMs;
+            let size = 0;
+            let text = '';
+            response.on('data', (bytes) => {
+                size += bytes.length;
+                if (size < 1 << 16) text += bytes;
+            });
+            response.on('end', () => settle({ status: response.statusCode, headMs, size, text }));
+        });
+        request.once('error', fail);
     });
-    request.once('error', fail);
-  });
 }
 
 // Sum and count of a histogram of the metrics page.
 async function readHistogram(agent, port, name) {
-  const { text } = await get(agent, port, '/metrics');
-  const value = (suffix) => Number(new RegExp(`^${name}_${suffix} (\\S+)$`, 'm').exec(text)[1]);
-  return { sum: value('sum'), count: value('count') };
+    const { text } = await get(agent, port, '/metrics');
+    const value = (suffix) => Number(new RegExp(`^${name}_${suffix} (\\S+)$`, 'm').exec(text)[1]);
+    return { sum: value('sum'), count: value('count') };
 }
 
 // Round trips of WebSocket pings, one after the other, until `isDone()`.
 async function measurePings(socket, isDone) {
-  const times = [];
-  while (!isDone()) {
-    const startedMs = performance.now();
-    const pong = new Promise((settle) => socket.once('pong', settle));
-    socket.ping();
-    await pong;
-    times.push(performance.now() - startedMs);
-    await sleep(1);
-  }
-  return times;
+    const times = [];
+    while (!isDone()) {
+        const startedMs = performance.now();
+        const pong = new Promise((settle) => socket.once('pong', settle));
+        socket.ping();
+        await pong;
+        times.push(performance.now() - startedMs);
+        await sleep(1);
+    }
+    return times;
 }
 
 // A touched file is a changed one: each touch makes a tick query and compute both symbols anew.
 async function measureTicks(agent, port, database, touches) {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/heatmap?symbols=BTCUSDT,ETHUSDT`, {
-    perMessageDeflate: false,
-  });
-  await new Promise((settle, fail) => socket.once('open', settle).once('error', fail));
-  await sleep(500);
-  let isQuietDone = false;
-  const quiet = measurePings(socket, () => isQuietDone);
-  await sleep(1000);
-  isQuietDone = true;
-  const quietTimes = await quiet;
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/heatmap?symbols=BTCUSDT,ETHUSDT`, {
+        perMessageDeflate: false,
+    });
+    await new Promise((settle, fail) => socket.once('open', settle).once('error', fail));
+    await sleep(500);
+    let isQuietDone = false;
+    const quiet = measurePings(socket, () => isQuietDone);
+    await sleep(1000);
+    isQuietDone = true;
+    const quietTimes = await quiet;
 
-  const names = ['heatcast_query_seconds', 'heatcast_compute_seconds'];
-  const before = await Promise.all(names.map((name) => readHistogram(agent, port, name)));
-  let isDone = false;
-  const pings = measurePings(socket, () => isDone);
-  for (let i = 0; i < touches; i++) {
-    utimesSync(database, new Date(), new Date());
-    await sleep(110);
-  }
-  isDone = true;
-  const times = await pings;
-  const after = await Promise.all(names.map((name) => readHistogram(agent, port, name)));
-  socket.terminate();
-  const ticks = after[0].count - before[0].count;
-  const meanMs = (i) => ((after[i].sum - before[i].sum) / ticks) * 1e3;
-  return {
-    symbol_ticks: ticks,
-    query_ms: meanMs(0),
-    compute_ms: meanMs(1),
-    ping_p99_ms: quantile(times, 0.99),
-    ping_p99_ms_without_ticks: quantile(quietTimes, 0.99),
-  };
+    const names = ['heatcast_query_seconds', 'heatcast_compute_seconds'];
+    const before = await Promise.all(names.map((name) => readHistogram(agent, port, name)));
+    let isDone = false;
+    const pings = measurePings(socket, () => isDone);
+    for (let i = 0; i < touches; i++) {
+        utimesSync(database, new Date(), new Date());
+        await sleep(110);
+    }
+    isDone = true;
+    const times = await pings;
+    const after = await Promise.all(names.map((name) => readHistogram(agent, port, name)));
+    socket.terminate();
+    const ticks = after[0].count - before[0].count;
+    const meanMs = (i) => ((after[i].sum - before[i].sum) / ticks) * 1e3;
+    return {
+        symbol_ticks: ticks,
+        query_ms: meanMs(0),
+        compute_ms: meanMs(1),
+        ping_p99_ms: quantile(times, 0.99),
+        ping_p99_ms_without_ticks: quantile(quietTimes, 0.99),
+    };
 }
 
 // The first answer opens the file, which has changed, and is computed; the next ones come from the
 // cache; and then a crowd asks at once. One candle shows what opening the file takes of it.
 async function measureRange(agent, port, database, { what, path, encoding, viewers }) {
-  const headers = { 'Accept-Encoding': encoding };
-  const first = [];
-  const again = [];
-  let size = 0;
-  for (let i = 0; i < 5; i++) {
+    const headers = { 'Accept-Encoding': encoding };
+    const first = [];
+    const again = [];
+    let size = 0;
+    for (let i = 0; i < 5; i++) {
+        utimesSync(database, new Date(), new Date());
+        const computed = await get(agent, port, path, headers);
+        if (computed.status !== 200)
+            throw new Error(`${path}: ${computed.status} ${computed.text}`);
+        size = computed.size;
+        first.push(computed.headMs);
+        again.push((await get(agent, port, path, headers)).headMs);
+    }
+    const result = {
+        what,
+        path,
+        encoding,
+        bytes: size,
+        first_ms: median(first),
+        cached_ms: median(again),
+    };
+    if (!viewers) return result;
     utimesSync(database, new Date(), new Date());
-    const computed = await get(agent, port, path, headers);
-    if (computed.status !== 200) throw new Error(`${path}: ${computed.status} ${computed.text}`);
-    size = computed.size;
-    first.push(computed.headMs);
-    again.push((await get(agent, port, path, headers)).headMs);
-  }
-  const result = { what, path, encoding, bytes: size, first_ms: median(first), cached_ms: median(again) };
-  if (!viewers) return result;
-  utimesSync(database, new Date(), new Date());
-  const crowd = new http.Agent({ keepAlive: false, maxSockets: viewers });
-  const startedMs = performance.now();
-  const answers = await Promise.all(
-    Array.from({ length: viewers }, () => get(crowd, port, path, headers)),
-  );
-  result.viewers = viewers;
-  result.viewers_answered = answers.filter((answer) => answer.status === 200).length;
-  result.viewers_ms = performance.now() - startedMs;
-  return result;
+    const crowd = new http.Agent({ keepAlive: false, maxSockets: viewers });
+    const startedMs = performance.now();
+    const answers = await Promise.all(
+        Array.from({ length: viewers }, () => get(crowd, port, path, headers)),
+    );
+    result.viewers = viewers;
+    result.viewers_answered = answers.filter((answer) => answer.status === 200).length;
+    result.viewers_ms = performance.now() - startedMs;
+    return result;
 }
 
 export async function measureDatabase({ binary, folder, quick }) {
-  const database = join(folder, 'bench.duckdb');
-  const files = join(folder, 'market');
-  writeMarket(files, 'BTCUSDT', 90000, (days * 86_400_000) / candleMs);
-  writeMarket(files, 'ETHUSDT', 3000, (days * 86_400_000) / candleMs);
-  await run(binary, ['import', files, '--strict', '--db', database]);
-  const server = await serve(binary, database);
-  const agent = new http.Agent({ keepAlive: true });
-  try {
-    const heatmap = '/api/v1/heatmap/BTCUSDT';
-    const tick = await measureTicks(agent, server.port, database, quick ? 30 : 200);
-    const viewers = quick ? 200 : 1000;
-    const ranges = [];
-    for (const range of [
-      { what: 'one candle', path: '/api/v1/candles/BTCUSDT?window=5m', encoding: 'identity' },
-      { what: 'history of a week', path: `${heatmap}/history?window=7d`, encoding: 'identity' },
-      { what: 'history of a week', path: `${heatmap}/history?window=7d`, encoding: 'gzip', viewers },
-      { what: 'map of a week', path: `${heatmap}/grid?window=7d`, encoding: 'gzip', viewers },
-    ])
-      ranges.push(await measureRange(agent, server.port, database, range));
-    return { tick, ranges };
-  } finally {
-    agent.destroy();
-    await server.stop();
-  }
+    const database = join(folder, 'bench.duckdb');
+    const files = join(folder, 'market');
+    writeMarket(files, 'BTCUSDT', 90000, (days * 86_400_000) / candleMs);
+    writeMarket(files, 'ETHUSDT', 3000, (days * 86_400_000) / candleMs);
+    await run(binary, ['import', files, '--strict', '--db', database]);
+    const server = await serve(binary, database);
+    const agent = new http.Agent({ keepAlive: true });
+    try {
+        const heatmap = '/api/v1/heatmap/BTCUSDT';
+        const tick = await measureTicks(agent, server.port, database, quick ? 30 : 200);
+        const viewers = quick ? 200 : 1000;
+        const ranges = [];
+        for (const range of [
+            { what: 'one candle', path: '/api/v1/candles/BTCUSDT?window=5m', encoding: 'identity' },
+            {
+                what: 'history of a week',
+                path: `${heatmap}/history?window=7d`,
+                encoding: 'identity',
+            },
+            {
+                what: 'history of a week',
+                path: `${heatmap}/history?window=7d`,
+                encoding: 'gzip',
+                viewers,
+            },
+            { what: 'map of a week', path: `${heatmap}/grid?window=7d`, encoding: 'gzip', viewers },
+        ])
+            ranges.push(await measureRange(agent, server.port, database, range));
+        return { tick, ranges };
+    } finally {
+        agent.destroy();
+        await server.stop();
+    }
 }

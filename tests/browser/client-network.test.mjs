@@ -156,8 +156,11 @@ for (const [where, home] of Object.entries({ inNode, inBrowser })) {
             await until('a snapshot', ({ last }) => last);
             proxy.stall();
             await until('the loss', ({ events }) => events.includes('CONNECTION_LOST'));
-            await until('attempts that hang', ({ events }) =>
-                events.includes('CONNECTION_TIMEOUT') || events.includes('CONNECTION_FAILED'));
+            await until(
+                'attempts that hang',
+                ({ events }) =>
+                    events.includes('CONNECTION_TIMEOUT') || events.includes('CONNECTION_FAILED'),
+            );
             proxy.heal();
             const { last: before } = await see();
             await importNext();
@@ -181,8 +184,10 @@ for (const [where, home] of Object.entries({ inNode, inBrowser })) {
                 assert.ok(seen.isPolling);
                 assertInOrder(seen);
                 proxy.heal();
-                await until('a WebSocket again', ({ status, isPolling }) =>
-                    status === 'connected' && !isPolling);
+                await until(
+                    'a WebSocket again',
+                    ({ status, isPolling }) => status === 'connected' && !isPolling,
+                );
             });
         }
 
@@ -200,7 +205,11 @@ describe('in a browser alone', () => {
     test('a_return_of_the_network_or_of_the_eyes_ends_a_long_wait', async (t) => {
         const server = await serve();
         t.after(() => server.stop());
-        const { page, context, look: see } = await inBrowser.open(t, server.url, {
+        const {
+            page,
+            context,
+            look: see,
+        } = await inBrowser.open(t, server.url, {
             ...QUICK,
             retryMin: 3_600_000,
             retryMax: 3_600_000,

@@ -25,7 +25,11 @@ before(async () => {
     [packed] = JSON.parse(stdout.slice(stdout.indexOf('[\n')));
     await mkdir(installed(folder), { recursive: true });
     await run('tar', [
-        '-xzf', join(folder, packed.filename), '--strip-components=1', '-C', installed(folder),
+        '-xzf',
+        join(folder, packed.filename),
+        '--strip-components=1',
+        '-C',
+        installed(folder),
     ]);
     await writeFile(join(folder, 'package.json'), '{"type":"module"}');
     for (const name of ['ws', '@types', 'undici-types']) {
@@ -96,10 +100,17 @@ async function check(name, source, compilerOptions) {
 
 test('the_package_holds_what_is_needed_and_no_more', async () => {
     const paths = packed.files.map(({ path }) => path);
-    for (const path of ['LICENSE', 'README.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']) {
+    for (const path of [
+        'LICENSE',
+        'README.md',
+        'package.json',
+        'dist/index.js',
+        'dist/index.d.ts',
+    ]) {
         assert.ok(paths.includes(path), path);
     }
-    for (const path of paths) assert.match(path, /^(LICENSE|README\.md|package\.json|dist\/|src\/)/);
+    for (const path of paths)
+        assert.match(path, /^(LICENSE|README\.md|package\.json|dist\/|src\/)/);
     const manifest = JSON.parse(await readFile(join(installed(folder), 'package.json'), 'utf8'));
     assert.equal(manifest.dependencies, undefined);
     assert.equal(manifest.version, (await readFile(join(root, 'VERSION'), 'utf8')).trim());

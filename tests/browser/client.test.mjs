@@ -104,7 +104,15 @@ test('an_older_snapshot_never_follows_a_newer_one', async () => {
     const server = await startServer();
     const { client, seen } = connect(server.port);
     await until(() => server.requests.length === 1, 'subscribe');
-    const order = [[1, 1], [1, 3], [1, 2], [1, 3], [2, 1], [1, 9], [2, 2]];
+    const order = [
+        [1, 1],
+        [1, 3],
+        [1, 2],
+        [1, 3],
+        [2, 1],
+        [1, 9],
+        [2, 2],
+    ];
     for (const [epoch, seq] of order) server.broadcast(snapshot(epoch, seq));
     server.broadcast(snapshot(9, 9, 'XRPUSDT'));
     await until(() => seen.includes('2.2'), 'the last snapshot');
@@ -242,7 +250,10 @@ test('polls_after_three_failures_with_an_etag_and_no_more_often_than_asked', asy
     await until(() => seen.includes('1.2'), 'the change');
     body = snapshot(1, 1);
     await until(() => requests.filter(({ tag }) => tag === '"1"').length >= 6, 'questions');
-    assert.deepEqual(seen.filter((entry) => /^\d/.test(entry)), ['1.1', '1.2']);
+    assert.deepEqual(
+        seen.filter((entry) => /^\d/.test(entry)),
+        ['1.1', '1.2'],
+    );
     const polls = requests.filter(({ path }) => path.startsWith('/api/v1/heatmap/'));
     assert.equal(polls.filter(({ path }) => path.endsWith('ETHUSDT')).length, 1);
     client.disconnect();
@@ -261,7 +272,10 @@ test('a_server_that_is_gone_for_http_as_well_is_not_polled', async () => {
     await once(http, 'listening');
     cleanups.push(() => http.close());
     const { client, seen } = connect(http.address().port, { pollInterval: 20 });
-    await until(() => seen.filter((entry) => entry === 'CONNECTION_FAILED').length >= 6, 'failures');
+    await until(
+        () => seen.filter((entry) => entry === 'CONNECTION_FAILED').length >= 6,
+        'failures',
+    );
     assert.equal(client.isPolling, false);
 });
 
@@ -325,7 +339,10 @@ test('many_symbols_are_split_into_messages_that_fit', async () => {
     const symbols = Array.from({ length: 250 }, (_, i) => `COIN${i}USDT`);
     connect(server.port, { symbols });
     await until(() => server.requests.length === 3, 'three messages');
-    assert.deepEqual(server.requests.flatMap((request) => request.symbols), symbols);
+    assert.deepEqual(
+        server.requests.flatMap((request) => request.symbols),
+        symbols,
+    );
     for (const request of server.requests) assert.ok(JSON.stringify(request).length < 4096);
 });
 
@@ -335,9 +352,7 @@ test('waits_grow_from_half_a_second_to_thirty_with_full_jitter', () => {
         return Array.from({ length: 8 }, () => Math.round(backoff.next()));
     };
     assert.deepEqual(waits(0), [500, 500, 500, 500, 500, 500, 500, 500]);
-    assert.deepEqual(waits(0.999999999), [
-        1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000,
-    ]);
+    assert.deepEqual(waits(0.999999999), [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
     const backoff = new Backoff({ min: 500, max: 30_000, random: () => 0.999999999 });
     for (let i = 0; i < 5000; i += 1) assert.ok(backoff.next() <= 30_000);
     backoff.reset();

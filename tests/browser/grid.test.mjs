@@ -46,7 +46,14 @@ test('a_byte_stands_for_a_density_on_five_decades', () => {
 });
 
 test('the_lowest_price_is_row_0_and_columns_run_in_time', () => {
-    const grid = Grid.decode(message({ long: [[1, 2], [3, 4]] }));
+    const grid = Grid.decode(
+        message({
+            long: [
+                [1, 2],
+                [3, 4],
+            ],
+        }),
+    );
     assert.equal(grid.byteOf(grid.cell(1, 0).long), 2);
     assert.equal(grid.byteOf(grid.cell(0, 1).long), 3);
     assert.deepEqual([grid.priceMin, grid.priceMax], [98_000, 98_200]);
@@ -54,7 +61,11 @@ test('the_lowest_price_is_row_0_and_columns_run_in_time', () => {
 
 test('a_sum_of_bytes_is_the_byte_of_the_sum', () => {
     const grid = Grid.decode(message({ long: [[1]] }));
-    for (const [a, b] of [[200, 200], [200, 180], [120, 30]]) {
+    for (const [a, b] of [
+        [200, 200],
+        [200, 180],
+        [120, 30],
+    ]) {
         const exact = grid.byteOf(grid.densityOf(a) + grid.densityOf(b));
         assert.ok(Math.abs(sumBytes(a, b) - exact) <= 1, `${a} + ${b}`);
     }
@@ -112,15 +123,22 @@ test('a_newest_column_between_two_steps_gives_way_to_the_next', () => {
     const grid = Grid.decode(message({ long: [[1, 2, 3, 4]], times }));
     assert.equal(grid.step, 1800);
     assert.equal(grid.apply(START + 4200, 1, [level(98_000, 1_000)]), 'replaced');
-    assert.deepEqual(grid.times, [0, 1800, 3600, 4200].map((offset) => START + offset));
+    assert.deepEqual(
+        grid.times,
+        [0, 1800, 3600, 4200].map((offset) => START + offset),
+    );
 });
 
 test('fractional_buckets_find_their_rows', () => {
     const grid = Grid.decode({
         ...message({ long: Array.from({ length: 40 }, () => [0]) }),
         meta: {
-            symbol: 'DOGEUSDT', bucket: 0.0001, price_min: 0.0997,
-            rows: 40, columns: 1, max_density: 1000,
+            symbol: 'DOGEUSDT',
+            bucket: 0.0001,
+            price_min: 0.0997,
+            rows: 40,
+            columns: 1,
+            max_density: 1000,
         },
     });
     for (let row = 0; row < 40; row += 1) {
@@ -135,10 +153,18 @@ test('finer_levels_are_summed_up_to_a_multiple_of_their_bucket', () => {
         level(98_000, 2, 4),
         level(98_500, 8),
     ]);
-    const tenths = Array.from({ length: 20 }, (_, i) => level(Number((0.1 + i * 0.1).toFixed(1)), 1));
+    const tenths = Array.from({ length: 20 }, (_, i) =>
+        level(Number((0.1 + i * 0.1).toFixed(1)), 1),
+    );
     assert.deepEqual(
         foldLevels(tenths, 0.5).map(({ price, long_density }) => [price, long_density]),
-        [[0, 4], [0.5, 5], [1, 5], [1.5, 5], [2, 1]],
+        [
+            [0, 4],
+            [0.5, 5],
+            [1, 5],
+            [1.5, 5],
+            [2, 1],
+        ],
     );
     assert.ok(isMultiple(500, 100) && isMultiple(100, 100) && isMultiple(0.5, 0.1));
     assert.ok(!isMultiple(50, 100) && !isMultiple(5, 2) && !isMultiple(250, 100));
@@ -146,16 +172,28 @@ test('finer_levels_are_summed_up_to_a_multiple_of_their_bucket', () => {
 
 test('clusters_are_half_a_percent_high_and_do_not_overlap', () => {
     const levels = [
-        level(95_000, 30), level(99_000, 10), level(99_100, 10), level(99_200, 10),
-        level(99_900, 5), level(100_100, 0, 7), level(100_500, 0, 8), level(100_600, 0, 9),
+        level(95_000, 30),
+        level(99_000, 10),
+        level(99_100, 10),
+        level(99_200, 10),
+        level(99_900, 5),
+        level(100_100, 0, 7),
+        level(100_500, 0, 8),
+        level(100_600, 0, 9),
         level(110_000, 0, 23),
     ];
     const { above, below } = findClusters(levels, 100, 100_000, 2);
     const essence = ({ low, high, volume }) => [low, high, volume];
     // 100,100 and 100,500 are within 500 of each other, as are 100,500 and 100,600: the latter hold
     // more.
-    assert.deepEqual(above.map(essence), [[110_000, 110_100, 23], [100_500, 100_700, 17]]);
-    assert.deepEqual(below.map(essence), [[95_000, 95_100, 30], [99_000, 99_300, 30]]);
+    assert.deepEqual(above.map(essence), [
+        [110_000, 110_100, 23],
+        [100_500, 100_700, 17],
+    ]);
+    assert.deepEqual(below.map(essence), [
+        [95_000, 95_100, 30],
+        [99_000, 99_300, 30],
+    ]);
     assert.ok(Math.abs(below[1].distance - -0.0085) < 1e-9, String(below[1].distance));
     assert.ok(Math.abs(above[0].distance - 0.1005) < 1e-9);
     assert.deepEqual(findClusters([], 100, 100_000, 2), { above: [], below: [] });
@@ -179,16 +217,20 @@ test('candles_are_the_finest_that_can_be_told_apart', () => {
     const week = { id: '7d', label: '7 days', seconds: 7 * day };
     const at = (visible, current) => candleInterval('auto', week, visible, 1000, current).id;
     const interval = (wanted) => CANDLE_INTERVALS.find(({ id }) => id === wanted);
-    assert.deepEqual([7 * day, 3 * day, day, 3600].map((seconds) => at(seconds)), [
-        '1h', '15m', '5m', '5m',
-    ]);
+    assert.deepEqual(
+        [7 * day, 3 * day, day, 3600].map((seconds) => at(seconds)),
+        ['1h', '15m', '5m', '5m'],
+    );
     assert.equal(at(70 * day), '1h', 'no coarser than the whole range needs');
     // Once finer, it takes more than a pixel's change to get coarser again.
     assert.equal(at(7 * day, interval('30m')), '30m');
     assert.equal(at(7 * day, interval('15m')), '1h');
     assert.equal(candleInterval('4h', week, day, 1000).id, '4h', 'what was chosen');
     assert.equal(candleInterval('4h', { ...week, seconds: 3600 }, 3600, 1000).id, '5m');
-    assert.deepEqual([7, 14, 30].map((days) => mapStep(days * day)), [300, 900, 1800]);
+    assert.deepEqual(
+        [7, 14, 30].map((days) => mapStep(days * day)),
+        [300, 900, 1800],
+    );
 });
 
 test('price_steps_to_choose_from_surround_the_usual_one', () => {

@@ -101,7 +101,8 @@ async function sample(page, count) {
         const y = Math.round(box.y + 50 + ((i * 0.754878) % 1) * (box.height - 120));
         await page.mouse.move(x, y);
         const told = await readTooltip(page).catch(() => null);
-        if (told && !isNaN(told.time) && ranges.has(told.time * 1000)) points.push({ x, y, ...told });
+        if (told && !isNaN(told.time) && ranges.has(told.time * 1000))
+            points.push({ x, y, ...told });
     }
     await page.mouse.move(5, 5);
     await until(() => page.locator('#tooltip').isHidden(), 'the crosshair gone');
@@ -120,13 +121,24 @@ function fit(points, input, output) {
 /** Where cells are on the page, by what the crosshair says at points all over the chart. */
 async function calibrate(page) {
     const points = await sample(page, 40);
-    const xOf = fit(points, ({ time }) => time, ({ x }) => x);
-    const yOf = fit(points, ({ price }) => price, ({ y }) => y);
+    const xOf = fit(
+        points,
+        ({ time }) => time,
+        ({ x }) => x,
+    );
+    const yOf = fit(
+        points,
+        ({ price }) => price,
+        ({ y }) => y,
+    );
     const box = await page.locator('#chart').boundingBox();
     return {
         at: ({ time, price }) => ({ x: Math.round(xOf(time)), y: Math.round(yOf(price)) }),
         isInSight: ({ x, y }) =>
-            x > box.x + 8 && x < box.x + box.width - 150 && y > box.y + 50 && y < box.y + box.height - 60,
+            x > box.x + 8 &&
+            x < box.x + box.width - 150 &&
+            y > box.y + 50 &&
+            y < box.y + box.height - 60,
     };
 }
 
@@ -134,7 +146,11 @@ async function calibrate(page) {
 function pickCells({ at, isInSight }, holds, count) {
     const cells = { full: [], empty: [] };
     const prices = [...new Set(moments.flatMap(({ levels }) => levels.map(({ price }) => price)))];
-    for (let i = 0; i < 200_000 && (cells.full.length < count || cells.empty.length < count); i += 1) {
+    for (
+        let i = 0;
+        i < 200_000 && (cells.full.length < count || cells.empty.length < count);
+        i += 1
+    ) {
         const time = seconds(moments[Math.floor(((i * 0.618034) % 1) * moments.length)].timestamp);
         const price = prices[Math.floor(((i * 0.754878) % 1) * prices.length)];
         const cell = { time, price, ...at({ time, price }) };
@@ -259,8 +275,14 @@ test('a_consumed_level_ends_where_price_took_it', async (t) => {
     }
     assert.ok(ends.length >= 3, `levels that were taken: ${ends.length}`);
     const isEmpty = (pixel) => difference(pixel, BACKGROUND.dark) <= 14;
-    const before = await readPixels(page, ends.map(([left]) => left));
-    const after = await readPixels(page, ends.map(([, right]) => right));
+    const before = await readPixels(
+        page,
+        ends.map(([left]) => left),
+    );
+    const after = await readPixels(
+        page,
+        ends.map(([, right]) => right),
+    );
     assert.ok(before.filter(isEmpty).length <= ends.length * 0.1, 'coloured before');
     assert.ok(after.filter(isEmpty).length >= ends.length * 0.9, 'empty after');
 });
@@ -275,7 +297,10 @@ test('sums_and_clusters_are_those_of_the_newest_snapshot', async (t) => {
     assert.equal(await text(page, '#created'), String(newest.positions_created));
     assert.equal(await text(page, '#consumed'), String(newest.positions_consumed));
     const { above, below } = findClusters(newest.levels, BUCKET, newest.current_price, 1);
-    for (const [id, [cluster]] of [['above', above], ['below', below]]) {
+    for (const [id, [cluster]] of [
+        ['above', above],
+        ['below', below],
+    ]) {
         const row = await text(page, `#clusters-${id} .strongest`);
         assert.ok(row.includes(formatUsd(cluster.volume)), `${row}: ${cluster.volume}`);
         const percent = (Math.abs(cluster.distance) * 100).toFixed(1);
@@ -310,7 +335,10 @@ test('a_part_that_is_looked_at_closely_comes_in_finer_columns', async (t) => {
         }
         return minutes;
     };
-    assert.ok([...(await look())].every((minute) => minute % 15 === 0), 'coarse at first');
+    assert.ok(
+        [...(await look())].every((minute) => minute % 15 === 0),
+        'coarse at first',
+    );
     await page.mouse.move(x, y);
     for (let i = 0; i < 40; i += 1) await page.mouse.wheel(0, -200);
     await until(() => asked.some((url) => url.includes('shown_start=')), 'the part');

@@ -4,7 +4,11 @@ import { eventually } from '../support/process.mjs';
 export const until = (isTrue, what) => eventually(what, isTrue, { everyMs: 100 });
 
 /** A page of `url`, and what it complained of or asked of other hosts. `before` may prepare it. */
-export async function openPage(browser, url, { path = '/', width = 1440, height = 900, before } = {}) {
+export async function openPage(
+    browser,
+    url,
+    { path = '/', width = 1440, height = 900, before } = {},
+) {
     const context = await browser.newContext({ viewport: { width, height } });
     const page = await context.newPage();
     const complaints = [];

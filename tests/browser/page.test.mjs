@@ -123,7 +123,9 @@ test('a_cluster_that_is_pointed_at_is_shown_on_the_chart', async () => {
     const tooltip = page.locator('#tooltip');
     await until(() => tooltip.isVisible(), 'the crosshair');
     const content = await tooltip.innerText();
-    const [low, high] = /([\d,]+) – ([\d,]+)/.exec(content).slice(1)
+    const [low, high] = /([\d,]+) – ([\d,]+)/
+        .exec(content)
+        .slice(1)
         .map((price) => Number(price.replaceAll(',', '')));
     const price = Number((await row.locator('b').innerText()).replaceAll(',', ''));
     assert.ok(price >= low - 500 && price <= high + 500, `${price} in ${low} – ${high}`);
@@ -184,9 +186,22 @@ test('a_phone_shows_everything_without_scrolling_sideways', async () => {
     assert.ok(size.page <= size.window, `${size.page} <= ${size.window}`);
     assert.ok(size.chart > 350, `room for the chart: ${size.chart}`);
     const wanted = [
-        '#symbol', '#price', '#status', '#simulated', '#range', '#candles', '#bucket', '#side',
-        '#threshold', '#palette', '#profile', '#created', '#consumed', '#age',
-        '#clusters-above .strongest', '#clusters-below .strongest',
+        '#symbol',
+        '#price',
+        '#status',
+        '#simulated',
+        '#range',
+        '#candles',
+        '#bucket',
+        '#side',
+        '#threshold',
+        '#palette',
+        '#profile',
+        '#created',
+        '#consumed',
+        '#age',
+        '#clusters-above .strongest',
+        '#clusters-below .strongest',
     ];
     for (const selector of wanted) {
         const box = await page.locator(selector).boundingBox();
@@ -276,8 +291,15 @@ test('all_that_is_chosen_stays_in_the_address', async () => {
     });
     await until(async () => (await text(page, '#caption')).includes('1h'), 'the map');
     assert.deepEqual(await chosen(), {
-        symbol: 'ETHUSDT', range: '3d', candles: '1h', bucket: '10', side: 'long', prices: 'wide',
-        min: '$50.0K', palette: 'viridis', theme: 'light',
+        symbol: 'ETHUSDT',
+        range: '3d',
+        candles: '1h',
+        bucket: '10',
+        side: 'long',
+        prices: 'wide',
+        min: '$50.0K',
+        palette: 'viridis',
+        theme: 'light',
     });
     assert.equal(new URL(page.url()).search, path.slice(1));
     await page.selectOption('#candles', '2h');
@@ -287,7 +309,8 @@ test('all_that_is_chosen_stays_in_the_address', async () => {
     await page.click('#theme');
     await page.dblclick('#threshold');
     await until(async () => (await text(page, '#caption')).includes('2h'), 'other candles');
-    const search = '?symbol=ETHUSDT&range=3d&candles=2h&bucket=10&side=short&prices=full&palette=magma';
+    const search =
+        '?symbol=ETHUSDT&range=3d&candles=2h&bucket=10&side=short&prices=full&palette=magma';
     await until(() => new URL(page.url()).search === search, search);
     const before = await chosen();
     await page.reload();
@@ -327,8 +350,17 @@ test('light_and_dark_are_both_whole', async () => {
                 return 'rgb(255, 255, 255)';
             };
             const texts = [
-                '#price', '#symbol', '#age', '#total-long', '#total-short', '#status-text',
-                '.footer .note', '.stats dt', '#threshold-value', '.clusters h3', '#fit',
+                '#price',
+                '#symbol',
+                '#age',
+                '#total-long',
+                '#total-short',
+                '#status-text',
+                '.footer .note',
+                '.stats dt',
+                '#threshold-value',
+                '.clusters h3',
+                '#fit',
             ];
             return texts.map((selector) => {
                 const element = document.querySelector(selector);
@@ -373,13 +405,26 @@ test('the_controls_are_what_they_say_to_a_screen_reader', async () => {
     await waitForMap(page);
     const tree = await page.locator('body').ariaSnapshot();
     const expected = [
-        /combobox "Symbol"/, /combobox "Candles"/, /combobox "Bucket size"/, /combobox "Colours"/,
-        /group "Range":\n(.*\n)*?.*radio "7d" \[checked\]/, /group "Positions shown"/,
-        /radio "Both" \[checked\]/, /group "Price range shown"/, /radio "Near" \[checked\]/,
-        /slider "Hide below/, /button "Reset view"/, /button "Full screen"/,
-        /button "Light theme"/, /status: Connected/, /heading "Liquidation heatmap" \[level=1\]/,
-        /group "Candles over the liquidation heatmap/, /img "Liquidation volume by price/,
-        /complementary "Largest clusters"/, /list "Above the price"/, /list "Below the price"/,
+        /combobox "Symbol"/,
+        /combobox "Candles"/,
+        /combobox "Bucket size"/,
+        /combobox "Colours"/,
+        /group "Range":\n(.*\n)*?.*radio "7d" \[checked\]/,
+        /group "Positions shown"/,
+        /radio "Both" \[checked\]/,
+        /group "Price range shown"/,
+        /radio "Near" \[checked\]/,
+        /slider "Hide below/,
+        /button "Reset view"/,
+        /button "Full screen"/,
+        /button "Light theme"/,
+        /status: Connected/,
+        /heading "Liquidation heatmap" \[level=1\]/,
+        /group "Candles over the liquidation heatmap/,
+        /img "Liquidation volume by price/,
+        /complementary "Largest clusters"/,
+        /list "Above the price"/,
+        /list "Below the price"/,
     ];
     for (const pattern of expected) assert.match(tree, pattern);
 });
@@ -392,7 +437,10 @@ test('keys_move_and_zoom_the_chart', async () => {
     const seen = [await axis()];
     for (const key of ['ArrowLeft', '+', 'ArrowRight', '-', 'Home']) {
         await page.keyboard.press(key);
-        await until(async () => !seen.slice(-1).includes(await axis()), `another view after ${key}`);
+        await until(
+            async () => !seen.slice(-1).includes(await axis()),
+            `another view after ${key}`,
+        );
         seen.push(await axis());
     }
 });
@@ -438,7 +486,7 @@ test('other_buckets_are_shown_and_kept_up_to_date', async () => {
         await page.selectOption('#bucket', String(bucket));
         await until(() => new RegExp(`bucket=${bucket}`).test(page.url()), 'the address');
         await waitForMap(page);
-        await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.4 + bucket % 7);
+        await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.4 + (bucket % 7));
         await until(async () => (await heightAt()) === bucket, `steps of ${bucket}`);
         const price = await text(page, '#price');
         await until(async () => (await text(page, '#price')) !== price, 'another price');

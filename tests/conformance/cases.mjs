@@ -17,11 +17,12 @@ export const cases = groups.flatMap((group) => group.cases);
 const part = (one) => one?.number.split('.').slice(0, 2).join('.');
 const isLong = ({ number }) => /^(9|12|13)\./.test(number);
 export const sampledCases = cases.filter(
-  (one, i) => !isLong(one) || part(one) !== part(cases[i - 1]) || part(one) !== part(cases[i + 1]),
+    (one, i) =>
+        !isLong(one) || part(one) !== part(cases[i - 1]) || part(one) !== part(cases[i + 1]),
 );
 
 export function findCase(number) {
-  const found = cases.find((one) => one.number === number);
-  if (!found) throw new Error(`there is no case ${number}`);
-  return found;
+    const found = cases.find((one) => one.number === number);
+    if (!found) throw new Error(`there is no case ${number}`);
+    return found;
 }

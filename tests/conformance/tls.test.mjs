@@ -11,16 +11,20 @@ import { sampledCases } from './cases.mjs';
 import { runCase } from './run-case.mjs';
 
 test('the echo endpoint conforms over TLS', async (t) => {
-  const folder = await scratch(t);
-  const database = join(folder, 'market.duckdb');
-  await importMarkets(folder, database, makeMarket({ candles: 10 }));
-  const { cert, key, ca } = await makePair(folder, 'echo');
-  const server = await serveFor(t, {
-    database,
-    args: ['--conformance-echo', '--tls-cert', cert, '--tls-key', key],
-  });
-  for (const one of sampledCases) {
-    const expected = one.isInformational ? 'INFORMATIONAL' : 'OK';
-    assert.equal(await runCase(server.port, one, { tls: { ca } }), expected, `${one.number} ${one.title}`);
-  }
+    const folder = await scratch(t);
+    const database = join(folder, 'market.duckdb');
+    await importMarkets(folder, database, makeMarket({ candles: 10 }));
+    const { cert, key, ca } = await makePair(folder, 'echo');
+    const server = await serveFor(t, {
+        database,
+        args: ['--conformance-echo', '--tls-cert', cert, '--tls-key', key],
+    });
+    for (const one of sampledCases) {
+        const expected = one.isInformational ? 'INFORMATIONAL' : 'OK';
+        assert.equal(
+            await runCase(server.port, one, { tls: { ca } }),
+            expected,
+            `${one.number} ${one.title}`,
+        );
+    }
 });

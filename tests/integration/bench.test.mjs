@@ -14,56 +14,76 @@ const clients = 20;
 
 // What the load generator prints.
 async function load(server, options = [], path = '/ws/heatmap?symbols=BTCUSDT') {
-  const args = ['--clients', clients, '--seconds', 0.1, '--path', path, ...options, '--', ...server];
-  const run = promisify(execFile)(join(programs, 'heatcast_load'), args.map(String), { timeout: patienceMs });
-  return JSON.parse((await run).stdout);
+    const args = [
+        '--clients',
+        clients,
+        '--seconds',
+        0.1,
+        '--path',
+        path,
+        ...options,
+        '--',
+        ...server,
+    ];
+    const run = promisify(execFile)(join(programs, 'heatcast_load'), args.map(String), {
+        timeout: patienceMs,
+    });
+    return JSON.parse((await run).stdout);
 }
 
 // The message that the servers send, as it is on the wire: its header has 4 bytes.
 async function messageSize() {
-  const { stdout } = await promisify(execFile)(heatcast[0], [...heatcast.slice(1), '--print']);
-  assert.equal(JSON.parse(stdout).data.levels.length, 22);
-  return stdout.length + 4;
+    const { stdout } = await promisify(execFile)(heatcast[0], [...heatcast.slice(1), '--print']);
+    assert.equal(JSON.parse(stdout).data.levels.length, 22);
+    return stdout.length + 4;
 }
 
 test('each publication of the benchmark reaches each subscriber once', async () => {
-  const { connections, rounds } = await load(heatcast);
-  assert.equal(connections, clients);
-  assert.equal(rounds.clients, clients);
-  assert.ok(rounds.rounds >= 5);
-  assert.ok(Math.abs(rounds.bytes_per_delivery - (await messageSize())) < 40, rounds.bytes_per_delivery);
-  assert.ok(rounds.cpu_us_per_delivery > 0 && rounds.deliveries_per_second > 0);
-  assert.ok(rounds.p50_us > 0 && rounds.p50_us <= rounds.p99_us && rounds.p99_us <= rounds.max_us);
+    const { connections, rounds } = await load(heatcast);
+    assert.equal(connections, clients);
+    assert.equal(rounds.clients, clients);
+    assert.ok(rounds.rounds >= 5);
+    assert.ok(
+        Math.abs(rounds.bytes_per_delivery - (await messageSize())) < 40,
+        rounds.bytes_per_delivery,
+    );
+    assert.ok(rounds.cpu_us_per_delivery > 0 && rounds.deliveries_per_second > 0);
+    assert.ok(
+        rounds.p50_us > 0 && rounds.p50_us <= rounds.p99_us && rounds.p99_us <= rounds.max_us,
+    );
 });
 
 test('the benchmark measures subscribers beside others that take nothing', async () => {
-  const { rounds, stalled } = await load(heatcast, ['--stalled', 2]);
-  assert.equal(stalled.clients, clients);
-  assert.ok(stalled.rounds >= 5 && rounds.rounds >= 5);
+    const { rounds, stalled } = await load(heatcast, ['--stalled', 2]);
+    assert.equal(stalled.clients, clients);
+    assert.ok(stalled.rounds >= 5 && rounds.rounds >= 5);
 });
 
 test('the benchmark counts clients that get the current snapshot when they come', async () => {
-  const result = await load(heatcast, ['--first', '--connect-only']);
-  assert.ok(result.accepts_per_second > 0);
-  assert.equal(result.rounds, undefined);
+    const result = await load(heatcast, ['--first', '--connect-only']);
+    assert.ok(result.accepts_per_second > 0);
+    assert.equal(result.rounds, undefined);
 });
 
 test('the benchmark knows idle connections, WebSocket and HTTP', async () => {
-  for (const [path, options] of [
-    ['/ws/heatmap', []],
-    ['/healthz', ['--http']],
-  ]) {
-    const result = await load(heatcast, ['--connect-only', ...options], path);
-    assert.ok(result.accepts_per_second > 0, path);
-  }
+    for (const [path, options] of [
+        ['/ws/heatmap', []],
+        ['/healthz', ['--http']],
+    ]) {
+        const result = await load(heatcast, ['--connect-only', ...options], path);
+        assert.ok(result.accepts_per_second > 0, path);
+    }
 });
 
 test('the physical limit sends frames of the size asked for', async () => {
-  const { rounds } = await load([join(programs, 'limit_server'), '--size', '1500'], [], '/');
-  assert.equal(rounds.bytes_per_delivery, 1504);
+    const { rounds } = await load([join(programs, 'limit_server'), '--size', '1500'], [], '/');
+    assert.equal(rounds.bytes_per_delivery, 1504);
 });
 
 test('a benchmark that cannot be run fails, and says why', async () => {
-  await assert.rejects(load(heatcast, ['--rounds', '3'], '/nowhere'), /the server answered: HTTP\/1.1 404/);
-  await assert.rejects(load(['/bin/false']), /the server did not start/);
+    await assert.rejects(
+        load(heatcast, ['--rounds', '3'], '/nowhere'),
+        /the server answered: HTTP\/1.1 404/,
+    );
+    await assert.rejects(load(['/bin/false']), /the server did not start/);
 });

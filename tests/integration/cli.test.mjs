@@ -9,20 +9,20 @@ import { run, scratch } from '../support/process.mjs';
 const commands = ['serve', 'import', 'snapshot', 'history', 'config'];
 
 const settings = {
-  WS_ENABLED: 'true',
-  WS_UPDATE_INTERVAL: '5',
-  WS_MAX_CONNECTIONS: '1000',
-  WS_MAX_CONNECTIONS_PER_IP: '0',
-  WS_SLOW_CONSUMER_TIMEOUT: '1.0',
-  WS_SLOW_CONSUMER_DISCONNECT: '60',
-  WS_ALLOWED_ORIGINS: 'same origin',
-  LISTEN: '127.0.0.1:8000',
-  DUCKDB_PATH: 'data/heatcast.duckdb',
-  SYMBOLS: 'BTCUSDT,ETHUSDT',
-  HEATMAP_LOOKBACK: '7d',
-  HEATMAP_LEVERAGE_WEIGHTS: '5:15,10:30,25:25,50:20,100:10',
-  LOG_LEVEL: 'info',
-  LOG_FORMAT: 'text',
+    WS_ENABLED: 'true',
+    WS_UPDATE_INTERVAL: '5',
+    WS_MAX_CONNECTIONS: '1000',
+    WS_MAX_CONNECTIONS_PER_IP: '0',
+    WS_SLOW_CONSUMER_TIMEOUT: '1.0',
+    WS_SLOW_CONSUMER_DISCONNECT: '60',
+    WS_ALLOWED_ORIGINS: 'same origin',
+    LISTEN: '127.0.0.1:8000',
+    DUCKDB_PATH: 'data/heatcast.duckdb',
+    SYMBOLS: 'BTCUSDT,ETHUSDT',
+    HEATMAP_LOOKBACK: '7d',
+    HEATMAP_LEVERAGE_WEIGHTS: '5:15,10:30,25:25,50:20,100:10',
+    LOG_LEVEL: 'info',
+    LOG_FORMAT: 'text',
 };
 
 const flagOf = (name) => `--${name.toLowerCase().replaceAll('_', '-')}`;
@@ -30,151 +30,162 @@ const flagOf = (name) => `--${name.toLowerCase().replaceAll('_', '-')}`;
 const lineOf = (table, name) => table.split('\n').find((line) => line.startsWith(`${name} `));
 
 test('help names every command, on standard output, with exit code 0', async () => {
-  for (const argument of ['--help', '-h', 'help']) {
-    const { code, stdout, stderr } = await run([argument]);
-    assert.equal(code, 0);
-    assert.equal(stderr, '');
-    for (const command of commands) assert.match(stdout, new RegExp(`heatcast ${command}\\b`));
-  }
+    for (const argument of ['--help', '-h', 'help']) {
+        const { code, stdout, stderr } = await run([argument]);
+        assert.equal(code, 0);
+        assert.equal(stderr, '');
+        for (const command of commands) assert.match(stdout, new RegExp(`heatcast ${command}\\b`));
+    }
 });
 
 test('each command has its own help, with all settings as flags', async () => {
-  for (const command of commands) {
-    const { code, stdout } = await run([command, '--help']);
-    assert.equal(code, 0);
-    assert.match(stdout, new RegExp(`usage: heatcast ${command}\\b`));
-    for (const name of Object.keys(settings)) assert.ok(stdout.includes(flagOf(name)), `${command} ${name}`);
-  }
+    for (const command of commands) {
+        const { code, stdout } = await run([command, '--help']);
+        assert.equal(code, 0);
+        assert.match(stdout, new RegExp(`usage: heatcast ${command}\\b`));
+        for (const name of Object.keys(settings))
+            assert.ok(stdout.includes(flagOf(name)), `${command} ${name}`);
+    }
 });
 
 test('the version is the same wherever it is asked for', async () => {
-  const { code, stdout } = await run(['--version']);
-  assert.equal(code, 0);
-  assert.match(stdout, /^heatcast \d+\.\d+\.\d+\S*\n$/);
-  for (const command of commands) {
-    const of = await run([command, '--version']);
-    assert.deepEqual([of.code, of.stdout], [0, stdout], command);
-  }
+    const { code, stdout } = await run(['--version']);
+    assert.equal(code, 0);
+    assert.match(stdout, /^heatcast \d+\.\d+\.\d+\S*\n$/);
+    for (const command of commands) {
+        const of = await run([command, '--version']);
+        assert.deepEqual([of.code, of.stdout], [0, stdout], command);
+    }
 });
 
 test('no command, an unknown one and unknown options are wrong usage', async () => {
-  for (const [args, named] of [
-    [[], 'usage'],
-    [['frobnicate'], 'frobnicate'],
-    [['serve', '--frobnicate'], '--frobnicate'],
-    [['serve', '--frobnicate=1'], '--frobnicate'],
-    [['serve', '-x'], '-x'],
-    [['serve', 'extra'], 'extra'],
-    [['snapshot', '--demo'], '--demo'],
-    [['config', '--listen'], '--listen'],
-    [['snapshot', '--symbol', 'BTCUSDT', '--symbol', 'ETHUSDT'], '--symbol'],
-    [['import'], 'import'],
-    [['snapshot', '--symbol', 'not a symbol'], 'not a symbol'],
-    [['snapshot', '--at', 'yesterday'], 'yesterday'],
-    [['history', '--window', 'long'], 'long'],
-    [['history', '--interval', '7m'], '7m'],
-    [['history', '--bucket', '0'], 'bucket'],
-    [['history', '--weights', '5:-1'], 'negative'],
-  ]) {
-    const { code, stdout, stderr } = await run(args);
-    assert.equal(code, 2, `${args}: ${stderr}`);
-    assert.equal(stdout, '', String(args));
-    assert.ok(stderr.includes(named), `${args}: ${stderr}`);
-  }
+    for (const [args, named] of [
+        [[], 'usage'],
+        [['frobnicate'], 'frobnicate'],
+        [['serve', '--frobnicate'], '--frobnicate'],
+        [['serve', '--frobnicate=1'], '--frobnicate'],
+        [['serve', '-x'], '-x'],
+        [['serve', 'extra'], 'extra'],
+        [['snapshot', '--demo'], '--demo'],
+        [['config', '--listen'], '--listen'],
+        [['snapshot', '--symbol', 'BTCUSDT', '--symbol', 'ETHUSDT'], '--symbol'],
+        [['import'], 'import'],
+        [['snapshot', '--symbol', 'not a symbol'], 'not a symbol'],
+        [['snapshot', '--at', 'yesterday'], 'yesterday'],
+        [['history', '--window', 'long'], 'long'],
+        [['history', '--interval', '7m'], '7m'],
+        [['history', '--bucket', '0'], 'bucket'],
+        [['history', '--weights', '5:-1'], 'negative'],
+    ]) {
+        const { code, stdout, stderr } = await run(args);
+        assert.equal(code, 2, `${args}: ${stderr}`);
+        assert.equal(stdout, '', String(args));
+        assert.ok(stderr.includes(named), `${args}: ${stderr}`);
+    }
 });
 
 test('config lists every setting with its value, origin, default and meaning', async () => {
-  const { code, stdout } = await run(['config']);
-  assert.equal(code, 0);
-  for (const [name, value] of Object.entries(settings)) {
-    const line = lineOf(stdout, name);
-    assert.ok(line, `no line for ${name}`);
-    assert.ok(line.includes(value), line);
-    assert.match(line, /\bdefault\b/);
-  }
-  assert.ok(lineOf(stdout, 'WORKERS') && lineOf(stdout, 'HEATMAP_BUCKET'));
+    const { code, stdout } = await run(['config']);
+    assert.equal(code, 0);
+    for (const [name, value] of Object.entries(settings)) {
+        const line = lineOf(stdout, name);
+        assert.ok(line, `no line for ${name}`);
+        assert.ok(line.includes(value), line);
+        assert.match(line, /\bdefault\b/);
+    }
+    assert.ok(lineOf(stdout, 'WORKERS') && lineOf(stdout, 'HEATMAP_BUCKET'));
 });
 
 test('the environment overrides a default, and a flag overrides the environment', async () => {
-  const env = { WS_UPDATE_INTERVAL: '2.5', SYMBOLS: 'DOGEUSDT', LOG_LEVEL: '' };
-  const { stdout } = await run(['config', '--symbols', 'SOLUSDT,XRPUSDT'], { env });
-  assert.match(lineOf(stdout, 'WS_UPDATE_INTERVAL'), /2\.5 +environment/);
-  assert.match(lineOf(stdout, 'SYMBOLS'), /SOLUSDT,XRPUSDT +flag/);
-  assert.match(lineOf(stdout, 'LOG_LEVEL'), /info +default/);
+    const env = { WS_UPDATE_INTERVAL: '2.5', SYMBOLS: 'DOGEUSDT', LOG_LEVEL: '' };
+    const { stdout } = await run(['config', '--symbols', 'SOLUSDT,XRPUSDT'], { env });
+    assert.match(lineOf(stdout, 'WS_UPDATE_INTERVAL'), /2\.5 +environment/);
+    assert.match(lineOf(stdout, 'SYMBOLS'), /SOLUSDT,XRPUSDT +flag/);
+    assert.match(lineOf(stdout, 'LOG_LEVEL'), /info +default/);
 });
 
 test('--db is another name of --duckdb-path', async () => {
-  const { stdout } = await run(['config', '--db', 'elsewhere.duckdb']);
-  assert.match(lineOf(stdout, 'DUCKDB_PATH'), /elsewhere\.duckdb +flag/);
+    const { stdout } = await run(['config', '--db', 'elsewhere.duckdb']);
+    assert.match(lineOf(stdout, 'DUCKDB_PATH'), /elsewhere\.duckdb +flag/);
 });
 
 test('a flag takes its value behind a blank or behind =, also where it is true or false', async () => {
-  for (const args of [['--ws-enabled', 'false'], ['--ws-enabled=false']]) {
-    const { code, stdout, stderr } = await run(['config', ...args]);
-    assert.equal(code, 0, stderr);
-    assert.match(lineOf(stdout, 'WS_ENABLED'), /false +flag/);
-  }
+    for (const args of [['--ws-enabled', 'false'], ['--ws-enabled=false']]) {
+        const { code, stdout, stderr } = await run(['config', ...args]);
+        assert.equal(code, 0, stderr);
+        assert.match(lineOf(stdout, 'WS_ENABLED'), /false +flag/);
+    }
 });
 
 test('a wrong setting stops the start with one line: setting, value, what is allowed', async () => {
-  for (const [name, value, allowed] of [
-    ['WS_ENABLED', 'maybe', /true.*false/],
-    ['WS_UPDATE_INTERVAL', '0.05', /0\.1 to 3600/],
-    ['WS_UPDATE_INTERVAL', '3601', /0\.1 to 3600/],
-    ['WS_UPDATE_INTERVAL', 'soon', /0\.1 to 3600/],
-    ['WS_MAX_CONNECTIONS', '-1', /from 1 to/],
-    ['WS_MAX_CONNECTIONS', '12x', /from 1 to/],
-    ['WS_SLOW_CONSUMER_TIMEOUT', 'nan', /seconds/],
-    ['LISTEN', '127.0.0.1:99999', /127\.0\.0\.1:8000/],
-    ['LISTEN', 'nowhere', /127\.0\.0\.1:8000/],
-    ['WORKERS', '0', /from 1 to/],
-    ['SYMBOLS', 'btc/usdt', /A-Z/],
-    ['HEATMAP_LOOKBACK', '7 days', /15m/],
-    ['HEATMAP_LOOKBACK', '1m', /5m/],
-    ['HEATMAP_BUCKET', 'BTCUSDT=100', /BTCUSDT:100/],
-    ['HEATMAP_BUCKET', 'BTCUSDT:0', /above 0/],
-    ['HEATMAP_LEVERAGE_WEIGHTS', '5:0,10:0', /above 0/],
-    ['HEATMAP_LEVERAGE_WEIGHTS', '5:-3', /negative/],
-    ['HEATMAP_LEVERAGE_WEIGHTS', '5', /5:15/],
-    ['LOG_LEVEL', 'loud', /debug, info, warn/],
-    ['LOG_FORMAT', 'xml', /text.*json/],
-  ]) {
-    const byEnvironment = await run(['config'], { env: { [name]: value } });
-    const byFlag = await run(['config', `${flagOf(name)}=${value}`]);
-    for (const [result, shown] of [[byEnvironment, name], [byFlag, flagOf(name)]]) {
-      assert.equal(result.code, 2, `${name}=${value}: ${result.stderr}`);
-      assert.equal(result.stdout, '');
-      const line = result.stderr.split('\n')[0];
-      assert.ok(line.includes(shown), line);
-      assert.ok(line.includes(value.split(',')[0]), line);
-      assert.match(line, allowed);
+    for (const [name, value, allowed] of [
+        ['WS_ENABLED', 'maybe', /true.*false/],
+        ['WS_UPDATE_INTERVAL', '0.05', /0\.1 to 3600/],
+        ['WS_UPDATE_INTERVAL', '3601', /0\.1 to 3600/],
+        ['WS_UPDATE_INTERVAL', 'soon', /0\.1 to 3600/],
+        ['WS_MAX_CONNECTIONS', '-1', /from 1 to/],
+        ['WS_MAX_CONNECTIONS', '12x', /from 1 to/],
+        ['WS_SLOW_CONSUMER_TIMEOUT', 'nan', /seconds/],
+        ['LISTEN', '127.0.0.1:99999', /127\.0\.0\.1:8000/],
+        ['LISTEN', 'nowhere', /127\.0\.0\.1:8000/],
+        ['WORKERS', '0', /from 1 to/],
+        ['SYMBOLS', 'btc/usdt', /A-Z/],
+        ['HEATMAP_LOOKBACK', '7 days', /15m/],
+        ['HEATMAP_LOOKBACK', '1m', /5m/],
+        ['HEATMAP_BUCKET', 'BTCUSDT=100', /BTCUSDT:100/],
+        ['HEATMAP_BUCKET', 'BTCUSDT:0', /above 0/],
+        ['HEATMAP_LEVERAGE_WEIGHTS', '5:0,10:0', /above 0/],
+        ['HEATMAP_LEVERAGE_WEIGHTS', '5:-3', /negative/],
+        ['HEATMAP_LEVERAGE_WEIGHTS', '5', /5:15/],
+        ['LOG_LEVEL', 'loud', /debug, info, warn/],
+        ['LOG_FORMAT', 'xml', /text.*json/],
+    ]) {
+        const byEnvironment = await run(['config'], { env: { [name]: value } });
+        const byFlag = await run(['config', `${flagOf(name)}=${value}`]);
+        for (const [result, shown] of [
+            [byEnvironment, name],
+            [byFlag, flagOf(name)],
+        ]) {
+            assert.equal(result.code, 2, `${name}=${value}: ${result.stderr}`);
+            assert.equal(result.stdout, '');
+            const line = result.stderr.split('\n')[0];
+            assert.ok(line.includes(shown), line);
+            assert.ok(line.includes(value.split(',')[0]), line);
+            assert.match(line, allowed);
+        }
+        for (const { stderr } of [byEnvironment, byFlag])
+            assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
     }
-    for (const { stderr } of [byEnvironment, byFlag])
-      assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
-  }
 });
 
 test('buckets may be given for more symbols than are served', async () => {
-  const { code, stdout } = await run(['config', '--symbols', 'BTCUSDT', '--heatmap-bucket',
-    'BTCUSDT:100,ETHUSDT:5']);
-  assert.equal(code, 0);
-  assert.match(stdout, /HEATMAP_BUCKET +BTCUSDT:100,ETHUSDT:5/);
+    const { code, stdout } = await run([
+        'config',
+        '--symbols',
+        'BTCUSDT',
+        '--heatmap-bucket',
+        'BTCUSDT:100,ETHUSDT:5',
+    ]);
+    assert.equal(code, 0);
+    assert.match(stdout, /HEATMAP_BUCKET +BTCUSDT:100,ETHUSDT:5/);
 });
 
 test('a missing database fails with its path, and is not created', async (t) => {
-  const folder = await scratch(t);
-  for (const command of ['snapshot', 'history']) {
-    const { code, stdout, stderr } = await run([command, '--db', 'none.duckdb'], { cwd: folder });
-    assert.equal(code, 1, stderr);
-    assert.equal(stdout, '');
-    assert.match(stderr, /none\.duckdb/);
-  }
-  const again = await run(['snapshot', '--db', join(folder, 'none.duckdb')]);
-  assert.equal(again.code, 1);
+    const folder = await scratch(t);
+    for (const command of ['snapshot', 'history']) {
+        const { code, stdout, stderr } = await run([command, '--db', 'none.duckdb'], {
+            cwd: folder,
+        });
+        assert.equal(code, 1, stderr);
+        assert.equal(stdout, '');
+        assert.match(stderr, /none\.duckdb/);
+    }
+    const again = await run(['snapshot', '--db', join(folder, 'none.duckdb')]);
+    assert.equal(again.code, 1);
 });
 
 test("the README's table of settings is the program's own", async () => {
-  const { stdout } = await run(['config', '--markdown']);
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-  assert.ok(readme.includes(stdout.trimEnd()), 'make it anew: build/heatcast config --markdown');
+    const { stdout } = await run(['config', '--markdown']);
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    assert.ok(readme.includes(stdout.trimEnd()), 'make it anew: build/heatcast config --markdown');
 });

@@ -14,133 +14,149 @@ import { eventually, run, scratch } from '../support/process.mjs';
 import { serveFor, startServer } from '../support/server.mjs';
 
 async function makeDatabase(t) {
-  const folder = await scratch(t);
-  const database = join(folder, 'market.duckdb');
-  await importMarkets(folder, database, makeMarket({ candles: 100 }));
-  return { folder, database };
+    const folder = await scratch(t);
+    const database = join(folder, 'market.duckdb');
+    await importMarkets(folder, database, makeMarket({ candles: 100 }));
+    return { folder, database };
 }
 
 // Sockets that connect and never say anything.
 function openSilent(t, port, count) {
-  const sockets = [];
-  for (let i = 0; i < count; i++) {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => {});
-    socket.received = '';
-    socket.on('data', (bytes) => (socket.received += bytes));
-    sockets.push(socket);
-  }
-  t.after(() => sockets.forEach((socket) => socket.destroy()));
-  return sockets;
+    const sockets = [];
+    for (let i = 0; i < count; i++) {
+        const socket = connect(port, '127.0.0.1');
+        socket.on('error', () => {});
+        socket.received = '';
+        socket.on('data', (bytes) => (socket.received += bytes));
+        sockets.push(socket);
+    }
+    t.after(() => sockets.forEach((socket) => socket.destroy()));
+    return sockets;
 }
 
 async function metric(server, pattern) {
-  return Number(pattern.exec((await get(`${server.url}/metrics`)).text)?.[1]);
+    return Number(pattern.exec((await get(`${server.url}/metrics`)).text)?.[1]);
 }
 
 test('connections that say nothing are limited in number, and lock nobody out', async (t) => {
-  const { database } = await makeDatabase(t);
-  const server = await serveFor(t, { database, args: ['--ws-max-connections', '5'] });
-  const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
-  await client.nextSnapshot('BTCUSDT');
-  const silent = openSilent(t, server.port, 1100);
-  const gone = () => silent.filter((socket) => socket.destroyed);
-  await eventually('the oldest give way', () => gone().length >= 70);
-  assert.ok(gone().length < 200, `${gone().length}`);
-  await client.settle();
-  assert.equal((await get(`${server.url}/healthz`)).status, 200);
-  const late = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
-  await late.nextSnapshot('BTCUSDT');
-  assert.ok(await metric(server, /refused_total\{reason="http_limit"\} (\d+)/) >= 70);
+    const { database } = await makeDatabase(t);
+    const server = await serveFor(t, { database, args: ['--ws-max-connections', '5'] });
+    const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
+    await client.nextSnapshot('BTCUSDT');
+    const silent = openSilent(t, server.port, 1100);
+    const gone = () => silent.filter((socket) => socket.destroyed);
+    await eventually('the oldest give way', () => gone().length >= 70);
+    assert.ok(gone().length < 200, `${gone().length}`);
+    await client.settle();
+    assert.equal((await get(`${server.url}/healthz`)).status, 200);
+    const late = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
+    await late.nextSnapshot('BTCUSDT');
+    assert.ok((await metric(server, /refused_total\{reason="http_limit"\} (\d+)/)) >= 70);
 });
 
 test('out of file descriptors it waits, without spinning, and goes on when some are free', async (t) => {
-  const { database } = await makeDatabase(t);
-  const server = await serveFor(t, {
-    database,
-    under: ['prlimit', '--nofile=80:80'],
-    args: ['--ws-max-connections', '500', '--workers', '1'],
-  });
-  assert.match(server.logs(), /warn.*open-file limit.*limit=80/);
-  const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
-  await client.nextSnapshot('BTCUSDT');
-  const silent = openSilent(t, server.port, 200);
-  await eventually('the log says so', () => /warn.*out of file descriptors/.test(server.logs()));
-  const cpuSeconds = async () => {
-    const { stdout } = await run(['-o', 'cputimes=', '-p', String(server.process.pid)], { program: 'ps' });
-    return Number(stdout);
-  };
-  const before = await cpuSeconds();
-  for (let i = 0; i < 10; i++) {
-    await client.settle(); // who is in is served
-    await new Promise((settle) => setTimeout(settle, 200));
-  }
-  assert.ok((await cpuSeconds()) - before <= 1, 'it does not spin');
-  assert.equal(server.logs().match(/out of file descriptors/g).length, 1);
-  silent.forEach((socket) => socket.destroy());
-  const late = await eventually('somebody new gets in', () => connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`));
-  await late.nextSnapshot('BTCUSDT');
+    const { database } = await makeDatabase(t);
+    const server = await serveFor(t, {
+        database,
+        under: ['prlimit', '--nofile=80:80'],
+        args: ['--ws-max-connections', '500', '--workers', '1'],
+    });
+    assert.match(server.logs(), /warn.*open-file limit.*limit=80/);
+    const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
+    await client.nextSnapshot('BTCUSDT');
+    const silent = openSilent(t, server.port, 200);
+    await eventually('the log says so', () => /warn.*out of file descriptors/.test(server.logs()));
+    const cpuSeconds = async () => {
+        const { stdout } = await run(['-o', 'cputimes=', '-p', String(server.process.pid)], {
+            program: 'ps',
+        });
+        return Number(stdout);
+    };
+    const before = await cpuSeconds();
+    for (let i = 0; i < 10; i++) {
+        await client.settle(); // who is in is served
+        await new Promise((settle) => setTimeout(settle, 200));
+    }
+    assert.ok((await cpuSeconds()) - before <= 1, 'it does not spin');
+    assert.equal(server.logs().match(/out of file descriptors/g).length, 1);
+    silent.forEach((socket) => socket.destroy());
+    const late = await eventually('somebody new gets in', () =>
+        connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`),
+    );
+    await late.nextSnapshot('BTCUSDT');
 });
 
 test('a burst of more requests than there may be connections is answered, all of it', async (t) => {
-  const { database } = await makeDatabase(t);
-  const server = await serveFor(t, { database, args: ['--workers', '1', '--ws-max-connections', '5'] });
-  server.process.kill('SIGSTOP'); // they all wait in the kernel's queue
-  const answers = Array.from({ length: 2500 }, () => get(`${server.url}/healthz`));
-  await new Promise((settle) => setTimeout(settle, 1000));
-  server.process.kill('SIGCONT');
-  for (const { status, text } of await Promise.all(answers)) {
-    assert.equal(status, 200);
-    assert.equal(text, '{"status":"ok"}');
-  }
-  assert.equal(await metric(server, /refused_total\{reason="http_limit"\} (\d+)/), 0);
+    const { database } = await makeDatabase(t);
+    const server = await serveFor(t, {
+        database,
+        args: ['--workers', '1', '--ws-max-connections', '5'],
+    });
+    server.process.kill('SIGSTOP'); // they all wait in the kernel's queue
+    const answers = Array.from({ length: 2500 }, () => get(`${server.url}/healthz`));
+    await new Promise((settle) => setTimeout(settle, 1000));
+    server.process.kill('SIGCONT');
+    for (const { status, text } of await Promise.all(answers)) {
+        assert.equal(status, 200);
+        assert.equal(text, '{"status":"ok"}');
+    }
+    assert.equal(await metric(server, /refused_total\{reason="http_limit"\} (\d+)/), 0);
 });
 
 test('hundreds of viewers who ask the same at once all get it, in the form that they accept', async (t) => {
-  const { database } = await makeDatabase(t);
-  const server = await serveFor(t, { database });
-  for (const question of ['history?window=8h', 'grid?window=8h']) {
-    const url = `${server.url}/api/v1/heatmap/BTCUSDT/${question}`;
-    const encodings = Array.from({ length: 600 }, (_, i) => (i % 3 === 0 ? 'identity' : 'gzip'));
-    const answers = await Promise.all(
-      encodings.map((encoding) => get(url, { headers: { 'Accept-Encoding': encoding } })),
-    );
-    const plain = answers[0].body;
-    assert.ok(plain.length > 1024);
-    answers.forEach(({ status, headers, body }, i) => {
-      assert.equal(status, 200);
-      const isZipped = encodings[i] === 'gzip';
-      assert.equal(headers['content-encoding'], isZipped ? 'gzip' : undefined);
-      assert.equal(headers.etag, answers[0].headers.etag);
-      assert.ok((isZipped ? gunzipSync(body) : body).equals(plain));
-    });
-  }
+    const { database } = await makeDatabase(t);
+    const server = await serveFor(t, { database });
+    for (const question of ['history?window=8h', 'grid?window=8h']) {
+        const url = `${server.url}/api/v1/heatmap/BTCUSDT/${question}`;
+        const encodings = Array.from({ length: 600 }, (_, i) =>
+            i % 3 === 0 ? 'identity' : 'gzip',
+        );
+        const answers = await Promise.all(
+            encodings.map((encoding) => get(url, { headers: { 'Accept-Encoding': encoding } })),
+        );
+        const plain = answers[0].body;
+        assert.ok(plain.length > 1024);
+        answers.forEach(({ status, headers, body }, i) => {
+            assert.equal(status, 200);
+            const isZipped = encodings[i] === 'gzip';
+            assert.equal(headers['content-encoding'], isZipped ? 'gzip' : undefined);
+            assert.equal(headers.etag, answers[0].headers.etag);
+            assert.ok((isZipped ? gunzipSync(body) : body).equals(plain));
+        });
+    }
 });
 
 test('thousands of clients are told of a restart, and all are back with the current snapshot', async (t) => {
-  const { database } = await makeDatabase(t);
-  const { stdout } = await run(['-c', 'ulimit -Hn'], { program: 'sh' });
-  const count = Math.min(10_000, (Number(stdout) || Infinity) - 1500);
-  assert.ok(count >= 500, `only ${stdout.trim()} files may be open`);
-  const options = { database, args: ['--ws-max-connections', String(count + 100)] };
-  const server = await startServer(options);
-  const crowd = new Crowd(t, server.port, '/ws/heatmap?symbols=BTCUSDT', count);
-  await eventually('all have a snapshot', () => crowd.members.every((member) => member.snapshots === 1));
-  assert.equal((await get(`${server.url}/ws/stats`)).json().active_connections, count);
-  const stalled = crowd.members.slice(0, 50);
-  stalled.forEach((member) => member.socket.pause());
+    const { database } = await makeDatabase(t);
+    const { stdout } = await run(['-c', 'ulimit -Hn'], { program: 'sh' });
+    const count = Math.min(10_000, (Number(stdout) || Infinity) - 1500);
+    assert.ok(count >= 500, `only ${stdout.trim()} files may be open`);
+    const options = { database, args: ['--ws-max-connections', String(count + 100)] };
+    const server = await startServer(options);
+    const crowd = new Crowd(t, server.port, '/ws/heatmap?symbols=BTCUSDT', count);
+    await eventually('all have a snapshot', () =>
+        crowd.members.every((member) => member.snapshots === 1),
+    );
+    assert.equal((await get(`${server.url}/ws/stats`)).json().active_connections, count);
+    const stalled = crowd.members.slice(0, 50);
+    stalled.forEach((member) => member.socket.pause());
 
-  const { port } = server;
-  const ended = server.stop();
-  await eventually('all are told', () => crowd.members.slice(50).every((member) => member.closeCode === 1001));
-  assert.equal(await ended, 0, server.logs());
+    const { port } = server;
+    const ended = server.stop();
+    await eventually('all are told', () =>
+        crowd.members.slice(50).every((member) => member.closeCode === 1001),
+    );
+    assert.equal(await ended, 0, server.logs());
 
-  const again = await serveFor(t, { ...options, args: [...options.args, '--listen', `127.0.0.1:${port}`] });
-  stalled.forEach((member) => member.socket.resume());
-  crowd.reconnect();
-  await eventually('all are back', () => crowd.members.every((member) => member.snapshots === 2));
-  assert.ok(crowd.members.every((member) => member.epochs[1] > member.epochs[0]));
-  const stats = (await get(`${again.url}/ws/stats`)).json();
-  assert.equal(stats.active_connections, count);
-  assert.equal(stats.slow_consumers, 0);
+    const again = await serveFor(t, {
+        ...options,
+        args: [...options.args, '--listen', `127.0.0.1:${port}`],
+    });
+    stalled.forEach((member) => member.socket.resume());
+    crowd.reconnect();
+    await eventually('all are back', () => crowd.members.every((member) => member.snapshots === 2));
+    assert.ok(crowd.members.every((member) => member.epochs[1] > member.epochs[0]));
+    const stats = (await get(`${again.url}/ws/stats`)).json();
+    assert.equal(stats.active_connections, count);
+    assert.equal(stats.slow_consumers, 0);
 });

@@ -18,450 +18,605 @@ const newest = (market) => market.candles.at(-1).time;
 const iso = (ms) => new Date(ms).toISOString().replace('.000Z', 'Z');
 
 function assertError(answer, status, code) {
-  assert.equal(answer.status, status, answer.text);
-  assert.equal(answer.headers['content-type'], 'application/json');
-  const { error } = JSON.parse(answer.text);
-  assert.equal(error.code, code);
-  assert.ok(error.message.length > 5);
-  return error.message;
+    assert.equal(answer.status, status, answer.text);
+    assert.equal(answer.headers['content-type'], 'application/json');
+    const { error } = JSON.parse(answer.text);
+    assert.equal(error.code, code);
+    assert.ok(error.message.length > 5);
+    return error.message;
 }
 
 describe('HTTP', () => {
-  let folder;
-  let server;
-  const ask = (path, options) => get(server.url + path, options);
-  const askJson = async (path) => {
-    const answer = await ask(path);
-    assert.equal(answer.status, 200, answer.text);
-    assert.equal(answer.headers['content-type'], 'application/json');
-    return answer.json();
-  };
-
-  before(async () => {
-    folder = await makeFolder();
-    const database = join(folder, 'market.duckdb');
-    await importMarkets(folder, database, bitcoin, ether);
-    server = await startServer({
-      database,
-      args: ['--ws-update-interval', '60', '--symbols', 'BTCUSDT,ETHUSDT,NEWUSDT'],
-    });
-  });
-  after(async () => {
-    assert.equal(await server.stop(), 0);
-    await removeFolder(folder);
-  });
-
-  describe('the snapshot', () => {
-    test('is that of the reference model, with epoch and seq', async () => {
-      const message = await askJson('/api/v1/heatmap/BTCUSDT');
-      assertSnapshot(message, 'BTCUSDT', expectedSnapshot(bitcoin));
-      assert.ok(Number.isSafeInteger(message.epoch) && message.epoch > 1_600_000_000_000);
-      assert.ok(Number.isSafeInteger(message.seq) && message.seq >= 1);
-      assertSnapshot(await askJson('/api/v1/heatmap/ETHUSDT'), 'ETHUSDT', expectedSnapshot(ether));
-    });
-
-    test('stays the same, byte for byte, as long as nothing changes', async () => {
-      const first = await ask('/api/v1/heatmap/BTCUSDT');
-      const second = await ask('/api/v1/heatmap/BTCUSDT');
-      assert.equal(first.text, second.text);
-    });
-
-    for (const path of ['heatmap/*', 'heatmap/*/grid?window=6h', 'heatmap/*/history?window=2h', 'candles/*'])
-      test(`${path} has an ETag, and 304 answers the one who has it`, async () => {
-        const pathOf = (symbol) => `/api/v1/${path.replace('*', symbol)}`;
-        const { headers } = await ask(pathOf('BTCUSDT'));
-        assert.match(headers.etag, /^(W\/)?"[^"]+"$/);
-        for (const tags of [headers.etag, `"other", ${headers.etag}`, `W/${headers.etag}`, '*']) {
-          const again = await ask(pathOf('BTCUSDT'), { headers: { 'If-None-Match': tags, 'Accept-Encoding': 'gzip' } });
-          assert.equal(again.status, 304, tags);
-          assert.equal(again.body.length, 0);
-          assert.equal(again.headers.etag, headers.etag);
-        }
-        const stale = await ask(pathOf('BTCUSDT'), { headers: { 'If-None-Match': '"other"' } });
-        assert.equal(stale.status, 200);
-        const other = await ask(pathOf('ETHUSDT'), { headers: { 'If-None-Match': headers.etag } });
-        assert.equal(other.status, 200, 'the tag of one symbol is not that of another');
-      });
-
-    test('of an unknown symbol is 404 and names the valid ones', async () => {
-      for (const path of ['/api/v1/heatmap/XYZUSDT', '/api/v1/heatmap/btcusdt', '/api/v1/heatmap/XYZUSDT/history'])
-        assert.match(assertError(await ask(path), 404, 'INVALID_SYMBOL'), /BTCUSDT, ETHUSDT/);
-    });
-
-    test('of a symbol without data is 404 NO_DATA at once, however often it is asked for', async () => {
-      const begun = Date.now();
-      for (let i = 0; i < 3; i++) assertError(await ask('/api/v1/heatmap/NEWUSDT'), 404, 'NO_DATA');
-      assert.ok(Date.now() - begun < 30_000, 'it does not wait for the next tick');
-    });
-  });
-
-  describe('the history', () => {
-    test('is that of the reference model', async () => {
-      const { data, meta } = await askJson('/api/v1/heatmap/BTCUSDT/history?window=5h');
-      const start = newest(bitcoin) - 5 * 3_600_000;
-      const expected = replay('BTCUSDT', makeSeries(bitcoin, { start, end: newest(bitcoin) }));
-      assert.equal(data.length, 61);
-      data.forEach((moment, i) => assertMoment(moment, expected[i]));
-      assert.deepEqual(
-        [meta.symbol, meta.start_time, meta.end_time, meta.interval, meta.bucket, meta.total_snapshots],
-        ['BTCUSDT', iso(start), iso(newest(bitcoin)), '5m', 100, 61],
-      );
-      for (const name of ['price_range', 'total_long_volume', 'total_short_volume', 'total_consumed'])
-        assert.ok(name in meta, name);
-    });
-
-    test('takes start, end, interval, bucket and weights', async () => {
-      const start = newest(bitcoin) - 48 * candleMs;
-      const end = newest(bitcoin) - 12 * candleMs;
-      const query = new URLSearchParams({
-        start: iso(start), end: iso(end), interval: '15m', bucket: '50', weights: '10:1,20:1',
-      });
-      const { data, meta } = await askJson(`/api/v1/heatmap/BTCUSDT/history?${query}`);
-      const series = makeSeries(bitcoin, { start, end, interval: '15m' });
-      const expected = replay('BTCUSDT', series, { weights: '10:1,20:1', bucket: 50n * 10n ** 8n });
-      assert.equal(data.length, expected.length);
-      data.forEach((moment, i) => assertMoment(moment, expected[i]));
-      assert.equal(meta.bucket, 50);
-    });
-
-    test('of a symbol or range without data is 404 NO_DATA', async () => {
-      assertError(await ask('/api/v1/heatmap/NEWUSDT/history'), 404, 'NO_DATA');
-      assertError(await ask('/api/v1/candles/NEWUSDT'), 404, 'NO_DATA');
-      assertError(
-        await ask('/api/v1/heatmap/BTCUSDT/history?start=2019-01-01T00:00:00Z&end=2019-01-02T00:00:00Z'),
-        404,
-        'NO_DATA',
-      );
-    });
-
-    test('times may have a zone or fractions', async () => {
-      const end = newest(bitcoin);
-      const local = new Date(end + 2 * 3_600_000).toISOString().slice(0, 19);
-      for (const time of [iso(end), new Date(end).toISOString(), `${local}+02:00`]) {
-        const { meta } = await askJson(
-          `/api/v1/heatmap/BTCUSDT/history?window=15m&end=${encodeURIComponent(time)}`,
-        );
-        assert.deepEqual([meta.end_time, meta.total_snapshots], [iso(end), 4], time);
-      }
-    });
-
-    test('a wrong parameter is 400 and named', async () => {
-      for (const [query, named] of [
-        ['window=soon', 'window'],
-        ['window=-5h', 'window'],
-        ['start=yesterday', 'start'],
-        ['end=2025-13-01T00:00:00Z', 'end'],
-        ['interval=7m', 'interval'],
-        ['bucket=0', 'bucket'],
-        ['bucket=-1', 'bucket'],
-        ['weights=5:x', 'weights'],
-        ['weights=5:0', 'weights'],
-        ['frobnicate=1', 'frobnicate'],
-        ['start=2025-12-02T00:00:00Z&end=2025-12-01T00:00:00Z', 'start'],
-        ['start=2025-12-01T00:00:00Z&end=2025-12-02T00:00:00Z&window=5h', 'window'],
-        [`window=${'5'.repeat(300)}h`, ''],
-        ['window=%zz', ''],
-      ])
-        for (const path of ['heatmap/BTCUSDT/history', 'candles/BTCUSDT']) {
-          const answer = await ask(`/api/v1/${path}?${query}`);
-          const message = assertError(answer, 400, 'INVALID_PARAMETER');
-          assert.ok(message.includes(named), `${query}: ${message}`);
-        }
-    });
-  });
-
-  test('candles are those that were imported', async () => {
-    const { data } = await askJson('/api/v1/candles/BTCUSDT?window=1h');
-    assert.equal(data.length, 13);
-    const expected = bitcoin.candles.slice(-13);
-    data.forEach((candle, i) => {
-      assert.equal(candle.timestamp, iso(expected[i].time));
-      for (const name of ['open', 'high', 'low', 'close', 'volume'])
-        assert.equal(candle[name], Number(expected[i][name]) / 1e8, name);
-    });
-    const hourly = await askJson('/api/v1/candles/BTCUSDT?window=1h&interval=1h');
-    assert.ok(hourly.data.length <= 2);
-  });
-
-  test('symbols lists the whitelist with newest candle, bucket and whether it is live', async () => {
-    const { symbols, simulated } = await askJson('/api/v1/symbols');
-    assert.deepEqual(symbols.map((s) => s.symbol), ['BTCUSDT', 'ETHUSDT', 'NEWUSDT']);
-    assert.deepEqual(symbols.map((s) => s.newest), [iso(newest(bitcoin)), iso(newest(ether)), null]);
-    assert.deepEqual(symbols.map((s) => s.bucket), [100, 2, null]);
-    assert.deepEqual(symbols.map((s) => s.live), [false, false, false]);
-    assert.equal(simulated, false);
-  });
-
-  test('stats count connections, messages and subscriptions', async () => {
-    const stats = await askJson('/ws/stats');
-    for (const name of [
-      'active_connections', 'messages_sent', 'messages_sent_1m', 'slow_consumers', 'slow_consumer_warnings',
-    ])
-      assert.equal(typeof stats[name], 'number', name);
-    assert.deepEqual(stats.subscriptions_by_symbol, { BTCUSDT: 0, ETHUSDT: 0, NEWUSDT: 0 });
-  });
-
-  test('metrics are in the Prometheus text format', async () => {
-    const { status, headers, text } = await ask('/metrics');
-    assert.equal(status, 200);
-    assert.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
-    for (const line of text.trimEnd().split('\n'))
-      assert.match(
-        line,
-        /^(# (HELP|TYPE) [a-z_:][\w:]* .+|[a-z_:][\w:]*(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? \S+)$/i,
-      );
-    for (const name of ['ws_active_connections', 'ws_messages_sent_total', 'ws_slow_consumers_total'])
-      for (const symbol of ['BTCUSDT', 'ETHUSDT'])
-        assert.match(text, new RegExp(`^${name}\\{symbol="${symbol}"\\} \\d+$`, 'm'));
-    assert.match(text, /^process_resident_memory_bytes \d/m);
-    assert.match(text, /^heatcast_build_info\{version="[^"]+"\} 1$/m);
-  });
-
-  test('health and readiness', async () => {
-    assert.equal((await ask('/healthz')).status, 200);
-    const ready = await ask('/readyz');
-    assert.equal(ready.status, 200);
-    assert.match(ready.text, /"database":"ok"/);
-  });
-
-  describe('the page', () => {
-    test('is served at / with a policy that allows no foreign source', async () => {
-      const { status, headers, text } = await ask('/');
-      assert.equal(status, 200);
-      assert.match(headers['content-type'], /^text\/html/);
-      assert.match(headers['content-security-policy'], /default-src 'none'/);
-      assert.doesNotMatch(headers['content-security-policy'], /https?:|unsafe/);
-      assert.equal(headers['x-content-type-options'], 'nosniff');
-      assert.match(text, /<!doctype html>/i);
-    });
-
-    test('has assets that are there, typed, and may be cached', async () => {
-      const { text } = await ask('/');
-      const assets = [...text.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map((match) => match[1]);
-      assert.ok(assets.some((path) => path.endsWith('.js')), text);
-      for (const path of assets) {
+    let folder;
+    let server;
+    const ask = (path, options) => get(server.url + path, options);
+    const askJson = async (path) => {
         const answer = await ask(path);
-        assert.equal(answer.status, 200, path);
-        assert.match(answer.headers['content-type'], /javascript|css|svg|manifest|png/, path);
-        assert.ok(answer.headers.etag, path);
-        const again = await ask(path, { headers: { 'If-None-Match': answer.headers.etag } });
-        assert.equal(again.status, 304, path);
-      }
+        assert.equal(answer.status, 200, answer.text);
+        assert.equal(answer.headers['content-type'], 'application/json');
+        return answer.json();
+    };
+
+    before(async () => {
+        folder = await makeFolder();
+        const database = join(folder, 'market.duckdb');
+        await importMarkets(folder, database, bitcoin, ether);
+        server = await startServer({
+            database,
+            args: ['--ws-update-interval', '60', '--symbols', 'BTCUSDT,ETHUSDT,NEWUSDT'],
+        });
+    });
+    after(async () => {
+        assert.equal(await server.stop(), 0);
+        await removeFolder(folder);
     });
 
-    test('loads nothing from another host', async () => {
-      const { text } = await ask('/');
-      assert.doesNotMatch(text, /(?:src|href)="(?:https?:)?\/\//);
+    describe('the snapshot', () => {
+        test('is that of the reference model, with epoch and seq', async () => {
+            const message = await askJson('/api/v1/heatmap/BTCUSDT');
+            assertSnapshot(message, 'BTCUSDT', expectedSnapshot(bitcoin));
+            assert.ok(Number.isSafeInteger(message.epoch) && message.epoch > 1_600_000_000_000);
+            assert.ok(Number.isSafeInteger(message.seq) && message.seq >= 1);
+            assertSnapshot(
+                await askJson('/api/v1/heatmap/ETHUSDT'),
+                'ETHUSDT',
+                expectedSnapshot(ether),
+            );
+        });
+
+        test('stays the same, byte for byte, as long as nothing changes', async () => {
+            const first = await ask('/api/v1/heatmap/BTCUSDT');
+            const second = await ask('/api/v1/heatmap/BTCUSDT');
+            assert.equal(first.text, second.text);
+        });
+
+        for (const path of [
+            'heatmap/*',
+            'heatmap/*/grid?window=6h',
+            'heatmap/*/history?window=2h',
+            'candles/*',
+        ])
+            test(`${path} has an ETag, and 304 answers the one who has it`, async () => {
+                const pathOf = (symbol) => `/api/v1/${path.replace('*', symbol)}`;
+                const { headers } = await ask(pathOf('BTCUSDT'));
+                assert.match(headers.etag, /^(W\/)?"[^"]+"$/);
+                for (const tags of [
+                    headers.etag,
+                    `"other", ${headers.etag}`,
+                    `W/${headers.etag}`,
+                    '*',
+                ]) {
+                    const again = await ask(pathOf('BTCUSDT'), {
+                        headers: { 'If-None-Match': tags, 'Accept-Encoding': 'gzip' },
+                    });
+                    assert.equal(again.status, 304, tags);
+                    assert.equal(again.body.length, 0);
+                    assert.equal(again.headers.etag, headers.etag);
+                }
+                const stale = await ask(pathOf('BTCUSDT'), {
+                    headers: { 'If-None-Match': '"other"' },
+                });
+                assert.equal(stale.status, 200);
+                const other = await ask(pathOf('ETHUSDT'), {
+                    headers: { 'If-None-Match': headers.etag },
+                });
+                assert.equal(other.status, 200, 'the tag of one symbol is not that of another');
+            });
+
+        test('of an unknown symbol is 404 and names the valid ones', async () => {
+            for (const path of [
+                '/api/v1/heatmap/XYZUSDT',
+                '/api/v1/heatmap/btcusdt',
+                '/api/v1/heatmap/XYZUSDT/history',
+            ])
+                assert.match(
+                    assertError(await ask(path), 404, 'INVALID_SYMBOL'),
+                    /BTCUSDT, ETHUSDT/,
+                );
+        });
+
+        test('of a symbol without data is 404 NO_DATA at once, however often it is asked for', async () => {
+            const begun = Date.now();
+            for (let i = 0; i < 3; i++)
+                assertError(await ask('/api/v1/heatmap/NEWUSDT'), 404, 'NO_DATA');
+            assert.ok(Date.now() - begun < 30_000, 'it does not wait for the next tick');
+        });
     });
 
-    test('and its script are compressed where the client accepts it', async () => {
-      const { text } = await ask('/');
-      const script = /src="(\/[^"]+\.js)"/.exec(text)[1];
-      for (const path of ['/', script]) {
-        const plain = await ask(path);
-        const zipped = await ask(path, { headers: { 'Accept-Encoding': 'gzip' } });
-        assert.equal(zipped.headers['content-encoding'], 'gzip', path);
-        assert.deepEqual(gunzipSync(zipped.body), plain.body);
-      }
-    });
-  });
+    describe('the history', () => {
+        test('is that of the reference model', async () => {
+            const { data, meta } = await askJson('/api/v1/heatmap/BTCUSDT/history?window=5h');
+            const start = newest(bitcoin) - 5 * 3_600_000;
+            const expected = replay(
+                'BTCUSDT',
+                makeSeries(bitcoin, { start, end: newest(bitcoin) }),
+            );
+            assert.equal(data.length, 61);
+            data.forEach((moment, i) => assertMoment(moment, expected[i]));
+            assert.deepEqual(
+                [
+                    meta.symbol,
+                    meta.start_time,
+                    meta.end_time,
+                    meta.interval,
+                    meta.bucket,
+                    meta.total_snapshots,
+                ],
+                ['BTCUSDT', iso(start), iso(newest(bitcoin)), '5m', 100, 61],
+            );
+            for (const name of [
+                'price_range',
+                'total_long_volume',
+                'total_short_volume',
+                'total_consumed',
+            ])
+                assert.ok(name in meta, name);
+        });
 
-  describe('compression', () => {
-    const paths = ['/api/v1/heatmap/BTCUSDT', '/api/v1/heatmap/BTCUSDT/history?window=2h', '/api/v1/candles/BTCUSDT'];
+        test('takes start, end, interval, bucket and weights', async () => {
+            const start = newest(bitcoin) - 48 * candleMs;
+            const end = newest(bitcoin) - 12 * candleMs;
+            const query = new URLSearchParams({
+                start: iso(start),
+                end: iso(end),
+                interval: '15m',
+                bucket: '50',
+                weights: '10:1,20:1',
+            });
+            const { data, meta } = await askJson(`/api/v1/heatmap/BTCUSDT/history?${query}`);
+            const series = makeSeries(bitcoin, { start, end, interval: '15m' });
+            const expected = replay('BTCUSDT', series, {
+                weights: '10:1,20:1',
+                bucket: 50n * 10n ** 8n,
+            });
+            assert.equal(data.length, expected.length);
+            data.forEach((moment, i) => assertMoment(moment, expected[i]));
+            assert.equal(meta.bucket, 50);
+        });
 
-    test('JSON is gzipped where the client accepts it, to the same bytes', async () => {
-      for (const path of paths) {
-        const plain = await ask(path);
-        assert.equal(plain.headers['content-encoding'], undefined);
-        for (const accepted of ['gzip', 'deflate, gzip;q=0.5, br']) {
-          const zipped = await ask(path, { headers: { 'Accept-Encoding': accepted } });
-          assert.equal(zipped.headers['content-encoding'], 'gzip', path);
-          assert.ok(zipped.body.length < plain.body.length);
-          assert.equal(gunzipSync(zipped.body).toString(), plain.text);
-          assert.match(zipped.headers.vary ?? '', /accept-encoding/i);
-        }
-      }
-    });
+        test('of a symbol or range without data is 404 NO_DATA', async () => {
+            assertError(await ask('/api/v1/heatmap/NEWUSDT/history'), 404, 'NO_DATA');
+            assertError(await ask('/api/v1/candles/NEWUSDT'), 404, 'NO_DATA');
+            assertError(
+                await ask(
+                    '/api/v1/heatmap/BTCUSDT/history?start=2019-01-01T00:00:00Z&end=2019-01-02T00:00:00Z',
+                ),
+                404,
+                'NO_DATA',
+            );
+        });
 
-    test('who refuses gzip gets none', async () => {
-      for (const refused of ['gzip;q=0', 'identity', 'br', 'gzip; q=0, identity'])
-        for (const path of paths) {
-          const answer = await ask(path, { headers: { 'Accept-Encoding': refused } });
-          assert.equal(answer.headers['content-encoding'], undefined, refused);
-        }
-    });
-  });
+        test('times may have a zone or fractions', async () => {
+            const end = newest(bitcoin);
+            const local = new Date(end + 2 * 3_600_000).toISOString().slice(0, 19);
+            for (const time of [iso(end), new Date(end).toISOString(), `${local}+02:00`]) {
+                const { meta } = await askJson(
+                    `/api/v1/heatmap/BTCUSDT/history?window=15m&end=${encodeURIComponent(time)}`,
+                );
+                assert.deepEqual([meta.end_time, meta.total_snapshots], [iso(end), 4], time);
+            }
+        });
 
-  describe('the protocol', () => {
-    const host = 'Host: localhost\r\n';
-
-    test('HEAD answers as GET does, without the body', async () => {
-      for (const path of ['/', '/healthz', '/api/v1/heatmap/BTCUSDT', '/api/v1/symbols', '/nothing']) {
-        const whole = await ask(path);
-        const head = await ask(path, { method: 'HEAD' });
-        assert.equal(head.status, whole.status, path);
-        assert.equal(head.body.length, 0, path);
-        for (const name of ['content-length', 'content-type', 'etag'])
-          assert.equal(head.headers[name], whole.headers[name], `${path} ${name}`);
-      }
-    });
-
-    test('an unknown path is 404, with a JSON error', async () => {
-      for (const path of ['/nothing', '/api/v1', '/api/v1/heatmap/', '/api/v1/heatmap/BTCUSDT/x', '/../etc/passwd', '//'])
-        assertError(await ask(path), 404, 'NOT_FOUND');
-    });
-
-    test('another method is 405 and told which are allowed', async () => {
-      for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
-        const answer = await ask('/api/v1/symbols', { method });
-        assertError(answer, 405, 'METHOD_NOT_ALLOWED');
-        assert.match(answer.headers.allow, /GET/);
-      }
-    });
-
-    test('pipelined requests are answered in their order', async () => {
-      const paths = ['/healthz', '/api/v1/symbols', '/nothing', '/api/v1/heatmap/BTCUSDT', '/ws/stats', '/'];
-      const pipeline = paths.map((path) => `GET ${path} HTTP/1.1\r\n${host}\r\n`).join('');
-      const { answers } = await exchange(server.port, [pipeline], { count: paths.length });
-      assert.deepEqual(answers.map((a) => a.status), [200, 200, 404, 200, 200, 200]);
-      assert.match(answers[0].text, /"ok"/);
-      assert.match(answers[1].text, /"symbols"/);
-      assert.match(answers[3].text, /"snapshot"/);
-      assert.match(answers[4].text, /"active_connections"/);
-      assert.match(answers[5].text, /<html/);
-    });
-
-    test('hundreds of pipelined requests are all answered, and others are not kept waiting', async () => {
-      const count = 300;
-      const request = `GET /healthz HTTP/1.1\r\n${host}\r\n`;
-      const { answers } = await exchange(server.port, [request.repeat(count)], { count });
-      assert.equal(answers.length, count);
-      assert.ok(answers.every((answer) => answer.status === 200));
-    });
-
-    test('HEAD and GET may be pipelined', async () => {
-      const methods = ['HEAD', 'GET', 'HEAD', 'GET'];
-      const pipeline = methods.map((m) => `${m} /api/v1/symbols HTTP/1.1\r\n${host}\r\n`).join('');
-      const { answers } = await exchange(server.port, [pipeline], { count: 4, methods });
-      assert.deepEqual(answers.map((a) => [a.status, a.text.length > 0]), [
-        [200, false], [200, true], [200, false], [200, true],
-      ]);
-    });
-
-    test('a head may come in any pieces', async () => {
-      const request = `GET /healthz HTTP/1.1\r\n${host}Accept: */*\r\n\r\n`;
-      const byByte = await exchange(server.port, request.split(''), { pauseMs: 1 });
-      assert.equal(byByte.answers[0].status, 200);
-      for (const cut of [3, 20, request.length - 2]) {
-        const { answers } = await exchange(server.port, [request.slice(0, cut), request.slice(cut)], { pauseMs: 20 });
-        assert.equal(answers[0].status, 200, `cut at ${cut}`);
-      }
+        test('a wrong parameter is 400 and named', async () => {
+            for (const [query, named] of [
+                ['window=soon', 'window'],
+                ['window=-5h', 'window'],
+                ['start=yesterday', 'start'],
+                ['end=2025-13-01T00:00:00Z', 'end'],
+                ['interval=7m', 'interval'],
+                ['bucket=0', 'bucket'],
+                ['bucket=-1', 'bucket'],
+                ['weights=5:x', 'weights'],
+                ['weights=5:0', 'weights'],
+                ['frobnicate=1', 'frobnicate'],
+                ['start=2025-12-02T00:00:00Z&end=2025-12-01T00:00:00Z', 'start'],
+                ['start=2025-12-01T00:00:00Z&end=2025-12-02T00:00:00Z&window=5h', 'window'],
+                [`window=${'5'.repeat(300)}h`, ''],
+                ['window=%zz', ''],
+            ])
+                for (const path of ['heatmap/BTCUSDT/history', 'candles/BTCUSDT']) {
+                    const answer = await ask(`/api/v1/${path}?${query}`);
+                    const message = assertError(answer, 400, 'INVALID_PARAMETER');
+                    assert.ok(message.includes(named), `${query}: ${message}`);
+                }
+        });
     });
 
-    test('one and a half requests, then the rest', async () => {
-      const request = `GET /healthz HTTP/1.1\r\n${host}\r\n`;
-      const { answers } = await exchange(server.port, [request + request.slice(0, 17), request.slice(17)], { count: 2, pauseMs: 50 });
-      assert.deepEqual(answers.map((a) => a.status), [200, 200]);
+    test('candles are those that were imported', async () => {
+        const { data } = await askJson('/api/v1/candles/BTCUSDT?window=1h');
+        assert.equal(data.length, 13);
+        const expected = bitcoin.candles.slice(-13);
+        data.forEach((candle, i) => {
+            assert.equal(candle.timestamp, iso(expected[i].time));
+            for (const name of ['open', 'high', 'low', 'close', 'volume'])
+                assert.equal(candle[name], Number(expected[i][name]) / 1e8, name);
+        });
+        const hourly = await askJson('/api/v1/candles/BTCUSDT?window=1h&interval=1h');
+        assert.ok(hourly.data.length <= 2);
     });
 
-    test('the connection is kept, or closed where the client says so', async () => {
-      const ask11 = await exchange(server.port, [`GET /healthz HTTP/1.1\r\n${host}Connection: close\r\n\r\n`], { count: 2 });
-      assert.equal(ask11.isEnded, true);
-      assert.equal(ask11.answers.length, 1);
-      const ask10 = await exchange(server.port, ['GET /healthz HTTP/1.0\r\n\r\n'], { count: 2 });
-      assert.equal(ask10.isEnded, true);
-      assert.equal(ask10.answers[0].status, 200);
+    test('symbols lists the whitelist with newest candle, bucket and whether it is live', async () => {
+        const { symbols, simulated } = await askJson('/api/v1/symbols');
+        assert.deepEqual(
+            symbols.map((s) => s.symbol),
+            ['BTCUSDT', 'ETHUSDT', 'NEWUSDT'],
+        );
+        assert.deepEqual(
+            symbols.map((s) => s.newest),
+            [iso(newest(bitcoin)), iso(newest(ether)), null],
+        );
+        assert.deepEqual(
+            symbols.map((s) => s.bucket),
+            [100, 2, null],
+        );
+        assert.deepEqual(
+            symbols.map((s) => s.live),
+            [false, false, false],
+        );
+        assert.equal(simulated, false);
     });
 
-    test('what is not HTTP is 400, a head too large 431, another version 505; each ends the connection', async () => {
-      for (const [bytes, status] of [
-        ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', 400],
-        ['GET\r\n\r\n', 400],
-        ['GET /healthz HTTP/1.1\r\nno colon\r\n\r\n', 400],
-        [`GET /healthz HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
-        [`GET /healthz HTTP/1.1\r\n${host}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`, 400],
-        [`GET /healthz HTTP/1.1\r\n${host}X: ${'x'.repeat(9000)}\r\n\r\n`, 431],
-        [`GET /healthz HTTP/1.1\r\n${host}${'X: y\r\n'.repeat(70)}\r\n`, 431],
-        [`GET /healthz HTTP/2.0\r\n${host}\r\n`, 505],
-      ]) {
-        const { answers, isEnded } = await exchange(server.port, [bytes], { count: 2 });
-        assert.equal(answers[0]?.status, status, bytes.slice(0, 40));
-        assert.ok('error' in JSON.parse(answers[0].text));
-        assert.equal(isEnded, true);
-      }
+    test('stats count connections, messages and subscriptions', async () => {
+        const stats = await askJson('/ws/stats');
+        for (const name of [
+            'active_connections',
+            'messages_sent',
+            'messages_sent_1m',
+            'slow_consumers',
+            'slow_consumer_warnings',
+        ])
+            assert.equal(typeof stats[name], 'number', name);
+        assert.deepEqual(stats.subscriptions_by_symbol, { BTCUSDT: 0, ETHUSDT: 0, NEWUSDT: 0 });
     });
 
-    test('who ends his side after asking is still answered', async () => {
-      const text = await new Promise((settle, fail) => {
-        let got = '';
-        const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
-        socket.on('error', fail);
-        socket.on('data', (bytes) => (got += bytes));
-        socket.on('end', () => settle(got));
-        socket.end(`GET /api/v1/candles/ETHUSDT HTTP/1.1\r\n${host}\r\nGET /healthz HTTP/1.1\r\n${host}\r\n`);
-      });
-      assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 2);
+    test('metrics are in the Prometheus text format', async () => {
+        const { status, headers, text } = await ask('/metrics');
+        assert.equal(status, 200);
+        assert.match(headers['content-type'], /^text\/plain; version=0\.0\.4/);
+        for (const line of text.trimEnd().split('\n'))
+            assert.match(
+                line,
+                /^(# (HELP|TYPE) [a-z_:][\w:]* .+|[a-z_:][\w:]*(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? \S+)$/i,
+            );
+        for (const name of [
+            'ws_active_connections',
+            'ws_messages_sent_total',
+            'ws_slow_consumers_total',
+        ])
+            for (const symbol of ['BTCUSDT', 'ETHUSDT'])
+                assert.match(text, new RegExp(`^${name}\\{symbol="${symbol}"\\} \\d+$`, 'm'));
+        assert.match(text, /^process_resident_memory_bytes \d/m);
+        assert.match(text, /^heatcast_build_info\{version="[^"]+"\} 1$/m);
     });
 
-    test('who goes away while asking disturbs nobody', async () => {
-      for (let i = 0; i < 30; i++) {
-        const socket = connect(server.port, '127.0.0.1');
-        socket.on('error', () => {});
-        socket.write(`GET /api/v1/heatmap/BTCUSDT/history?bucket=${i + 1} HTTP/1.1\r\n${host}\r\n`, () => socket.destroy());
-      }
-      assert.equal((await ask('/healthz')).status, 200);
+    test('health and readiness', async () => {
+        assert.equal((await ask('/healthz')).status, 200);
+        const ready = await ask('/readyz');
+        assert.equal(ready.status, 200);
+        assert.match(ready.text, /"database":"ok"/);
     });
 
-    test('a head that is not complete in 10 s ends the connection', async () => {
-      const socket = connect(server.port, '127.0.0.1');
-      socket.on('error', () => {});
-      const begun = Date.now();
-      socket.write('GET /healthz HTTP/1.1\r\nHost:');
-      const drip = setInterval(() => socket.write('x'), 500); // bytes alone do not help
-      await new Promise((settle) => socket.once('close', settle));
-      clearInterval(drip);
-      assert.ok(Date.now() - begun > 8_000, 'not before its time');
-      assert.ok(Date.now() - begun < 40_000, 'not much later');
+    describe('the page', () => {
+        test('is served at / with a policy that allows no foreign source', async () => {
+            const { status, headers, text } = await ask('/');
+            assert.equal(status, 200);
+            assert.match(headers['content-type'], /^text\/html/);
+            assert.match(headers['content-security-policy'], /default-src 'none'/);
+            assert.doesNotMatch(headers['content-security-policy'], /https?:|unsafe/);
+            assert.equal(headers['x-content-type-options'], 'nosniff');
+            assert.match(text, /<!doctype html>/i);
+        });
+
+        test('has assets that are there, typed, and may be cached', async () => {
+            const { text } = await ask('/');
+            const assets = [...text.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map((match) => match[1]);
+            assert.ok(
+                assets.some((path) => path.endsWith('.js')),
+                text,
+            );
+            for (const path of assets) {
+                const answer = await ask(path);
+                assert.equal(answer.status, 200, path);
+                assert.match(
+                    answer.headers['content-type'],
+                    /javascript|css|svg|manifest|png/,
+                    path,
+                );
+                assert.ok(answer.headers.etag, path);
+                const again = await ask(path, {
+                    headers: { 'If-None-Match': answer.headers.etag },
+                });
+                assert.equal(again.status, 304, path);
+            }
+        });
+
+        test('loads nothing from another host', async () => {
+            const { text } = await ask('/');
+            assert.doesNotMatch(text, /(?:src|href)="(?:https?:)?\/\//);
+        });
+
+        test('and its script are compressed where the client accepts it', async () => {
+            const { text } = await ask('/');
+            const script = /src="(\/[^"]+\.js)"/.exec(text)[1];
+            for (const path of ['/', script]) {
+                const plain = await ask(path);
+                const zipped = await ask(path, { headers: { 'Accept-Encoding': 'gzip' } });
+                assert.equal(zipped.headers['content-encoding'], 'gzip', path);
+                assert.deepEqual(gunzipSync(zipped.body), plain.body);
+            }
+        });
     });
 
-    test('many connections at once are all answered', async () => {
-      const paths = ['/healthz', '/api/v1/symbols', '/api/v1/heatmap/ETHUSDT', '/api/v1/candles/BTCUSDT?window=3h'];
-      const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => ask(paths[i % paths.length])));
-      assert.deepEqual([...new Set(answers.map((a) => a.status))], [200]);
+    describe('compression', () => {
+        const paths = [
+            '/api/v1/heatmap/BTCUSDT',
+            '/api/v1/heatmap/BTCUSDT/history?window=2h',
+            '/api/v1/candles/BTCUSDT',
+        ];
+
+        test('JSON is gzipped where the client accepts it, to the same bytes', async () => {
+            for (const path of paths) {
+                const plain = await ask(path);
+                assert.equal(plain.headers['content-encoding'], undefined);
+                for (const accepted of ['gzip', 'deflate, gzip;q=0.5, br']) {
+                    const zipped = await ask(path, { headers: { 'Accept-Encoding': accepted } });
+                    assert.equal(zipped.headers['content-encoding'], 'gzip', path);
+                    assert.ok(zipped.body.length < plain.body.length);
+                    assert.equal(gunzipSync(zipped.body).toString(), plain.text);
+                    assert.match(zipped.headers.vary ?? '', /accept-encoding/i);
+                }
+            }
+        });
+
+        test('who refuses gzip gets none', async () => {
+            for (const refused of ['gzip;q=0', 'identity', 'br', 'gzip; q=0, identity'])
+                for (const path of paths) {
+                    const answer = await ask(path, { headers: { 'Accept-Encoding': refused } });
+                    assert.equal(answer.headers['content-encoding'], undefined, refused);
+                }
+        });
     });
 
-    test('connections that are gone are counted no more', async () => {
-      await eventually('no connection but the asking one', async () =>
-        /^heatcast_connections\{state="http"\} 1$/m.test((await ask('/metrics')).text),
-      );
-    });
-  });
+    describe('the protocol', () => {
+        const host = 'Host: localhost\r\n';
 
-  test('an upgrade is asked for where there is only WebSocket', async () => {
-    const answer = await ask('/ws/heatmap');
-    assert.ok([400, 426].includes(answer.status));
-    assert.ok(answer.json().error.message);
-  });
+        test('HEAD answers as GET does, without the body', async () => {
+            for (const path of [
+                '/',
+                '/healthz',
+                '/api/v1/heatmap/BTCUSDT',
+                '/api/v1/symbols',
+                '/nothing',
+            ]) {
+                const whole = await ask(path);
+                const head = await ask(path, { method: 'HEAD' });
+                assert.equal(head.status, whole.status, path);
+                assert.equal(head.body.length, 0, path);
+                for (const name of ['content-length', 'content-type', 'etag'])
+                    assert.equal(head.headers[name], whole.headers[name], `${path} ${name}`);
+            }
+        });
+
+        test('an unknown path is 404, with a JSON error', async () => {
+            for (const path of [
+                '/nothing',
+                '/api/v1',
+                '/api/v1/heatmap/',
+                '/api/v1/heatmap/BTCUSDT/x',
+                '/../etc/passwd',
+                '//',
+            ])
+                assertError(await ask(path), 404, 'NOT_FOUND');
+        });
+
+        test('another method is 405 and told which are allowed', async () => {
+            for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+                const answer = await ask('/api/v1/symbols', { method });
+                assertError(answer, 405, 'METHOD_NOT_ALLOWED');
+                assert.match(answer.headers.allow, /GET/);
+            }
+        });
+
+        test('pipelined requests are answered in their order', async () => {
+            const paths = [
+                '/healthz',
+                '/api/v1/symbols',
+                '/nothing',
+                '/api/v1/heatmap/BTCUSDT',
+                '/ws/stats',
+                '/',
+            ];
+            const pipeline = paths.map((path) => `GET ${path} HTTP/1.1\r\n${host}\r\n`).join('');
+            const { answers } = await exchange(server.port, [pipeline], { count: paths.length });
+            assert.deepEqual(
+                answers.map((a) => a.status),
+                [200, 200, 404, 200, 200, 200],
+            );
+            assert.match(answers[0].text, /"ok"/);
+            assert.match(answers[1].text, /"symbols"/);
+            assert.match(answers[3].text, /"snapshot"/);
+            assert.match(answers[4].text, /"active_connections"/);
+            assert.match(answers[5].text, /<html/);
+        });
+
+        test('hundreds of pipelined requests are all answered, and others are not kept waiting', async () => {
+            const count = 300;
+            const request = `GET /healthz HTTP/1.1\r\n${host}\r\n`;
+            const { answers } = await exchange(server.port, [request.repeat(count)], { count });
+            assert.equal(answers.length, count);
+            assert.ok(answers.every((answer) => answer.status === 200));
+        });
+
+        test('HEAD and GET may be pipelined', async () => {
+            const methods = ['HEAD', 'GET', 'HEAD', 'GET'];
+            const pipeline = methods
+                .map((m) => `${m} /api/v1/symbols HTTP/1.1\r\n${host}\r\n`)
+                .join('');
+            const { answers } = await exchange(server.port, [pipeline], { count: 4, methods });
+            assert.deepEqual(
+                answers.map((a) => [a.status, a.text.length > 0]),
+                [
+                    [200, false],
+                    [200, true],
+                    [200, false],
+                    [200, true],
+                ],
+            );
+        });
+
+        test('a head may come in any pieces', async () => {
+            const request = `GET /healthz HTTP/1.1\r\n${host}Accept: */*\r\n\r\n`;
+            const byByte = await exchange(server.port, request.split(''), { pauseMs: 1 });
+            assert.equal(byByte.answers[0].status, 200);
+            for (const cut of [3, 20, request.length - 2]) {
+                const { answers } = await exchange(
+                    server.port,
+                    [request.slice(0, cut), request.slice(cut)],
+                    { pauseMs: 20 },
+                );
+                assert.equal(answers[0].status, 200, `cut at ${cut}`);
+            }
+        });
+
+        test('one and a half requests, then the rest', async () => {
+            const request = `GET /healthz HTTP/1.1\r\n${host}\r\n`;
+            const { answers } = await exchange(
+                server.port,
+                [request + request.slice(0, 17), request.slice(17)],
+                { count: 2, pauseMs: 50 },
+            );
+            assert.deepEqual(
+                answers.map((a) => a.status),
+                [200, 200],
+            );
+        });
+
+        test('the connection is kept, or closed where the client says so', async () => {
+            const ask11 = await exchange(
+                server.port,
+                [`GET /healthz HTTP/1.1\r\n${host}Connection: close\r\n\r\n`],
+                { count: 2 },
+            );
+            assert.equal(ask11.isEnded, true);
+            assert.equal(ask11.answers.length, 1);
+            const ask10 = await exchange(server.port, ['GET /healthz HTTP/1.0\r\n\r\n'], {
+                count: 2,
+            });
+            assert.equal(ask10.isEnded, true);
+            assert.equal(ask10.answers[0].status, 200);
+        });
+
+        test('what is not HTTP is 400, a head too large 431, another version 505; each ends the connection', async () => {
+            for (const [bytes, status] of [
+                ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', 400],
+                ['GET\r\n\r\n', 400],
+                ['GET /healthz HTTP/1.1\r\nno colon\r\n\r\n', 400],
+                [
+                    `GET /healthz HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+                    400,
+                ],
+                [
+                    `GET /healthz HTTP/1.1\r\n${host}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
+                    400,
+                ],
+                [`GET /healthz HTTP/1.1\r\n${host}X: ${'x'.repeat(9000)}\r\n\r\n`, 431],
+                [`GET /healthz HTTP/1.1\r\n${host}${'X: y\r\n'.repeat(70)}\r\n`, 431],
+                [`GET /healthz HTTP/2.0\r\n${host}\r\n`, 505],
+            ]) {
+                const { answers, isEnded } = await exchange(server.port, [bytes], { count: 2 });
+                assert.equal(answers[0]?.status, status, bytes.slice(0, 40));
+                assert.ok('error' in JSON.parse(answers[0].text));
+                assert.equal(isEnded, true);
+            }
+        });
+
+        test('who ends his side after asking is still answered', async () => {
+            const text = await new Promise((settle, fail) => {
+                let got = '';
+                const socket = connect({
+                    port: server.port,
+                    host: '127.0.0.1',
+                    allowHalfOpen: true,
+                });
+                socket.on('error', fail);
+                socket.on('data', (bytes) => (got += bytes));
+                socket.on('end', () => settle(got));
+                socket.end(
+                    `GET /api/v1/candles/ETHUSDT HTTP/1.1\r\n${host}\r\nGET /healthz HTTP/1.1\r\n${host}\r\n`,
+                );
+            });
+            assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 2);
+        });
+
+        test('who goes away while asking disturbs nobody', async () => {
+            for (let i = 0; i < 30; i++) {
+                const socket = connect(server.port, '127.0.0.1');
+                socket.on('error', () => {});
+                socket.write(
+                    `GET /api/v1/heatmap/BTCUSDT/history?bucket=${i + 1} HTTP/1.1\r\n${host}\r\n`,
+                    () => socket.destroy(),
+                );
+            }
+            assert.equal((await ask('/healthz')).status, 200);
+        });
+
+        test('a head that is not complete in 10 s ends the connection', async () => {
+            const socket = connect(server.port, '127.0.0.1');
+            socket.on('error', () => {});
+            const begun = Date.now();
+            socket.write('GET /healthz HTTP/1.1\r\nHost:');
+            const drip = setInterval(() => socket.write('x'), 500); // bytes alone do not help
+            await new Promise((settle) => socket.once('close', settle));
+            clearInterval(drip);
+            assert.ok(Date.now() - begun > 8_000, 'not before its time');
+            assert.ok(Date.now() - begun < 40_000, 'not much later');
+        });
+
+        test('many connections at once are all answered', async () => {
+            const paths = [
+                '/healthz',
+                '/api/v1/symbols',
+                '/api/v1/heatmap/ETHUSDT',
+                '/api/v1/candles/BTCUSDT?window=3h',
+            ];
+            const answers = await Promise.all(
+                Array.from({ length: 60 }, (_, i) => ask(paths[i % paths.length])),
+            );
+            assert.deepEqual([...new Set(answers.map((a) => a.status))], [200]);
+        });
+
+        test('connections that are gone are counted no more', async () => {
+            await eventually('no connection but the asking one', async () =>
+                /^heatcast_connections\{state="http"\} 1$/m.test((await ask('/metrics')).text),
+            );
+        });
+    });
+
+    test('an upgrade is asked for where there is only WebSocket', async () => {
+        const answer = await ask('/ws/heatmap');
+        assert.ok([400, 426].includes(answer.status));
+        assert.ok(answer.json().error.message);
+    });
 });
 
 test('a range that is too large is 400, and says which interval fits', async (t) => {
-  const folder = await makeFolder();
-  t.after(() => removeFolder(folder));
-  const database = join(folder, 'market.duckdb');
-  const long = makeMarket({ candles: 5200 });
-  await importMarkets(folder, database, long);
-  const server = await startServer({ database });
-  t.after(() => server.stop());
+    const folder = await makeFolder();
+    t.after(() => removeFolder(folder));
+    const database = join(folder, 'market.duckdb');
+    const long = makeMarket({ candles: 5200 });
+    await importMarkets(folder, database, long);
+    const server = await startServer({ database });
+    t.after(() => server.stop());
 
-  const ask = (path) => get(`${server.url}/api/v1/heatmap/BTCUSDT/history?bucket=5000&${path}`);
-  const message = assertError(await ask('window=60d'), 400, 'RANGE_TOO_LARGE');
-  assert.match(message, /5000/);
-  const fitting = /interval=(\w+)/.exec(message)[1];
-  const fits = await ask(`window=60d&interval=${fitting}`);
-  assert.equal(fits.status, 200);
-  assert.equal(fits.json().data.length, Math.ceil(5200 / 3));
-  const most = cutMarket(long, long.candles[200].time);
-  const whole = await ask(`start=${iso(most.candles[0].time)}`);
-  assert.equal(whole.status, 200);
-  assert.equal(whole.json().data.length, 5000);
+    const ask = (path) => get(`${server.url}/api/v1/heatmap/BTCUSDT/history?bucket=5000&${path}`);
+    const message = assertError(await ask('window=60d'), 400, 'RANGE_TOO_LARGE');
+    assert.match(message, /5000/);
+    const fitting = /interval=(\w+)/.exec(message)[1];
+    const fits = await ask(`window=60d&interval=${fitting}`);
+    assert.equal(fits.status, 200);
+    assert.equal(fits.json().data.length, Math.ceil(5200 / 3));
+    const most = cutMarket(long, long.candles[200].time);
+    const whole = await ask(`start=${iso(most.candles[0].time)}`);
+    assert.equal(whole.status, 200);
+    assert.equal(whole.json().data.length, 5000);
 });

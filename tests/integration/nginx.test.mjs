@@ -12,75 +12,98 @@ import { redisFor } from '../support/redis.mjs';
 const insecure = { rejectUnauthorized: false };
 
 async function siteFor(t, options) {
-  const redis = await redisFor(t);
-  const market = await marketFor(t);
-  const leader = await memberFor(t, redis.url, { database: market.database, ...options });
-  await untilState(leader, 'leading');
-  const relay = await memberFor(t, redis.url, options);
-  await untilState(relay, 'following');
-  const nginx = await nginxFor(t, [leader.port, relay.port]);
-  return { market, servers: [leader, relay], nginx };
+    const redis = await redisFor(t);
+    const market = await marketFor(t);
+    const leader = await memberFor(t, redis.url, { database: market.database, ...options });
+    await untilState(leader, 'leading');
+    const relay = await memberFor(t, redis.url, options);
+    await untilState(relay, 'following');
+    const nginx = await nginxFor(t, [leader.port, relay.port]);
+    return { market, servers: [leader, relay], nginx };
 }
 
 const countOf = async (server) => (await get(`${server.url}/ws/stats`)).json().active_connections;
 
 async function throughProxy(t, nginx, options = {}) {
-  const client = await connectFor(t, `${nginx.wsUrl}?symbols=BTCUSDT`, { ...insecure, ...options });
-  client.symbols = ['BTCUSDT'];
-  return client;
+    const client = await connectFor(t, `${nginx.wsUrl}?symbols=BTCUSDT`, {
+        ...insecure,
+        ...options,
+    });
+    client.symbols = ['BTCUSDT'];
+    return client;
 }
 
 test('page, API and stream come through it over TLS, a client always from the same server', async (t) => {
-  const { market, servers, nginx } = await siteFor(t);
-  const moved = await get(`${nginx.plainUrl}/x?y=1`, { headers: { Host: 'heatcast.example' } });
-  assert.equal(moved.status, 308);
-  assert.equal(moved.headers.location, 'https://heatcast.example/x?y=1');
-  for (const path of ['/', '/healthz', '/readyz', '/ws/stats', '/api/v1/symbols', '/api/v1/heatmap/BTCUSDT',
-    '/api/v1/heatmap/BTCUSDT/history?window=2h', '/api/v1/heatmap/BTCUSDT/grid?window=2h',
-    '/api/v1/candles/BTCUSDT?window=2h'])
-    assert.equal((await get(nginx.url + path, insecure)).status, 200, path);
-  assert.equal((await get(`${nginx.url}/metrics`, insecure)).status, 403);
+    const { market, servers, nginx } = await siteFor(t);
+    const moved = await get(`${nginx.plainUrl}/x?y=1`, { headers: { Host: 'heatcast.example' } });
+    assert.equal(moved.status, 308);
+    assert.equal(moved.headers.location, 'https://heatcast.example/x?y=1');
+    for (const path of [
+        '/',
+        '/healthz',
+        '/readyz',
+        '/ws/stats',
+        '/api/v1/symbols',
+        '/api/v1/heatmap/BTCUSDT',
+        '/api/v1/heatmap/BTCUSDT/history?window=2h',
+        '/api/v1/heatmap/BTCUSDT/grid?window=2h',
+        '/api/v1/candles/BTCUSDT?window=2h',
+    ])
+        assert.equal((await get(nginx.url + path, insecure)).status, 200, path);
+    assert.equal((await get(`${nginx.url}/metrics`, insecure)).status, 403);
 
-  const origin = nginx.url;
-  const clients = [];
-  for (let i = 0; i < 6; i++) clients.push(await throughProxy(t, nginx, { headers: { Origin: origin } }));
-  for (const client of clients) await newerOf(client, market.time);
-  const counts = await Promise.all(servers.map(countOf));
-  assert.deepEqual(counts.sort(), [0, 6]);
-  const time = await market.grow();
-  for (const client of clients) await newerOf(client, time);
-  assertOrder(...clients);
-  assert.equal((await refusal(nginx.wsUrl, { ...insecure, headers: { Origin: 'https://evil.example' } })).status, 403);
+    const origin = nginx.url;
+    const clients = [];
+    for (let i = 0; i < 6; i++)
+        clients.push(await throughProxy(t, nginx, { headers: { Origin: origin } }));
+    for (const client of clients) await newerOf(client, market.time);
+    const counts = await Promise.all(servers.map(countOf));
+    assert.deepEqual(counts.sort(), [0, 6]);
+    const time = await market.grow();
+    for (const client of clients) await newerOf(client, time);
+    assertOrder(...clients);
+    assert.equal(
+        (await refusal(nginx.wsUrl, { ...insecure, headers: { Origin: 'https://evil.example' } }))
+            .status,
+        403,
+    );
 });
 
 test('when a server is killed its clients come back to the other', async (t) => {
-  const { market, servers, nginx } = await siteFor(t);
-  const client = await throughProxy(t, nginx);
-  await newerOf(client, market.time);
-  const held = (await countOf(servers[0])) === 1 ? 0 : 1;
-  await servers[held].stop('SIGKILL');
-  await client.closed;
-  const again = await eventually('it is connected again', () => throughProxy(t, nginx));
-  await newerOf(again, market.time);
-  assert.equal(await countOf(servers[1 - held]), 1);
-  assert.equal((await get(`${nginx.url}/healthz`, insecure)).status, 200);
+    const { market, servers, nginx } = await siteFor(t);
+    const client = await throughProxy(t, nginx);
+    await newerOf(client, market.time);
+    const held = (await countOf(servers[0])) === 1 ? 0 : 1;
+    await servers[held].stop('SIGKILL');
+    await client.closed;
+    const again = await eventually('it is connected again', () => throughProxy(t, nginx));
+    await newerOf(again, market.time);
+    assert.equal(await countOf(servers[1 - held]), 1);
+    assert.equal((await get(`${nginx.url}/healthz`, insecure)).status, 200);
 });
 
 test('addresses behind it are told apart where TRUSTED_PROXIES names it, and cannot be made up', async (t) => {
-  const { nginx } = await siteFor(t, {
-    env: { TRUSTED_PROXIES: '127.0.0.1', WS_MAX_CONNECTIONS_PER_IP: '1' },
-  });
-  await throughProxy(t, nginx, { localAddress: '127.0.0.2' });
-  await throughProxy(t, nginx, { localAddress: '127.0.0.3' });
-  const { status, body } = await refusal(nginx.wsUrl, { ...insecure, localAddress: '127.0.0.2' });
-  assert.equal(status, 503);
-  assert.match(body, /This address/);
-  const spoofed = { ...insecure, localAddress: '127.0.0.2', headers: { 'X-Forwarded-For': '198.51.100.1' } };
-  assert.equal((await refusal(nginx.wsUrl, spoofed)).status, 503);
+    const { nginx } = await siteFor(t, {
+        env: { TRUSTED_PROXIES: '127.0.0.1', WS_MAX_CONNECTIONS_PER_IP: '1' },
+    });
+    await throughProxy(t, nginx, { localAddress: '127.0.0.2' });
+    await throughProxy(t, nginx, { localAddress: '127.0.0.3' });
+    const { status, body } = await refusal(nginx.wsUrl, { ...insecure, localAddress: '127.0.0.2' });
+    assert.equal(status, 503);
+    assert.match(body, /This address/);
+    const spoofed = {
+        ...insecure,
+        localAddress: '127.0.0.2',
+        headers: { 'X-Forwarded-For': '198.51.100.1' },
+    };
+    assert.equal((await refusal(nginx.wsUrl, spoofed)).status, 503);
 });
 
 test('without TRUSTED_PROXIES all behind it are one', async (t) => {
-  const { nginx } = await siteFor(t, { env: { WS_MAX_CONNECTIONS_PER_IP: '1' } });
-  await throughProxy(t, nginx, { localAddress: '127.0.0.2' });
-  assert.equal((await refusal(nginx.wsUrl, { ...insecure, localAddress: '127.0.0.3' })).status, 503);
+    const { nginx } = await siteFor(t, { env: { WS_MAX_CONNECTIONS_PER_IP: '1' } });
+    await throughProxy(t, nginx, { localAddress: '127.0.0.2' });
+    assert.equal(
+        (await refusal(nginx.wsUrl, { ...insecure, localAddress: '127.0.0.3' })).status,
+        503,
+    );
 });

@@ -90,6 +90,10 @@ export function findClusters(
     };
     const isAbove = (level: Level): boolean => level.price + bucket / 2 > price;
     const pick = (wanted: boolean): Cluster[] =>
-        strongest(levels.filter((level) => isAbove(level) === wanted), height, count).map(toCluster);
+        strongest(
+            levels.filter((level) => isAbove(level) === wanted),
+            height,
+            count,
+        ).map(toCluster);
     return { above: pick(true), below: pick(false) };
 }

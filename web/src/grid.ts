@@ -198,10 +198,7 @@ export class Grid {
         const above = this.rowOf(last.price) - (this.rows - 1);
         const below = -this.rowOf(first.price);
         if (above > 0 || below > 0) {
-            this.#growRows(
-                below > 0 ? below + SPARE_ROWS : 0,
-                above > 0 ? above + SPARE_ROWS : 0,
-            );
+            this.#growRows(below > 0 ? below + SPARE_ROWS : 0, above > 0 ? above + SPARE_ROWS : 0);
         }
         let greatest = 0;
         for (const { long_density, short_density } of levels) {

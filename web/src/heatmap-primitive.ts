@@ -160,7 +160,10 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
         if (part) {
             const from = Math.round(place.xOf(part.left));
             const to = Math.round(place.xOf(part.right));
-            clipTo(context, place, [[0, from], [to, place.width]]);
+            clipTo(context, place, [
+                [0, from],
+                [to, place.width],
+            ]);
             this.#drawLayer(context, place, whole);
             context.restore();
             context.save();

@@ -78,4 +78,3 @@ export function bucketChoices(usual: number): number[] {
     }
     return choices;
 }
-

@@ -189,10 +189,7 @@ function showCandleChoices(): void {
     const auto = isChosen ? 'Auto' : `Auto · ${interval.id}`;
     fillSelect(
         candlesSelect,
-        [
-            { value: 'auto', label: auto },
-            ...fitting.map(({ id }) => ({ value: id, label: id })),
-        ],
+        [{ value: 'auto', label: auto }, ...fitting.map(({ id }) => ({ value: id, label: id }))],
         isChosen ? view.candles : 'auto',
     );
 }

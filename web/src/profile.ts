@@ -166,7 +166,10 @@ export class Profile {
         if (side !== 'short') {
             const steps = below.map(
                 (level) =>
-                    [Math.min(currentPrice, level.price + view.bucket), level.long_density] as const,
+                    [
+                        Math.min(currentPrice, level.price + view.bucket),
+                        level.long_density,
+                    ] as const,
             );
             const end = (view.paneHeight + 1) * ratio;
             this.#drawCurve(context, view, { steps, end, color: this.#colors.long }, scale, ratio);

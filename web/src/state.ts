@@ -68,8 +68,10 @@ function writeTaste({ palette, theme }: View): void {
     }
 }
 
-const oneOf = <T extends string>(choices: readonly T[], value: string | null | undefined): T | null =>
-    choices.find((choice) => choice === value) ?? null;
+const oneOf = <T extends string>(
+    choices: readonly T[],
+    value: string | null | undefined,
+): T | null => choices.find((choice) => choice === value) ?? null;
 
 const positive = (text: string | null): number | null => {
     const value = Number(text);

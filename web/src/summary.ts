@@ -128,7 +128,12 @@ export class Summary {
         if (!shown || !this.#selection) return;
         const color = shown.close < shown.open ? 'short' : 'long';
         const value = (name: string, amount: number): HTMLElement =>
-            make('span', '', `${name} `, make('i', color, formatPrice(amount, this.#chart.decimals)));
+            make(
+                'span',
+                '',
+                `${name} `,
+                make('i', color, formatPrice(amount, this.#chart.decimals)),
+            );
         this.#caption.replaceChildren(
             make('b', '', this.#selection.symbol),
             make('span', '', formatInterval(this.#selection.interval.seconds)),

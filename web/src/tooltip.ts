@@ -32,9 +32,7 @@ export class Tooltip {
         const low = formatPrice(hover.price, decimals);
         const high = formatPrice(hover.price + bucket, decimals);
         const middle = hover.price + bucket / 2;
-        const when = hover.isFuture
-            ? `Now (${formatTime(hover.time)})`
-            : formatTime(hover.time);
+        const when = hover.isFuture ? `Now (${formatTime(hover.time)})` : formatTime(hover.time);
         const list = make('dl', '');
         const add = (name: string, value: string, className = ''): void => {
             const term = make('dt', '');
@@ -59,7 +57,8 @@ export class Tooltip {
     #place(x: number, y: number): void {
         const { offsetWidth: width, offsetHeight: height } = this.#box;
         const { clientWidth, clientHeight } = this.#chart;
-        const left = x + DISTANCE + width < clientWidth - AXIS ? x + DISTANCE : x - DISTANCE - width;
+        const left =
+            x + DISTANCE + width < clientWidth - AXIS ? x + DISTANCE : x - DISTANCE - width;
         const top = y + DISTANCE + height < clientHeight ? y + DISTANCE : y - DISTANCE - height;
         const within = (value: number, end: number): number =>
             Math.max(MARGIN, Math.min(value, end - MARGIN));

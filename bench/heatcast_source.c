@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "config/config.h"
 #include "fail.h"
-#include "market/snapshot.h"
+#include "model/snapshot.h"
 #include "net/page.h"
 #include "net/server.h"
 #include "stream/publisher.h"

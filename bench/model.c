@@ -1,11 +1,11 @@
 /* What one computation of the model costs: a whole window of candles to a snapshot, as a tick does
  * it. Prints one JSON object; times are the best of several, in microseconds.
  *
- *     heatcast_model [SECONDS]       of measuring per window (0.2) */
+ *     model_bench [SECONDS]       of measuring per window (0.2) */
 #include "base/buffer.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "market/snapshot.h"
+#include "model/snapshot.h"
 #include "walk.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef HEATCAST_BENCH_WALK_H
 #define HEATCAST_BENCH_WALK_H
 
-#include "market/candle.h"
+#include "model/series.h"
 
 enum walk_interest {
     WALK_FLAT,       /* rises and falls by about the same */

@@ -1,34 +1,19 @@
-// Holds the #include lines of src/ to the module table of ARCHITECTURE.md: who may know whom, and
-// which libraries belong to one place only. Prints each breach; exit code 1 if there is one.
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+// Holds the #include lines of src/ to src/modules.txt: who may know whom, and which libraries belong
+// to one place only. Prints each breach; exit code 1 if there is one.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const source = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');
 
-// module -> what it may include beside itself and the C library: modules, or single headers.
-const allowed = {
-    base: [],
-    config: ['base'],
-    market: ['base', 'config'],
-    wire: ['base'],
-    stream: ['base', 'config', 'wire', 'market/snapshot.h'],
-    ops: ['base'],
-    net: ['base', 'config', 'wire', 'stream', 'ops'],
-    cluster: ['base', 'config', 'ops', 'stream/frame.h', 'stream/mailbox.h'],
-    '.': ['base', 'config', 'market', 'wire', 'stream', 'ops', 'net', 'cluster'],
-};
-
-// A library's header -> the files that may include it.
-const libraries = [
-    [/^duckdb\.h$/, /^market\/store/],
-    [/^uv\.h$/, /^(net\/|cluster\/|server\.c$)/],
-    [/^hiredis\//, /^cluster\//],
-    [/^openssl\//, /^(wire|net)\//],
-    [/^jansson\.h$/, /^(stream|cluster)\//],
-    [/^zlib\.h$/, /^wire\/deflate\.c$/],
-    [/^libdeflate\.h$/, /^net\/gzip\.c$/],
-];
+const modules = new Map(); // name -> what it may include: modules, or single headers
+const libraries = []; // [start of a header's name, modules or files that may include it]
+for (const line of readFileSync(join(source, 'modules.txt'), 'utf8').split('\n')) {
+    const [, kind, names, list] = /^(module|library) ([^:]+):(.*)$/.exec(line) ?? [];
+    const allowed = list?.split(' ').filter((word) => word !== '');
+    if (kind === 'module') modules.set(names, allowed);
+    if (kind === 'library') libraries.push([names.split(/ +/)[1], allowed]);
+}
 
 function* files(folder) {
     for (const name of readdirSync(folder).sort()) {
@@ -47,11 +32,11 @@ function report(file, line, text) {
 
 for (const path of files(source)) {
     const file = relative(source, path);
-    const module = dirname(file);
-    const may = allowed[module];
+    const module = file.split('/')[0];
+    const may = modules.get(module);
     count++;
     if (!may) {
-        report(file, 1, `the folder ${module} is not in the module table`);
+        report(file, 1, `the folder ${module} is not in src/modules.txt`);
         continue;
     }
     readFileSync(path, 'utf8')
@@ -60,14 +45,13 @@ for (const path of files(source)) {
             const match = /^\s*#\s*include\s+(["<])([^">]+)[">]/.exec(text);
             if (!match) return;
             const [, quote, header] = match;
-            if (quote === '"') {
-                const other = dirname(header);
-                if (other !== module && !may.includes(other) && !may.includes(header))
+            const other = header.split('/')[0];
+            if (quote === '"' && other !== module && !may.includes('*'))
+                if (!may.includes(other) && !may.includes(header))
                     report(file, index + 1, `${module} must not know ${header}`);
-            }
-            for (const [pattern, owners] of libraries)
-                if (pattern.test(header) && !owners.test(file))
-                    report(file, index + 1, `${header} belongs to ${owners.source} alone`);
+            for (const [start, owners] of libraries)
+                if (header.startsWith(start) && !owners.includes(module) && !owners.includes(file))
+                    report(file, index + 1, `${header} belongs to ${owners.join(', ')}`);
         });
 }
 if (breaches > 0) process.exit(1);

@@ -7,7 +7,7 @@
 #define HEATCAST_STREAM_PUBLISHER_H
 
 #include "config/value.h"
-#include "market/snapshot.h"
+#include "model/snapshot.h"
 #include "stream/mailbox.h"
 
 struct publisher;

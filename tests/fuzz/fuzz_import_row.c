@@ -4,7 +4,7 @@
 #include "fuzz.h"
 
 #include "base/decimal.h"
-#include "market/import_row.h"
+#include "sources/archive/import_row.h"
 
 #include <math.h>
 

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/decimal.h"
-#include "market/store.h"
+#include "store/store.h"
 
 #include <ftw.h>
 #include <setjmp.h>

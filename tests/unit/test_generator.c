@@ -1,7 +1,7 @@
 /* When the generator looks, what it skips, and that one symbol's trouble is its own. */
 #include "market_fixture.h"
 
-#include "market/generator.h"
+#include "engine/generator.h"
 
 #include <duckdb.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* The model against ENGINE.md: its rules one by one, and then all of them at once against a
  * reference that does what the text says, with plain arrays, in the simplest way. */
 #include "base/decimal.h"
-#include "market/heatmap.h"
+#include "model/book.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Questions about the past, asked of a real database. */
 #include "base/clock.h"
 #include "base/decimal.h"
-#include "market/history.h"
+#include "engine/history.h"
 
 #include <jansson.h>
 #include <math.h>

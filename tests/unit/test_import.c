@@ -1,7 +1,7 @@
 /* Files and folders of the archive: what is taken, what is refused, what is counted. */
 #include "market_fixture.h"
 
-#include "market/import.h"
+#include "sources/archive/import.h"
 
 #include <sys/stat.h>
 

@@ -1,6 +1,6 @@
 /* Which rows of the archive are good, what they mean, and how a bad one is named. */
 #include "base/decimal.h"
-#include "market/import_row.h"
+#include "sources/archive/import_row.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* The simulated market: a week of it, its restart, and that it stays away from real data. */
 #include "market_fixture.h"
 
-#include "market/simulate.h"
+#include "sources/simulate/simulate.h"
 
 #include <math.h>
 

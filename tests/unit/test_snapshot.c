@@ -1,6 +1,6 @@
 /* The text of a snapshot, character by character, and what its hash depends on. */
 #include "base/decimal.h"
-#include "market/snapshot.h"
+#include "model/snapshot.h"
 
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,0 +1,101 @@
+/* The background thread that turns database content into snapshots.
+ *
+ * Every tick, for each symbol that is wanted: has the database changed? query, compute, hash; if
+ * the hash differs from the last one, hand the snapshot to on_snapshot. A symbol's failure is
+ * logged, counted and skipped, and its last snapshot stays. The thread never dies before
+ * generator_stop(). A database that cannot be used (missing, locked, unreadable) is logged once
+ * when that begins and once when it ends, and looked at in each tick, wanted or not, until it does.
+ *
+ * All callbacks run on the generator thread. */
+#ifndef HEATCAST_ENGINE_GENERATOR_H
+#define HEATCAST_ENGINE_GENERATOR_H
+
+#include "model/snapshot.h"
+#include "store/store.h"
+
+struct generator;
+
+/* Handed over for the length of the call; copy what is to be kept. */
+struct generator_snapshot {
+    size_t symbol_index;
+    const struct snapshot *snapshot;
+    uint64_t epoch, seq, hash;
+    const char *data; /* snapshot_append_data_json() of it */
+    size_t data_size;
+};
+
+enum generator_skip {
+    GENERATOR_SKIP_UNCHANGED,
+    GENERATOR_SKIP_LOCKED,
+    GENERATOR_SKIP_REPLACED, /* the file was changed while it was read */
+    GENERATOR_SKIP_COUNT
+};
+
+/* Why a tick could not use the database. */
+enum generator_fault {
+    GENERATOR_FAULT_MISSING, /* the file, or a table or column in it */
+    GENERATOR_FAULT_LOCKED,
+    GENERATOR_FAULT_UNREADABLE,
+    GENERATOR_FAULT_COUNT
+};
+
+/* What the thread has done so far; read it with generator_stats(). */
+struct generator_stats {
+    uint64_t ticks; /* symbol ticks: one per symbol and tick */
+    uint64_t skipped[GENERATOR_SKIP_COUNT];
+    uint64_t failures;
+    uint64_t faults[GENERATOR_FAULT_COUNT]; /* ticks */
+    uint64_t snapshots;                     /* handed to on_snapshot */
+    /* Over all symbol ticks that computed; opening the database is part of the query time. */
+    uint64_t query_ns_sum, compute_ns_sum, computed;
+};
+
+struct generator_options {
+    struct store *store;               /* must outlive the generator */
+    const struct symbol_list *symbols; /* must outlive the generator */
+    const struct bucket_map *buckets;
+    const struct leverage_weights *weights;
+    int64_t lookback_ms;
+    double interval_seconds;
+    uint64_t epoch; /* of its snapshots; 0: it rests until generator_lead() */
+
+    /* Whether anybody needs this symbol now. */
+    bool (*is_wanted)(size_t symbol_index, void *context);
+    void (*on_snapshot)(const struct generator_snapshot *snapshot, void *context);
+    /* After each symbol tick: STATUS_OK (a snapshot exists and is current), STATUS_NO_DATA, or what
+     * went wrong, with its message (NULL when OK). */
+    void (*on_checked)(size_t symbol_index, enum status status, const char *message, void *context);
+    /* Around the symbol ticks of one tick, if they are several. May be NULL. */
+    void (*on_tick_begin)(void *context);
+    void (*on_tick_end)(void *context);
+    /* What a symbol tick that computed has cost, for histograms. May be NULL. */
+    void (*on_computed)(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context);
+    void *context;
+};
+
+/* Starts the thread. Everything in `options` is copied except what its comments say. */
+struct generator *generator_start(const struct generator_options *options);
+
+/* Makes the thread look at this symbol at once, wanted or not (any thread, never blocks for
+ * long). */
+void generator_wake(struct generator *generator, size_t symbol_index);
+
+/* STATUS_OK, or why the last tick could not use the database or failed with a symbol. Any thread,
+ * never blocks for long. */
+enum status generator_check(struct generator *generator, struct error *error);
+
+/* From now on snapshots bear this epoch, and seq begins anew; all symbols that are wanted are
+ * looked at at once, and handed on whether they have changed or not. 0: it rests, and looks at
+ * nothing. The epoch that it has is no change. Any thread. */
+void generator_lead(struct generator *generator, uint64_t epoch);
+
+/* Somebody else has used the numbers of this epoch and symbol up to `seq`: goes on after them. Any
+ * thread. */
+void generator_skip(struct generator *generator, size_t symbol_index, uint64_t epoch, uint64_t seq);
+
+void generator_read_stats(struct generator *generator, struct generator_stats *stats);
+
+/* Ends the thread and frees everything; returns when it is gone. NULL is harmless. */
+void generator_stop(struct generator *generator);
+
+#endif

@@ -1,0 +1,653 @@
+/* The model of ENGINE.md §1, at O(log n) a candle instead of O(n).
+ *
+ * A candle that reaches down to its low liquidates every long whose price is at or above it; these
+ * are the highest longs of the book, so each leverage tier keeps its longs in a heap, highest
+ * first, and a candle pops while the top is touched. Shorts are the mirror image. Within a tier
+ * prices follow the entry, so the heaps of high leverage, which see most of the traffic, are small.
+ *
+ *     book -- longs  -- positions[slot]   volume, price, bucket: what a snapshot sums
+ *          |         |- edges[tier]       heaps of (price key, slot): what a candle pops
+ *          |         `- dust              heap of (volume key, slot): what a shrink may drop
+ *          `- shorts -- the same
+ *
+ * Exact touches. `low <= entry * (1 - 1/L + mmr/L)` holds for an integer low iff it holds for the
+ * floor of the right side, `high >= ...` iff it holds for the ceiling. So each position stores one
+ * integer, and no comparison ever rounds. Buckets are taken from the floor, which is exact as well:
+ * floor(floor(x) / bucket) = floor(x / bucket).
+ *
+ * Shrinking multiplies every volume by the same factor, so the book holds one `scale` and each
+ * position its volume divided by the scale of its creation. The order of volumes never changes with
+ * the scale, so dust is always at the top of a heap.
+ *
+ * A position leaves through one heap and stays, stale, in the other: its slot's generation has
+ * moved on. Stale entries are passed over, and a heap of which they are half is rebuilt. No work is
+ * done before it is needed: a heap is put in order when something is to be popped. The heap of dust
+ * holds only what is near to being dust, below a horizon, which most positions never are. When
+ * dust reaches the horizon, all positions are looked through for those below the next one. That is
+ * after shrinking by DUST_HORIZON at least, and no position outlives many of these. */
+#include "model/book.h"
+
+#include "base/check.h"
+#include "base/decimal.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Maintenance margin rate 0.004, and liquidation prices as entry * numerator / (1000 * L). */
+enum { LEVERAGE_UNIT = 1000, LEVERAGE_LESS_MARGIN = 996 };
+
+#define DUST_VOLUME 0.01
+/* 0.01 that went through the scale may be off in its last digits, and exactly 0.01 stays. */
+#define DUST_TOLERANCE 1e-12
+/* The horizon of the dust heap, as a multiple of what was dust when it was filled. */
+#define DUST_HORIZON 8
+#define DELTA_MAX 1e18
+/* Below it the stored volumes are brought back to scale 1, long before anything underflows. */
+#define SCALE_MIN 1e-60L
+/* The running total is summed anew once it is this small against what it was: before that, what
+ * subtracting has left of rounding (2^-64 of the peak) is far below any digit that is shown. */
+#define TOTAL_PEAK_RATIO_MIN 1e-9L
+/* Buckets from the lowest to the highest position up to which a snapshot is summed in arrays. */
+enum { DENSE_BUCKETS_MAX = 1 << 16 };
+enum { STALE_ENTRIES_MIN = 64, CAPACITY_MIN = 64 };
+
+/* A minimum heap. A key orders; slot and generation name the position. */
+struct heap_entry {
+    int64_t key;
+    uint32_t slot, generation;
+};
+
+struct heap {
+    size_t count, capacity;
+    size_t stale;    /* entries whose position is gone */
+    int64_t lowest;  /* key; INT64_MAX when empty */
+    bool is_ordered; /* otherwise the entries are in any order, until the first is to be popped */
+    struct heap_entry *entries;
+};
+
+struct position {
+    double volume;    /* divided by the book's scale; 0 marks a free slot */
+    int64_t bucket;   /* floor(price / book->bucket_e8), kept while the bucket size stays */
+    int64_t price_e8; /* liquidation price, rounded down */
+    uint32_t generation;
+    uint32_t tier;
+};
+
+enum side_name { LONG, SHORT, SIDE_COUNT };
+
+struct side {
+    struct position *positions;
+    uint32_t slot_count, capacity; /* slots used so far; the others have never been */
+    uint32_t *free_slots;          /* a stack; capacity as `positions` */
+    uint32_t free_count;
+    struct heap edges[TIERS_MAX];
+    struct heap dust;     /* of the positions with a volume key below the horizon, and no others */
+    int64_t dust_horizon; /* 0 at first: nothing is below */
+};
+
+struct book {
+    struct leverage_weights weights;
+    struct side sides[SIDE_COUNT];
+    size_t count;
+    long double scale;      /* effective volume = position volume * scale */
+    long double total;      /* sum of the positions' volumes, before the scale */
+    long double total_peak; /* its greatest value since it was last summed anew */
+
+    int64_t bucket_e8; /* of the last snapshot; 0: none yet */
+    /* Bounds of the positions' buckets. They widen only, until the book is empty again. */
+    int64_t bucket_lowest, bucket_highest;
+    double *sums[SIDE_COUNT]; /* of a snapshot being made, one per bucket */
+    size_t sums_capacity;
+};
+
+/* -- heaps ------------------------------------------------------------------------------------- */
+
+/* Moves the entry at `at` towards the top, to where it belongs. */
+static void sift_up(struct heap_entry *entries, size_t at)
+{
+    struct heap_entry moved = entries[at];
+    while (at > 0) {
+        size_t parent = (at - 1) / 2;
+        if (entries[parent].key <= moved.key)
+            break;
+        entries[at] = entries[parent];
+        at = parent;
+    }
+    entries[at] = moved;
+}
+
+/* Fills the place at `at`: the smaller children move up to the bottom of the heap, and `moved`
+ * rises from there. An entry taken from the end belongs near the bottom nearly always, so this
+ * compares half as often as sifting it down, and the choice of a child compiles without a branch.
+ */
+static void fill(struct heap_entry *entries, size_t count, size_t at, struct heap_entry moved)
+{
+    size_t top = at, child;
+    while ((child = 2 * at + 1) + 1 < count) {
+        child += entries[child + 1].key < entries[child].key;
+        entries[at] = entries[child];
+        at = child;
+    }
+    if (child < count) {
+        entries[at] = entries[child];
+        at = child;
+    }
+    while (at > top && entries[(at - 1) / 2].key > moved.key) {
+        entries[at] = entries[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    entries[at] = moved;
+}
+
+static void heap_clear(struct heap *heap)
+{
+    heap->count = heap->stale = 0;
+    heap->lowest = INT64_MAX;
+    heap->is_ordered = true;
+}
+
+static void heap_push(struct heap *heap, struct heap_entry entry)
+{
+    if (heap->count == heap->capacity) {
+        heap->capacity = heap->capacity > 0 ? heap->capacity * 2 : CAPACITY_MIN;
+        heap->entries = memory_resize(heap->entries, heap->capacity, sizeof *heap->entries);
+    }
+    heap->entries[heap->count++] = entry;
+    if (entry.key < heap->lowest)
+        heap->lowest = entry.key;
+    if (heap->is_ordered)
+        sift_up(heap->entries, heap->count - 1);
+}
+
+/* Takes the lowest entry of a heap that is not empty. */
+static struct heap_entry heap_pop(struct heap *heap)
+{
+    if (!heap->is_ordered)
+        for (size_t i = heap->count / 2; i-- > 0;)
+            fill(heap->entries, heap->count, i, heap->entries[i]);
+    heap->is_ordered = true;
+    struct heap_entry top = heap->entries[0];
+    if (--heap->count > 0)
+        fill(heap->entries, heap->count, 0, heap->entries[heap->count]);
+    heap->lowest = heap->count > 0 ? heap->entries[0].key : INT64_MAX;
+    return top;
+}
+
+/* Longs are touched from above and shorts from below; keys that rise away from the market let one
+ * kind of heap serve both. The complement reverses the order of all integers without overflow. */
+static int64_t edge_key(enum side_name name, int64_t price_e8)
+{
+    return name == LONG ? ~price_e8 : price_e8;
+}
+
+/* Positive doubles order like the integers of the same bits (IEEE 754). */
+static int64_t volume_key(double volume)
+{
+    int64_t key;
+    memcpy(&key, &volume, sizeof key);
+    return key;
+}
+
+/* -- arithmetic -------------------------------------------------------------------------------- */
+
+static int64_t floor_divide(int64_t value, int64_t divisor)
+{
+    int64_t quotient = value / divisor;
+    return quotient - (value % divisor < 0);
+}
+
+struct liquidation {
+    int64_t floor_e8; /* decides the bucket */
+    int64_t touch_e8; /* the first price of the market, on its way there, that liquidates */
+};
+
+/* For an entry above 0. Split by the denominator, entry = whole * denominator + rest, so that the
+ * exact product fits 64 bits: below 2 * INT64_MAX even for a short at 1x. */
+static struct liquidation liquidation_price(enum side_name name, int64_t entry_e8, int leverage)
+{
+    uint64_t denominator = LEVERAGE_UNIT * (uint64_t)leverage;
+    uint64_t numerator =
+        name == LONG ? denominator - LEVERAGE_LESS_MARGIN : denominator + LEVERAGE_LESS_MARGIN;
+    uint64_t whole = (uint64_t)entry_e8 / denominator, rest = (uint64_t)entry_e8 % denominator;
+    uint64_t floor = whole * numerator + rest * numerator / denominator;
+    uint64_t touch = floor + (name == SHORT && rest * numerator % denominator != 0);
+    /* Beyond the range of prices nothing comes; the position waits at its end. */
+    return (struct liquidation){
+        .floor_e8 = floor < INT64_MAX ? (int64_t)floor : INT64_MAX,
+        .touch_e8 = touch < INT64_MAX ? (int64_t)touch : INT64_MAX,
+    };
+}
+
+/* -- positions --------------------------------------------------------------------------------- */
+
+static void forget_dust(struct side *side)
+{
+    heap_clear(&side->dust);
+    side->dust_horizon = 0;
+}
+
+static void clear_side(struct side *side)
+{
+    side->slot_count = 0;
+    side->free_count = 0;
+    for (size_t i = 0; i < TIERS_MAX; i++)
+        heap_clear(&side->edges[i]);
+    forget_dust(side);
+}
+
+static void clear_book(struct book *book)
+{
+    clear_side(&book->sides[LONG]);
+    clear_side(&book->sides[SHORT]);
+    book->count = 0;
+    book->scale = 1;
+    book->total = book->total_peak = 0;
+    book->bucket_lowest = INT64_MAX;
+    book->bucket_highest = INT64_MIN;
+}
+
+static void sum_total(struct book *book)
+{
+    book->total = 0;
+    for (size_t s = 0; s < SIDE_COUNT; s++)
+        for (uint32_t i = 0; i < book->sides[s].slot_count; i++)
+            book->total += book->sides[s].positions[i].volume;
+    book->total_peak = book->total;
+}
+
+static void assign_bucket(struct book *book, struct position *position)
+{
+    position->bucket = floor_divide(position->price_e8, book->bucket_e8);
+    if (position->bucket < book->bucket_lowest)
+        book->bucket_lowest = position->bucket;
+    if (position->bucket > book->bucket_highest)
+        book->bucket_highest = position->bucket;
+}
+
+static uint32_t take_slot(struct side *side)
+{
+    if (side->free_count > 0)
+        return side->free_slots[--side->free_count];
+    if (side->slot_count == side->capacity) {
+        check(side->capacity <= UINT32_MAX / 2);
+        side->capacity = side->capacity > 0 ? side->capacity * 2 : CAPACITY_MIN;
+        side->positions = memory_resize(side->positions, side->capacity, sizeof *side->positions);
+        side->free_slots =
+            memory_resize(side->free_slots, side->capacity, sizeof *side->free_slots);
+    }
+    side->positions[side->slot_count].generation = 0;
+    return side->slot_count++;
+}
+
+static bool is_near_dust(const struct side *side, const struct position *position)
+{
+    return volume_key(position->volume) < side->dust_horizon;
+}
+
+static void watch_for_dust(struct side *side, uint32_t slot)
+{
+    const struct position *position = &side->positions[slot];
+    if (is_near_dust(side, position))
+        heap_push(&side->dust,
+                  (struct heap_entry){volume_key(position->volume), slot, position->generation});
+}
+
+static void add_position(struct book *book, enum side_name name, uint32_t tier, int64_t entry_e8,
+                         double volume)
+{
+    struct side *side = &book->sides[name];
+    struct liquidation liquidation =
+        liquidation_price(name, entry_e8, book->weights.tiers[tier].leverage);
+    uint32_t slot = take_slot(side);
+    struct position *position = &side->positions[slot];
+    position->volume = (double)(volume / book->scale);
+    position->price_e8 = liquidation.floor_e8;
+    position->tier = tier;
+    if (book->bucket_e8 != 0)
+        assign_bucket(book, position);
+    heap_push(&side->edges[tier], (struct heap_entry){edge_key(name, liquidation.touch_e8), slot,
+                                                      position->generation});
+    watch_for_dust(side, slot);
+    book->count++;
+    book->total += position->volume;
+    if (book->total > book->total_peak)
+        book->total_peak = book->total;
+}
+
+static bool is_stale(const struct side *side, struct heap_entry entry)
+{
+    return side->positions[entry.slot].generation != entry.generation;
+}
+
+static void note_stale_entry(const struct side *side, struct heap *heap)
+{
+    heap->stale++;
+    if (heap->stale < STALE_ENTRIES_MIN || heap->stale * 2 < heap->count)
+        return;
+    size_t count = heap->count;
+    heap_clear(heap);
+    heap->is_ordered = false;
+    for (size_t i = 0; i < count; i++)
+        if (!is_stale(side, heap->entries[i]))
+            heap_push(heap, heap->entries[i]);
+}
+
+static void remove_position(struct book *book, struct side *side, uint32_t slot)
+{
+    struct position *position = &side->positions[slot];
+    book->count--;
+    book->total -= position->volume;
+    position->volume = 0;
+    position->generation++;
+    side->free_slots[side->free_count++] = slot;
+}
+
+/* -- one candle -------------------------------------------------------------------------------- */
+
+static uint32_t consume(struct book *book, enum side_name name, int64_t reached_e8)
+{
+    struct side *side = &book->sides[name];
+    int64_t key = edge_key(name, reached_e8);
+    uint32_t consumed = 0;
+    for (size_t tier = 0; tier < book->weights.count; tier++) {
+        struct heap *heap = &side->edges[tier];
+        while (heap->lowest <= key && heap->count > 0) {
+            struct heap_entry top = heap_pop(heap);
+            if (is_stale(side, top)) {
+                heap->stale--;
+                continue;
+            }
+            bool was_near_dust = is_near_dust(side, &side->positions[top.slot]);
+            remove_position(book, side, top.slot);
+            if (was_near_dust)
+                note_stale_entry(side, &side->dust);
+            consumed++;
+        }
+    }
+    return consumed;
+}
+
+static uint32_t create(struct book *book, const struct candle *candle, double delta)
+{
+    enum side_name name = candle->close_e8 >= candle->open_e8 ? LONG : SHORT;
+    uint32_t created = 0;
+    for (uint32_t tier = 0; tier < book->weights.count; tier++) {
+        double volume = delta * book->weights.tiers[tier].weight;
+        if (volume <= 0)
+            continue;
+        add_position(book, name, tier, candle->close_e8, volume);
+        created++;
+    }
+    return created;
+}
+
+static void drop_position(struct book *book, struct side *side, uint32_t slot)
+{
+    uint32_t tier = side->positions[slot].tier;
+    remove_position(book, side, slot);
+    note_stale_entry(side, &side->edges[tier]);
+}
+
+/* Looks through all positions: drops those below `key`, and fills the heap of dust anew with those
+ * up to a horizon further away. */
+static void search_dust(struct book *book, struct side *side, int64_t key, int64_t horizon)
+{
+    heap_clear(&side->dust);
+    side->dust.is_ordered = false;
+    side->dust_horizon = horizon;
+    for (uint32_t slot = 0; slot < side->slot_count; slot++) {
+        double volume = side->positions[slot].volume;
+        if (volume > 0 && volume_key(volume) < key)
+            drop_position(book, side, slot);
+        else if (volume > 0)
+            watch_for_dust(side, slot);
+    }
+}
+
+static void drop_dust(struct book *book, struct side *side)
+{
+    double limit = (double)(DUST_VOLUME * (1 - DUST_TOLERANCE) / book->scale);
+    int64_t key = volume_key(limit);
+    if (side->dust_horizon < key)
+        search_dust(book, side, key, volume_key(DUST_HORIZON * limit));
+    while (side->dust.lowest < key) {
+        struct heap_entry top = heap_pop(&side->dust);
+        if (is_stale(side, top))
+            side->dust.stale--;
+        else
+            drop_position(book, side, top.slot);
+    }
+}
+
+/* Brings the scale back to 1. */
+static void renormalise(struct book *book)
+{
+    for (size_t s = 0; s < SIDE_COUNT; s++) {
+        struct side *side = &book->sides[s];
+        for (uint32_t i = 0; i < side->slot_count; i++)
+            side->positions[i].volume = (double)(side->positions[i].volume * book->scale);
+        forget_dust(side);
+    }
+    book->scale = 1;
+    sum_total(book);
+}
+
+static void shrink(struct book *book, double amount)
+{
+    long double total = book->total * book->scale;
+    if (amount >= total) {
+        clear_book(book);
+        return;
+    }
+    book->scale *= (total - amount) / total;
+    drop_dust(book, &book->sides[LONG]);
+    drop_dust(book, &book->sides[SHORT]);
+    if (book->scale < SCALE_MIN)
+        renormalise(book);
+}
+
+struct book_change book_advance(struct book *book, const struct candle *candle, double delta)
+{
+    struct book_change change = {0};
+    change.consumed += consume(book, LONG, candle->low_e8);
+    change.consumed += consume(book, SHORT, candle->high_e8);
+    if (book->total < book->total_peak * TOTAL_PEAK_RATIO_MIN)
+        sum_total(book);
+    if (!(fabs(delta) <= DELTA_MAX))
+        delta = 0;
+    if (delta > 0 && candle->close_e8 > 0)
+        change.created = create(book, candle, delta);
+    else if (delta < 0 && book->count > 0)
+        shrink(book, -delta);
+    if (book->count == 0)
+        clear_book(book);
+    return change;
+}
+
+/* -- snapshot ---------------------------------------------------------------------------------- */
+
+static struct level *push_level(struct level_list *levels)
+{
+    if (levels->count == levels->capacity) {
+        levels->capacity = levels->capacity > 0 ? levels->capacity * 2 : CAPACITY_MIN;
+        levels->levels = memory_resize(levels->levels, levels->capacity, sizeof *levels->levels);
+    }
+    return &levels->levels[levels->count++];
+}
+
+static void assign_all_buckets(struct book *book, int64_t bucket_e8)
+{
+    book->bucket_e8 = bucket_e8;
+    book->bucket_lowest = INT64_MAX;
+    book->bucket_highest = INT64_MIN;
+    for (size_t s = 0; s < SIDE_COUNT; s++)
+        for (uint32_t i = 0; i < book->sides[s].slot_count; i++)
+            if (book->sides[s].positions[i].volume > 0)
+                assign_bucket(book, &book->sides[s].positions[i]);
+}
+
+static void sum_side(const struct side *side, int64_t bucket_lowest, double *sums)
+{
+    const struct position *position = side->positions, *end = position + side->slot_count;
+    for (; position < end; position++)
+        if (position->volume > 0)
+            sums[position->bucket - bucket_lowest] += position->volume;
+}
+
+/* One array of sums per side, over all buckets between the lowest and the highest. */
+static void snapshot_dense(struct book *book, struct level_list *levels)
+{
+    size_t range = (size_t)(book->bucket_highest - book->bucket_lowest) + 1;
+    double scale = (double)book->scale;
+    for (size_t s = 0; s < SIDE_COUNT; s++) {
+        if (range > book->sums_capacity)
+            book->sums[s] = memory_resize(book->sums[s], range, sizeof *book->sums[s]);
+        memset(book->sums[s], 0, range * sizeof *book->sums[s]);
+        sum_side(&book->sides[s], book->bucket_lowest, book->sums[s]);
+    }
+    if (range > book->sums_capacity)
+        book->sums_capacity = range;
+    const double *longs = book->sums[LONG], *shorts = book->sums[SHORT];
+    for (size_t i = 0; i < range; i++)
+        if (longs[i] > 0 || shorts[i] > 0)
+            *push_level(levels) = (struct level){
+                .price_e8 = (book->bucket_lowest + (int64_t)i) * book->bucket_e8,
+                .long_density = longs[i] * scale,
+                .short_density = shorts[i] * scale,
+            };
+}
+
+static int compare_levels(const void *a, const void *b)
+{
+    int64_t first = ((const struct level *)a)->price_e8;
+    int64_t second = ((const struct level *)b)->price_e8;
+    return (first > second) - (first < second);
+}
+
+/* For buckets so fine that most between the bounds are empty: sorts and joins equal prices. */
+static void snapshot_sorted(struct book *book, struct level_list *levels)
+{
+    double scale = (double)book->scale;
+    for (size_t s = 0; s < SIDE_COUNT; s++)
+        for (uint32_t i = 0; i < book->sides[s].slot_count; i++) {
+            const struct position *position = &book->sides[s].positions[i];
+            if (position->volume > 0)
+                *push_level(levels) = (struct level){
+                    .price_e8 = position->bucket * book->bucket_e8,
+                    .long_density = s == LONG ? position->volume * scale : 0,
+                    .short_density = s == SHORT ? position->volume * scale : 0,
+                };
+        }
+    qsort(levels->levels, levels->count, sizeof *levels->levels, compare_levels);
+    size_t joined = 0;
+    for (size_t i = 1; i < levels->count; i++) {
+        struct level *last = &levels->levels[joined], *next = &levels->levels[i];
+        if (next->price_e8 == last->price_e8) {
+            last->long_density += next->long_density;
+            last->short_density += next->short_density;
+        } else {
+            levels->levels[++joined] = *next;
+        }
+    }
+    levels->count = levels->count > 0 ? joined + 1 : 0;
+}
+
+void book_snapshot(struct book *book, int64_t bucket_e8, struct level_list *levels)
+{
+    check(bucket_e8 > 0);
+    levels->count = 0;
+    if (book->count == 0)
+        return;
+    if (book->bucket_e8 != bucket_e8)
+        assign_all_buckets(book, bucket_e8);
+    if (book->bucket_highest - book->bucket_lowest < DENSE_BUCKETS_MAX)
+        snapshot_dense(book, levels);
+    else
+        snapshot_sorted(book, levels);
+}
+
+/* -- the rest ---------------------------------------------------------------------------------- */
+
+struct book *book_create(const struct leverage_weights *weights)
+{
+    struct book *book = memory_allocate_zeroed(1, sizeof *book);
+    book_reset(book, weights);
+    return book;
+}
+
+void book_reset(struct book *book, const struct leverage_weights *weights)
+{
+    check(weights->count <= TIERS_MAX);
+    book->weights = *weights;
+    book->bucket_e8 = 0;
+    clear_book(book);
+}
+
+void book_destroy(struct book *book)
+{
+    if (book == NULL)
+        return;
+    for (size_t s = 0; s < SIDE_COUNT; s++) {
+        struct side *side = &book->sides[s];
+        for (size_t i = 0; i < TIERS_MAX; i++)
+            free(side->edges[i].entries);
+        free(side->dust.entries);
+        free(side->positions);
+        free(side->free_slots);
+        free(book->sums[s]);
+    }
+    free(book);
+}
+
+size_t book_position_count(const struct book *book)
+{
+    return book->count;
+}
+
+double book_volume(const struct book *book)
+{
+    return (double)(book->total * book->scale);
+}
+
+void level_list_deinit(struct level_list *levels)
+{
+    free(levels->levels);
+    *levels = (struct level_list){0};
+}
+
+static bool is_bitcoin_in_dollars(const char *symbol)
+{
+    static const char *const quotes[] = {"USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USD"};
+    if (strncmp(symbol, "BTC", 3) != 0)
+        return false;
+    const char *rest = symbol + 3;
+    rest += *rest == '-' || *rest == '_';
+    for (size_t i = 0; i < sizeof quotes / sizeof quotes[0]; i++) {
+        size_t size = strlen(quotes[i]);
+        if (strncmp(rest, quotes[i], size) != 0)
+            continue;
+        /* Nothing follows, or the kind of contract: BTCUSD_PERP, BTCUSDT_260626. */
+        if (rest[size] == '\0' || rest[size] == '_' || rest[size] == '-')
+            return true;
+    }
+    return false;
+}
+
+int64_t heatmap_default_bucket(const char *symbol, int64_t close_e8)
+{
+    static const unsigned mantissas[] = {1, 2, 5, 10};
+    if (is_bitcoin_in_dollars(symbol))
+        return 100 * DECIMAL_ONE;
+    /* Of two neighbours a < b, x is nearer in ratio to a iff x * x < a * b; everything times 1000.
+     */
+    unsigned __int128 close = close_e8 > 0 ? (unsigned __int128)close_e8 : 0;
+    unsigned __int128 power = 1;
+    for (;; power *= 10)
+        for (size_t i = 0; i < 3; i++) {
+            unsigned __int128 step = mantissas[i] * power, next = mantissas[i + 1] * power;
+            if (close * close < 1000 * step * 1000 * next)
+                return (int64_t)step;
+        }
+}

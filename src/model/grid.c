@@ -1,0 +1,275 @@
+/* A page that draws a week needs 2,017 snapshots of some 400 levels: 30 MB as JSON, 1 MB as bytes,
+ * most of them 0, which compress to less than a tenth.
+ *
+ * Rows and the scale are known only after the last candle, so the levels of all columns are
+ * gathered first (in one array, a column being a slice of it) and painted then. */
+#include "model/grid.h"
+
+#include "base/base64.h"
+#include "base/check.h"
+#include "base/decimal.h"
+#include "base/iso_time.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BYTE_MAX = 255, BYTES_PER_DECADE = 51 };
+
+struct column {
+    const struct candle *candle;
+    size_t first_level, level_count;
+};
+
+struct grid {
+    const struct grid_options *options;
+    int64_t step_ms;
+    size_t column_count;
+    struct column columns[GRID_COLUMNS_MAX];
+    struct level_list levels; /* of all columns, one after the other */
+    int64_t price_min_e8, price_max_e8;
+    double max_density;
+    size_t rows;
+    unsigned char *sides[2]; /* long, short */
+};
+
+/* -- columns ----------------------------------------------------------------------------------- */
+
+static bool is_column(const struct grid_options *options, int64_t step_ms, size_t index)
+{
+    int64_t time_ms = options->series->candles[index].open_time_ms;
+    if (time_ms < options->shown_from_ms || time_ms > options->shown_to_ms)
+        return false;
+    return index + 1 == options->series->count || time_ms % step_ms == 0;
+}
+
+static size_t count_columns(const struct grid_options *options, int64_t step_ms)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < options->series->count; i++)
+        count += is_column(options, step_ms, i);
+    return count;
+}
+
+/* The least step that keeps to the limit of columns: an interval that the candles' own divides, or
+ * days. */
+static int64_t choose_step(const struct grid_options *options)
+{
+    int64_t step_ms = options->interval_ms;
+    while (count_columns(options, step_ms) > GRID_COLUMNS_MAX)
+        do {
+            int64_t next_ms = value_next_interval(step_ms);
+            step_ms = next_ms != 0 ? next_ms : 2 * step_ms;
+        } while (step_ms % options->interval_ms != 0);
+    return step_ms;
+}
+
+static void append_levels(struct level_list *list, const struct level_list *more)
+{
+    if (list->capacity - list->count < more->count) {
+        list->capacity = 2 * (list->capacity + more->count);
+        list->levels = memory_resize(list->levels, list->capacity, sizeof *list->levels);
+    }
+    if (more->count > 0)
+        memcpy(list->levels + list->count, more->levels, more->count * sizeof *more->levels);
+    list->count += more->count;
+}
+
+/* fmax() of what is never NaN, without a call. */
+static double greater(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static void widen(struct grid *grid, const struct level_list *levels)
+{
+    if (levels->count == 0)
+        return;
+    int64_t first_e8 = levels->levels[0].price_e8;
+    int64_t last_e8 = levels->levels[levels->count - 1].price_e8;
+    bool is_first = grid->rows == 0;
+    if (is_first || first_e8 < grid->price_min_e8)
+        grid->price_min_e8 = first_e8;
+    if (is_first || last_e8 > grid->price_max_e8)
+        grid->price_max_e8 = last_e8;
+    grid->rows = (size_t)((grid->price_max_e8 - grid->price_min_e8) / grid->options->bucket_e8) + 1;
+    for (size_t i = 0; i < levels->count; i++) {
+        grid->max_density = greater(grid->max_density, levels->levels[i].long_density);
+        grid->max_density = greater(grid->max_density, levels->levels[i].short_density);
+    }
+}
+
+/* The farthest apart that two levels of any column can be: the closes and the lowest leverage tell,
+ * before the model does. */
+static double price_span_e8(const struct grid_options *options)
+{
+    double lowest_e8 = INFINITY, highest_e8 = 0, distance = 0;
+    for (size_t i = 0; i < options->series->count; i++) {
+        double close_e8 = (double)options->series->candles[i].close_e8;
+        lowest_e8 = fmin(lowest_e8, close_e8);
+        highest_e8 = fmax(highest_e8, close_e8);
+    }
+    for (size_t i = 0; i < options->weights->count; i++)
+        distance = fmax(distance, 1.0 / options->weights->tiers[i].leverage);
+    return highest_e8 * (1 + distance) - lowest_e8 * (1 - distance);
+}
+
+/* The least bucket of the steps 1-2-5 with which any map of that many columns is small enough. */
+static int64_t fitting_bucket(const struct grid_options *options, size_t column_count)
+{
+    static const int64_t mantissas[] = {1, 2, 5};
+    size_t whole_rows = GRID_CELLS_MAX / column_count;
+    double rows_max = (double)whole_rows - 2;
+    double bucket_min_e8 = price_span_e8(options) / rows_max;
+    int64_t power = 1;
+    for (size_t i = 0;; i++) {
+        if (i > 0 && i % 3 == 0)
+            power *= 10;
+        if ((double)(power * mantissas[i % 3]) >= bucket_min_e8)
+            return power * mantissas[i % 3];
+    }
+}
+
+static enum status too_many_cells(const struct grid *grid, size_t column_count, struct error *error)
+{
+    struct buffer bucket = {0};
+    decimal_append(&bucket, fitting_bucket(grid->options, column_count));
+    error_set(error, STATUS_TOO_LARGE,
+              "a map of %zu columns and %zu rows or more has too many cells; bucket=%s fits",
+              column_count, grid->rows, buffer_text(&bucket));
+    buffer_deinit(&bucket);
+    return STATUS_TOO_LARGE;
+}
+
+static enum status no_column(const struct grid_options *options, struct error *error)
+{
+    char from[ISO_TIME_SIZE], to[ISO_TIME_SIZE];
+    return error_set(error, STATUS_NO_DATA, "no candle of %s from %s to %s", options->symbol,
+                     iso_time_format(options->shown_from_ms, from),
+                     iso_time_format(options->shown_to_ms, to));
+}
+
+/* Runs the model and gathers the levels of every column. */
+static enum status gather(struct grid *grid, struct error *error)
+{
+    const struct grid_options *options = grid->options;
+    const struct series *series = options->series;
+    size_t column_count = count_columns(options, grid->step_ms);
+    if (column_count == 0)
+        return no_column(options, error);
+    struct book *book = book_create(options->weights);
+    struct level_list levels = {0};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < series->count && status == STATUS_OK; i++) {
+        book_advance(book, &series->candles[i], series->deltas[i]);
+        if (!is_column(options, grid->step_ms, i))
+            continue;
+        book_snapshot(book, options->bucket_e8, &levels);
+        grid->columns[grid->column_count++] =
+            (struct column){&series->candles[i], grid->levels.count, levels.count};
+        append_levels(&grid->levels, &levels);
+        widen(grid, &levels);
+        if (grid->rows > GRID_CELLS_MAX / column_count)
+            status = too_many_cells(grid, column_count, error);
+    }
+    level_list_deinit(&levels);
+    book_destroy(book);
+    return status;
+}
+
+/* -- cells ------------------------------------------------------------------------------------- */
+
+static unsigned char quantise(double density, double max_density)
+{
+    if (!(density > 0))
+        return 0;
+    double byte = BYTE_MAX + BYTES_PER_DECADE * log10(density / max_density);
+    return byte < 1 ? 1 : (unsigned char)lrint(byte);
+}
+
+static void paint(struct grid *grid)
+{
+    size_t cell_count = grid->rows * grid->column_count;
+    grid->sides[0] = memory_allocate_zeroed(cell_count, 1);
+    grid->sides[1] = memory_allocate_zeroed(cell_count, 1);
+    for (size_t c = 0; c < grid->column_count; c++) {
+        const struct level *level = grid->levels.levels + grid->columns[c].first_level;
+        for (size_t i = 0; i < grid->columns[c].level_count; i++, level++) {
+            int64_t above_e8 = level->price_e8 - grid->price_min_e8;
+            size_t row = (size_t)(above_e8 / grid->options->bucket_e8);
+            size_t cell = row * grid->column_count + c;
+            grid->sides[0][cell] = quantise(level->long_density, grid->max_density);
+            grid->sides[1][cell] = quantise(level->short_density, grid->max_density);
+        }
+    }
+}
+
+/* -- text -------------------------------------------------------------------------------------- */
+
+static void append_meta(const struct grid *grid, struct buffer *out)
+{
+    char start[ISO_TIME_SIZE], end[ISO_TIME_SIZE], interval[24], step[24];
+    iso_time_format(grid->columns[0].candle->open_time_ms, start);
+    iso_time_format(grid->columns[grid->column_count - 1].candle->open_time_ms, end);
+    value_format_duration(grid->options->interval_ms, interval);
+    value_format_duration(grid->step_ms, step);
+    buffer_append_text(out, "{\"meta\":{\"symbol\":");
+    buffer_append_json_string(out, grid->options->symbol, strlen(grid->options->symbol));
+    buffer_append_format(out,
+                         ",\"start_time\":\"%s\",\"end_time\":\"%s\",\"interval\":\"%s\","
+                         "\"step\":\"%s\",\"bucket\":",
+                         start, end, interval, step);
+    decimal_append(out, grid->options->bucket_e8);
+    buffer_append_text(out, ",\"price_min\":");
+    decimal_append(out, grid->price_min_e8);
+    buffer_append_format(out, ",\"rows\":%zu,\"columns\":%zu,\"max_density\":", grid->rows,
+                         grid->column_count);
+    decimal_append_double(out, grid->max_density);
+    buffer_append_char(out, '}');
+}
+
+static void append_columns(const struct grid *grid, struct buffer *out)
+{
+    buffer_append_text(out, ",\"times\":[");
+    for (size_t c = 0; c < grid->column_count; c++) {
+        if (c > 0)
+            buffer_append_char(out, ',');
+        buffer_append_int(out, grid->columns[c].candle->open_time_ms / 1000);
+    }
+    buffer_append_text(out, "],\"closes\":[");
+    for (size_t c = 0; c < grid->column_count; c++) {
+        if (c > 0)
+            buffer_append_char(out, ',');
+        decimal_append(out, grid->columns[c].candle->close_e8);
+    }
+    buffer_append_char(out, ']');
+}
+
+enum status grid_append_json(const struct grid_options *options, struct buffer *out,
+                             struct error *error)
+{
+    const struct candle *last = &options->series->candles[options->series->count - 1];
+    struct grid *grid = memory_allocate_zeroed(1, sizeof *grid);
+    grid->options = options;
+    grid->step_ms = choose_step(options);
+    /* Where a map without levels would have its first row. */
+    grid->price_min_e8 = last->close_e8 / options->bucket_e8 * options->bucket_e8;
+    enum status status = gather(grid, error);
+    if (status == STATUS_OK) {
+        size_t cell_count = grid->rows * grid->column_count;
+        paint(grid);
+        append_meta(grid, out);
+        append_columns(grid, out);
+        buffer_append_text(out, ",\"long\":\"");
+        base64_append(out, grid->sides[0], cell_count);
+        buffer_append_text(out, "\",\"short\":\"");
+        base64_append(out, grid->sides[1], cell_count);
+        buffer_append_text(out, "\"}");
+    }
+    free(grid->sides[0]);
+    free(grid->sides[1]);
+    level_list_deinit(&grid->levels);
+    free(grid);
+    return status;
+}

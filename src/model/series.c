@@ -1,0 +1,26 @@
+#include "model/series.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+enum { SERIES_CAPACITY_MIN = 256 };
+
+void series_push(struct series *series, const struct candle *candle, double delta)
+{
+    if (series->count == series->capacity) {
+        size_t capacity = series->capacity > 0 ? series->capacity * 2 : SERIES_CAPACITY_MIN;
+        series->candles = memory_resize(series->candles, capacity, sizeof *series->candles);
+        series->deltas = memory_resize(series->deltas, capacity, sizeof *series->deltas);
+        series->capacity = capacity;
+    }
+    series->candles[series->count] = *candle;
+    series->deltas[series->count++] = delta;
+}
+
+void series_deinit(struct series *series)
+{
+    free(series->candles);
+    free(series->deltas);
+    *series = (struct series){0};
+}

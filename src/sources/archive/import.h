@@ -1,0 +1,42 @@
+/* Files of the Binance public archive into the database (ENGINE.md §4).
+ *
+ * Each file is one transaction. A bad row is reported (file, line, why) and counted; the good rows
+ * of the file are kept, unless `is_strict`. Blocks; for the command line. */
+#ifndef HEATCAST_SOURCES_ARCHIVE_IMPORT_H
+#define HEATCAST_SOURCES_ARCHIVE_IMPORT_H
+
+#include "store/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum import_kind { IMPORT_KLINES, IMPORT_INTEREST, IMPORT_KIND_COUNT };
+
+struct import_summary {
+    uint64_t files, rows_read, rows_new, rows_bad;
+};
+
+struct import_options {
+    struct store *store; /* owner mode */
+    /* Of the klines, whatever their names say, and the only one to be taken from open interest; in
+     * folders only files whose names say it are taken. NULL: from names and symbol columns. */
+    const char *symbol;
+    bool is_strict;
+    /* A bad row or a file that cannot be used: "<path>:<line>: <why>" or
+     * "<path>: <why>". Of one file at most a hundred rows are named, and then their number. */
+    void (*on_problem)(const char *message, void *context);
+    /* After every few thousand rows. Bytes over all files. May be NULL. */
+    void (*on_progress)(const char *path, uint64_t bytes_done, uint64_t bytes_total, void *context);
+    void *context;
+};
+
+/* Imports files and folders (walked in name order; in a folder, files whose names are not of the
+ * archive are passed over). STATUS_OK as long as the database works, every path that is named
+ * could be used and, if strict, every file in the folders as well; the others are imported in any
+ * case, and `summaries` is filled. */
+enum status import_run(const struct import_options *options, const char *const *paths,
+                       size_t path_count, struct import_summary summaries[static IMPORT_KIND_COUNT],
+                       struct error *error);
+
+#endif

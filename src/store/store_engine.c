@@ -1,0 +1,201 @@
+/* To make a database object takes DuckDB ten milliseconds and more, for it fills a catalog with all
+ * of its functions; to attach a file to one takes less than one. So in shared mode a file is
+ * attached to an object that is otherwise empty and stays for the next opening. */
+#include "store/store_internal.h"
+
+#include "base/buffer.h"
+#include "base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Queries run on their caller's thread: a window is some thousand rows, for which a second thread
+ * costs more to start than it saves. */
+#define THREADS "1"
+/* A limit, not a reservation: a window needs a few megabytes, the indexes of a large import more.
+ */
+#define MEMORY_LIMIT "1GB"
+
+enum { ATTACHMENTS_MAX = 1000 }; /* to one database object, which keeps some 2 KB of each */
+
+/* What DuckDB says if it cannot open the file. */
+static enum status open_error(const struct store *store, const char *message, struct error *error)
+{
+    if (message != NULL && strstr(message, "Could not set lock") != NULL)
+        return store_fail(store, STATUS_BUSY,
+                          store->mode == STORE_OWNER ? "another process has it open"
+                                                     : "another process is writing to it",
+                          error);
+    if (message != NULL && strstr(message, "database does not exist") != NULL)
+        return store_missing(store, error);
+    return store_fail(store, STATUS_IO, message, error);
+}
+
+/* Makes a database object: owner mode's of the file, shared mode's of nothing. */
+static enum status create_engine(const struct store *store, struct engine *engine,
+                                 struct error *error)
+{
+    const struct {
+        const char *name, *value;
+    } options[] = {
+        {"threads", THREADS},
+        {"memory_limit", MEMORY_LIMIT},
+        {"autoinstall_known_extensions", "false"},
+        {"autoload_known_extensions", "false"},
+        {"enable_external_access", store->mode == STORE_OWNER ? "false" : "true"}, /* seal() */
+    };
+    duckdb_config config = NULL;
+    check(duckdb_create_config(&config) == DuckDBSuccess);
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        check(duckdb_set_config(config, options[i].name, options[i].value) == DuckDBSuccess);
+
+    char *message = NULL;
+    enum status status = STATUS_OK;
+    *engine = (struct engine){0};
+    const char *path = store->mode == STORE_OWNER ? store->path : NULL;
+    if (duckdb_open_ext(path, &engine->database, config, &message) != DuckDBSuccess) {
+        status = open_error(store, message, error);
+        engine->database = NULL;
+    }
+    duckdb_free(message);
+    duckdb_destroy_config(&config);
+    return status;
+}
+
+/* Runs a statement on a connection of its own. */
+static enum status command(const struct store *store, struct engine *engine, const char *sql,
+                           struct error *error)
+{
+    duckdb_connection connection = NULL;
+    duckdb_result result;
+    if (duckdb_connect(engine->database, &connection) != DuckDBSuccess)
+        return store_fail(store, STATUS_IO, "cannot connect", error);
+    enum status status = STATUS_OK;
+    if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
+        status = open_error(store, duckdb_result_error(&result), error);
+    duckdb_destroy_result(&result);
+    duckdb_disconnect(&connection);
+    return status;
+}
+
+/* Appends a name to a statement: a literal between single quotes, an identifier between double. */
+static void append_quoted(struct buffer *sql, char quote, const char *name)
+{
+    buffer_append_char(sql, quote);
+    for (; *name != '\0'; name++) {
+        if (*name == quote)
+            buffer_append_char(sql, quote);
+        buffer_append_char(sql, *name);
+    }
+    buffer_append_char(sql, quote);
+}
+
+char *store_catalog_name(const char *path)
+{
+    static const char *const reserved[] = {"system", "temp"};
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    name += strspn(name, ".");
+    struct buffer catalog = {0};
+    buffer_append(&catalog, name, strcspn(name, "."));
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        if (strcasecmp(buffer_text(&catalog), reserved[i]) == 0)
+            buffer_append_text(&catalog, "_db");
+    if (strcasecmp(buffer_text(&catalog), "memory") == 0) { /* the object that it is attached to */
+        buffer_clear(&catalog);
+        buffer_append_text(&catalog, "market");
+    }
+    buffer_text(&catalog);
+    return buffer_detach(&catalog);
+}
+
+/* Leaves shared mode's object no other files than those that it is for. */
+static enum status seal(const struct store *store, struct engine *engine, struct error *error)
+{
+    struct buffer sql = {0}, temporary = {0};
+    buffer_append_format(&temporary, "%s.tmp", store->path); /* as DuckDB has it for a file */
+    buffer_append_text(&sql, "SET GLOBAL temp_directory = ");
+    append_quoted(&sql, '\'', buffer_text(&temporary));
+    buffer_append_text(&sql, "; SET GLOBAL allowed_paths = [");
+    append_quoted(&sql, '\'', store->path);
+    buffer_append_char(&sql, ',');
+    append_quoted(&sql, '\'', store->wal_path);
+    buffer_append_text(&sql, "]; SET GLOBAL enable_external_access = false");
+    enum status status = command(store, engine, buffer_text(&sql), error);
+    buffer_deinit(&sql);
+    buffer_deinit(&temporary);
+    return status;
+}
+
+static enum status attach(const struct store *store, struct engine *engine, struct error *error)
+{
+    struct buffer sql = {0};
+    buffer_append_text(&sql, "ATTACH ");
+    append_quoted(&sql, '\'', store->path);
+    buffer_append_text(&sql, " AS ");
+    append_quoted(&sql, '"', store->catalog);
+    buffer_append_text(&sql, " (READ_ONLY)");
+    enum status status = command(store, engine, buffer_text(&sql), error);
+    buffer_deinit(&sql);
+    engine->attachments++;
+    return status;
+}
+
+static enum status detach(const struct store *store, struct engine *engine)
+{
+    struct buffer sql = {0};
+    buffer_append_text(&sql, "DETACH ");
+    append_quoted(&sql, '"', store->catalog);
+    enum status status = command(store, engine, buffer_text(&sql), NULL);
+    buffer_deinit(&sql);
+    return status;
+}
+
+enum status store_engine_open(struct store *store, struct engine *engine, struct error *error)
+{
+    if (store->mode == STORE_OWNER)
+        return create_engine(store, engine, error);
+    enum status status = STATUS_OK;
+    *engine = store->idle;
+    store->idle = (struct engine){0};
+    if (engine->database == NULL) {
+        status = create_engine(store, engine, error);
+        if (status == STATUS_OK)
+            status = seal(store, engine, error);
+    }
+    if (status == STATUS_OK)
+        status = attach(store, engine, error);
+    if (status != STATUS_OK)
+        duckdb_close(&engine->database);
+    return status;
+}
+
+void store_engine_close(struct store *store, struct engine *engine, bool is_sound)
+{
+    if (store->mode == STORE_SHARED && is_sound && engine->attachments < ATTACHMENTS_MAX &&
+        store->idle.database == NULL && detach(store, engine) == STATUS_OK)
+        store->idle = *engine;
+    else
+        duckdb_close(&engine->database);
+}
+
+/* In shared mode names stand for the attached file's tables. */
+static bool use_catalog(const struct store *store, duckdb_connection connection)
+{
+    duckdb_result result;
+    struct buffer sql = {0};
+    buffer_append_text(&sql, "USE ");
+    append_quoted(&sql, '"', store->catalog);
+    bool is_used = duckdb_query(connection, buffer_text(&sql), &result) == DuckDBSuccess;
+    duckdb_destroy_result(&result);
+    buffer_deinit(&sql);
+    return is_used;
+}
+
+bool store_engine_connect(const struct store *store, struct engine *engine,
+                          duckdb_connection *connection)
+{
+    return duckdb_connect(engine->database, connection) == DuckDBSuccess &&
+           (store->mode == STORE_OWNER || use_catalog(store, *connection));
+}

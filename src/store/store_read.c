@@ -1,0 +1,343 @@
+/* What the model reads: candles and changes of open interest (ENGINE.md §2).
+ *
+ * SQL filters, casts and sorts; C aggregates the two sorted streams into intervals and joins them,
+ * in one pass, at half the cost of grouping in SQL. Everything is cast to one form
+ * first, because a database that another program made may hold the same facts as DOUBLE, wider
+ * DECIMAL, or times with a zone; a value that has no such form (NaN, too large) becomes NULL, which
+ * is missing data. Where a column has the expected type the cast costs nothing.
+ *
+ * The result must not depend on the order of rows in the file: of candles with the same time the
+ * same one is always chosen, and open interest is added up as integers. */
+#include "store/store_internal.h"
+
+#include "base/check.h"
+
+static const char candles_sql[] =
+    "SELECT TRY_CAST(open_time AS TIMESTAMP) AS candle_time, TRY_CAST(open AS DECIMAL(18,8)), "
+    "TRY_CAST(high AS DECIMAL(18,8)), TRY_CAST(low AS DECIMAL(18,8)), "
+    "TRY_CAST(close AS DECIMAL(18,8)), TRY_CAST(volume AS DOUBLE) FROM klines_5m_history "
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3 ORDER BY candle_time";
+
+static const char count_sql[] =
+    "SELECT count(DISTINCT epoch_ms(TRY_CAST(open_time AS TIMESTAMP)) // $4) "
+    "FROM klines_5m_history "
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3";
+
+/* Fetched as DECIMAL, since DuckDB is slow at making DOUBLE of the wide ones. */
+static const char interest_sql[] =
+    "SELECT TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "
+    "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount FROM open_interest_history "
+    "WHERE symbol = $1 AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "
+    "AND TRY_CAST(timestamp AS TIMESTAMP) < $3 ORDER BY stamp, amount";
+
+/* Comparisons rather than isfinite(): they are checked against a block's bounds, not each row. */
+static const char newest_sql[] =
+    "SELECT epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))) FROM klines_5m_history "
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) > TIMESTAMP '-infinity' "
+    "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity'";
+
+static const char newest_interest_sql[] =
+    "SELECT CAST(arg_max(amount, timestamp) * 100000000 AS BIGINT) FROM (SELECT timestamp, "
+    "TRY_CAST(open_interest_value AS DECIMAL(20,8)) AS amount FROM open_interest_history "
+    "WHERE symbol = $1) WHERE amount > 0";
+
+/* Klines do not say where they come from; those of a symbol without simulated open interest are
+ * taken for real. */
+static const char origin_sql[] =
+    "SELECT EXISTS (SELECT 1 FROM open_interest_history WHERE source = 'simulated'), "
+    "EXISTS (SELECT 1 FROM open_interest_history WHERE source IS DISTINCT FROM 'simulated') "
+    "OR EXISTS (SELECT 1 FROM klines_5m_history WHERE symbol NOT IN "
+    "(SELECT symbol FROM open_interest_history WHERE source = 'simulated'))";
+static const char origin_without_source_sql[] =
+    "SELECT false, EXISTS (SELECT 1 FROM open_interest_history) "
+    "OR EXISTS (SELECT 1 FROM klines_5m_history)";
+
+enum { SOURCE_COLUMN = 5 }; /* in store_tables[TABLE_INTEREST] */
+
+/* -- walking over results ---------------------------------------------------------------------- */
+
+enum { RESULT_COLUMNS_MAX = 6 };
+
+/* The rows of a result, one after the other, straight from DuckDB's vectors. */
+struct cursor {
+    duckdb_result result;
+    size_t column_count;
+    duckdb_data_chunk chunk;
+    idx_t row, row_count;
+    const void *data[RESULT_COLUMNS_MAX];
+    uint64_t *validity[RESULT_COLUMNS_MAX];
+};
+
+static bool cursor_next(struct cursor *cursor)
+{
+    cursor->row++;
+    while (cursor->chunk == NULL || cursor->row >= cursor->row_count) {
+        duckdb_destroy_data_chunk(&cursor->chunk);
+        cursor->chunk = duckdb_fetch_chunk(cursor->result);
+        if (cursor->chunk == NULL)
+            return false;
+        cursor->row = 0;
+        cursor->row_count = duckdb_data_chunk_get_size(cursor->chunk);
+        for (size_t i = 0; i < cursor->column_count; i++) {
+            duckdb_vector vector = duckdb_data_chunk_get_vector(cursor->chunk, i);
+            cursor->data[i] = duckdb_vector_get_data(vector);
+            cursor->validity[i] = duckdb_vector_get_validity(vector);
+        }
+    }
+    return true;
+}
+
+static bool cursor_has(const struct cursor *cursor, size_t column)
+{
+    return duckdb_validity_row_is_valid(cursor->validity[column], cursor->row);
+}
+
+static int64_t cursor_int64(const struct cursor *cursor, size_t column)
+{
+    return ((const int64_t *)cursor->data[column])[cursor->row];
+}
+
+static double cursor_double(const struct cursor *cursor, size_t column)
+{
+    return ((const double *)cursor->data[column])[cursor->row];
+}
+
+static __int128 cursor_wide(const struct cursor *cursor, size_t column)
+{
+    duckdb_hugeint value = ((const duckdb_hugeint *)cursor->data[column])[cursor->row];
+    return (__int128)value.upper * ((__int128)1 << 64) + (__int128)value.lower;
+}
+
+static void cursor_close(struct cursor *cursor)
+{
+    duckdb_destroy_data_chunk(&cursor->chunk);
+    duckdb_destroy_result(&cursor->result);
+}
+
+static int64_t floor_to(int64_t time_ms, int64_t interval_ms)
+{
+    int64_t rest = time_ms % interval_ms;
+    return time_ms - (rest < 0 ? rest + interval_ms : rest);
+}
+
+/* -- candles ----------------------------------------------------------------------------------- */
+
+/* False for a row that is no candle: a price that is missing or not above 0. */
+static bool read_candle(const struct cursor *cursor, struct candle *candle)
+{
+    int64_t prices[4];
+    for (size_t i = 0; i < 4; i++) {
+        if (!cursor_has(cursor, i + 1))
+            return false;
+        prices[i] = cursor_int64(cursor, i + 1);
+        if (prices[i] <= 0)
+            return false;
+    }
+    *candle = (struct candle){
+        .open_time_ms = floor_to(cursor_int64(cursor, 0), 1000) / 1000,
+        .open_e8 = prices[0],
+        .high_e8 = prices[1],
+        .low_e8 = prices[2],
+        .close_e8 = prices[3],
+        .volume = cursor_has(cursor, 5) ? cursor_double(cursor, 5) : 0,
+    };
+    return true;
+}
+
+static void merge_candle(struct candle *into, const struct candle *later)
+{
+    if (later->high_e8 > into->high_e8)
+        into->high_e8 = later->high_e8;
+    if (later->low_e8 < into->low_e8)
+        into->low_e8 = later->low_e8;
+    into->close_e8 = later->close_e8;
+    into->volume += later->volume;
+}
+
+/* Adds a 5-minute candle to the last candle of the series if it is of the same interval. */
+static void add_candle(struct series *series, const struct candle *candle, int64_t interval_ms)
+{
+    struct candle bucket = *candle;
+    bucket.open_time_ms = floor_to(candle->open_time_ms, interval_ms);
+    if (series->count > 0 && series->candles[series->count - 1].open_time_ms == bucket.open_time_ms)
+        merge_candle(&series->candles[series->count - 1], candle);
+    else
+        series_push(series, &bucket, 0);
+}
+
+/* Which of two candles of the same time counts: the one with more volume has seen more of its five
+ * minutes. The rest of the order only makes it one. */
+static bool is_preferred(const struct candle *a, const struct candle *b)
+{
+    if (a->volume != b->volume)
+        return a->volume > b->volume;
+    const int64_t in_a[] = {a->high_e8, a->low_e8, a->open_e8, a->close_e8};
+    const int64_t in_b[] = {b->high_e8, b->low_e8, b->open_e8, b->close_e8};
+    for (size_t i = 0; i < 4; i++)
+        if (in_a[i] != in_b[i])
+            return in_a[i] > in_b[i];
+    return false;
+}
+
+static void read_candles(struct cursor *cursor, int64_t interval_ms, struct series *series)
+{
+    struct candle pending = {0}, candle;
+    bool has_pending = false;
+    while (cursor_next(cursor)) {
+        if (!read_candle(cursor, &candle))
+            continue;
+        bool is_same = has_pending && pending.open_time_ms == candle.open_time_ms;
+        if (is_same && !is_preferred(&candle, &pending))
+            continue;
+        if (has_pending && !is_same)
+            add_candle(series, &pending, interval_ms);
+        pending = candle;
+        has_pending = true;
+    }
+    if (has_pending)
+        add_candle(series, &pending, interval_ms);
+}
+
+/* -- open interest ----------------------------------------------------------------------------- */
+
+/* The average of one interval's values, being taken. */
+struct bucket {
+    int64_t time_ms;
+    __int128 sum_e8;
+    size_t count;
+};
+
+/* What the buckets become deltas with. */
+struct delta_walk {
+    struct series *series;
+    size_t at; /* the first candle that is not before the bucket */
+    double previous;
+    bool has_previous;
+};
+
+/* Each bucket's change goes to the candle of its time; without one it is not used, but the next
+ * bucket still compares with it. */
+static void end_bucket(struct delta_walk *walk, const struct bucket *bucket)
+{
+    const struct series *series = walk->series;
+    double value = (double)bucket->sum_e8 / 1e8 / (double)bucket->count;
+    while (walk->at < series->count && series->candles[walk->at].open_time_ms < bucket->time_ms)
+        walk->at++;
+    if (walk->has_previous && walk->at < series->count &&
+        series->candles[walk->at].open_time_ms == bucket->time_ms)
+        series->deltas[walk->at] = value - walk->previous;
+    walk->previous = value;
+    walk->has_previous = true;
+}
+
+static void read_deltas(struct cursor *cursor, int64_t interval_ms, struct series *series)
+{
+    struct delta_walk walk = {.series = series};
+    struct bucket bucket = {0};
+    int64_t stamp_us = 0;
+    __int128 amount_e8 = 0;
+    while (cursor_next(cursor)) {
+        bool is_known = cursor_has(cursor, 1) && cursor_wide(cursor, 1) > 0;
+        bool is_repeated = bucket.count > 0 && cursor_int64(cursor, 0) == stamp_us && is_known &&
+                           cursor_wide(cursor, 1) == amount_e8;
+        if (!is_known || is_repeated)
+            continue;
+        stamp_us = cursor_int64(cursor, 0);
+        amount_e8 = cursor_wide(cursor, 1);
+        int64_t time_ms = floor_to(floor_to(stamp_us, 1000) / 1000, interval_ms);
+        if (bucket.count > 0 && bucket.time_ms != time_ms) {
+            end_bucket(&walk, &bucket);
+            bucket = (struct bucket){0};
+        }
+        bucket.time_ms = time_ms;
+        bucket.sum_e8 += amount_e8;
+        bucket.count++;
+    }
+    if (bucket.count > 0)
+        end_bucket(&walk, &bucket);
+}
+
+/* -- the public functions ---------------------------------------------------------------------- */
+
+enum status store_load(struct store_session *session, const char *symbol, int64_t start_ms,
+                       int64_t end_ms, int64_t interval_ms, struct series *series,
+                       struct error *error)
+{
+    check(interval_ms >= CANDLE_MS && interval_ms % CANDLE_MS == 0);
+    series->count = 0;
+    struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = end_ms},
+    };
+    struct cursor candles = {.column_count = 6}, interest = {.column_count = 2};
+    enum status status = store_run(session, candles_sql, parameters, 3, &candles.result, error);
+    if (status != STATUS_OK)
+        return status;
+    read_candles(&candles, interval_ms, series);
+    cursor_close(&candles);
+
+    /* A stamp may be late; it belongs to the candle during which it falls, and the window's last
+     * candle is the last that opens in it. */
+    parameters[2].time_ms = floor_to(end_ms, CANDLE_MS) + CANDLE_MS;
+    status = store_run(session, interest_sql, parameters, 3, &interest.result, error);
+    if (status != STATUS_OK)
+        return status;
+    read_deltas(&interest, interval_ms, series);
+    cursor_close(&interest);
+    return STATUS_OK;
+}
+
+enum status store_count(struct store_session *session, const char *symbol, int64_t start_ms,
+                        int64_t end_ms, int64_t interval_ms, int64_t *count, struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = end_ms},
+        {.type = PARAMETER_INTEGER, .integer = interval_ms},
+    };
+    return store_run_row(session, count_sql, parameters, 4, count, NULL, 1, error);
+}
+
+enum status store_newest(struct store_session *session, const char *symbol, int64_t *open_time_ms,
+                         struct error *error)
+{
+    const struct parameter parameter = {.type = PARAMETER_TEXT, .text = symbol};
+    bool is_null;
+    enum status status =
+        store_run_row(session, newest_sql, &parameter, 1, open_time_ms, &is_null, 1, error);
+    if (status == STATUS_OK && is_null)
+        return error_set(error, STATUS_NO_DATA, "no candles of %s in %s", symbol,
+                         session->store->path);
+    return status;
+}
+
+enum status store_newest_interest(struct store_session *session, const char *symbol,
+                                  int64_t *value_e8, struct error *error)
+{
+    const struct parameter parameter = {.type = PARAMETER_TEXT, .text = symbol};
+    bool is_null;
+    enum status status =
+        store_run_row(session, newest_interest_sql, &parameter, 1, value_e8, &is_null, 1, error);
+    if (status == STATUS_OK && is_null)
+        return error_set(error, STATUS_NO_DATA, "no open interest of %s in %s", symbol,
+                         session->store->path);
+    return status;
+}
+
+enum status store_origin(struct store_session *session, bool *has_simulated, bool *has_real,
+                         struct error *error)
+{
+    bool has_source = session->instance->schema.has[TABLE_INTEREST][SOURCE_COLUMN];
+    int64_t found[2];
+    enum status status = store_run_row(session, has_source ? origin_sql : origin_without_source_sql,
+                                       NULL, 0, found, NULL, 2, error);
+    if (status != STATUS_OK)
+        return status;
+    if (has_simulated != NULL)
+        *has_simulated = found[0] != 0;
+    if (has_real != NULL)
+        *has_real = found[1] != 0;
+    return STATUS_OK;
+}

@@ -23,7 +23,7 @@ enum { SNAPSHOTS = 64, CANDLES = 2016 };
 const struct page_asset page_assets[] = {{NULL}};
 const size_t page_asset_count = 0;
 
-/* A snapshot as the generator hands it on. */
+/* A snapshot as the generator publishes it, but for its number. */
 struct prepared {
     struct snapshot snapshot;
     struct buffer data;
@@ -37,6 +37,7 @@ struct source {
     struct metrics *metrics;
     struct net_server *net;
     uint64_t seq;
+    struct buffer text;
     struct prepared prepared[SNAPSHOTS];
 };
 
@@ -66,8 +67,8 @@ static void prepare(struct source *source, size_t levels)
                          &source->config.heatmap_weights, 0);
         cut_levels(&prepared->snapshot.levels, levels);
         snapshot_append_data_json(&prepared->data, &prepared->snapshot);
-        prepared->hash = snapshot_hash(prepared->snapshot.timestamp_ms, prepared->data.data,
-                                       prepared->data.size);
+        prepared->hash = publication_hash(prepared->snapshot.timestamp_ms, prepared->data.data,
+                                          prepared->data.size);
     }
     series_deinit(&series);
 }
@@ -75,8 +76,19 @@ static void prepare(struct source *source, size_t levels)
 static void publish(struct source *source)
 {
     const struct prepared *prepared = &source->prepared[source->seq % SNAPSHOTS];
-    publisher_publish(source->publisher, 0, &prepared->snapshot, epoch, ++source->seq,
-                      prepared->hash, prepared->data.data, prepared->data.size);
+    struct frame *frame;
+    buffer_clear(&source->text);
+    snapshot_append_message_json(&source->text, &prepared->snapshot, epoch, ++source->seq,
+                                 prepared->data.data, prepared->data.size);
+    publisher_publish(source->publisher,
+                      &(struct publication){.timestamp_ms = prepared->snapshot.timestamp_ms,
+                                            .epoch = epoch,
+                                            .seq = source->seq,
+                                            .hash = prepared->hash,
+                                            .text = source->text.data,
+                                            .text_size = source->text.size},
+                      1, &frame);
+    frame_release(frame);
 }
 
 static void print_message(const struct source *source)
@@ -177,6 +189,7 @@ int main(int argc, char **argv)
         snapshot_deinit(&source.prepared[i].snapshot);
         buffer_deinit(&source.prepared[i].data);
     }
+    buffer_deinit(&source.text);
     config_origin_deinit(&source.origin);
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "config/config.h"
+#include "model/publication.h"
 #include "stream/frame.h"
 
 #include <stdbool.h>
@@ -24,18 +25,6 @@ enum cluster_state {
 
 const char *cluster_state_name(enum cluster_state state); /* "following" */
 
-/* A snapshot that came from Redis, valid during the call. */
-struct cluster_message {
-    size_t symbol_index;
-    int64_t timestamp_ms;
-    uint64_t epoch, seq;
-    const char *json; /* what clients are to get, byte for byte */
-    size_t json_size;
-    const char *data; /* the part of it that is the content */
-    size_t data_size;
-    bool is_foreign; /* it came without numbers, and these are ours */
-};
-
 struct cluster_options {
     uv_loop_t *loop;
     const struct config *config; /* must outlive the cluster */
@@ -44,8 +33,9 @@ struct cluster_options {
     /* Generate under this epoch from now on; 0: do not generate. Also called when only the state
      * has changed. */
     void (*on_state)(enum cluster_state state, uint64_t epoch, void *context);
-    /* Give it to the clients. False if they have a newer one. */
-    bool (*on_message)(const struct cluster_message *message, void *context);
+    /* A snapshot from Redis for the clients. `is_foreign`: it came without numbers, and those it
+     * has are this server's. False if the clients have a newer one. */
+    bool (*on_publication)(const struct publication *publication, bool is_foreign, void *context);
     /* The numbers of the newest snapshot that the clients have; 0, 0 if there is none. */
     void (*find_newest)(size_t symbol_index, uint64_t *epoch, uint64_t *seq, void *context);
     void *context;

@@ -27,11 +27,12 @@ static void ignore(struct cluster *cluster, int reason, const char *channel, con
     log_warn("message ignored", log_text("channel", channel), log_text("reason", why));
 }
 
-static bool deliver(struct cluster *cluster, const struct cluster_message *message)
+static bool deliver(struct cluster *cluster, const struct publication *publication, bool is_foreign)
 {
-    bool is_news = cluster->options.on_message(message, cluster->options.context);
+    bool is_news =
+        cluster->options.on_publication(publication, is_foreign, cluster->options.context);
     if (is_news)
-        lease_see_epoch(&cluster->lease, message->epoch);
+        lease_see_epoch(&cluster->lease, publication->epoch);
     return is_news;
 }
 
@@ -52,21 +53,21 @@ static void find_next_number(struct cluster *cluster, size_t symbol_index, uint6
 }
 
 /* The generator may publish at the same moment; then the number is taken, and the next one ours. */
-static void deliver_foreign(struct cluster *cluster, struct cluster_message *message,
-                            const char *json, size_t json_size)
+static void deliver_foreign(struct cluster *cluster, const struct publication *unnumbered)
 {
     struct buffer *numbered = &cluster->numbered;
-    message->is_foreign = true;
+    struct publication publication = *unnumbered;
     for (int i = 0; i < NUMBER_TRIES; i++) {
-        find_next_number(cluster, message->symbol_index, &message->epoch, &message->seq);
+        find_next_number(cluster, publication.symbol_index, &publication.epoch, &publication.seq);
         buffer_clear(numbered);
-        message_append_numbered(numbered, json, json_size, message->epoch, message->seq);
-        message->json = numbered->data;
-        message->json_size = numbered->size;
-        if (!deliver(cluster, message))
+        message_append_numbered(numbered, unnumbered->text, unnumbered->text_size,
+                                publication.epoch, publication.seq);
+        publication.text = numbered->data;
+        publication.text_size = numbered->size;
+        if (!deliver(cluster, &publication, true))
             continue;
-        outgoing_keep(cluster, frame_create((uint32_t)message->symbol_index, message->epoch,
-                                            message->seq, 0, numbered->data, numbered->size));
+        outgoing_keep(cluster, frame_create((uint32_t)publication.symbol_index, publication.epoch,
+                                            publication.seq, 0, numbered->data, numbered->size));
         return;
     }
 }
@@ -88,23 +89,22 @@ static void take(struct cluster *cluster, size_t symbol_index, const char *chann
         ignore(cluster, (int)fault, channel, error.message);
         return;
     }
-    struct cluster_message message = {
+    const struct publication publication = {
         .symbol_index = symbol_index,
         .timestamp_ms = parsed.timestamp_ms,
         .epoch = parsed.epoch,
         .seq = parsed.seq,
-        .json = text->str,
-        .json_size = (size_t)text->len,
-        .data = parsed.data,
-        .data_size = parsed.data_size,
+        .hash = publication_hash(parsed.timestamp_ms, parsed.data, parsed.data_size),
+        .text = text->str,
+        .text_size = (size_t)text->len,
     };
-    if (is_kept) /* nothing new to whoever was here before */
-        (void)(parsed.is_numbered && deliver(cluster, &message));
+    if (is_kept) /* no news to a server that was here before */
+        (void)(parsed.is_numbered && deliver(cluster, &publication, false));
     else if (!parsed.is_numbered)
-        deliver_foreign(cluster, &message, text->str, (size_t)text->len);
+        deliver_foreign(cluster, &publication);
     else if (is_own(cluster, parsed.epoch))
         count(&cluster->counters.ignored[IGNORED_OWN]);
-    else if (!deliver(cluster, &message))
+    else if (!deliver(cluster, &publication, false))
         count(&cluster->counters.ignored[IGNORED_OLD]);
 }
 

@@ -1,4 +1,4 @@
-/* The generator puts frames into a mailbox and goes on; it never waits for Redis. Behind the
+/* The generator puts frames into a mailbox and continues; it never waits for Redis. Behind the
  * mailbox each symbol has at most one command under way and one frame that waits for it, the
  * newest: a burst, or a Redis that is slow or gone, costs two frames a symbol and no more. */
 #include "cluster/cluster_internal.h"
@@ -13,7 +13,8 @@
 
 void cluster_publish(struct cluster *cluster, struct frame *frame)
 {
-    struct frame *replaced = mailbox_put_frame(&cluster->outbox, frame);
+    struct frame *replaced;
+    mailbox_put_frames(&cluster->outbox, &frame, 1, &replaced);
     if (replaced != NULL)
         count(&cluster->counters.replaced);
     frame_release(replaced);

@@ -1,15 +1,14 @@
 /* The loop that turns database content into snapshots, on a thread that may block.
  *
- *     wait -> version (stat) -> [changed] session -> per symbol: query, compute, hash ->
- * on_snapshot
+ *     wait -> version (stat) -> [changed] session -> per symbol: query, compute, hash -> publish
  *
  * It is a loop that must not die and must not shout. What costs is done only where something can
  * have changed: a file whose version is the one that a symbol was computed from is not even opened,
- * and a symbol whose hash is the last one is not handed on. The version is read before the data, so
- * that a change in between is found at the next tick, never missed. One session serves all symbols
- * of a tick; a symbol whose query fails leaves the others their turn, keeps its last snapshot, and
- * is tried again at each tick, wanted or not, since many causes pass (too many open files, a file
- * that is restored), and somebody may wait to hear of it (generator_check()).
+ * and a symbol whose hash is the last one is not published again. The version is read before the
+ * data, so that a change in between is found at the next tick, never missed. One session serves all
+ * symbols of a tick; a symbol whose query fails leaves the others their turn, keeps its last
+ * snapshot, and is tried again at each tick, wanted or not, since many causes pass (too many open
+ * files, a file that is restored), and somebody may wait to hear of it (generator_check()).
  *
  * A file that is not what it was when the session began was changed past all locks. What was read
  * may be half of this and half of that, so it is thrown away, and read again in the next tick.
@@ -35,17 +34,27 @@
 
 /* What is known of one symbol. */
 struct symbol_state {
+    struct buffer text; /* of the message, until it is published */
+
     bool is_computed; /* `version` and `status` are of a completed computation */
     uint64_t version;
     enum status status; /* STATUS_OK or STATUS_NO_DATA; if it has failed, why */
     char message[ERROR_MESSAGE_MAX];
     bool has_failed; /* at the last look, though the database could be opened */
 
-    bool is_handed_on;  /* under the present epoch */
-    uint64_t hash, seq; /* of the last snapshot handed on */
+    bool is_published;  /* under the present epoch */
+    uint64_t hash, seq; /* of the last snapshot published */
 
     char logged_message[ERROR_MESSAGE_MAX];
     uint64_t logged_ns;
+};
+
+/* What a tick has made and found out, and has not told yet. */
+struct batch {
+    uint64_t since_ns; /* when the first of it was added */
+    size_t published_count, checked_count;
+    struct publication published[SYMBOLS_MAX];
+    size_t checked[SYMBOLS_MAX]; /* symbols; their outcome is in their state */
 };
 
 struct generator {
@@ -71,6 +80,7 @@ struct generator {
     enum status database; /* why the last tick could not use it; STATUS_OK */
     unsigned logged;      /* what was logged since it last could; a bit for each fault */
     struct symbol_state symbols[SYMBOLS_MAX];
+    struct batch batch;
     struct series series; /* memory that is used again each time */
     struct snapshot snapshot;
     struct buffer data;
@@ -197,27 +207,54 @@ static uint64_t next_seq(struct generator *generator, size_t index)
     return ++state->seq;
 }
 
-/* Hands the snapshot on if a client could tell it from the one before. */
-static void publish(struct generator *generator, size_t index)
+/* Adds the snapshot to the batch if a client could tell it from the one before. */
+static void add_publication(struct generator *generator, size_t index)
 {
     struct symbol_state *state = &generator->symbols[index];
-    struct buffer *data = &generator->data;
-    uint64_t hash = snapshot_hash(generator->snapshot.timestamp_ms, data->data, data->size);
-    if (state->is_handed_on && state->hash == hash)
+    struct batch *batch = &generator->batch;
+    const struct buffer *data = &generator->data;
+    uint64_t hash = publication_hash(generator->snapshot.timestamp_ms, data->data, data->size);
+    if (state->is_published && state->hash == hash)
         return;
-    state->is_handed_on = true;
+    state->is_published = true;
     state->hash = hash;
-    const struct generator_snapshot handed = {
+    uint64_t seq = next_seq(generator, index);
+    buffer_clear(&state->text);
+    snapshot_append_message_json(&state->text, &generator->snapshot, generator->epoch, seq,
+                                 data->data, data->size);
+    batch->published[batch->published_count++] = (struct publication){
         .symbol_index = index,
-        .snapshot = &generator->snapshot,
+        .timestamp_ms = generator->snapshot.timestamp_ms,
         .epoch = generator->epoch,
-        .seq = next_seq(generator, index),
+        .seq = seq,
         .hash = hash,
-        .data = data->data,
-        .data_size = data->size,
+        .text = state->text.data,
+        .text_size = state->text.size,
     };
     count_stat(generator, snapshots, 1);
-    generator->options.on_snapshot(&handed, generator->options.context);
+}
+
+/* Publishes the batch, and then says what came of its symbols: a client that waits for one finds
+ * its snapshot there. */
+static void end_batch(struct generator *generator)
+{
+    struct batch *batch = &generator->batch;
+    if (batch->published_count > 0)
+        generator->options.on_published(batch->published, batch->published_count,
+                                        generator->options.context);
+    for (size_t i = 0; i < batch->checked_count; i++) {
+        const struct symbol_state *state = &generator->symbols[batch->checked[i]];
+        report(generator, batch->checked[i], state->status, state->message);
+    }
+    batch->published_count = batch->checked_count = 0;
+}
+
+static void add_checked(struct generator *generator, size_t index)
+{
+    struct batch *batch = &generator->batch;
+    if (batch->checked_count == 0)
+        batch->since_ns = clock_monotonic_ns();
+    batch->checked[batch->checked_count++] = index;
 }
 
 static enum status compute_symbol(struct generator *generator, struct store_session *session,
@@ -247,7 +284,7 @@ static enum status compute_symbol(struct generator *generator, struct store_sess
     if (options->on_computed != NULL)
         options->on_computed(index, loaded_ns - start_ns, computed_ns - loaded_ns,
                              options->context);
-    publish(generator, index);
+    add_publication(generator, index);
     return STATUS_OK;
 }
 
@@ -275,9 +312,9 @@ static void check_symbol(struct generator *generator, struct store_session *sess
     state->status = status;
     memcpy(state->message, error.message, sizeof state->message);
     if (state->logged_message[0] != '\0')
-        log_info("symbol goes on", log_text("symbol", generator->options.symbols->names[index]));
+        log_info("symbol recovered", log_text("symbol", generator->options.symbols->names[index]));
     state->logged_message[0] = '\0';
-    report(generator, index, status, state->message);
+    add_checked(generator, index);
 }
 
 /* -- one tick ---------------------------------------------------------------------------------- */
@@ -350,14 +387,13 @@ static enum status look(struct generator *generator, struct selection *selection
 static void check_symbols(struct generator *generator, struct store_session *session,
                           const struct selection *selection, uint64_t version)
 {
-    const struct generator_options *options = &generator->options;
-    bool are_several = selection->count > 1;
-    if (are_several && options->on_tick_begin != NULL)
-        options->on_tick_begin(options->context);
-    for (size_t i = 0; i < selection->count && !is_stopping(generator); i++)
+    const uint64_t batch_ns = GENERATOR_BATCH_MS * (SECOND_NS / 1000);
+    for (size_t i = 0; i < selection->count && !is_stopping(generator); i++) {
         check_symbol(generator, session, selection->indexes[i], version);
-    if (are_several && options->on_tick_end != NULL)
-        options->on_tick_end(options->context);
+        if (clock_monotonic_ns() - generator->batch.since_ns > batch_ns)
+            end_batch(generator);
+    }
+    end_batch(generator);
 }
 
 static void tick(struct generator *generator, struct selection *selection)
@@ -393,7 +429,7 @@ static bool take_epoch(struct generator *generator)
     generator->epoch = generator->wanted_epoch;
     for (size_t i = 0; i < generator->options.symbols->count; i++) {
         struct symbol_state *state = &generator->symbols[i];
-        state->is_computed = state->is_handed_on = false;
+        state->is_computed = state->is_published = false;
         state->seq = 0;
     }
     return generator->epoch != 0;
@@ -530,6 +566,8 @@ void generator_stop(struct generator *generator)
 
     pthread_cond_destroy(&generator->wakeup);
     pthread_mutex_destroy(&generator->mutex);
+    for (size_t i = 0; i < generator->options.symbols->count; i++)
+        buffer_deinit(&generator->symbols[i].text);
     series_deinit(&generator->series);
     snapshot_deinit(&generator->snapshot);
     buffer_deinit(&generator->data);

@@ -10,19 +10,13 @@
 #ifndef HEATCAST_ENGINE_GENERATOR_H
 #define HEATCAST_ENGINE_GENERATOR_H
 
+#include "model/publication.h"
 #include "model/snapshot.h"
 #include "store/store.h"
 
 struct generator;
 
-/* Handed over for the length of the call; copy what is to be kept. */
-struct generator_snapshot {
-    size_t symbol_index;
-    const struct snapshot *snapshot;
-    uint64_t epoch, seq, hash;
-    const char *data; /* snapshot_append_data_json() of it */
-    size_t data_size;
-};
+#define GENERATOR_BATCH_MS 50
 
 enum generator_skip {
     GENERATOR_SKIP_UNCHANGED,
@@ -45,7 +39,7 @@ struct generator_stats {
     uint64_t skipped[GENERATOR_SKIP_COUNT];
     uint64_t failures;
     uint64_t faults[GENERATOR_FAULT_COUNT]; /* ticks */
-    uint64_t snapshots;                     /* handed to on_snapshot */
+    uint64_t snapshots;                     /* given to on_published */
     /* Over all symbol ticks that computed; opening the database is part of the query time. */
     uint64_t query_ns_sum, compute_ns_sum, computed;
 };
@@ -61,13 +55,14 @@ struct generator_options {
 
     /* Whether anybody needs this symbol now. */
     bool (*is_wanted)(size_t symbol_index, void *context);
-    void (*on_snapshot)(const struct generator_snapshot *snapshot, void *context);
-    /* After each symbol tick: STATUS_OK (a snapshot exists and is current), STATUS_NO_DATA, or what
-     * went wrong, with its message (NULL when OK). */
+    /* Snapshots of one epoch that changed in one tick, of different symbols, valid during the call.
+     * Those of one tick come together, except that a symbol does not wait much longer than
+     * GENERATOR_BATCH_MS for the others. */
+    void (*on_published)(const struct publication *published, size_t count, void *context);
+    /* The outcome of each symbol tick, after its snapshot was published: STATUS_OK (a snapshot
+     * exists and is current), STATUS_NO_DATA, or what went wrong, with its message (NULL when OK).
+     */
     void (*on_checked)(size_t symbol_index, enum status status, const char *message, void *context);
-    /* Around the symbol ticks of one tick, if they are several. May be NULL. */
-    void (*on_tick_begin)(void *context);
-    void (*on_tick_end)(void *context);
     /* What a symbol tick that computed has cost, for histograms. May be NULL. */
     void (*on_computed)(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context);
     void *context;

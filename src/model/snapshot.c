@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "base/decimal.h"
-#include "base/hash.h"
 #include "base/iso_time.h"
 
 #include <stdbool.h>
@@ -184,13 +183,4 @@ void snapshot_append_message_json(struct buffer *out, const struct snapshot *sna
     append_literal(out, ",\"data\":");
     buffer_append(out, data, data_size);
     buffer_append_char(out, '}');
-}
-
-uint64_t snapshot_hash(int64_t timestamp_ms, const char *data, size_t data_size)
-{
-    /* The bytes of the number in a fixed order, so that every machine finds the same hash. */
-    unsigned char stamp[8];
-    for (size_t i = 0; i < sizeof stamp; i++)
-        stamp[i] = (unsigned char)((uint64_t)timestamp_ms >> (8 * i));
-    return hash_bytes(hash_bytes(HASH_START, stamp, sizeof stamp), data, data_size);
 }

@@ -49,7 +49,4 @@ void level_writer_append(struct level_writer *writer, struct buffer *out,
                          const struct level_list *levels);
 void level_writer_deinit(struct level_writer *writer);
 
-/* 64-bit FNV-1a over what a client would see: the timestamp and the data text. */
-uint64_t snapshot_hash(int64_t timestamp_ms, const char *data, size_t data_size);
-
 #endif

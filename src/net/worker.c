@@ -148,7 +148,6 @@ static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
     uint64_t now_ns = clock_monotonic_ns();
-    deliver_mail(worker); /* that nobody has woken it for: publisher_hold() */
     hub_tick(&worker->hub, now_ns);
     resume_accepting(worker, now_ns);
     if (now_ns >= worker->liveness_due_ns) {

@@ -51,8 +51,7 @@ struct server {
     atomic_bool is_stopping;
     atomic_bool is_asked[SYMBOLS_MAX]; /* somebody wants it, and there is no generator to ask */
     uv_loop_t loop;
-    uv_async_t asked;    /* some of these are set */
-    uv_check_t turn_end; /* active while the publisher is held for the messages of one turn */
+    uv_async_t asked; /* some of these are set */
     uv_signal_t on_terminate, on_interrupt, on_hangup;
     uv_timer_t second;
 };
@@ -86,24 +85,18 @@ static bool is_wanted(size_t symbol_index, void *context)
            cluster_state(server) == CLUSTER_LEADING;
 }
 
-static void publish_to_cluster(struct server *server, const struct generator_snapshot *made)
-{
-    struct frame *frame = publisher_newest(server->publisher, made->symbol_index);
-    if (frame->epoch == made->epoch && frame->seq == made->seq)
-        cluster_publish(server->cluster, frame);
-    frame_release(frame);
-}
-
-static void on_snapshot(const struct generator_snapshot *made, void *context)
+static void on_published(const struct publication *published, size_t count, void *context)
 {
     struct server *server = context;
-    if (server->cluster != NULL && !cluster_admits(server->cluster, made->epoch))
-        return; /* another server has taken over; a new epoch begins with all symbols anew */
-    bool is_news =
-        publisher_publish(server->publisher, made->symbol_index, made->snapshot, made->epoch,
-                          made->seq, made->hash, made->data, made->data_size);
-    if (is_news && server->cluster != NULL)
-        publish_to_cluster(server, made);
+    struct frame *frames[SYMBOLS_MAX];
+    if (server->cluster != NULL && !cluster_admits(server->cluster, published[0].epoch))
+        return; /* another server has taken over; a new epoch begins with all symbols */
+    publisher_publish(server->publisher, published, count, frames);
+    for (size_t i = 0; i < count; i++) {
+        if (frames[i] != NULL && server->cluster != NULL)
+            cluster_publish(server->cluster, frames[i]);
+        frame_release(frames[i]);
+    }
 }
 
 /* A generator that cannot read its database should leave the work to one that can. */
@@ -126,18 +119,6 @@ static void on_checked(size_t symbol_index, enum status status, const char *mess
     if (server->cluster != NULL)
         report_database(server, status);
     publisher_checked(server->publisher, symbol_index, status);
-}
-
-static void on_tick_begin(void *context)
-{
-    struct server *server = context;
-    publisher_hold(server->publisher);
-}
-
-static void on_tick_end(void *context)
-{
-    struct server *server = context;
-    publisher_release(server->publisher);
 }
 
 static void on_computed(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context)
@@ -198,41 +179,19 @@ static void on_cluster_state(enum cluster_state state, uint64_t epoch, void *con
             answer_without_generator(server, i);
 }
 
-static void on_turn_end(uv_check_t *check)
-{
-    struct server *server = check->data;
-    uv_check_stop(check);
-    publisher_release(server->publisher);
-}
-
-/* Messages that were read together belong to one tick of another server, most likely. */
-static void hold_for_this_turn(struct server *server)
-{
-    if (uv_is_active((const uv_handle_t *)&server->turn_end))
-        return;
-    publisher_hold(server->publisher);
-    check(uv_check_start(&server->turn_end, on_turn_end) == 0);
-}
-
-static bool on_cluster_message(const struct cluster_message *message, void *context)
+static bool on_cluster_publication(const struct publication *publication, bool is_foreign,
+                                   void *context)
 {
     struct server *server = context;
-    hold_for_this_turn(server);
-    bool is_news = publisher_publish_message(
-        server->publisher,
-        &(struct publication){
-            .symbol_index = message->symbol_index,
-            .timestamp_ms = message->timestamp_ms,
-            .epoch = message->epoch,
-            .seq = message->seq,
-            .hash = snapshot_hash(message->timestamp_ms, message->data, message->data_size),
-            .json = message->json,
-            .json_size = message->json_size,
-        });
-    if (is_news && message->is_foreign && server->generator != NULL)
-        generator_skip(server->generator, message->symbol_index, message->epoch, message->seq);
+    struct frame *frame;
+    publisher_publish(server->publisher, publication, 1, &frame);
+    bool is_news = frame != NULL;
+    frame_release(frame);
+    if (is_news && is_foreign && server->generator != NULL)
+        generator_skip(server->generator, publication->symbol_index, publication->epoch,
+                       publication->seq);
     if (is_news && !is_generating(server))
-        publisher_checked(server->publisher, message->symbol_index, STATUS_OK);
+        publisher_checked(server->publisher, publication->symbol_index, STATUS_OK);
     return is_news;
 }
 
@@ -258,7 +217,7 @@ static void start_cluster(struct server *server)
         .config = server->config,
         .may_generate = !is_relay(server),
         .on_state = on_cluster_state,
-        .on_message = on_cluster_message,
+        .on_publication = on_cluster_publication,
         .find_newest = find_newest,
         .context = server,
     });
@@ -553,10 +512,8 @@ static void open_main_loop(struct server *server)
     check(uv_signal_init(&server->loop, &server->on_hangup) == 0);
     check(uv_timer_init(&server->loop, &server->second) == 0);
     check(uv_async_init(&server->loop, &server->asked, on_asked) == 0);
-    check(uv_check_init(&server->loop, &server->turn_end) == 0);
     server->on_terminate.data = server->on_interrupt.data = server;
     server->on_hangup.data = server->second.data = server->asked.data = server;
-    server->turn_end.data = server;
     check(uv_signal_start(&server->on_terminate, on_signal, SIGTERM) == 0);
     check(uv_signal_start(&server->on_interrupt, on_signal, SIGINT) == 0);
 }
@@ -578,7 +535,6 @@ static void close_main_loop(struct server *server)
     uv_close((uv_handle_t *)&server->on_interrupt, NULL);
     uv_close((uv_handle_t *)&server->on_hangup, NULL);
     uv_close((uv_handle_t *)&server->second, NULL);
-    uv_close((uv_handle_t *)&server->turn_end, NULL);
     if (server->cluster != NULL)
         cluster_begin_stop(server->cluster);
     uv_unref((uv_handle_t *)&server->asked);
@@ -605,10 +561,8 @@ static void start_generator(struct server *server)
         .interval_seconds = config->ws_update_interval_seconds,
         .epoch = config->redis_enabled ? 0 : (uint64_t)clock_wall_ms(),
         .is_wanted = is_wanted,
-        .on_snapshot = on_snapshot,
+        .on_published = on_published,
         .on_checked = on_checked,
-        .on_tick_begin = on_tick_begin,
-        .on_tick_end = on_tick_end,
         .on_computed = on_computed,
         .context = server,
     });

@@ -26,44 +26,26 @@ void mailbox_close(struct mailbox *mailbox)
     pthread_mutex_unlock(&mailbox->lock);
 }
 
-static void wake_if_due(struct mailbox *mailbox)
-{
-    if (mailbox->has_mail && mailbox->holds == 0 && mailbox->wake != NULL)
-        mailbox->wake(mailbox->context);
-}
-
 static void announce(struct mailbox *mailbox)
 {
     mailbox->has_mail = true;
-    wake_if_due(mailbox);
+    if (mailbox->wake != NULL)
+        mailbox->wake(mailbox->context);
 }
 
-void mailbox_hold(struct mailbox *mailbox)
+void mailbox_put_frames(struct mailbox *mailbox, struct frame *const frames[], size_t count,
+                        struct frame *replaced[])
 {
     pthread_mutex_lock(&mailbox->lock);
-    mailbox->holds++;
+    for (size_t i = 0; i < count; i++) {
+        check(frames[i]->symbol_index < SYMBOLS_MAX);
+        struct mail *slot = &mailbox->slots[frames[i]->symbol_index];
+        replaced[i] = slot->frame;
+        slot->frame = frame_acquire(frames[i]);
+    }
+    if (count > 0)
+        announce(mailbox);
     pthread_mutex_unlock(&mailbox->lock);
-}
-
-void mailbox_release(struct mailbox *mailbox)
-{
-    pthread_mutex_lock(&mailbox->lock);
-    check(mailbox->holds > 0);
-    mailbox->holds--;
-    wake_if_due(mailbox);
-    pthread_mutex_unlock(&mailbox->lock);
-}
-
-struct frame *mailbox_put_frame(struct mailbox *mailbox, struct frame *frame)
-{
-    check(frame->symbol_index < SYMBOLS_MAX);
-    struct mail *slot = &mailbox->slots[frame->symbol_index];
-    pthread_mutex_lock(&mailbox->lock);
-    struct frame *replaced = slot->frame;
-    slot->frame = frame_acquire(frame);
-    announce(mailbox);
-    pthread_mutex_unlock(&mailbox->lock);
-    return replaced;
 }
 
 void mailbox_put_checked(struct mailbox *mailbox, size_t symbol_index, enum status status)

@@ -1,4 +1,4 @@
-/* The one place where threads meet: what the generator has for a worker loop.
+/* What publishing threads have for a worker loop.
  *
  * A mailbox holds one slot a symbol, not a queue: a newer frame replaces one that the loop has not
  * fetched yet, so a loop that lags costs nothing and can never be flooded. Putting is safe on any
@@ -23,7 +23,6 @@ struct mailbox {
     pthread_mutex_t lock; /* guards the slots; held for a few instructions only */
     struct mail slots[SYMBOLS_MAX];
     bool has_mail;
-    unsigned holds; /* nobody is woken while there are any */
     /* Makes the loop call mailbox_take() soon; runs on the putting thread, under the lock, so that
      * the loop's end (mailbox_close) cannot come in between. Must not block (uv_async_send). */
     void (*wake)(void *context);
@@ -36,15 +35,11 @@ void mailbox_deinit(struct mailbox *mailbox); /* releases the frames still insid
 /* The loop ends: from here on mail is kept, but nobody is woken. */
 void mailbox_close(struct mailbox *mailbox);
 
-/* Between the two the loop is not woken: what is put in meanwhile comes as one mail, unless the
- * loop looks by itself. Any thread, several at once. */
-void mailbox_hold(struct mailbox *mailbox);
-void mailbox_release(struct mailbox *mailbox);
-
-/* Takes a reference of its own. Returns the frame that was never fetched and gave way, with its
- * reference for the caller, or NULL. */
-struct frame *mailbox_put_frame(struct mailbox *mailbox, struct frame *frame)
-    __attribute__((warn_unused_result));
+/* Puts frames of different symbols in at once, so that the loop takes them as one mail. Takes a
+ * reference of each. `replaced[i]` becomes the frame of the same symbol that frames[i] replaced
+ * before the loop took it, with its reference for the caller, or NULL. */
+void mailbox_put_frames(struct mailbox *mailbox, struct frame *const frames[], size_t count,
+                        struct frame *replaced[]);
 void mailbox_put_checked(struct mailbox *mailbox, size_t symbol_index, enum status status);
 
 /* Moves everything out. `mail` has SYMBOLS_MAX places. False if there was nothing. */

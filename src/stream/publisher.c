@@ -29,7 +29,6 @@ struct publisher {
     void *broadcast_context;
     pthread_mutex_t publishing; /* one at a time; taken before `lock` */
     pthread_mutex_t lock;
-    struct buffer json;           /* the generator's, reused from snapshot to snapshot */
     struct ws_deflater *deflater; /* guarded by `publishing` */
     atomic_size_t deflaters;      /* as the counters of symbol_state, here and below */
     atomic_int_least64_t deflated_requested_until_ms;
@@ -61,7 +60,6 @@ void publisher_destroy(struct publisher *publisher)
         return;
     for (size_t i = 0; i < publisher->symbol_count; i++)
         frame_release(publisher->symbols[i].newest);
-    buffer_deinit(&publisher->json);
     ws_deflater_destroy(publisher->deflater);
     pthread_mutex_destroy(&publisher->publishing);
     pthread_mutex_destroy(&publisher->lock);
@@ -101,16 +99,20 @@ void publisher_delivered(struct publisher *publisher, struct frame *frame, uint6
                                 publisher->broadcast_context);
 }
 
-/* What a loop has not fetched when the next frame comes, it never delivers. */
-static void hand_to_loops(struct publisher *publisher, struct frame *frame)
+/* A frame that is replaced before a loop took it is never delivered there. */
+static void hand_to_loops(struct publisher *publisher, struct frame *const frames[], size_t count)
 {
-    atomic_store_explicit(&frame->loops_left, (unsigned)publisher->mailbox_count,
-                          memory_order_relaxed); /* the mailbox's lock publishes it */
+    struct frame *replaced[SYMBOLS_MAX];
+    for (size_t i = 0; i < count; i++)
+        atomic_store_explicit(&frames[i]->loops_left, (unsigned)publisher->mailbox_count,
+                              memory_order_relaxed); /* the mailbox's lock publishes it */
     for (size_t i = 0; i < publisher->mailbox_count; i++) {
-        struct frame *replaced = mailbox_put_frame(publisher->mailboxes[i], frame);
-        if (replaced != NULL)
-            publisher_delivered(publisher, replaced, 0);
-        frame_release(replaced);
+        mailbox_put_frames(publisher->mailboxes[i], frames, count, replaced);
+        for (size_t j = 0; j < count; j++) {
+            if (replaced[j] != NULL)
+                publisher_delivered(publisher, replaced[j], 0);
+            frame_release(replaced[j]);
+        }
     }
 }
 
@@ -138,55 +140,41 @@ static bool replace_newest(struct publisher *publisher, struct frame *frame, boo
     return is_news;
 }
 
-bool publisher_publish_message(struct publisher *publisher, const struct publication *made)
+/* Makes the frame and the newest of its symbol of it. NULL: there is a newer one. */
+static struct frame *make_newest(struct publisher *publisher, const struct publication *published,
+                                 bool *is_same)
 {
-    check(made->symbol_index < publisher->symbol_count);
-    struct frame *frame = frame_create((uint32_t)made->symbol_index, made->epoch, made->seq,
-                                       made->hash, made->json, made->json_size);
-    bool is_same;
-    /* Held until the loops have it, so that no older frame of another thread comes after it. */
-    pthread_mutex_lock(&publisher->publishing);
+    struct frame *frame =
+        frame_create((uint32_t)published->symbol_index, published->epoch, published->seq,
+                     published->hash, published->text, published->text_size);
     if (is_deflated_wanted(publisher))
         frame_deflate(frame, publisher->deflater);
-    bool is_news = replace_newest(publisher, frame, &is_same);
-    if (is_news) {
-        atomic_store_explicit(&publisher->symbols[made->symbol_index].data_time_ms,
-                              made->timestamp_ms, memory_order_relaxed);
-        if (!is_same)
-            hand_to_loops(publisher, frame);
+    if (!replace_newest(publisher, frame, is_same)) {
+        frame_release(frame);
+        return NULL;
     }
+    atomic_store_explicit(&publisher->symbols[published->symbol_index].data_time_ms,
+                          published->timestamp_ms, memory_order_relaxed);
+    return frame;
+}
+
+void publisher_publish(struct publisher *publisher, const struct publication *published,
+                       size_t count, struct frame *frames[])
+{
+    struct frame *changed[SYMBOLS_MAX];
+    size_t changed_count = 0;
+    check(count <= SYMBOLS_MAX);
+    /* Held until the loops have them, so that no older frame of another thread comes after. */
+    pthread_mutex_lock(&publisher->publishing);
+    for (size_t i = 0; i < count; i++) {
+        bool is_same;
+        check(published[i].symbol_index < publisher->symbol_count);
+        frames[i] = make_newest(publisher, &published[i], &is_same);
+        if (frames[i] != NULL && !is_same)
+            changed[changed_count++] = frames[i];
+    }
+    hand_to_loops(publisher, changed, changed_count);
     pthread_mutex_unlock(&publisher->publishing);
-    frame_release(frame);
-    return is_news;
-}
-
-bool publisher_publish(struct publisher *publisher, size_t symbol_index,
-                       const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
-                       const char *data, size_t data_size)
-{
-    buffer_clear(&publisher->json);
-    snapshot_append_message_json(&publisher->json, snapshot, epoch, seq, data, data_size);
-    return publisher_publish_message(publisher, &(struct publication){
-                                                    .symbol_index = symbol_index,
-                                                    .timestamp_ms = snapshot->timestamp_ms,
-                                                    .epoch = epoch,
-                                                    .seq = seq,
-                                                    .hash = hash,
-                                                    .json = publisher->json.data,
-                                                    .json_size = publisher->json.size,
-                                                });
-}
-
-void publisher_hold(struct publisher *publisher)
-{
-    for (size_t i = 0; i < publisher->mailbox_count; i++)
-        mailbox_hold(publisher->mailboxes[i]);
-}
-
-void publisher_release(struct publisher *publisher)
-{
-    for (size_t i = 0; i < publisher->mailbox_count; i++)
-        mailbox_release(publisher->mailboxes[i]);
 }
 
 void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status)

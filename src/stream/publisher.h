@@ -7,7 +7,7 @@
 #define HEATCAST_STREAM_PUBLISHER_H
 
 #include "config/value.h"
-#include "model/snapshot.h"
+#include "model/publication.h"
 #include "stream/mailbox.h"
 
 struct publisher;
@@ -26,31 +26,15 @@ void publisher_destroy(struct publisher *publisher); /* after all threads that u
  * frames out of it tells publisher_delivered() of each. */
 void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox);
 
-/* A snapshot as the text that clients get. */
-struct publication {
-    size_t symbol_index;
-    int64_t timestamp_ms; /* of the newest candle */
-    uint64_t epoch, seq, hash;
-    const char *json;
-    size_t json_size;
-};
-
-/* Makes one frame of it, compresses it once if anybody wants that, and hands it to every loop.
- * False, and nothing happens, if the last one is as new or newer. One that has the last one's hash
- * takes its place, number and all, but is not handed out: clients would see no difference. */
-bool publisher_publish_message(struct publisher *publisher, const struct publication *made);
-
-/* The same for the generator's snapshot, whose text is made here. `data` is what
- * snapshot_append_data_json() made. One thread at a time. */
-bool publisher_publish(struct publisher *publisher, size_t symbol_index,
-                       const struct snapshot *snapshot, uint64_t epoch, uint64_t seq, uint64_t hash,
-                       const char *data, size_t data_size);
-
-/* Between the two several symbols are published, which leave in one write to each client: loops are
- * not woken before the release, but look by themselves every HUB_TICK_MS, so that a symbol that
- * takes long does not hold up the others. Several threads at once. */
-void publisher_hold(struct publisher *publisher);
-void publisher_release(struct publisher *publisher);
+/* Makes one frame of each publication, compresses it once if any client wants that, and puts all of
+ * them into every loop's mailbox at once, so that they leave in one write to each client. The
+ * publications are of different symbols, at most SYMBOLS_MAX.
+ *
+ * `frames[i]` becomes the frame of published[i], with a reference for the caller, or NULL if the
+ * symbol's last one is as new or newer; then it is dropped. One with the last one's hash replaces
+ * it, numbers and all, but is not broadcast: clients would see no difference. */
+void publisher_publish(struct publisher *publisher, const struct publication *published,
+                       size_t count, struct frame *frames[]);
 
 /* At start. `on_broadcast` is called when all loops are done with a frame that any subscriber took:
  * the time from its publication until the last loop's last subscriber that could take it had it. It

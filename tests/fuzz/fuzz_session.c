@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #include "../unit/fake_clock.h"
+#include "../unit/publish.h"
 #include "../unit/server_frames.h"
 
 #include "stream/request.h"
@@ -97,11 +98,8 @@ static void publish(struct play *play, size_t symbol)
     static const char data[] = "{\"levels\":[{\"price\":98400,\"long_density\":1.5,"
                                "\"short_density\":0},{\"price\":98500,\"long_density\":0,"
                                "\"short_density\":20480.25}],\"current_price\":98450}";
-    struct snapshot snapshot = {.timestamp_ms = INT64_C(1766932200000)};
     play->seq++;
-    strcpy(snapshot.symbol, config.symbols.names[symbol]);
-    publisher_publish(play->publisher, symbol, &snapshot, 9, play->seq, play->seq, data,
-                      sizeof data - 1);
+    publish_data(play->publisher, &config.symbols, symbol, 9, play->seq, play->seq, data);
     deliver(play);
 }
 

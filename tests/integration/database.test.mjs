@@ -115,7 +115,7 @@ async function assertBack({ folder, database, server, client, first }) {
         'BTCUSDT',
         expectedSnapshot(longer),
     );
-    assert.match(server.logs(), /info +(the database can be read again|symbol goes on)/);
+    assert.match(server.logs(), /info +(the database can be read again|symbol recovered)/);
     assert.ok(server.isRunning());
 }
 

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "net/page.h"
+#include "publish.h"
 
 #include <arpa/inet.h>
 #include <malloc.h>
@@ -112,12 +113,11 @@ static int stop(void **state)
 
 static void publish(uint64_t seq)
 {
-    static char data[SNAPSHOT_SIZE];
-    struct snapshot snapshot = {.symbol = "BTCUSDT"};
-    memset(data, ' ', sizeof data);
+    static char data[SNAPSHOT_SIZE + 1];
+    memset(data, ' ', SNAPSHOT_SIZE);
     data[0] = '{';
-    data[sizeof data - 1] = '}';
-    publisher_publish(publisher, 0, &snapshot, 1, seq, seq, data, sizeof data);
+    data[SNAPSHOT_SIZE - 1] = '}';
+    publish_data(publisher, &config.symbols, 0, 1, seq, seq, data);
 }
 
 /* A figure of the metrics page; `name` with its labels. */

@@ -18,7 +18,9 @@ static struct frame *make_frame(uint32_t symbol, uint64_t seq)
 static void put(struct mailbox *mailbox, uint32_t symbol, uint64_t seq)
 {
     struct frame *frame = make_frame(symbol, seq);
-    frame_release(mailbox_put_frame(mailbox, frame));
+    struct frame *replaced;
+    mailbox_put_frames(mailbox, &frame, 1, &replaced);
+    frame_release(replaced);
     frame_release(frame);
 }
 
@@ -60,36 +62,28 @@ static void a_newer_frame_replaces_one_that_was_not_fetched(void **state)
     mailbox_deinit(&mailbox);
 }
 
-static void a_held_mailbox_wakes_once_for_all_of_it(void **state)
+static void frames_that_are_put_together_wake_once_and_come_as_one_mail(void **state)
 {
     (void)state;
     struct mailbox mailbox;
     struct mail mail[SYMBOLS_MAX];
+    struct frame *frames[] = {make_frame(0, 2), make_frame(3, 1)}, *replaced[2];
     int wakes = 0;
     mailbox_init(&mailbox, count_wakes, &wakes);
-    mailbox_hold(&mailbox);
-    mailbox_hold(&mailbox); /* by another thread */
     put(&mailbox, 0, 1);
-    mailbox_put_checked(&mailbox, 0, STATUS_OK);
-    mailbox_release(&mailbox);
-    put(&mailbox, 1, 1);
-    assert_int_equal(wakes, 0);
-    mailbox_release(&mailbox);
-    assert_int_equal(wakes, 1);
-    assert_true(mailbox_take(&mailbox, mail));
-    assert_non_null(mail[0].frame);
-    assert_non_null(mail[1].frame);
-    frame_release(mail[0].frame);
-    frame_release(mail[1].frame);
-
-    mailbox_hold(&mailbox);
-    put(&mailbox, 2, 1);
-    assert_true(mailbox_take(&mailbox, mail)); /* by who looks without being woken */
-    frame_release(mail[2].frame);
-    mailbox_release(&mailbox); /* for nothing */
-    assert_int_equal(wakes, 1);
-    put(&mailbox, 2, 2);
+    mailbox_put_frames(&mailbox, frames, 2, replaced);
     assert_int_equal(wakes, 2);
+    assert_int_equal(replaced[0]->seq, 1);
+    assert_null(replaced[1]);
+    frame_release(replaced[0]);
+    mailbox_put_frames(&mailbox, NULL, 0, NULL);
+    assert_int_equal(wakes, 2); /* nothing came */
+    assert_true(mailbox_take(&mailbox, mail));
+    for (size_t i = 0; i < 2; i++) {
+        assert_ptr_equal(mail[frames[i]->symbol_index].frame, frames[i]);
+        frame_release(frames[i]); /* its own reference, and the mail's */
+        frame_release(frames[i]);
+    }
     mailbox_deinit(&mailbox);
 }
 
@@ -100,7 +94,9 @@ static void the_taker_owns_what_it_took(void **state)
     struct mail mail[SYMBOLS_MAX];
     struct frame *frame = make_frame(3, 1);
     mailbox_init(&mailbox, NULL, NULL);
-    assert_null(mailbox_put_frame(&mailbox, frame));
+    struct frame *replaced;
+    mailbox_put_frames(&mailbox, &frame, 1, &replaced);
+    assert_null(replaced);
     assert_int_equal(atomic_load(&frame->references), 2);
     assert_true(mailbox_take(&mailbox, mail));
     mailbox_deinit(&mailbox);
@@ -200,7 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_mailbox_gives_nothing),
         cmocka_unit_test(a_newer_frame_replaces_one_that_was_not_fetched),
-        cmocka_unit_test(a_held_mailbox_wakes_once_for_all_of_it),
+        cmocka_unit_test(frames_that_are_put_together_wake_once_and_come_as_one_mail),
         cmocka_unit_test(the_taker_owns_what_it_took),
         cmocka_unit_test(the_last_look_is_told_beside_the_frame),
         cmocka_unit_test(a_closed_mailbox_keeps_mail_and_wakes_nobody),

@@ -1,5 +1,6 @@
 /* The publisher: one frame for all loops, the order of snapshots, and who is wanted by whom. */
 #include "fake_clock.h"
+#include "publish.h"
 
 #include "stream/publisher.h"
 
@@ -63,9 +64,7 @@ static int stop(void **state)
 
 static bool publish_content(size_t symbol, uint64_t epoch, uint64_t seq, uint64_t hash)
 {
-    struct snapshot snapshot = {.timestamp_ms = TIME_MS};
-    strcpy(snapshot.symbol, symbols.names[symbol]);
-    return publisher_publish(publisher, symbol, &snapshot, epoch, seq, hash, "{\"levels\":[]}", 13);
+    return publish_data(publisher, &symbols, symbol, epoch, seq, hash, "{\"levels\":[]}");
 }
 
 /* Each with a content of its own. */
@@ -214,10 +213,10 @@ static void a_ready_made_message_goes_out_byte_for_byte(void **state)
                                      .epoch = 4,
                                      .seq = 2,
                                      .hash = 77,
-                                     .json = json,
-                                     .json_size = sizeof json - 1};
-    assert_true(publisher_publish_message(publisher, &made));
-    assert_false(publisher_publish_message(publisher, &made));
+                                     .text = json,
+                                     .text_size = sizeof json - 1};
+    assert_true(publish_one(publisher, &made));
+    assert_false(publish_one(publisher, &made));
     for (size_t i = 0; i < MAILBOXES; i++) {
         struct mail mail[SYMBOLS_MAX];
         assert_true(mailbox_take(&mailboxes[i], mail));
@@ -369,12 +368,7 @@ static void *publish_the_same(void *argument)
 {
     (void)argument;
     for (uint64_t seq = 1; seq <= ROUNDS; seq++)
-        publisher_publish_message(publisher, &(struct publication){.symbol_index = BTC,
-                                                                   .epoch = 1,
-                                                                   .seq = seq,
-                                                                   .hash = hash_of(1, seq),
-                                                                   .json = "{}",
-                                                                   .json_size = 2});
+        publish_data(publisher, &symbols, BTC, 1, seq, hash_of(1, seq), "{}");
     return NULL;
 }
 

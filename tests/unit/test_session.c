@@ -1,6 +1,7 @@
 /* Sessions on a hub, with a real publisher and mailbox, a transport that takes as much as the test
  * says, and a clock that goes when the test says: PROTOCOL.md §1 as a client sees it. */
 #include "fake_clock.h"
+#include "publish.h"
 
 #include "base/check.h"
 #include "server_frames.h"
@@ -135,9 +136,7 @@ static void deliver(void)
 
 static void publish_undelivered(size_t symbol, uint64_t seq)
 {
-    struct snapshot snapshot = {.timestamp_ms = INT64_C(1766932200000)};
-    strcpy(snapshot.symbol, config.symbols.names[symbol]);
-    publisher_publish(publisher, symbol, &snapshot, 9, seq, seq, "{}", 2);
+    publish_data(publisher, &config.symbols, symbol, 9, seq, seq, "{}");
 }
 
 static void publish(size_t symbol, uint64_t seq)

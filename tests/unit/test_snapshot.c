@@ -1,5 +1,6 @@
 /* The text of a snapshot, character by character, and what its hash depends on. */
 #include "base/decimal.h"
+#include "model/publication.h"
 #include "model/snapshot.h"
 
 #include <stdarg.h>
@@ -223,7 +224,7 @@ static uint64_t hash_of(const struct snapshot *snapshot)
 {
     struct buffer data = {0};
     snapshot_append_data_json(&data, snapshot);
-    uint64_t hash = snapshot_hash(snapshot->timestamp_ms, data.data, data.size);
+    uint64_t hash = publication_hash(snapshot->timestamp_ms, data.data, data.size);
     buffer_deinit(&data);
     return hash;
 }
@@ -282,7 +283,7 @@ static void the_hash_is_fnv_1a(void **state)
     uint64_t expected = UINT64_C(0xcbf29ce484222325);
     for (int i = 0; i < 9; i++)
         expected = (expected ^ (i == 8 ? 'a' : 0)) * UINT64_C(0x100000001b3);
-    assert_true(snapshot_hash(0, "a", 1) == expected);
+    assert_true(publication_hash(0, "a", 1) == expected);
 }
 
 int main(void)

@@ -1,0 +1,25 @@
+/* A snapshot on its way to the clients: what a generator made, or what another server published.
+ *
+ * The one carrier between the engine, the stream and the cluster. It owns nothing: the text belongs
+ * to whoever hands the publication over, and is valid for the length of the call. */
+#ifndef HEATCAST_MODEL_PUBLICATION_H
+#define HEATCAST_MODEL_PUBLICATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct publication {
+    size_t symbol_index;  /* in SYMBOLS */
+    int64_t timestamp_ms; /* open time of the newest candle, UTC */
+    uint64_t epoch, seq;  /* together they order a symbol's snapshots */
+    uint64_t hash;        /* publication_hash() of what a client sees */
+    const char *text;     /* the whole message, JSON, as every client gets it */
+    size_t text_size;
+};
+
+/* The hash of what a client sees of the market: the timestamp and the JSON text of the member
+ * `data`. Two publications with the same hash differ at most in their numbers, so the second need
+ * not be sent. */
+uint64_t publication_hash(int64_t timestamp_ms, const char *data, size_t data_size);
+
+#endif

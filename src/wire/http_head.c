@@ -226,22 +226,13 @@ const struct slice *http_head_find(const struct http_head *head, const char *nam
     return NULL;
 }
 
-static bool list_has_token(struct slice list, const char *token)
+static bool list_has_token(struct slice text, const char *token)
 {
-    const char *at = list.data, *end = list.data + list.size;
-    while (at < end) {
-        const char *comma = memchr(at, ',', (size_t)(end - at));
-        const char *stop = comma != NULL ? comma : end;
-        struct slice item = {at, (size_t)(stop - at)};
-        while (item.size > 0 && (*item.data == ' ' || *item.data == '\t'))
-            item.data++, item.size--;
-        while (item.size > 0 &&
-               (item.data[item.size - 1] == ' ' || item.data[item.size - 1] == '\t'))
-            item.size--;
+    struct slice_list list = {.rest = text};
+    struct slice item;
+    while (slice_list_next(&list, ',', &item))
         if (slice_equals_ignoring_case(item, token))
             return true;
-        at = stop + 1;
-    }
     return false;
 }
 
@@ -254,65 +245,17 @@ bool http_head_has_token(const struct http_head *head, const char *name, const c
     return false;
 }
 
-bool slice_equals(struct slice slice, const char *text)
-{
-    return strlen(text) == slice.size && memcmp(slice.data, text, slice.size) == 0;
-}
-
-bool slice_equals_ignoring_case(struct slice slice, const char *text)
-{
-    return strlen(text) == slice.size && strncasecmp(slice.data, text, slice.size) == 0;
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool percent_decode(struct slice from, char *into, size_t into_size)
-{
-    size_t length = 0;
-    for (size_t i = 0; i < from.size; i++) {
-        char c = from.data[i];
-        if (c == '+')
-            c = ' ';
-        if (c == '%') {
-            if (from.size - i < 3)
-                return false;
-            int high = hex_value(from.data[i + 1]), low = hex_value(from.data[i + 2]);
-            if (high < 0 || low < 0 || (high == 0 && low == 0))
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        if (length + 1 >= into_size)
-            return false;
-        into[length++] = c;
-    }
-    into[length] = '\0';
-    return true;
-}
-
 bool http_query_next(struct slice *query, char *name, size_t name_size, char *value,
                      size_t value_size, bool *is_valid)
 {
-    while (query->size > 0 && *query->data == '&')
-        query->data++, query->size--;
+    struct slice pair, left;
+    while (slice_try_take(query, "&"))
+        continue;
     if (query->size == 0)
         return false;
-    const char *end = memchr(query->data, '&', query->size);
-    struct slice pair = {query->data, end != NULL ? (size_t)(end - query->data) : query->size};
-    query->data += pair.size;
-    query->size -= pair.size;
-    const char *equals = memchr(pair.data, '=', pair.size);
-    struct slice left = pair, right = {pair.data + pair.size, 0};
-    if (equals != NULL) {
-        left.size = (size_t)(equals - pair.data);
-        right = (struct slice){equals + 1, pair.size - left.size - 1};
-    }
-    *is_valid = percent_decode(left, name, name_size) && percent_decode(right, value, value_size);
+    slice_split(query, '&', &pair);
+    slice_split(&pair, '=', &left);
+    *is_valid = slice_percent_decode(left, true, name, name_size) &&
+                slice_percent_decode(pair, true, value, value_size);
     return true;
 }

@@ -6,18 +6,14 @@
 #ifndef HEATCAST_WIRE_HTTP_HEAD_H
 #define HEATCAST_WIRE_HTTP_HEAD_H
 
+#include "base/slice.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define HTTP_HEAD_SIZE_MAX 8192
 #define HTTP_HEADERS_MAX 64
-
-/* Bytes of the input; not terminated. */
-struct slice {
-    const char *data;
-    size_t size;
-};
 
 struct http_header {
     struct slice name, value; /* the value without the blanks around it */
@@ -53,9 +49,6 @@ const struct slice *http_head_find(const struct http_head *head, const char *nam
 
 /* Whether a comma-separated header holds this token (any case), in any of its lines. */
 bool http_head_has_token(const struct http_head *head, const char *name, const char *token);
-
-bool slice_equals(struct slice slice, const char *text);
-bool slice_equals_ignoring_case(struct slice slice, const char *text);
 
 /* Walks "a=1&b=2": cuts the next pair off `*query`, percent-decoding both (RFC 3986 §2.1; '+' is a
  * blank). False at the end. Sets *is_valid to false (and returns true) for a pair that is too long

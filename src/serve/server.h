@@ -1,5 +1,4 @@
-/* `heatcast serve`: the composition root. The only place that knows every module; it wires the
- * generator to the publisher and the network side to the database through callbacks. */
+/* `heatcast serve`: the parts of the program joined into a server, from start to end. */
 #ifndef HEATCAST_SERVE_SERVER_H
 #define HEATCAST_SERVE_SERVER_H
 
@@ -12,7 +11,8 @@ struct server_options {
     bool has_echo; /* open /ws/echo, for conformance suites */
 };
 
-/* Runs until SIGTERM or SIGINT. STATUS_OK after an orderly end; else what kept it from starting. */
+/* Runs on the calling thread until SIGTERM or SIGINT. STATUS_OK after an orderly end; otherwise
+ * what kept it from starting, with a message for a person. */
 enum status server_run(const struct config *config, const struct server_options *options,
                        struct error *error);
 

@@ -1,0 +1,159 @@
+/* The network side knows questions, not what answers them. Here they reach the database: the
+ * symbols and their newest candles, the readiness, and what engine/history.h computes of the past.
+ *
+ * A relay has no database. It answers what it can from the snapshots that it has received, and says
+ * of the rest that it cannot. All of it runs on threads that may block. */
+#include "serve/backend.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "serve/readiness.h"
+#include "serve/server_internal.h"
+
+#define RELAY_HAS_NO_DATABASE                                                                      \
+    "this server is a relay and has no database: ask one that has (CLUSTER_ROLE)"
+#define LIVE_AGE_MAX_MS (3 * CANDLE_MS) /* a symbol is live while its newest candle is younger */
+
+/* -- symbols ----------------------------------------------------------------------------------- */
+
+/* The configured bucket, or the default one at the last close; 0 where neither is known. */
+static int64_t find_bucket(struct server *server, struct store_session *session, const char *symbol,
+                           int64_t newest_ms)
+{
+    struct series series = {0};
+    int64_t bucket_e8 = bucket_map_find(&server->config->heatmap_buckets, symbol);
+    if (bucket_e8 == 0 &&
+        store_load(session, symbol, newest_ms, newest_ms, CANDLE_MS, &series, NULL) == STATUS_OK &&
+        series.count > 0)
+        bucket_e8 = heatmap_default_bucket(symbol, series.candles[series.count - 1].close_e8);
+    series_deinit(&series);
+    return bucket_e8;
+}
+
+/* `session` is NULL where there is no database; other servers may have sent snapshots. */
+static void append_symbol(struct server *server, struct store_session *session, size_t index,
+                          struct json *json)
+{
+    const char *symbol = server->config->symbols.names[index];
+    int64_t newest_ms = 0, bucket_e8 = bucket_map_find(&server->config->heatmap_buckets, symbol);
+    bool has_data = session != NULL && store_newest(session, symbol, &newest_ms, NULL) == STATUS_OK;
+    if (has_data) {
+        bucket_e8 = find_bucket(server, session, symbol, newest_ms);
+    } else {
+        newest_ms = publisher_data_time_ms(server->publisher, index);
+        has_data = newest_ms != 0;
+    }
+    json_open_object(json);
+    json_member_text(json, "symbol", symbol);
+    if (has_data)
+        json_member_time(json, "newest", newest_ms);
+    else
+        json_member_null(json, "newest");
+    if (bucket_e8 > 0)
+        json_member_decimal(json, "bucket", bucket_e8);
+    else
+        json_member_null(json, "bucket");
+    json_member_bool(json, "live", has_data && clock_wall_ms() - newest_ms < LIVE_AGE_MAX_MS);
+    json_close_object(json);
+}
+
+static enum status open_session(struct server *server, struct store_session **session,
+                                struct error *error)
+{
+    if (role_is_relay(server->config))
+        return error_set(error, STATUS_NOT_FOUND, RELAY_HAS_NO_DATABASE);
+    return store_begin(server->store, session, error);
+}
+
+/* The whitelist is known even where the database cannot be read; then the answer says why. */
+static enum status answer_symbols(struct server *server, struct buffer *out)
+{
+    struct error error;
+    struct store_session *session = NULL;
+    enum status status = open_session(server, &session, &error);
+    struct json json = json_start(out);
+    json_open_object(&json);
+    json_key(&json, "symbols");
+    json_open_array(&json);
+    for (size_t i = 0; i < server->config->symbols.count; i++)
+        append_symbol(server, session, i, &json);
+    json_close_array(&json);
+    store_end(session);
+    json_member_bool(&json, "simulated", server->is_demo);
+    json_member_text(&json, "version", HEATCAST_VERSION);
+    json_member_text(&json, "database", status == STATUS_OK ? "ok" : error.message);
+    json_close_object(&json);
+    return STATUS_OK;
+}
+
+/* -- the past ---------------------------------------------------------------------------------- */
+
+static enum status read_request(const struct backend_request *question,
+                                struct history_request *request, struct error *error)
+{
+    *request = (struct history_request){0};
+    memcpy(request->symbol, question->symbol, sizeof request->symbol);
+    for (size_t i = 0; i < question->parameter_count; i++) {
+        const struct backend_parameter *parameter = &question->parameters[i];
+        enum status status = history_request_set(request, parameter->name, parameter->value, error);
+        if (status == STATUS_NOT_FOUND)
+            return error_set(error, STATUS_INVALID,
+                             "there is no parameter '%s' (" HISTORY_PARAMETERS ")",
+                             parameter->name);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status answer_past(struct server *server, const struct backend_request *question,
+                               struct buffer *out, struct error *error)
+{
+    struct history_request request;
+    if (role_is_relay(server->config))
+        return error_set(error, STATUS_UNREACHABLE, RELAY_HAS_NO_DATABASE);
+    enum status status = read_request(question, &request, error);
+    if (status != STATUS_OK)
+        return status;
+    if (question->question == BACKEND_HISTORY)
+        return history_run(server->history, &request, out, error);
+    if (question->question == BACKEND_GRID)
+        return history_grid(server->history, &request, out, error);
+    return history_candles(server->history, &request, out, error);
+}
+
+/* -- the interface ----------------------------------------------------------------------------- */
+
+static enum status answer(void *context, const struct backend_request *question, struct buffer *out,
+                          struct error *error)
+{
+    struct server *server = context;
+    switch (question->question) {
+    case BACKEND_SYMBOLS:
+        return answer_symbols(server, out);
+    case BACKEND_READY:
+        return readiness_append_json(server, out, error);
+    case BACKEND_HISTORY:
+    case BACKEND_GRID:
+    case BACKEND_CANDLES:
+        return answer_past(server, question, out, error);
+    }
+    check(!"an unknown question");
+    return STATUS_INVALID;
+}
+
+/* An answer about the past depends on the database, and on settings that do not change. */
+static bool find_version(void *context, const struct backend_request *question, uint64_t *version)
+{
+    struct server *server = context;
+    bool is_of_the_past =
+        question->question != BACKEND_SYMBOLS && question->question != BACKEND_READY;
+    return is_of_the_past && !role_is_relay(server->config) &&
+           store_version(server->store, version, NULL) == STATUS_OK;
+}
+
+struct backend backend_of(struct server *server)
+{
+    return (struct backend){.context = server, .answer = answer, .version = find_version};
+}

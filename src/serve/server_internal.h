@@ -1,0 +1,36 @@
+/* The parts of a running server, shared by the files of serve/.
+ *
+ * Made and freed by server.c on the main thread. While it runs, the main loop, the generator, the
+ * worker loops and the threads that answer questions read it; what changes meanwhile is atomic, or
+ * one of the parts, which say themselves who may call them. */
+#ifndef HEATCAST_SERVE_SERVER_INTERNAL_H
+#define HEATCAST_SERVE_SERVER_INTERNAL_H
+
+#include "engine/history.h"
+#include "net/server.h"
+#include "ops/histogram.h"
+#include "serve/role.h"
+#include "sources/simulate/simulate.h"
+
+#include <stdatomic.h>
+#include <uv.h>
+
+struct server {
+    const struct config *config;
+    bool is_demo;
+    struct store *store;         /* NULL: a relay, as the next two */
+    struct simulator *simulator; /* NULL but for a demo */
+    struct history *history;
+    struct metrics *metrics;
+    struct publisher *publisher;
+    struct backend backend;
+    struct net_server *net;
+    struct role role;
+    struct histogram query_seconds, compute_seconds;
+    atomic_bool is_stopping;
+    uv_loop_t loop;
+    uv_signal_t on_terminate, on_interrupt, on_hangup;
+    uv_timer_t second;
+};
+
+#endif

@@ -41,8 +41,6 @@ test('page, API and stream come through it over TLS, a client always from the sa
     for (const path of [
         '/',
         '/healthz',
-        '/readyz',
-        '/ws/stats',
         '/api/v1/symbols',
         '/api/v1/heatmap/BTCUSDT',
         '/api/v1/heatmap/BTCUSDT/history?window=2h',
@@ -50,7 +48,8 @@ test('page, API and stream come through it over TLS, a client always from the sa
         '/api/v1/candles/BTCUSDT?window=2h',
     ])
         assert.equal((await get(nginx.url + path, insecure)).status, 200, path);
-    assert.equal((await get(`${nginx.url}/metrics`, insecure)).status, 403);
+    for (const path of ['/metrics', '/ws/stats', '/readyz'])
+        assert.equal((await get(nginx.url + path, insecure)).status, 403, path);
 
     const origin = nginx.url;
     const clients = [];
@@ -106,4 +105,30 @@ test('without TRUSTED_PROXIES all behind it are one', async (t) => {
         (await refusal(nginx.wsUrl, { ...insecure, localAddress: '127.0.0.3' })).status,
         503,
     );
+});
+
+test('one address gets so many streams, requests and histories, and others are not held up', async (t) => {
+    const { nginx } = await siteFor(t);
+    const from = (localAddress) => ({ ...insecure, localAddress });
+    for (let i = 0; i < 64; i++) await throughProxy(t, nginx, { localAddress: '127.0.0.2' });
+    assert.equal((await refusal(nginx.wsUrl, from('127.0.0.2'))).status, 429);
+    await throughProxy(t, nginx, { localAddress: '127.0.0.3' });
+
+    const flood = async (path, count) => {
+        let refused = 0;
+        for (let sent = 0; sent < count; sent += 30) {
+            const asks = Math.min(30, count - sent);
+            const answers = await Promise.all(
+                Array.from({ length: asks }, () => get(nginx.url + path, from('127.0.0.4'))),
+            );
+            refused += answers.filter((answer) => answer.status === 429).length;
+        }
+        return refused;
+    };
+    const history = '/api/v1/heatmap/BTCUSDT/history?window=1h';
+    assert.equal(await flood(history, 15), 0);
+    assert.ok((await flood(history, 60)) > 0);
+    assert.equal((await get(nginx.url + history, from('127.0.0.5'))).status, 200);
+    assert.ok((await flood('/healthz', 600)) > 0);
+    assert.equal((await get(`${nginx.url}/healthz`, from('127.0.0.5'))).status, 200);
 });

@@ -1,5 +1,5 @@
-/* A piece of text that somebody else owns: bytes with a size, not terminated. The way everything
- * here takes text apart, so that no parser counts pointers of its own.
+/* A piece of text that somebody else owns: bytes with a size, not terminated. What parsers of
+ * settings, queries, headers and files are written with.
  *
  * A function that takes `struct slice *rest` cuts something off its front: what it returns or sets
  * is gone from `rest`. Slices are valid as long as the text they point into. Any thread. */
@@ -50,6 +50,14 @@ bool slice_try_take(struct slice *rest, const char *prefix);
  * of it, and false is returned. */
 bool slice_split(struct slice *rest, char separator, struct slice *before);
 
+/* Removes what stands behind the last `separator`, and the separator. Without one `after` is all of
+ * it, and false is returned. */
+bool slice_split_last(struct slice *rest, char separator, struct slice *after);
+
+/* Removes the next word, with the separators before it. Words stand between any number of the
+ * characters in `separators`, so none is empty. False, with nothing left, when there is none. */
+bool slice_take_word(struct slice *rest, const char *separators, struct slice *word);
+
 /* Walks a list, "a, b,c": the next item without the blanks around it. False at the end. A list of n
  * separators has n + 1 items, some of which may be empty. `struct slice_list list = {text};` */
 struct slice_list {
@@ -64,6 +72,10 @@ bool slice_copy(struct slice slice, char *text, size_t size);
 
 /* A whole number without sign, decimal digits alone, up to `max`. False if it is none. */
 bool slice_parse_unsigned(struct slice slice, uint64_t max, uint64_t *value);
+
+/* A finite number as people write it, "-1.5" or "2e3", of at most 63 characters. False if it is
+ * none: hexadecimal and the names of NaN and infinity are not, nor are blanks around it. */
+bool slice_parse_double(struct slice slice, double *value);
 
 /* The value of a hexadecimal digit, or -1. */
 int slice_hex_value(char c);

@@ -28,25 +28,30 @@ void log_configure(enum log_level level, enum log_format format)
     line_format = format;
 }
 
+/* Visible ASCII alone, so that text which is not UTF-8 is never written as it is. */
 static bool is_plain_word(const char *text)
 {
     if (*text == '\0')
         return false;
     for (; *text != '\0'; text++)
-        if (*text <= ' ' || *text == '"' || *text == '=' || *text == '\\' || *text == 0x7f)
+        if (*text <= ' ' || *text > '~' || *text == '"' || *text == '=' || *text == '\\')
             return false;
     return true;
 }
 
+static void append_string(struct buffer *line, const char *text)
+{
+    if (is_plain_word(text))
+        buffer_append_text(line, text);
+    else
+        buffer_append_json_string(line, text, strlen(text));
+}
+
 static void append_text_value(struct buffer *line, const struct log_field *field)
 {
-    const char *text = field->value.text != NULL ? field->value.text : "";
     switch (field->type) {
     case LOG_FIELD_TEXT:
-        if (is_plain_word(text))
-            buffer_append_text(line, text);
-        else
-            buffer_append_json_string(line, text, strlen(text));
+        append_string(line, field->value.text != NULL ? field->value.text : "");
         break;
     case LOG_FIELD_INT:
         buffer_append_int(line, field->value.integer);

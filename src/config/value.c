@@ -182,7 +182,7 @@ enum status value_parse_buckets(const char *text, struct bucket_map *map, struct
         return STATUS_OK;
     while (slice_list_next(&items, ',', &item)) {
         char symbol[SYMBOL_SIZE];
-        int64_t bucket_e8;
+        int64_t bucket_e8 = 0;
         enum status status = parse_bucket_of_symbol(item, symbol, &bucket_e8, error);
         if (status != STATUS_OK)
             return status;

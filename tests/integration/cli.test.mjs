@@ -1,4 +1,4 @@
-// The command line: help, versions, exit codes, settings (PROTOCOL.md sections 3 and 4).
+// The command line: help, versions, exit codes, settings.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ test('each command has its own help, with all settings as flags', async () => {
     }
 });
 
-test('the version is the same wherever it is asked for', async () => {
+test('every command prints the same version', async () => {
     const { code, stdout } = await run(['--version']);
     assert.equal(code, 0);
     assert.match(stdout, /^heatcast \d+\.\d+\.\d+\S*\n$/);
@@ -187,5 +187,8 @@ test('a missing database fails with its path, and is not created', async (t) => 
 test("the README's table of settings is the program's own", async () => {
     const { stdout } = await run(['config', '--markdown']);
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-    assert.ok(readme.includes(stdout.trimEnd()), 'make it anew: build/heatcast config --markdown');
+    assert.ok(
+        readme.includes(stdout.trimEnd()),
+        'replace it with: build/heatcast config --markdown',
+    );
 });

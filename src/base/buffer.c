@@ -31,10 +31,10 @@ void buffer_clear(struct buffer *buffer)
     buffer->size = 0;
 }
 
+/* A request: where it is refused, the buffer works as well with small pages. */
 static void ask_for_huge_pages(const struct buffer *buffer)
 {
-#ifdef MADV_HUGEPAGE /* a request: where it is refused, the buffer works as well with small pages  \
-                      */
+#ifdef MADV_HUGEPAGE
     uintptr_t offset = (uintptr_t)buffer->data % PAGE_BYTES;
     if (buffer->capacity >= HUGE_PAGES_FROM)
         madvise(buffer->data - offset, buffer->capacity + offset, MADV_HUGEPAGE);

@@ -1,5 +1,5 @@
-/* A log is read by a person at night and by programs that search it, so a line is a fixed message
- * and typed fields, never a sentence with values inside. It goes to standard error, where systemd,
+/* A log is read by a person in a hurry and searched by programs, so a line is a fixed message and
+ * typed fields, never a sentence with values inside. It goes to standard error, where systemd,
  * containers and terminals collect it; files and rotation are their business.
  *
  * A line is built in memory of the call's own and leaves in one write(2): nothing is locked, and a

@@ -14,13 +14,14 @@
 
 bool slice_equals_ignoring_case(struct slice slice, const char *text)
 {
-    return strlen(text) == slice.size && strncasecmp(slice.data, text, slice.size) == 0;
+    return strlen(text) == slice.size &&
+           (slice.size == 0 || strncasecmp(slice.data, text, slice.size) == 0);
 }
 
 bool slice_starts_with(struct slice slice, const char *prefix)
 {
     size_t size = strlen(prefix);
-    return slice.size >= size && memcmp(slice.data, prefix, size) == 0;
+    return slice.size >= size && (size == 0 || memcmp(slice.data, prefix, size) == 0);
 }
 
 static bool is_blank(char c)
@@ -41,7 +42,8 @@ struct slice slice_take(struct slice *rest, size_t count)
 {
     check(count <= rest->size);
     struct slice taken = {rest->data, count};
-    rest->data += count;
+    if (count > 0)
+        rest->data += count;
     rest->size -= count;
     return taken;
 }

@@ -1,8 +1,8 @@
-/* A piece of text that somebody else owns: bytes with a size, not terminated. What parsers of
+/* A piece of text that is owned elsewhere: bytes with a size, not terminated. What parsers of
  * settings, queries, headers and files are written with.
  *
- * A function that takes `struct slice *rest` cuts something off its front: what it returns or sets
- * is gone from `rest`. Slices are valid as long as the text they point into. Any thread. */
+ * A function that takes `struct slice *rest` cuts something off it: what it returns or sets is gone
+ * from `rest`. Slices are valid as long as the text they point into. Any thread. */
 #ifndef HEATCAST_BASE_SLICE_H
 #define HEATCAST_BASE_SLICE_H
 
@@ -16,7 +16,7 @@ struct slice {
     size_t size;
 };
 
-/* For "%.*s"; an error message shows at most 60 bytes of what it complains of. */
+/* For "%.*s"; an error message shows at most 60 bytes of what it quotes. */
 #define SLICE_SHOWN_MAX 60
 #define slice_arguments(slice)                                                                     \
     (int)((slice).size < SLICE_SHOWN_MAX ? (slice).size : SLICE_SHOWN_MAX), (slice).data
@@ -26,9 +26,11 @@ static inline struct slice slice_of(const char *text)
     return (struct slice){text, strlen(text)};
 }
 
+/* An empty slice may have no data, which the functions of the C library must not be given. */
 static inline bool slice_equals(struct slice slice, const char *text)
 {
-    return strlen(text) == slice.size && memcmp(slice.data, text, slice.size) == 0;
+    return strlen(text) == slice.size &&
+           (slice.size == 0 || memcmp(slice.data, text, slice.size) == 0);
 }
 
 bool slice_equals_ignoring_case(struct slice slice, const char *text); /* of ASCII letters */

@@ -27,7 +27,7 @@ static const struct command_option *find_option(const struct command *command, c
 
 void arguments_print_usage(const struct command *command)
 {
-    fprintf(stderr, "usage: heatcast %s %s (heatcast %s --help tells more)\n", command->name,
+    fprintf(stderr, "usage: heatcast %s %s (options: heatcast %s --help)\n", command->name,
             command->arguments, command->name);
 }
 

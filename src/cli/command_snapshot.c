@@ -1,5 +1,5 @@
 /* `heatcast snapshot`: one snapshot, now or at a moment of the past, in the words of the stream
- * (docs/protocol.md), so that what reads the one can read the other. */
+ * (docs/protocol.md), so that one program can read both. */
 #include "base/iso_time.h"
 #include "base/json.h"
 #include "cli/command.h"

@@ -67,7 +67,8 @@ static const struct setting settings[] = {
      "PEM file of the certificate and its chain, for https:// and wss://; SIGHUP loads it again"},
     {"TLS_KEY", PATH(tls_key), "", "none", "PEM file of its private key"},
     {"WORKERS", CORES(workers, 1, WORKERS_MAX), "", "one per core", "worker loops"},
-    {"DUCKDB_PATH", PATH(duckdb_path), "data/heatcast.duckdb", NULL, "the database (also --db)"},
+    {"DUCKDB_PATH", .short_flag = "db", PATH(duckdb_path), "data/heatcast.duckdb", NULL,
+     "the database (also --db)"},
     {"SYMBOLS", SYMBOLS(symbols), "BTCUSDT,ETHUSDT", NULL, "the symbols that are served"},
     {"HEATMAP_LOOKBACK", DURATION(heatmap_lookback_ms, CANDLE_MS, "one candle (5m)"), "7d", NULL,
      "how far back positions are followed; 15m is the narrowest useful"},
@@ -105,12 +106,11 @@ static void flag_name(const char *name, char flag[FLAG_SIZE])
 
 static int find_flag(const char *flag)
 {
-    if (strcmp(flag, "db") == 0)
-        flag = "duckdb-path";
     for (int i = 0; i < SETTING_COUNT; i++) {
         char name[FLAG_SIZE];
         flag_name(settings[i].name, name);
-        if (strcmp(name, flag) == 0)
+        const char *short_flag = settings[i].short_flag;
+        if (strcmp(name, flag) == 0 || (short_flag != NULL && strcmp(short_flag, flag) == 0))
             return i;
     }
     return -1;
@@ -186,7 +186,7 @@ bool config_is_given(const struct config_origin *origin, const char *name)
     for (int i = 0; i < SETTING_COUNT; i++)
         if (strcmp(settings[i].name, name) == 0)
             return origin->source[i] != SETTING_DEFAULT;
-    check(!"a setting that is not in the table");
+    check(false && "a setting that is not in the table");
     return false;
 }
 

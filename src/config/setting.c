@@ -199,7 +199,7 @@ static enum status parse_field(const struct setting *setting, const char *text, 
     case SETTING_REDIS_URL:
         return redis_url_parse(text, value, error);
     }
-    check(!"a type of setting that has no parser");
+    check(false && "a type of setting that has no parser");
     return STATUS_INVALID;
 }
 

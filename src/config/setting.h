@@ -33,8 +33,9 @@ enum setting_type {
 };
 
 struct setting {
-    const char *name; /* of the environment variable */
-    bool is_secret;   /* its text is neither kept nor shown, and no error quotes it */
+    const char *name;       /* of the environment variable */
+    const char *short_flag; /* a second name of its flag, or NULL */
+    bool is_secret;         /* its text is neither kept nor shown, and no error quotes it */
     enum setting_type type;
     size_t text_size; /* of a char[], with the terminator */
     union {

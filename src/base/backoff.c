@@ -1,6 +1,6 @@
-/* Exponential backoff with "equal jitter": half of the bound is always waited, the rest is chance.
- * Full jitter would spread retries a little better, but would also try again at once now and then,
- * which a server that is just starting again does not need. */
+/* Exponential backoff with "equal jitter": half of the bound is always waited, the rest is random.
+ * Full jitter would spread retries a little better, but some would come at once, which a server
+ * that is just starting does not need. */
 #include "base/backoff.h"
 
 #include "base/check.h"

@@ -1,6 +1,6 @@
-/* How long to wait before another try: at most twice as long as last time, up to a bound, with
- * chance deciding within the upper half, so that many clients of one server that fails do not come
- * back in step. One thread at a time. */
+/* How long to wait before another try: at most twice as long as last time, up to a bound, and at
+ * random within the upper half, so that many clients of a server that failed do not return at the
+ * same time. One thread at a time. */
 #ifndef HEATCAST_BASE_BACKOFF_H
 #define HEATCAST_BASE_BACKOFF_H
 
@@ -19,7 +19,7 @@ void backoff_init(struct backoff *backoff, uint64_t min_ms, uint64_t max_ms, str
 /* The next wait, from min_ms to max_ms. */
 uint64_t backoff_next_ms(struct backoff *backoff);
 
-/* It went well: waits begin at the least again. */
+/* After a success: waits start at min_ms again. */
 void backoff_reset(struct backoff *backoff);
 
 #endif

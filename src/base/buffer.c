@@ -1,3 +1,9 @@
+/* Nearly everything that leaves the program is text put together from pieces whose number is not
+ * known before: JSON, log lines, metrics, answers of 20 MB. A buffer doubles its memory when it is
+ * full, so appending costs amortized constant time, and it aborts when there is no memory, so a
+ * caller appends without checking each call.
+ *
+ * Limits are the callers': this file knows only that a size must not overflow. */
 #include "base/buffer.h"
 
 #include "base/check.h"
@@ -10,8 +16,8 @@
 
 enum { BUFFER_CAPACITY_MIN = 256, PAGE_BYTES = 4096 };
 
-/* From here on a buffer asks for huge pages: to have memory handed over in small ones takes longer
- * than most of what is written there. */
+/* From this size a buffer asks for huge pages: for a large answer, the page faults of small ones
+ * take longer than most of the writing. */
 #define HUGE_PAGES_FROM ((size_t)4 << 20)
 
 void buffer_deinit(struct buffer *buffer)
@@ -25,9 +31,10 @@ void buffer_clear(struct buffer *buffer)
     buffer->size = 0;
 }
 
+/* A request: where it is refused, the buffer works as well with small pages. */
 static void ask_for_huge_pages(const struct buffer *buffer)
 {
-#ifdef MADV_HUGEPAGE /* the answer is not asked for: without them all is as it was */
+#ifdef MADV_HUGEPAGE
     uintptr_t offset = (uintptr_t)buffer->data % PAGE_BYTES;
     if (buffer->capacity >= HUGE_PAGES_FROM)
         madvise(buffer->data - offset, buffer->capacity + offset, MADV_HUGEPAGE);

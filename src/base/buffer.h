@@ -1,7 +1,7 @@
-/* Bytes that grow. Owned by whoever holds the struct; one thread at a time.
+/* Bytes that grow. The struct is the caller's; one thread at a time.
  *
- * `struct buffer b = {0};` is a valid empty buffer. Appending aborts when memory ends, so there is
- * nothing to check after each call. The content is not terminated unless buffer_text() is asked. */
+ * `struct buffer b = {0};` is a valid empty buffer. Appending aborts when there is no memory, so a
+ * call needs no check. The content is not terminated; buffer_text() terminates it. */
 #ifndef HEATCAST_BASE_BUFFER_H
 #define HEATCAST_BASE_BUFFER_H
 

@@ -1,3 +1,9 @@
+/* A wrong number on a chart costs its reader money, and a program that continues from an impossible
+ * state sends wrong numbers. So a check that fails ends the process with a line that says which and
+ * where, abort() leaves a core file, and systemd or the container starts the program again.
+ *
+ * Memory is treated alike: Linux overcommits, so malloc() fails only where a limit (ulimit -v, a
+ * broken size) makes it, and no caller could do better than to stop. */
 #include "base/check.h"
 
 #include <stdint.h>

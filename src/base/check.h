@@ -1,4 +1,4 @@
-/* What must hold, in release builds too, and memory that must be had.
+/* What must hold, in release builds too, and allocation that cannot fail.
  *
  * check() is for bugs of this program: an impossible state ends the process with a message, rather
  * than sending wrong numbers to people who trade on them. Input, disks and peers are never checked

@@ -1,3 +1,7 @@
+/* What fails for reasons outside the program needs two things: a code that callers branch on, and a
+ * sentence that a person can act on. The sentence is made where the cause is known, and every level
+ * above may put its own name before it: "--symbols: 'btc' is not a symbol (...)". It lives in the
+ * caller's struct, of fixed size, so that failing allocates nothing and frees nothing. */
 #include "base/error.h"
 
 #include <stdarg.h>

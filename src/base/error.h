@@ -1,8 +1,8 @@
 /* Status codes, with a message for a person.
  *
  * A function that can fail for reasons outside the program returns `enum status` and takes a
- * `struct error *` last, which it fills on failure only. A NULL error is allowed: the caller then
- * learns the code alone. Impossible states are not errors: they abort (see base/check.h). */
+ * `struct error *` last, which it fills on failure only. A NULL error is allowed: only the code is
+ * returned then. Impossible states are not errors: they abort (see base/check.h). */
 #ifndef HEATCAST_BASE_ERROR_H
 #define HEATCAST_BASE_ERROR_H
 
@@ -14,7 +14,7 @@ enum status {
     STATUS_BUSY,        /* another process holds it; trying again later makes sense */
     STATUS_IO,          /* the operating system or the database failed */
     STATUS_TOO_LARGE,   /* the answer or the input is over a limit */
-    STATUS_UNREACHABLE, /* it is another server's, and that cannot be asked */
+    STATUS_UNREACHABLE, /* another server has it, and cannot be asked */
     STATUS_CANCELLED,   /* the program is shutting down */
 };
 

@@ -1,8 +1,15 @@
+/* The C library's conversions depend on the time zone and the locale, know no milliseconds, and
+ * accept days that do not exist. Here text and milliseconds are converted by arithmetic alone, in
+ * the proleptic Gregorian calendar, the same on every machine and thread. */
 #include "base/iso_time.h"
+
+#include "base/slice.h"
 
 #include <stdio.h>
 
-#define DAY_MS INT64_C(86400000)
+#define MINUTE_MS INT64_C(60000)
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
 
 /* Both conversions count in 400-year eras that start on 1 March, so that the leap day is the last
  * of its year (H. Hinnant, "chrono-compatible low-level date algorithms"). */
@@ -45,7 +52,7 @@ char *iso_time_format(int64_t time_ms, char text[ISO_TIME_SIZE])
     }
     int year, month, day;
     civil_from_days(days, &year, &month, &day);
-    int hour = (int)(rest / 3600000), minute = (int)(rest / 60000 % 60);
+    int hour = (int)(rest / HOUR_MS), minute = (int)(rest / MINUTE_MS % 60);
     int second = (int)(rest / 1000 % 60), millisecond = (int)(rest % 1000);
     int length = snprintf(text, ISO_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day,
                           hour, minute, second);
@@ -55,58 +62,45 @@ char *iso_time_format(int64_t time_ms, char text[ISO_TIME_SIZE])
     return text;
 }
 
-struct cursor {
-    const char *at, *end;
-};
-
-static bool take_digits(struct cursor *cursor, int count, int *value)
+/* Removes a number of exactly `digits` digits, at most `max`. */
+static bool take_number(struct slice *rest, size_t digits, unsigned max, int *value)
 {
-    if (cursor->end - cursor->at < count)
+    uint64_t number;
+    if (rest->size < digits || !slice_parse_unsigned(slice_take(rest, digits), max, &number))
         return false;
-    *value = 0;
-    for (int i = 0; i < count; i++, cursor->at++) {
-        if (*cursor->at < '0' || *cursor->at > '9')
-            return false;
-        *value = *value * 10 + (*cursor->at - '0');
-    }
+    *value = (int)number;
     return true;
 }
 
-static bool take_char(struct cursor *cursor, char c)
+static bool is_digit(char c)
 {
-    if (cursor->at == cursor->end || *cursor->at != c)
-        return false;
-    cursor->at++;
-    return true;
+    return c >= '0' && c <= '9';
 }
 
-static bool take_fraction_ms(struct cursor *cursor, int *millisecond)
+/* Removes one to nine decimals of a second; what is shorter than a millisecond is dropped. */
+static bool take_fraction_ms(struct slice *rest, int *millisecond)
 {
-    int digits = 0;
+    struct slice digits = slice_take_while(rest, is_digit);
     *millisecond = 0;
-    for (; cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9'; cursor->at++) {
-        if (digits < 3)
-            *millisecond = *millisecond * 10 + (*cursor->at - '0');
-        digits++;
-    }
-    for (int i = digits; i < 3; i++)
-        *millisecond *= 10;
-    return digits >= 1 && digits <= 9;
+    for (size_t i = 0; i < 3; i++)
+        *millisecond = *millisecond * 10 + (i < digits.size ? digits.data[i] - '0' : 0);
+    return digits.size >= 1 && digits.size <= 9;
 }
 
-static bool take_offset_minutes(struct cursor *cursor, int *minutes)
+/* Removes "Z", "+hh:mm" or "-hhmm"; nothing stands for UTC too. */
+static bool take_offset_minutes(struct slice *rest, int *minutes)
 {
-    *minutes = 0;
-    if (take_char(cursor, 'Z') || cursor->at == cursor->end)
-        return true;
-    int sign = take_char(cursor, '-') ? -1 : take_char(cursor, '+') ? 1 : 0;
     int hour, minute;
-    if (sign == 0 || !take_digits(cursor, 2, &hour))
+    *minutes = 0;
+    if (slice_try_take(rest, "Z") || rest->size == 0)
+        return true;
+    bool is_negative = slice_try_take(rest, "-");
+    if ((!is_negative && !slice_try_take(rest, "+")) || !take_number(rest, 2, 23, &hour))
         return false;
-    take_char(cursor, ':');
-    if (!take_digits(cursor, 2, &minute) || hour > 23 || minute > 59)
+    slice_try_take(rest, ":");
+    if (!take_number(rest, 2, 59, &minute))
         return false;
-    *minutes = sign * (hour * 60 + minute);
+    *minutes = is_negative ? -(hour * 60 + minute) : hour * 60 + minute;
     return true;
 }
 
@@ -117,34 +111,55 @@ static int days_in_month(int year, int month)
     return month == 2 && is_leap ? 29 : days[month - 1];
 }
 
-bool iso_time_parse(const char *text, size_t size, int64_t *time_ms)
+/* Removes "2025-12-28"; `days` are those since 1970-01-01. */
+static bool take_date(struct slice *rest, int64_t *days)
 {
-    struct cursor cursor = {text, text + size};
-    int year, month, day, hour = 0, minute = 0, second = 0, millisecond = 0, offset = 0;
-    if (!take_digits(&cursor, 4, &year) || !take_char(&cursor, '-') ||
-        !take_digits(&cursor, 2, &month) || !take_char(&cursor, '-') ||
-        !take_digits(&cursor, 2, &day))
+    int year, month, day;
+    if (!take_number(rest, 4, 9999, &year) || !slice_try_take(rest, "-") ||
+        !take_number(rest, 2, 12, &month) || !slice_try_take(rest, "-") ||
+        !take_number(rest, 2, 31, &day))
         return false;
-    if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
+    if (month < 1 || day < 1 || day > days_in_month(year, month))
         return false;
-    if (cursor.at < cursor.end) {
-        if (!take_char(&cursor, 'T') && !take_char(&cursor, ' '))
+    *days = iso_time_days(year, month, day);
+    return true;
+}
+
+/* Removes "14:30", "14:30:00" or "14:30:00.5", and an offset; `time_ms` counts from midnight UTC of
+ * the date before it, so an offset can make it negative. */
+static bool take_time(struct slice *rest, int64_t *time_ms)
+{
+    int hour, minute, second = 0, millisecond = 0, offset;
+    if (!take_number(rest, 2, 23, &hour) || !slice_try_take(rest, ":") ||
+        !take_number(rest, 2, 59, &minute))
+        return false;
+    if (slice_try_take(rest, ":")) {
+        if (!take_number(rest, 2, 59, &second))
             return false;
-        if (!take_digits(&cursor, 2, &hour) || !take_char(&cursor, ':') ||
-            !take_digits(&cursor, 2, &minute))
-            return false;
-        if (take_char(&cursor, ':')) {
-            if (!take_digits(&cursor, 2, &second))
-                return false;
-            if (take_char(&cursor, '.') && !take_fraction_ms(&cursor, &millisecond))
-                return false;
-        }
-        if (hour > 23 || minute > 59 || second > 59 || !take_offset_minutes(&cursor, &offset))
+        if (slice_try_take(rest, ".") && !take_fraction_ms(rest, &millisecond))
             return false;
     }
-    if (cursor.at != cursor.end)
+    if (!take_offset_minutes(rest, &offset))
         return false;
-    *time_ms = iso_time_days(year, month, day) * DAY_MS + hour * INT64_C(3600000) +
-               (minute - offset) * INT64_C(60000) + second * INT64_C(1000) + millisecond;
+    *time_ms =
+        hour * HOUR_MS + (minute - offset) * MINUTE_MS + second * INT64_C(1000) + millisecond;
+    return true;
+}
+
+bool iso_time_parse(const char *text, size_t size, int64_t *time_ms)
+{
+    struct slice rest = {text, size};
+    int64_t days, within_day_ms = 0;
+    if (!take_date(&rest, &days))
+        return false;
+    if (rest.size > 0) {
+        if (!slice_try_take(&rest, "T") && !slice_try_take(&rest, " "))
+            return false;
+        if (!take_time(&rest, &within_day_ms))
+            return false;
+    }
+    if (rest.size > 0)
+        return false;
+    *time_ms = days * DAY_MS + within_day_ms;
     return true;
 }

@@ -3,8 +3,8 @@
  * again; so nesting needs no stack. jansson, which reads JSON here, could write it too, but from a
  * tree that would have to be built first.
  *
- * Levels of a snapshot are written by hand (model/snapshot_text.c): they are most of all text, and
- * nothing there needs escaping. */
+ * The levels of a snapshot are written without it (model/): they are most of all text, and nothing
+ * there needs escaping. */
 #include "base/json.h"
 
 #include "base/decimal.h"

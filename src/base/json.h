@@ -1,5 +1,5 @@
-/* Writes JSON (RFC 8259) into a buffer. Commas and escapes are the writer's business, so what it
- * writes is always JSON as long as what is opened is closed.
+/* Writes JSON (RFC 8259) into a buffer. It writes the commas and escapes, so the
+ * result is JSON as long as what is opened is closed.
  *
  *     struct json json = json_start(&out);
  *     json_open_object(&json);
@@ -10,8 +10,8 @@
  *     json_close_array(&json);
  *     json_close_object(&json);
  *
- * The writer owns nothing and allocates nothing but room in the buffer. Keys are written as they
- * are: names of our own, without characters that JSON escapes. One thread at a time. */
+ * The writer owns nothing; the buffer grows. Keys are written as they are: the program's own names,
+ * without characters that JSON escapes. One thread at a time. */
 #ifndef HEATCAST_BASE_JSON_H
 #define HEATCAST_BASE_JSON_H
 

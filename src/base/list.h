@@ -35,7 +35,7 @@ static inline void list_push_back(struct list *head, struct list *link)
     head->previous = link;
 }
 
-/* Harmless on an element that is in no list. */
+/* Does nothing to an element that is in no list. */
 static inline void list_remove(struct list *link)
 {
     link->previous->next = link->next;

@@ -1,4 +1,4 @@
-/* The log: one line an event on standard error, as `key=value` text or as JSON.
+/* The log: one line per event on standard error, as `key=value` text or as JSON.
  *
  * An event is a fixed message plus typed fields, so that both forms can be searched:
  *     log_info("listening", log_text("address", address), log_int("workers", count));
@@ -36,17 +36,26 @@ static inline struct log_field log_real(const char *key, double real)
     return (struct log_field){.key = key, .type = LOG_FIELD_REAL, .value = {.real = real}};
 }
 
-/* The message travels as the first field. */
+/* The lowest level that is written; log_configure() sets it. */
+extern enum log_level log_threshold;
+
+/* One event. Of a level that is off, the level is all that is looked at: the arguments are not
+ * evaluated, so a call may compute what it logs, and must not do anything else there. The message
+ * travels as the first field. */
 #define log_at(level, message, ...)                                                                \
-    log_event(level,                                                                               \
-              (const struct log_field[]){log_text("message", message), ##__VA_ARGS__, {.key = 0}})
+    ((level) < log_threshold                                                                       \
+         ? (void)0                                                                                 \
+         : log_event(level, (const struct log_field[]){                                            \
+                                log_text("message", message), ##__VA_ARGS__, {.key = 0}}))
 #define log_debug(message, ...) log_at(LOG_DEBUG, message, ##__VA_ARGS__)
 #define log_info(message, ...) log_at(LOG_INFO, message, ##__VA_ARGS__)
 #define log_warn(message, ...) log_at(LOG_WARN, message, ##__VA_ARGS__)
 #define log_error(message, ...) log_at(LOG_ERROR, message, ##__VA_ARGS__)
 
-/* Set once, before other threads start. The default is info, text. */
+/* Once, before other threads start. The default is info, text. */
 void log_configure(enum log_level level, enum log_format format);
+
+/* Writes the line, whatever its level. For the macros above. */
 void log_event(enum log_level level, const struct log_field *fields);
 
 #endif

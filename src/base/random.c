@@ -12,7 +12,7 @@ void random_system_bytes(void *bytes, size_t size)
 {
     for (char *at = bytes; size > 0;) {
         ssize_t count = getrandom(at, size, 0);
-        check(count > 0 || errno == EINTR); /* of so few bytes nothing else can go wrong */
+        check(count > 0 || errno == EINTR); /* it fails only when a signal interrupts it */
         if (count > 0) {
             at += count;
             size -= (size_t)count;

@@ -1,5 +1,5 @@
-/* Pseudo-random numbers for what needs chance and no secrecy: jitter, simulated markets. The same
- * seed gives the same numbers on every machine. One thread a generator. */
+/* Pseudo-random numbers where nothing has to be secret: jitter, simulated markets. The same seed
+ * gives the same numbers on every machine. One thread per generator. */
 #ifndef HEATCAST_BASE_RANDOM_H
 #define HEATCAST_BASE_RANDOM_H
 

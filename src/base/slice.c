@@ -1,21 +1,27 @@
-/* Text comes in as lists, pairs, numbers and escapes: settings, queries, headers, rows of files.
- * Each of these was once a loop over two pointers; here each is one function with a test, and a
- * parser reads as the grammar that it parses. */
+/* Text comes in as lists, pairs, numbers and escapes: settings, queries, headers, rows of files. A
+ * loop over two pointers for each of them is where off-by-one errors live. Here each is one
+ * function with a test, and a parser reads as the grammar that it parses.
+ *
+ * Nothing here allocates or remembers anything: a slice is a pointer and a size, passed by value.
+ */
 #include "base/slice.h"
 
 #include "base/check.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <strings.h>
 
 bool slice_equals_ignoring_case(struct slice slice, const char *text)
 {
-    return strlen(text) == slice.size && strncasecmp(slice.data, text, slice.size) == 0;
+    return strlen(text) == slice.size &&
+           (slice.size == 0 || strncasecmp(slice.data, text, slice.size) == 0);
 }
 
 bool slice_starts_with(struct slice slice, const char *prefix)
 {
     size_t size = strlen(prefix);
-    return slice.size >= size && memcmp(slice.data, prefix, size) == 0;
+    return slice.size >= size && (size == 0 || memcmp(slice.data, prefix, size) == 0);
 }
 
 static bool is_blank(char c)
@@ -36,7 +42,8 @@ struct slice slice_take(struct slice *rest, size_t count)
 {
     check(count <= rest->size);
     struct slice taken = {rest->data, count};
-    rest->data += count;
+    if (count > 0)
+        rest->data += count;
     rest->size -= count;
     return taken;
 }
@@ -64,6 +71,31 @@ bool slice_split(struct slice *rest, char separator, struct slice *before)
     if (at != NULL)
         slice_take(rest, 1);
     return at != NULL;
+}
+
+bool slice_split_last(struct slice *rest, char separator, struct slice *after)
+{
+    const char *at = rest->size > 0 ? memrchr(rest->data, separator, rest->size) : NULL;
+    if (at == NULL) {
+        *after = slice_take(rest, rest->size);
+        return false;
+    }
+    struct slice before = slice_take(rest, (size_t)(at - rest->data));
+    slice_take(rest, 1);
+    *after = *rest;
+    *rest = before;
+    return true;
+}
+
+bool slice_take_word(struct slice *rest, const char *separators, struct slice *word)
+{
+    size_t count = strlen(separators), size = 0;
+    while (rest->size > 0 && memchr(separators, rest->data[0], count) != NULL)
+        slice_take(rest, 1);
+    while (size < rest->size && memchr(separators, rest->data[size], count) == NULL)
+        size++;
+    *word = slice_take(rest, size);
+    return size > 0;
 }
 
 bool slice_list_next(struct slice_list *list, char separator, struct slice *item)
@@ -95,6 +127,19 @@ bool slice_parse_unsigned(struct slice slice, uint64_t max, uint64_t *value)
         number = number * 10 + digit;
     }
     if (slice.size == 0 || number > max)
+        return false;
+    *value = number;
+    return true;
+}
+
+bool slice_parse_double(struct slice slice, double *value)
+{
+    /* strtod() accepts more than people expect: hexadecimal, "nan", "infinity", leading blanks. */
+    char text[64], *end;
+    if (!slice_copy(slice, text, sizeof text) || text[strspn(text, "0123456789+-.eE")] != '\0')
+        return false;
+    double number = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(number))
         return false;
     *value = number;
     return true;

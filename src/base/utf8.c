@@ -1,3 +1,6 @@
+/* Text messages of a WebSocket must be valid UTF-8, and an invalid one has to be refused as early
+ * as its bytes show it (RFC 6455 §8.1), however it is cut into frames. So this is a state machine
+ * of three bytes that is fed pieces of any size and keeps nothing else. */
 #include "base/utf8.h"
 
 /* The table of well-formed byte sequences, RFC 3629 §4: the lead byte decides how many bytes

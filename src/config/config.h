@@ -1,9 +1,9 @@
-/* Every setting of heatcast: one table of names, types, bounds, defaults and meanings.
+/* The settings of heatcast. `--help`, `heatcast config`, the README's table and what is read into
+ * struct config all come from one table of names, types, bounds, defaults and meanings (config.c).
  *
- * `--help`, `heatcast config`, the README's table and the parser all come from that table
- * (config.c). A setting is an environment variable and a flag (`WS_UPDATE_INTERVAL`,
- * `--ws-update-interval`); the flag wins. Read once at start, before other threads exist; constant
- * afterwards, so any thread may read it. */
+ * A setting is an environment variable and a flag (`WS_UPDATE_INTERVAL`, `--ws-update-interval`);
+ * the flag wins. They are read once at start, before other threads exist, and constant afterwards,
+ * so any thread may read them. */
 #ifndef HEATCAST_CONFIG_CONFIG_H
 #define HEATCAST_CONFIG_CONFIG_H
 
@@ -49,15 +49,17 @@ struct config {
     enum log_format log_format;
 };
 
-/* Where each setting's value came from and its text, for `heatcast config`; by table order. */
+/* Where each setting's value came from, and its text as given, for `heatcast config`; in the order
+ * of the table. */
 #define SETTINGS_MAX 48
 struct config_origin {
     enum setting_source source[SETTINGS_MAX];
-    char *text[SETTINGS_MAX]; /* owned; NULL where the default stands */
+    char *text[SETTINGS_MAX]; /* owned; NULL for a default; stars for a secret */
 };
 
-/* Defaults, then the environment (`environment` is getenv or a test's stand-in). The error names
- * the setting, the value and what is allowed. */
+/* Reads the defaults, then the environment (`environment` is getenv() or a test's own). The error
+ * names the setting, the value and what is allowed; a secret value is not in it.
+ * config_origin_deinit() in any case. */
 enum status config_load(struct config *config, struct config_origin *origin,
                         const char *(*environment)(const char *name), struct error *error);
 
@@ -66,10 +68,10 @@ enum status config_load(struct config *config, struct config_origin *origin,
 enum status config_set_flag(struct config *config, struct config_origin *origin, const char *flag,
                             const char *value, struct error *error);
 
-/* What one setting alone cannot tell: whether they fit together. After the flags. */
+/* Whether the settings fit together; after the last flag. */
 enum status config_check(const struct config *config, struct error *error);
 
-/* Whether a flag is a setting at all, and whether it is a switch that may stand without a value. */
+/* Whether a flag is a setting, and whether it is a switch, which may stand without a value. */
 bool config_is_flag(const char *flag, bool *is_switch);
 
 /* Whether the user has set it, by environment or flag. */

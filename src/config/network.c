@@ -1,9 +1,13 @@
+/* A proxy is named by an address or a network, of either family, and a client's address may be IPv4
+ * written as IPv6 (::ffff:10.0.0.1) when the listener is IPv6. So everything is kept as 128 bits,
+ * IPv4 mapped into them (RFC 4291 §2.5.5.2), and a match is one comparison of leading bits. Lists
+ * are short and read for each request behind a proxy: a scan is enough. */
 #include "config/network.h"
 
+#include "base/slice.h"
+
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { ADDRESS_BITS = 128, V4_OFFSET_BITS = 96 };
@@ -33,29 +37,21 @@ static bool is_network(const uint8_t *bytes, int prefix)
     return true;
 }
 
-static bool parse_network(const char *text, size_t size, uint8_t bytes[16], int *prefix)
+static bool parse_network(struct slice text, uint8_t bytes[16], int *prefix)
 {
     char host[64];
-    const char *slash = memchr(text, '/', size);
-    size_t host_size = slash != NULL ? (size_t)(slash - text) : size;
-    if (host_size == 0 || host_size >= sizeof host)
+    struct slice address;
+    bool has_prefix_size = slice_split(&text, '/', &address);
+    if (!slice_copy(address, host, sizeof host))
         return false;
-    memcpy(host, text, host_size);
-    host[host_size] = '\0';
-
     struct in_addr v4;
     bool is_v4 = inet_pton(AF_INET, host, &v4) == 1;
     if (is_v4)
         map_v4(&v4, bytes);
     else if (inet_pton(AF_INET6, host, bytes) != 1)
         return false;
-    *prefix = ADDRESS_BITS;
-    if (slash == NULL)
-        return true;
-    char *end;
-    long bits = strtol(slash + 1, &end, 10);
-    if (!isdigit((unsigned char)slash[1]) || end != text + size ||
-        bits > (is_v4 ? ADDRESS_BITS - V4_OFFSET_BITS : ADDRESS_BITS))
+    uint64_t bits = is_v4 ? ADDRESS_BITS - V4_OFFSET_BITS : ADDRESS_BITS;
+    if (has_prefix_size && !slice_parse_unsigned(text, bits, &bits))
         return false;
     *prefix = (int)bits + (is_v4 ? V4_OFFSET_BITS : 0);
     return is_network(bytes, *prefix);
@@ -63,19 +59,18 @@ static bool parse_network(const char *text, size_t size, uint8_t bytes[16], int 
 
 enum status network_list_parse(const char *text, struct network_list *list, struct error *error)
 {
+    struct slice rest = slice_of(text), word;
     list->count = 0;
-    for (text += strspn(text, ", "); *text != '\0'; text += strspn(text, ", ")) {
-        size_t size = strcspn(text, ", ");
+    while (slice_take_word(&rest, ", ", &word)) {
         if (list->count == NETWORKS_MAX)
             return error_set(error, STATUS_INVALID, "more than %d networks", NETWORKS_MAX);
-        if (!parse_network(text, size, list->networks[list->count].bytes,
+        if (!parse_network(word, list->networks[list->count].bytes,
                            &list->networks[list->count].prefix))
             return error_set(error, STATUS_INVALID,
                              "'%.*s' is not an address or a network (127.0.0.1, 10.0.0.0/8, ::1, "
                              "fd00::/8; no bits behind the prefix)",
-                             (int)(size < 60 ? size : 60), text);
+                             slice_arguments(word));
         list->count++;
-        text += size;
     }
     return STATUS_OK;
 }

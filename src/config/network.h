@@ -1,4 +1,5 @@
-/* Lists of networks, as TRUSTED_PROXIES has them: "127.0.0.1,10.0.0.0/8,::1,fd00::/8". */
+/* Lists of networks, as in TRUSTED_PROXIES: "127.0.0.1,10.0.0.0/8,::1,fd00::/8". A list is constant
+ * once it is parsed, so any thread may read it. */
 #ifndef HEATCAST_CONFIG_NETWORK_H
 #define HEATCAST_CONFIG_NETWORK_H
 
@@ -16,11 +17,12 @@ struct network_list {
     size_t count;
     struct {
         uint8_t bytes[16];
-        int prefix; /* leading bits that count, 0 to 128 */
+        int prefix; /* leading bits that are compared, 0 to 128 */
     } networks[NETWORKS_MAX];
 };
 
-/* Empty for none. */
+/* Separated by commas or blanks; empty for none. STATUS_INVALID: the message quotes the network
+ * that is wrong and says what is allowed. */
 enum status network_list_parse(const char *text, struct network_list *list, struct error *error);
 
 /* Whether the address (IPv4, IPv6, IPv4 mapped into IPv6) is in one of them. */

@@ -1,4 +1,4 @@
-/* Where Redis is, as people write it: redis://[[user]:password@]host[:port][/database]. */
+/* Where Redis is: redis://[[user]:password@]host[:port][/database]. Any thread. */
 #ifndef HEATCAST_CONFIG_REDIS_URL_H
 #define HEATCAST_CONFIG_REDIS_URL_H
 
@@ -16,10 +16,10 @@ struct redis_url {
     char password[REDIS_CREDENTIAL_SIZE]; /* "": none; the percent-encoding is undone */
 };
 
-/* No error shows what may be a password. */
+/* STATUS_INVALID with what is allowed. No error quotes the text, which may hold a password. */
 enum status redis_url_parse(const char *text, struct redis_url *url, struct error *error);
 
-/* The URL for people to read: the password is three stars. Returns `text`. */
+/* The URL for logs and tables: three stars stand for the password. Returns `text`. */
 char *redis_url_format(const struct redis_url *url, char text[REDIS_URL_TEXT_SIZE]);
 
 #endif

@@ -1,3 +1,10 @@
+/* One kind of value is one function from text to a C type, and one sentence for any other text. The
+ * sentence is for the person who typed the value: it quotes the part that is wrong and shows the
+ * right form; callers put the name of the setting or parameter before it.
+ *
+ * Parsers accept only what they understand in full: a number with something behind it or a list
+ * with an empty item is more likely a mistake than a wish, and a map computed from half a value
+ * would look right. */
 #include "config/value.h"
 
 #include "base/decimal.h"
@@ -5,7 +12,6 @@
 #include <arpa/inet.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -25,24 +31,35 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
+/* -- durations and intervals ------------------------------------------------------------------- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Milliseconds in a unit; 0 if there is no such unit. */
+static int64_t unit_ms(struct slice unit)
+{
+    for (size_t i = 0; i < COUNT(duration_units) && unit.size == 1; i++)
+        if (unit.data[0] == duration_units[i].unit)
+            return duration_units[i].ms;
+    return 0;
+}
+
 enum status value_parse_duration(const char *text, int64_t *duration_ms, struct error *error)
 {
-    char *unit;
-    long long count = strtoll(text, &unit, 10);
-    if (unit != text && text[0] >= '0' && text[0] <= '9' && unit[0] != '\0' && unit[1] == '\0') {
-        for (size_t i = 0; i < COUNT(duration_units); i++) {
-            if (unit[0] != duration_units[i].unit)
-                continue;
-            if (count < 1 || count > WINDOW_MAX_MS / duration_units[i].ms)
-                break;
-            *duration_ms = count * duration_units[i].ms;
-            return STATUS_OK;
-        }
-    }
-    return error_set(error, STATUS_INVALID,
-                     "'%.60s' is not a duration (a whole number and s, m, h, d or w: 15m, 48h, 7d; "
-                     "at most 3660d)",
-                     text);
+    struct slice unit = slice_of(text), count_text = slice_take_while(&unit, is_digit);
+    int64_t one_ms = unit_ms(unit);
+    uint64_t count;
+    if (one_ms == 0 ||
+        !slice_parse_unsigned(count_text, (uint64_t)(WINDOW_MAX_MS / one_ms), &count) || count == 0)
+        return error_set(error, STATUS_INVALID,
+                         "'%.60s' is not a duration (a whole number and s, m, h, d or w: 15m, 48h, "
+                         "7d; at most 3660d)",
+                         text);
+    *duration_ms = (int64_t)count * one_ms;
+    return STATUS_OK;
 }
 
 char *value_format_duration(int64_t duration_ms, char text[24])
@@ -76,14 +93,7 @@ int64_t value_next_interval(int64_t interval_ms)
     return 0;
 }
 
-enum status value_parse_bucket(const char *text, int64_t *bucket_e8, struct error *error)
-{
-    if (decimal_parse(text, strlen(text), bucket_e8) && *bucket_e8 > 0)
-        return STATUS_OK;
-    return error_set(error, STATUS_INVALID,
-                     "'%.60s' is not a bucket size (a price step above 0, to 8 decimals: 100, 0.5)",
-                     text);
-}
+/* -- symbols ----------------------------------------------------------------------------------- */
 
 bool value_is_symbol(const char *text, size_t size)
 {
@@ -97,41 +107,30 @@ bool value_is_symbol(const char *text, size_t size)
     return true;
 }
 
-/* Cuts the next comma-separated item off `*rest`, without the blanks around it. False at the end;
- * an empty text has one empty item. */
-static bool next_item(const char **rest, const char **item, size_t *size)
+enum status value_parse_symbol(struct slice text, char symbol[SYMBOL_SIZE], struct error *error)
 {
-    if (*rest == NULL)
-        return false;
-    const char *start = *rest, *end = strchr(start, ',');
-    *rest = end != NULL ? end + 1 : NULL;
-    if (end == NULL)
-        end = start + strlen(start);
-    while (start < end && (*start == ' ' || *start == '\t'))
-        start++;
-    while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    *item = start;
-    *size = (size_t)(end - start);
-    return true;
+    if (!value_is_symbol(text.data, text.size) || !slice_copy(text, symbol, SYMBOL_SIZE))
+        return error_set(error, STATUS_INVALID,
+                         "'%.*s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -)",
+                         slice_arguments(text));
+    return STATUS_OK;
 }
 
 enum status value_parse_symbols(const char *text, struct symbol_list *list, struct error *error)
 {
-    const char *rest = text, *item;
-    size_t size;
+    struct slice_list items = {.rest = slice_of(text)};
+    struct slice item;
     list->count = 0;
-    while (next_item(&rest, &item, &size)) {
-        if (!value_is_symbol(item, size))
-            return error_set(error, STATUS_INVALID,
-                             "'%.*s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -)",
-                             (int)(size < 60 ? size : 60), item);
-        if (symbol_list_find(list, item, size) >= 0)
+    while (slice_list_next(&items, ',', &item)) {
+        char symbol[SYMBOL_SIZE];
+        enum status status = value_parse_symbol(item, symbol, error);
+        if (status != STATUS_OK)
+            return status;
+        if (symbol_list_find(list, item.data, item.size) >= 0)
             continue;
         if (list->count == SYMBOLS_MAX)
             return error_set(error, STATUS_INVALID, "more than %d symbols", SYMBOLS_MAX);
-        memcpy(list->names[list->count], item, size);
-        list->names[list->count++][size] = '\0';
+        strcpy(list->names[list->count++], symbol);
     }
     return STATUS_OK;
 }
@@ -144,30 +143,54 @@ int symbol_list_find(const struct symbol_list *list, const char *name, size_t si
     return -1;
 }
 
+/* -- buckets ----------------------------------------------------------------------------------- */
+
+enum status value_parse_bucket(const char *text, int64_t *bucket_e8, struct error *error)
+{
+    if (decimal_parse(text, strlen(text), bucket_e8) && *bucket_e8 > 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID,
+                     "'%.60s' is not a bucket size (a price step above 0, to 8 decimals: 100, 0.5)",
+                     text);
+}
+
+/* Reads "SYMBOL:BUCKET". */
+static enum status parse_bucket_of_symbol(struct slice item, char symbol[SYMBOL_SIZE],
+                                          int64_t *bucket_e8, struct error *error)
+{
+    struct slice bucket = item, name;
+    bool has_colon = slice_split(&bucket, ':', &name);
+    if (has_colon) {
+        enum status status = value_parse_symbol(name, symbol, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (!has_colon || !decimal_parse(bucket.data, bucket.size, bucket_e8) || *bucket_e8 <= 0)
+        return error_set(error, STATUS_INVALID,
+                         "'%.*s' is not SYMBOL:BUCKET (as in BTCUSDT:100,ETHUSDT:5; the bucket "
+                         "above 0, to 8 decimals)",
+                         slice_arguments(item));
+    return STATUS_OK;
+}
+
 enum status value_parse_buckets(const char *text, struct bucket_map *map, struct error *error)
 {
-    const char *rest = text, *item;
-    size_t size;
+    struct slice_list items = {.rest = slice_of(text)};
+    struct slice item;
     map->count = 0;
-    if (text[strspn(text, " \t")] == '\0')
+    if (slice_trim(items.rest).size == 0)
         return STATUS_OK;
-    while (next_item(&rest, &item, &size)) {
-        const char *colon = memchr(item, ':', size);
-        size_t name_size = colon != NULL ? (size_t)(colon - item) : 0;
+    while (slice_list_next(&items, ',', &item)) {
+        char symbol[SYMBOL_SIZE];
         int64_t bucket_e8 = 0;
-        if (colon == NULL || !value_is_symbol(item, name_size) ||
-            !decimal_parse(colon + 1, size - name_size - 1, &bucket_e8) || bucket_e8 <= 0)
-            return error_set(error, STATUS_INVALID,
-                             "'%.*s' is not SYMBOL:BUCKET (as in BTCUSDT:100,ETHUSDT:5; the bucket "
-                             "above 0, to 8 decimals)",
-                             (int)(size < 60 ? size : 60), item);
+        enum status status = parse_bucket_of_symbol(item, symbol, &bucket_e8, error);
+        if (status != STATUS_OK)
+            return status;
         if (map->count == SYMBOLS_MAX)
             return error_set(error, STATUS_INVALID, "more than %d buckets", SYMBOLS_MAX);
-        memcpy(map->entries[map->count].symbol, item, name_size);
-        map->entries[map->count].symbol[name_size] = '\0';
-        if (bucket_map_find(map, map->entries[map->count].symbol) != 0)
-            return error_set(error, STATUS_INVALID, "%s has two buckets",
-                             map->entries[map->count].symbol);
+        if (bucket_map_find(map, symbol) != 0)
+            return error_set(error, STATUS_INVALID, "%s has two buckets", symbol);
+        strcpy(map->entries[map->count].symbol, symbol);
         map->entries[map->count++].bucket_e8 = bucket_e8;
     }
     return STATUS_OK;
@@ -181,55 +204,56 @@ int64_t bucket_map_find(const struct bucket_map *map, const char *symbol)
     return 0;
 }
 
-/* Reads one "leverage:weight"; the reason where it is not one. */
-static const char *parse_tier(const char *item, size_t size, int *leverage, double *weight)
+/* -- leverage weights -------------------------------------------------------------------------- */
+
+/* Reads "leverage:weight"; returns what is wrong with it, or NULL. */
+static const char *parse_tier(struct slice item, int *leverage, double *weight)
 {
-    char text[64], *end;
-    if (size >= sizeof text)
-        return "is too long";
-    memcpy(text, item, size);
-    text[size] = '\0';
-    char *colon = strchr(text, ':');
-    if (colon == NULL)
+    struct slice leverage_text;
+    uint64_t whole;
+    if (!slice_split(&item, ':', &leverage_text))
         return "is not LEVERAGE:WEIGHT";
-    *colon = '\0';
-    long whole = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || whole < 1 || whole > LEVERAGE_MAX)
+    if (!slice_parse_unsigned(leverage_text, LEVERAGE_MAX, &whole) || whole == 0)
         return "has a leverage that is not a whole number from 1 to 1000";
-    *leverage = (int)whole;
-    /* strtod() knows more forms than people expect: hexadecimal, "nan", "infinity". */
-    const char *number = colon + 1;
-    *weight = strtod(number, &end);
-    if (end == number || *end != '\0' || number[strspn(number, "0123456789+-.eE")] != '\0' ||
-        !isfinite(*weight))
+    if (!slice_parse_double(item, weight))
         return "has a weight that is not a number";
     if (*weight < 0)
         return "has a negative weight";
+    *leverage = (int)whole;
+    return NULL;
+}
+
+/* Reads one tier behind those that are there; returns what is wrong with it, or NULL. */
+static const char *add_tier(struct leverage_weights *weights, struct slice item)
+{
+    int leverage;
+    double weight;
+    const char *reason = parse_tier(item, &leverage, &weight);
+    if (reason != NULL)
+        return reason;
+    for (size_t i = 0; i < weights->count; i++)
+        if (weights->tiers[i].leverage == leverage)
+            return "repeats a leverage";
+    if (weights->count == TIERS_MAX)
+        return "is one too many (at most 16)";
+    weights->tiers[weights->count].leverage = leverage;
+    weights->tiers[weights->count++].weight = weight;
     return NULL;
 }
 
 enum status value_parse_weights(const char *text, struct leverage_weights *weights,
                                 struct error *error)
 {
-    const char *rest = text, *item;
-    size_t size;
+    struct slice_list items = {.rest = slice_of(text)};
+    struct slice item;
     double sum = 0;
     weights->count = 0;
-    while (next_item(&rest, &item, &size)) {
-        int leverage = 0;
-        double weight = 0;
-        const char *reason = parse_tier(item, size, &leverage, &weight);
-        for (size_t i = 0; reason == NULL && i < weights->count; i++)
-            if (weights->tiers[i].leverage == leverage)
-                reason = "repeats a leverage";
-        if (reason == NULL && weights->count == TIERS_MAX)
-            reason = "is one too many (at most 16)";
+    while (slice_list_next(&items, ',', &item)) {
+        const char *reason = add_tier(weights, item);
         if (reason != NULL)
             return error_set(error, STATUS_INVALID, "leverage weights: '%.*s' %s (allowed: %s)",
-                             (int)(size < 60 ? size : 60), item, reason, LEVERAGE_WEIGHTS_DEFAULT);
-        weights->tiers[weights->count].leverage = leverage;
-        weights->tiers[weights->count++].weight = weight;
-        sum += weight;
+                             slice_arguments(item), reason, LEVERAGE_WEIGHTS_DEFAULT);
+        sum += weights->tiers[weights->count - 1].weight;
     }
     if (!(sum > 0) || !isfinite(sum))
         return error_set(
@@ -241,40 +265,34 @@ enum status value_parse_weights(const char *text, struct leverage_weights *weigh
     return STATUS_OK;
 }
 
+/* -- addresses --------------------------------------------------------------------------------- */
+
+static bool parse_host(struct slice text, char host[LISTEN_HOST_SIZE])
+{
+    if (slice_starts_with(text, "[") && text.size >= 2 && text.data[text.size - 1] == ']') {
+        text = (struct slice){text.data + 1, text.size - 2};
+        if (text.size == 0)
+            return false;
+    }
+    if (text.size == 0)
+        text = slice_of("0.0.0.0");
+    if (slice_equals(text, "localhost"))
+        text = slice_of("127.0.0.1");
+    struct in6_addr parsed;
+    return slice_copy(text, host, LISTEN_HOST_SIZE) &&
+           (inet_pton(AF_INET, host, &parsed) == 1 || inet_pton(AF_INET6, host, &parsed) == 1);
+}
+
 enum status value_parse_address(const char *text, struct listen_address *address,
                                 struct error *error)
 {
-    char host[sizeof address->host] = "0.0.0.0";
-    const char *port = text, *colon = strrchr(text, ':');
-    if (colon != NULL) {
-        size_t size = (size_t)(colon - text);
-        const char *start = text;
-        if (size >= 2 && text[0] == '[' && colon[-1] == ']') {
-            start++;
-            size -= 2;
-        }
-        if (size >= sizeof host || (size == 0 && start != text))
-            goto invalid;
-        if (size > 0) {
-            memcpy(host, start, size);
-            host[size] = '\0';
-        }
-        port = colon + 1;
-    }
-    if (strcmp(host, "localhost") == 0)
-        strcpy(host, "127.0.0.1");
-    struct in6_addr parsed;
-    if (inet_pton(AF_INET, host, &parsed) != 1 && inet_pton(AF_INET6, host, &parsed) != 1)
-        goto invalid;
-    char *end;
-    long number = strtol(port, &end, 10);
-    if (port[0] < '0' || port[0] > '9' || *end != '\0' || number > 65535)
-        goto invalid;
-    strcpy(address->host, host);
+    struct slice host = slice_of(text), port;
+    uint64_t number;
+    slice_split_last(&host, ':', &port);
+    if (!parse_host(host, address->host) || !slice_parse_unsigned(port, 65535, &number))
+        return error_set(error, STATUS_INVALID,
+                         "'%.60s' is not an address and port (127.0.0.1:8000, [::1]:8000, :8000)",
+                         text);
     address->port = (int)number;
     return STATUS_OK;
-invalid:
-    return error_set(error, STATUS_INVALID,
-                     "'%.60s' is not an address and port (127.0.0.1:8000, [::1]:8000, :8000)",
-                     text);
 }

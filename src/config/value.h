@@ -1,11 +1,13 @@
 /* Typed values as people write them: durations, symbols, buckets, leverage weights, addresses.
  *
  * Settings, command-line flags and HTTP query parameters share these parsers, so that a value means
- * the same everywhere. Each returns STATUS_INVALID with a message that says what is allowed. */
+ * the same everywhere. Each returns STATUS_INVALID with a message that quotes what is wrong and
+ * says what is allowed; what it was to fill may then be filled in part. Any thread. */
 #ifndef HEATCAST_CONFIG_VALUE_H
 #define HEATCAST_CONFIG_VALUE_H
 
 #include "base/error.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,9 +41,12 @@ enum status value_parse_bucket(const char *text, int64_t *bucket_e8, struct erro
 /* Upper-case letters, digits, '_' and '-', 1 to 20 of them. */
 bool value_is_symbol(const char *text, size_t size);
 
+/* Copies a symbol, with a terminator. */
+enum status value_parse_symbol(struct slice text, char symbol[SYMBOL_SIZE], struct error *error);
+
 struct symbol_list {
     size_t count;
-    char names[SYMBOLS_MAX][SYMBOL_SIZE]; /* in the order given, no duplicates */
+    char names[SYMBOLS_MAX][SYMBOL_SIZE]; /* in the order given, each once */
 };
 
 /* "BTCUSDT,ETHUSDT"; blanks around a name are allowed. */
@@ -78,9 +83,11 @@ struct leverage_weights {
 enum status value_parse_weights(const char *text, struct leverage_weights *weights,
                                 struct error *error);
 
+#define LISTEN_HOST_SIZE 64
+
 struct listen_address {
-    char host[64]; /* a numeric IPv4 or IPv6 address, without brackets */
-    int port;      /* 0: the system picks one */
+    char host[LISTEN_HOST_SIZE]; /* a numeric IPv4 or IPv6 address, without brackets */
+    int port;                    /* 0: the system picks one */
 };
 
 /* "127.0.0.1:8000", "[::1]:8000", ":8000" and "8000" (all addresses), "localhost:8000". */

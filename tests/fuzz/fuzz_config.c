@@ -1,6 +1,6 @@
-/* People write settings, and a URL's query reaches the same parsers. The input is one value, given
- * to every setting and every parser of values: what is accepted must lie within its bounds, and
- * what is refused must say why in one line. */
+/* Settings are typed by people, and the query of a URL reaches the same parsers. The input is one
+ * value, given to every setting and every parser of values: what is accepted must lie within its
+ * bounds, and what is refused must say why in one line. */
 #include "fuzz.h"
 
 #include "base/decimal.h"
@@ -93,12 +93,17 @@ static void check_config(const struct config *config)
     check(config->heatmap_lookback_ms >= CANDLE_MS);
     check_buckets(&config->heatmap_buckets);
     check_weights(&config->heatmap_weights);
+    check(config->redis_url.port >= 1 && config->redis_url.port <= 65535);
+    check(config->redis_url.host[0] != '\0');
+    check(is_within((double)strnlen(config->redis_channel_prefix, CHANNEL_PREFIX_SIZE), 1,
+                    CHANNEL_PREFIX_SIZE - 1));
+    check(config->cluster_role >= CLUSTER_AUTO && config->cluster_role <= CLUSTER_RELAY);
+    check(config->trusted_proxies.count <= NETWORKS_MAX);
     check(config->log_level >= LOG_DEBUG && config->log_level <= LOG_ERROR);
     check(config->log_format == LOG_FORMAT_TEXT || config->log_format == LOG_FORMAT_JSON);
 }
 
-/* -- the value given to everything --------------------------------------------------------------
- */
+/* -- the value given to everything ------------------------------------------------------------- */
 
 static void set_flag(const char *flag, const char *text)
 {
@@ -118,7 +123,7 @@ static void set_flag(const char *flag, const char *text)
     config_origin_deinit(&origin);
 }
 
-/* The flags as `--help` names them, so that a new setting is fuzzed from its first day. */
+/* The flags are those of `--help`, so that a new setting is fuzzed without a change here. */
 static void set_every_flag(const char *text)
 {
     static struct buffer help;

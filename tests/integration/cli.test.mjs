@@ -1,4 +1,4 @@
-// The command line: help, versions, exit codes, settings (PROTOCOL.md sections 3 and 4).
+// The command line: help, versions, exit codes, settings.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ test('each command has its own help, with all settings as flags', async () => {
     }
 });
 
-test('the version is the same wherever it is asked for', async () => {
+test('every command prints the same version', async () => {
     const { code, stdout } = await run(['--version']);
     assert.equal(code, 0);
     assert.match(stdout, /^heatcast \d+\.\d+\.\d+\S*\n$/);
@@ -158,6 +158,34 @@ test('a wrong setting stops the start with one line: setting, value, what is all
     }
 });
 
+test('a password is in no table and in no error', async () => {
+    const table = await run(['config'], { env: { REDIS_URL: 'redis://me:hunter2@redis:7000/1' } });
+    assert.equal(table.code, 0);
+    assert.match(
+        lineOf(table.stdout, 'REDIS_URL'),
+        /redis:\/\/me:\*\*\*@redis:7000\/1 +environment/,
+    );
+    const refused = [
+        await run(['config'], { env: { REDIS_URL: 'redis://:hunter2@redis:port' } }),
+        await run(['config', '--redis-url', 'http://hunter2']),
+    ];
+    for (const { code } of refused) assert.equal(code, 2);
+    for (const { stdout, stderr } of [table, ...refused])
+        assert.doesNotMatch(stdout + stderr, /hunter2/);
+});
+
+test('a switch needs no value, and the flag after it stays a flag', async () => {
+    const { code, stdout, stderr } = await run([
+        'config',
+        '--redis-enabled',
+        '--log-level',
+        'debug',
+    ]);
+    assert.equal(code, 0, stderr);
+    assert.match(lineOf(stdout, 'REDIS_ENABLED'), /true +flag/);
+    assert.match(lineOf(stdout, 'LOG_LEVEL'), /debug +flag/);
+});
+
 test('buckets may be given for more symbols than are served', async () => {
     const { code, stdout } = await run([
         'config',
@@ -187,5 +215,8 @@ test('a missing database fails with its path, and is not created', async (t) => 
 test("the README's table of settings is the program's own", async () => {
     const { stdout } = await run(['config', '--markdown']);
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-    assert.ok(readme.includes(stdout.trimEnd()), 'make it anew: build/heatcast config --markdown');
+    assert.ok(
+        readme.includes(stdout.trimEnd()),
+        'replace it with: build/heatcast config --markdown',
+    );
 });

@@ -69,6 +69,39 @@ static void splitting_removes_the_separator(void **state)
     assert_int_equal(rest.size, 0);
 }
 
+static void the_last_separator_splits_from_the_end(void **state)
+{
+    (void)state;
+    struct slice rest = slice_of("a@b@c"), after;
+    assert_true(slice_split_last(&rest, '@', &after));
+    assert_slice(rest, "a@b");
+    assert_slice(after, "c");
+    rest = slice_of("@");
+    assert_true(slice_split_last(&rest, '@', &after));
+    assert_slice(rest, "");
+    assert_slice(after, "");
+    rest = slice_of("alone");
+    assert_false(slice_split_last(&rest, '@', &after));
+    assert_slice(rest, "");
+    assert_slice(after, "alone");
+}
+
+static void words_are_never_empty(void **state)
+{
+    (void)state;
+    struct slice rest = slice_of(" ,a, b ,,c,"), word;
+    const char *const expected[] = {"a", "b", "c"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(slice_take_word(&rest, ", ", &word));
+        assert_slice(word, expected[i]);
+    }
+    assert_false(slice_take_word(&rest, ", ", &word));
+    assert_int_equal(rest.size, 0);
+    rest = (struct slice){"a\0b", 3}; /* a NUL separates nothing */
+    assert_true(slice_take_word(&rest, ", ", &word));
+    assert_int_equal(word.size, 3);
+}
+
 static void a_list_has_an_item_more_than_separators(void **state)
 {
     (void)state;
@@ -121,6 +154,31 @@ static void numbers_are_digits_alone_up_to_a_bound(void **state)
         assert_false(slice_parse_unsigned(slice_of(wrong[i]), i == 1 ? 42 : UINT64_MAX, &value));
 }
 
+static void fractions_are_decimal_and_finite(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double value;
+    } expected[] = {{"0", 0}, {"-1.5", -1.5}, {"+2e3", 2000}, {".5", 0.5}, {"007", 7}};
+    double value = 0;
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        assert_true(slice_parse_double(slice_of(expected[i].text), &value));
+        assert_true(value == expected[i].value);
+    }
+    assert_true(slice_parse_double((struct slice){"12e", 2}, &value));
+    assert_true(value == 12);
+    char longest[65];
+    memset(longest, '0', sizeof longest);
+    assert_true(slice_parse_double((struct slice){longest, 63}, &value));
+    assert_false(slice_parse_double((struct slice){longest, 64}, &value));
+    static const char *const wrong[] = {"",    ".",     "e5", "1e", "1.2.3", "0x10", "nan",
+                                        "inf", "1e999", " 1", "1 ", "1,5",   "--1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        if (slice_parse_double(slice_of(wrong[i]), &value))
+            fail_msg("'%s' is %g", wrong[i], value);
+}
+
 static void percent_encoding_is_undone_or_refused(void **state)
 {
     (void)state;
@@ -143,9 +201,12 @@ int main(void)
         cmocka_unit_test(trimming_takes_blanks_and_tabs_off_both_ends),
         cmocka_unit_test(what_is_taken_is_gone),
         cmocka_unit_test(splitting_removes_the_separator),
+        cmocka_unit_test(the_last_separator_splits_from_the_end),
+        cmocka_unit_test(words_are_never_empty),
         cmocka_unit_test(a_list_has_an_item_more_than_separators),
         cmocka_unit_test(a_copy_fits_whole_or_not_at_all),
         cmocka_unit_test(numbers_are_digits_alone_up_to_a_bound),
+        cmocka_unit_test(fractions_are_decimal_and_finite),
         cmocka_unit_test(percent_encoding_is_undone_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,25 @@ static void symbols_are_upper_case_and_short(void **state)
     assert_false(value_is_symbol("BTC\0USD", 7));
 }
 
+static void one_symbol_has_one_sentence_everywhere(void **state)
+{
+    (void)state;
+    static const char sentence[] = "'btc' is not a symbol (1 to 20 of A-Z, 0-9, _ and -)";
+    char symbol[SYMBOL_SIZE] = "";
+    struct symbol_list list;
+    struct bucket_map map;
+    struct error error;
+    assert_int_equal(value_parse_symbol((struct slice){"BTCUSDT:5", 7}, symbol, NULL), STATUS_OK);
+    assert_string_equal(symbol, "BTCUSDT");
+    assert_int_equal(value_parse_symbol(slice_of("btc"), symbol, &error), STATUS_INVALID);
+    assert_string_equal(error.message, sentence);
+    assert_string_equal(symbol, "BTCUSDT");
+    assert_int_equal(value_parse_symbols("ETHUSDT,btc", &list, &error), STATUS_INVALID);
+    assert_string_equal(error.message, sentence);
+    assert_int_equal(value_parse_buckets("ETHUSDT:5,btc:5", &map, &error), STATUS_INVALID);
+    assert_string_equal(error.message, sentence);
+}
+
 static void symbol_lists_keep_their_order_and_drop_repetitions(void **state)
 {
     (void)state;
@@ -217,6 +236,7 @@ static void addresses_come_in_the_usual_forms(void **state)
                     {":8000", "0.0.0.0", 8000},
                     {"8000", "0.0.0.0", 8000},
                     {"localhost:80", "127.0.0.1", 80},
+                    {"::1:80", "::1", 80},
                     {"0.0.0.0:65535", "0.0.0.0", 65535}};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         struct listen_address address;
@@ -268,6 +288,7 @@ int main(void)
         cmocka_unit_test(intervals_form_a_ladder),
         cmocka_unit_test(buckets_are_above_zero),
         cmocka_unit_test(symbols_are_upper_case_and_short),
+        cmocka_unit_test(one_symbol_has_one_sentence_everywhere),
         cmocka_unit_test(symbol_lists_keep_their_order_and_drop_repetitions),
         cmocka_unit_test(a_list_of_too_many_symbols_is_refused),
         cmocka_unit_test(bucket_maps_name_symbols),

@@ -524,10 +524,12 @@ enum status import_run(const struct import_options *options, const char *const *
 {
     struct import import = {.options = options, .summaries = summaries};
     memset(summaries, 0, IMPORT_KIND_COUNT * sizeof *summaries);
-    if (options->symbol != NULL && !value_is_symbol(options->symbol, strlen(options->symbol)))
-        return error_set(error, STATUS_INVALID,
-                         "'%.60s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -)", options->symbol);
-    enum status status = store_begin(options->store, &import.session, error);
+    enum status status = STATUS_OK;
+    char symbol[SYMBOL_SIZE];
+    if (options->symbol != NULL)
+        status = value_parse_symbol(slice_of(options->symbol), symbol, error);
+    if (status == STATUS_OK)
+        status = store_begin(options->store, &import.session, error);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < path_count; i++)

@@ -1,0 +1,67 @@
+/* What more than one sub-command does: finding an option, ending with an error, printing a result,
+ * and asking the database about the past. A command is a process of its own that runs once, so it
+ * opens the database, asks, and closes it again; a server may have it open at the same time. */
+#include "cli/command.h"
+
+#include "engine/history.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *command_option(const struct invocation *invocation, const char *flag)
+{
+    for (size_t i = 0; i < invocation->option_count; i++)
+        if (strcmp(invocation->options[i].flag, flag) == 0)
+            return invocation->options[i].value;
+    return NULL;
+}
+
+enum exit_code command_fail(const struct error *error)
+{
+    fprintf(stderr, "heatcast: %s\n", error->message);
+    return error->status == STATUS_INVALID ? EXIT_USAGE : EXIT_FAILED;
+}
+
+enum exit_code command_print(struct buffer *out)
+{
+    buffer_append_char(out, '\n');
+    bool is_written = fwrite(out->data, 1, out->size, stdout) == out->size && fflush(stdout) == 0;
+    buffer_deinit(out);
+    if (!is_written)
+        fprintf(stderr, "heatcast: the result could not be written to standard output\n");
+    return is_written ? EXIT_DONE : EXIT_FAILED;
+}
+
+enum status command_symbol(const struct invocation *invocation, char symbol[SYMBOL_SIZE],
+                           struct error *error)
+{
+    const char *text = command_option(invocation, "symbol");
+    if (text == NULL)
+        text = invocation->config.symbols.names[0];
+    enum status status = value_parse_symbol(slice_of(text), symbol, error);
+    if (status != STATUS_OK)
+        error_prefix(error, "--symbol");
+    return status;
+}
+
+enum status command_open_history(const struct config *config, struct store **store,
+                                 struct history **history, struct error *error)
+{
+    enum status status = store_open(config->duckdb_path, STORE_SHARED, store, error);
+    if (status != STATUS_OK)
+        return status;
+    *history = history_create(&(struct history_options){
+        .store = *store,
+        .buckets = &config->heatmap_buckets,
+        .weights = &config->heatmap_weights,
+        .lookback_ms = config->heatmap_lookback_ms,
+    });
+    return STATUS_OK;
+}
+
+void command_close_history(struct store *store, struct history *history)
+{
+    history_destroy(history);
+    store_close(store);
+}

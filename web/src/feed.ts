@@ -18,7 +18,7 @@ import { ApiError, getCandles, getCandlesBetween, getGrid, type Candle } from '.
 import { DetailLoader, type Sight } from './detail.js';
 import { foldLevels, isMultiple, type Grid, type GridChange } from './grid.js';
 import type { CandleInterval } from './interval.js';
-import type { Range } from './state.js';
+import type { Range } from './range.js';
 
 export interface Selection {
     symbol: string;

@@ -1,6 +1,6 @@
 // Which candles suit a zoom, and which price steps suit a price.
 
-import type { Range } from './state.js';
+import type { Range } from './range.js';
 
 export interface CandleInterval {
     id: string;

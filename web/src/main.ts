@@ -12,7 +12,8 @@ import type { Side } from './grid.js';
 import { bucketChoices, candleInterval, CANDLE_INTERVALS, isFitting } from './interval.js';
 import { MapChart, type Hover } from './map-chart.js';
 import { PALETTES, type PaletteName } from './palette.js';
-import { RANGES, rangeOf, readView, writeView, type Zoom } from './state.js';
+import { RANGES, rangeOf } from './range.js';
+import { readView, writeView, type Zoom } from './state.js';
 import { Summary } from './summary.js';
 import { Tooltip } from './tooltip.js';
 
@@ -260,7 +261,7 @@ fillSelect(
 
 function applyColors(): void {
     const { palette, theme } = view;
-    document.documentElement.dataset['theme'] = theme;
+    document.documentElement.dataset.theme = theme;
     themeButton.setAttribute('aria-pressed', String(theme === 'light'));
     chart.setPalette(palette);
     chart.setTheme(theme);

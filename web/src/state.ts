@@ -4,28 +4,7 @@
 import type { Side } from './grid.js';
 import { CANDLE_INTERVALS } from './interval.js';
 import { isPaletteName, type PaletteName, type Theme } from './palette.js';
-
-export interface Range {
-    id: string;
-    label: string;
-    seconds: number;
-}
-
-const HOUR = 3600;
-const DAY = 24 * HOUR;
-
-export const RANGES: readonly Range[] = [
-    { id: '48h', label: '48 hours', seconds: 2 * DAY },
-    { id: '3d', label: '3 days', seconds: 3 * DAY },
-    { id: '7d', label: '7 days', seconds: 7 * DAY },
-    { id: '14d', label: '14 days', seconds: 14 * DAY },
-    { id: '30d', label: '30 days', seconds: 30 * DAY },
-];
-
-const DEFAULT_RANGE = '7d';
-
-export const rangeOf = (id: string): Range =>
-    RANGES.find((range) => range.id === id) ?? (RANGES[2] as Range);
+import { rangeOf } from './range.js';
 
 /** How much of the map automatic scaling shows around the candles. */
 export type Zoom = 'near' | 'wide' | 'full';
@@ -84,10 +63,9 @@ const paletteIn = (name: string | null | undefined): PaletteName | null =>
 export function readView(): View {
     const query = new URLSearchParams(location.search);
     const taste = readTaste();
-    const range = query.get('range');
     return {
         symbol: query.get('symbol')?.toUpperCase() ?? null,
-        range: RANGES.find(({ id }) => id === range)?.id ?? DEFAULT_RANGE,
+        range: rangeOf(query.get('range')).id,
         candles: CANDLE_INTERVALS.find(({ id }) => id === query.get('candles'))?.id ?? 'auto',
         bucket: positive(query.get('bucket')),
         side: oneOf(SIDES, query.get('side')) ?? 'both',

@@ -81,18 +81,18 @@ const isObject = (value: unknown): value is Json =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const hasCodeAndMessage = (message: Json): boolean =>
-    typeof message['code'] === 'string' && typeof message['message'] === 'string';
+    typeof message.code === 'string' && typeof message.message === 'string';
 
 function isSnapshot(message: Json): boolean {
-    const data = message['data'];
+    const data = message.data;
     return (
-        typeof message['symbol'] === 'string' &&
-        typeof message['timestamp'] === 'string' &&
-        typeof message['epoch'] === 'number' &&
-        typeof message['seq'] === 'number' &&
+        typeof message.symbol === 'string' &&
+        typeof message.timestamp === 'string' &&
+        typeof message.epoch === 'number' &&
+        typeof message.seq === 'number' &&
         isObject(data) &&
-        Array.isArray(data['levels']) &&
-        typeof data['current_price'] === 'number'
+        Array.isArray(data.levels) &&
+        typeof data.current_price === 'number'
     );
 }
 
@@ -105,7 +105,7 @@ export function parseServerMessage(text: string): ServerMessage | null {
         return null;
     }
     if (!isObject(message)) return null;
-    switch (message['type']) {
+    switch (message.type) {
         case 'snapshot':
             return isSnapshot(message) ? (message as unknown as Snapshot) : null;
         case 'warning':

@@ -48,7 +48,7 @@ export class ConnectionView {
     #draw(): void {
         const hasSocket = this.#now === 'connected' || this.#now === 'slow';
         const isPolling = this.#isPolling && !hasSocket;
-        this.#status.dataset['status'] = isPolling ? 'polling' : this.#now;
+        this.#status.dataset.status = isPolling ? 'polling' : this.#now;
         this.#status.title = isPolling
             ? 'No WebSocket can be had: data are fetched every few seconds instead'
             : '';

@@ -52,7 +52,7 @@ export function sumBytes(a: number, b: number): number {
     if (a === 0) return b;
     if (b === 0) return a;
     const difference = a > b ? a - b : b - a;
-    return Math.min(BYTE_MAX, (a > b ? a : b) + (SUM_GAIN[difference] ?? 0));
+    return Math.min(BYTE_MAX, Math.max(a, b) + (SUM_GAIN[difference] ?? 0));
 }
 
 function decodeBase64(text: string): Uint8Array {

@@ -38,7 +38,8 @@ export class HeatImage {
     }
 
     #canvas(level: number): HTMLCanvasElement {
-        return (this.#levels[level] ??= document.createElement('canvas'));
+        this.#levels[level] ??= document.createElement('canvas');
+        return this.#levels[level];
     }
 
     #halve(level: number): void {

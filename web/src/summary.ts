@@ -45,7 +45,7 @@ export class Summary {
         const numbers = [this.#price, this.#created, this.#consumed, this.#long, this.#short];
         for (const number of numbers) setText(number, '–');
         setText(this.#age, 'No candle yet');
-        this.#age.dataset['stale'] = 'false';
+        this.#age.dataset.stale = 'false';
         setText(this.#change, '');
         this.#caption.replaceChildren();
         document.title = 'heatcast';
@@ -83,7 +83,7 @@ export class Summary {
         this.#shownPrice = value;
         setText(this.#price, formatPrice(value, this.#chart.decimals));
         if (previous !== null && value !== previous) {
-            this.#price.dataset['move'] = value > previous ? 'up' : 'down';
+            this.#price.dataset.move = value > previous ? 'up' : 'down';
             clearTimeout(this.#moveTimer);
             this.#moveTimer = setTimeout(
                 () => this.#price.removeAttribute('data-move'),
@@ -119,7 +119,7 @@ export class Summary {
         const words = formatAge(Math.max(0, seconds - CANDLE_SECONDS));
         const note = isStale ? `old data: ${words}` : words;
         setText(this.#age, `Newest candle ${formatTime(time)} UTC, ${note}`);
-        this.#age.dataset['stale'] = String(isStale);
+        this.#age.dataset.stale = String(isStale);
     }
 
     /** Open, high, low and close of a candle; null: of the last. */

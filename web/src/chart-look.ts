@@ -2,6 +2,7 @@
 
 import {
     ColorType,
+    CrosshairMode,
     LineStyle,
     TickMarkType,
     type CandlestickStyleOptions,
@@ -15,6 +16,7 @@ import {
     formatDay,
     formatMonth,
     formatPrice,
+    formatTime,
     formatYear,
 } from './format.js';
 import type { Theme } from './palette.js';
@@ -65,6 +67,30 @@ export const CHART_COLORS: Readonly<Record<Theme, ChartColors>> = {
     },
 };
 
+/** What no theme changes. `decimals`: those of a price at present. */
+export const fixedOptions = (decimals: () => number): DeepPartial<ChartOptions> => ({
+    autoSize: true,
+    layout: {
+        fontFamily: getComputedStyle(document.body).fontFamily,
+        fontSize: 12,
+        // It would bring a style of its own, which the page's policy forbids; the page names and
+        // links TradingView itself.
+        attributionLogo: false,
+    },
+    crosshair: { mode: CrosshairMode.Normal },
+    timeScale: {
+        timeVisible: true,
+        secondsVisible: false,
+        minBarSpacing: 0.05,
+        tickMarkFormatter: formatTickMark,
+    },
+    localization: {
+        timeFormatter: (time: Time) => `${formatTime(time as number)} UTC`,
+        priceFormatter: (price: number) => formatPrice(price, decimals()),
+        tickmarksPriceFormatter: formatPriceTicks,
+    },
+});
+
 export const chartOptions = (colors: ChartColors): DeepPartial<ChartOptions> => {
     const line = {
         color: colors.crosshair,
@@ -90,7 +116,7 @@ export const candleOptions = (colors: ChartColors): DeepPartial<CandlestickStyle
     wickDownColor: colors.down,
 });
 
-export function formatTickMark(time: Time, type: TickMarkType): string {
+function formatTickMark(time: Time, type: TickMarkType): string {
     const seconds = time as number;
     switch (type) {
         case TickMarkType.Year:
@@ -105,7 +131,7 @@ export function formatTickMark(time: Time, type: TickMarkType): string {
 }
 
 /** Axis labels with no more decimals than tell them apart: 98,500 rather than 98,500.0. */
-export function formatPriceTicks(prices: readonly number[]): string[] {
+function formatPriceTicks(prices: readonly number[]): string[] {
     let distance = Infinity;
     for (let i = 1; i < prices.length; i += 1) {
         const between = Math.abs((prices[i] ?? 0) - (prices[i - 1] ?? 0));

@@ -3,7 +3,7 @@
 
 import { element, make, setText } from './dom.js';
 import { formatUsd } from './format.js';
-import type { ColorScale } from './map-chart.js';
+import type { ColorScale } from './map-layers.js';
 import { cssGradient, type PaletteName, type Theme } from './palette.js';
 
 const DECADES = 3; /* that the bar spans below the strongest colour */

@@ -9,14 +9,13 @@
 
 import {
     HeatmapWebSocket,
-    type Level,
     type Snapshot,
     type StatusDetail,
     type WarningDetail,
 } from 'heatcast-client';
 import { ApiError, getCandles, getCandlesBetween, getGrid, type Candle } from './api.js';
 import { DetailLoader, type Sight } from './detail.js';
-import { foldLevels, isMultiple, type Grid, type GridChange } from './grid.js';
+import { foldLevels, isMultiple, type Grid, type GridChange, type NewestColumn } from './grid.js';
 import type { CandleInterval } from './interval.js';
 import type { Range } from './range.js';
 
@@ -26,13 +25,6 @@ export interface Selection {
     interval: CandleInterval;
     /** Price step; null: the server's own. */
     bucket: number | null;
-}
-
-/** What a snapshot makes the newest column of, in the map's bucket. */
-export interface NewestColumn {
-    time: number;
-    price: number;
-    levels: readonly Level[];
 }
 
 export interface FeedHandlers {

@@ -25,6 +25,13 @@ export interface GridMessage {
     short: string;
 }
 
+/** What a snapshot makes the newest column of, in the map's bucket. */
+export interface NewestColumn {
+    time: number;
+    price: number;
+    levels: readonly Level[];
+}
+
 export type Side = 'both' | 'long' | 'short';
 
 /**

@@ -10,7 +10,8 @@ import { Feed, type Selection } from './feed.js';
 import { bucketDecimals, formatPrice } from './format.js';
 import type { Side } from './grid.js';
 import { bucketChoices, candleInterval, CANDLE_INTERVALS, isFitting } from './interval.js';
-import { MapChart, type Hover } from './map-chart.js';
+import type { Hover } from './crosshair.js';
+import { MapChart } from './map-chart.js';
 import { PALETTES, type PaletteName } from './palette.js';
 import { RANGES, rangeOf } from './range.js';
 import { readView, writeView, type Zoom } from './state.js';
@@ -38,7 +39,17 @@ let database = 'ok';
 let selection: Selection | null = null;
 let hovered: Hover | null = null;
 
-const chart = new MapChart(chartBox, profile);
+const chart = new MapChart(chartBox, profile, {
+    onHover: showHover,
+    onScale: (scale) => scaleBar.show(scale),
+    onSight: (sight) => {
+        feed.look(sight);
+        if (!selection || view.candles !== 'auto') return;
+        const seconds = sight.to - sight.from;
+        const { range, interval } = selection;
+        feed.setInterval(candleInterval('auto', range, seconds, sight.width, interval));
+    },
+});
 const summary = new Summary(chart);
 const connection = new ConnectionView();
 const tooltip = new Tooltip(chartBox);
@@ -121,16 +132,6 @@ function showHover(hover: Hover | null): void {
     }
     summary.showCandle(hover?.candle ?? null);
 }
-
-chart.onHover = showHover;
-chart.onScale = (scale) => scaleBar.show(scale);
-chart.onSight = (sight) => {
-    feed.look(sight);
-    if (!selection || view.candles !== 'auto') return;
-    const seconds = sight.to - sight.from;
-    const { range, interval } = selection;
-    feed.setInterval(candleInterval('auto', range, seconds, sight.width, interval));
-};
 
 profile.addEventListener('pointermove', (event) => chart.pointAtNewest(event.offsetY));
 profile.addEventListener('pointerleave', () => chart.pointAtNewest(null));
@@ -263,8 +264,7 @@ function applyColors(): void {
     const { palette, theme } = view;
     document.documentElement.dataset.theme = theme;
     themeButton.setAttribute('aria-pressed', String(theme === 'light'));
-    chart.setPalette(palette);
-    chart.setTheme(theme);
+    chart.setColors(palette, theme);
     scaleBar.setColors(palette, theme);
 }
 

@@ -3,7 +3,7 @@
 import { element, make } from './dom.js';
 import { bucketDecimals, formatPercent, formatPrice, formatTime, formatUsd } from './format.js';
 import type { Side } from './grid.js';
-import type { Hover } from './map-chart.js';
+import type { Hover } from './crosshair.js';
 
 const MARGIN = 4;
 const DISTANCE = 18; /* pixels between the pointer and the tooltip */

@@ -38,7 +38,7 @@ export interface FeedHandlers {
     /** The newest candles, exactly. */
     onNewCandles: (candles: Candle[]) => void;
     /** All candles, in the interval that was asked for by setInterval(). */
-    onCandles: (candles: Candle[], interval: CandleInterval) => void;
+    onCandles: (candles: Candle[], selection: Selection) => void;
     onFailure: (error: ApiError, selection: Selection) => void;
     /** Why the server has nothing of this symbol, where that is known: then nothing is asked. */
     whyEmpty: (symbol: string) => Promise<string | null>;
@@ -84,6 +84,11 @@ export class Feed {
         });
     }
 
+    /** What select() was called with, in the interval that setInterval() has set since. */
+    get selection(): Selection | null {
+        return this.#selection;
+    }
+
     connect(): void {
         this.#socket.connect();
     }
@@ -124,7 +129,7 @@ export class Feed {
         this.#allCandles(this.#map, selection, round.signal)
             .then((candles) => {
                 const isWanted = selection.interval === interval && !round.signal.aborted;
-                if (isWanted && candles.length > 0) this.#handlers.onCandles(candles, interval);
+                if (isWanted && candles.length > 0) this.#handlers.onCandles(candles, selection);
             })
             .catch(() => {}); /* those that are shown stay; the next zoom asks again */
     }

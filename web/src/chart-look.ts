@@ -1,4 +1,4 @@
-// How the chart looks: colours of both themes, and the texts of its axes.
+// The chart's style: the colours of both themes, and the labels of the axes.
 
 import {
     ColorType,
@@ -67,14 +67,14 @@ export const CHART_COLORS: Readonly<Record<Theme, ChartColors>> = {
     },
 };
 
-/** What no theme changes. `decimals`: those of a price at present. */
+/** The options that do not depend on the theme. `decimals` returns those of the current symbol. */
 export const fixedOptions = (decimals: () => number): DeepPartial<ChartOptions> => ({
     autoSize: true,
     layout: {
         fontFamily: getComputedStyle(document.body).fontFamily,
         fontSize: 12,
-        // It would bring a style of its own, which the page's policy forbids; the page names and
-        // links TradingView itself.
+        // The logo adds an inline style, which the page's Content-Security-Policy forbids. The page
+        // names and links TradingView itself (main.ts).
         attributionLogo: false,
     },
     crosshair: { mode: CrosshairMode.Normal },
@@ -130,14 +130,14 @@ function formatTickMark(time: Time, type: TickMarkType): string {
     }
 }
 
-/** Axis labels with no more decimals than tell them apart: 98,500 rather than 98,500.0. */
+/** Axis labels with as few decimals as distinguish them: 98,500 rather than 98,500.0. */
 function formatPriceTicks(prices: readonly number[]): string[] {
     let distance = Infinity;
     for (let i = 1; i < prices.length; i += 1) {
         const between = Math.abs((prices[i] ?? 0) - (prices[i - 1] ?? 0));
         if (between > 0) distance = Math.min(distance, between);
     }
-    // Rounded to what the axis can mean: the distance carries the error of a subtraction.
+    // Rounded, because the distance carries the error of a subtraction.
     const step = Number.isFinite(distance) ? Number(distance.toPrecision(6)) : 1;
     const decimals = bucketDecimals(step);
     return prices.map((price) => formatPrice(price, decimals));

@@ -1,8 +1,8 @@
-// Which part of the chart is in sight: of time, as mouse, keys and the reset button have it; of
-// price, as automatic scaling has it until the user moves the price axis.
+// Which times and prices are in sight. Times follow mouse, keys and the reset button; prices follow
+// automatic scaling until the user moves the price axis.
 //
-// The library counts time in bars, so other candles would move the view. Where it is to stay, times()
-// is asked before the candles change, and showTimes() restores it after.
+// The library counts time in bars, so other candles would move the view. To keep it in place, call
+// times() before the candles change and showTimes() afterwards.
 
 import type { IChartApi, ISeriesApi } from 'lightweight-charts';
 import type { CandleSeries, PriceRange } from './candle-series.js';

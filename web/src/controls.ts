@@ -1,8 +1,8 @@
-// The controls around the chart, but for the list of symbols. Each shows what the view says; when it
-// is used, it changes the view, keeps the page's address up to date and reports.
+// The controls around the chart, except the list of symbols. Each shows what the view says. When it
+// is used, it changes the view, keeps the page's address up to date and reports the change.
 //
-// Two of them offer choices that depend on what is shown: which candles fit the range, and which
-// buckets suit the price. show() fills these.
+// Two of them offer choices that depend on what is shown: the candles that fit the range, and the
+// buckets that fit the price. show() fills these.
 
 import { ColorScaleBar } from './color-scale.js';
 import { element, fillSegmented, fillSelect, type Choice } from './dom.js';
@@ -59,7 +59,7 @@ export class Controls {
         addFullScreen();
     }
 
-    /** Reports what does not wait for data, as if it had just been chosen. */
+    /** Reports the choices that need no data, as if they had just been made. */
     start(): void {
         const { side, zoom, threshold } = this.#view;
         this.#handlers.onSide(side);

@@ -1,6 +1,7 @@
 // What is under the crosshair. The mouse moves it over the chart; the profile and the list of
-// clusters, which stand beside the chart, move it to the newest column at a price of theirs. Either
-// way the library reports the move, and the cell of the map there is looked up.
+// clusters, which are beside the chart, move it to the newest column at one of their prices. In
+// both cases the library reports the move, and onHover gets the cell of the map and the candle
+// there.
 
 import type {
     IChartApi,
@@ -29,7 +30,7 @@ export interface Hover {
     candle: Candle | null;
     /** Right of the newest column, where the map shows what is waiting now. */
     isFuture: boolean;
-    /** There: what would be liquidated in all, if price came as far. */
+    /** There: the volume that is liquidated in all when the price gets that far; elsewhere 0. */
     cumulative: number;
 }
 
@@ -39,7 +40,7 @@ export class Crosshair {
     readonly #candles: CandleSeries;
     readonly #layers: MapLayers;
     readonly #onHover: (hover: Hover | null) => void;
-    /** Where something beside the chart points at the newest column. */
+    /** The height at which something beside the chart points at the newest column. */
     #pointedY: number | null = null;
 
     constructor(

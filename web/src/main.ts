@@ -1,6 +1,6 @@
-// The page's composition root: makes the parts and joins them. What the user chooses is in the view;
-// from there it goes to the feed, which fetches, and to the chart, which shows. What they report
-// goes to the elements around the chart.
+// The page's composition root: makes the parts and joins them. What the user chooses is in the
+// view; from there it goes to the feed, which fetches, and to the chart, which shows. What they
+// report goes to the elements around the chart.
 
 import { ClusterPanel } from './cluster-panel.js';
 import { ConnectionView } from './connection.js';
@@ -28,7 +28,7 @@ const chart = new MapChart(chartBox, profile, {
     onHover: showHover,
     onScale: (scale) => controls.showScale(scale),
     onSight: (sight) => {
-        feed.look(sight);
+        feed.setSight(sight);
         const { selection } = feed;
         if (!selection || view.candles !== 'auto') return;
         const seconds = sight.to - sight.from;
@@ -98,8 +98,7 @@ const feed = new Feed({
     whyEmpty: (symbol) => symbols.whyEmpty(symbol),
     onStatus: ({ status }) => {
         connection.showStatus(status);
-        // After a restart the server may be another one: other symbols, real data instead of
-        // simulated.
+        // It may be another server now: other symbols, real data instead of simulated.
         if (status === 'connected' && symbols.isKnown) symbols.refresh();
     },
     onPolling: (isPolling) => connection.showPolling(isPolling),
@@ -138,7 +137,7 @@ function showHover(hover: Hover | null): void {
     summary.showCandle(hover?.candle ?? null);
 }
 
-/** The licence of the chart library asks for its name and a link; the page loads nothing from it. */
+/** The chart library's licence requires its name and a link. Nothing is loaded from there. */
 function nameChartLibrary(): void {
     const link = make('a', '', 'Charts by TradingView');
     link.href = 'https://www.tradingview.com/';

@@ -1,6 +1,6 @@
-// The chart: joins the candles, the map behind them, the profile beside them, the view on all three
-// and the crosshair over them. Each of these is a module of its own; here they are made, and a change
-// of the data is carried to all of them in order. It does not know where data come from.
+// The chart: candles, the map behind them, the profile beside them, the view of all three and the
+// crosshair. Each of these is a module of its own; this one creates them and passes each change of
+// data and colours to all that depend on it, in order. It does not know where data come from.
 
 import {
     CandlestickSeries,
@@ -52,7 +52,7 @@ export class MapChart {
             container,
             fixedOptions(() => this.#decimals),
         );
-        // The library's own line and label would follow the last candle in sight, not the newest.
+        // The library's own line and label would follow the last visible candle, not the newest.
         const series = chart.addSeries(CandlestickSeries, {
             borderVisible: false,
             priceLineVisible: false,
@@ -163,7 +163,7 @@ export class MapChart {
         this.#update();
     }
 
-    /** Maps, or the candles that the axis stands on, have changed. */
+    /** After a change of maps or candles. */
     #update(): void {
         this.#markPrice();
         this.#primitive.update(this.#layers.whole, this.#layers.part);
@@ -237,7 +237,7 @@ export class MapChart {
         else this.#priceLine = this.#series.createPriceLine(options);
     }
 
-    /** With each drawing of the chart, so that bars and prices stay at one height. */
+    /** With each drawing of the chart, so that the bars stay at the height of their prices. */
     #drawProfile(): void {
         const { grid } = this;
         if (!grid) return;

@@ -1,9 +1,10 @@
-// The maps that are shown and their colours. There is the whole map, and sometimes a finer one of a
-// part of it. Both are painted on the same scale of USD: a byte of a grid means another density in
-// each map, so the scale is kept as densities and turned into bytes for each map alone.
+// The maps that are shown and their colours: the whole map, and sometimes a finer one of a part of
+// it. The same byte means another density in each grid, so the colour scale is kept in USD and
+// converted to bytes for each map. So the same colour means the same volume in both.
 //
-// The scale fits the whole map, unless the user hides what is below a threshold. It changes only
-// with another map or side, not with each snapshot: colours that drift would look like news.
+// The scale fits the whole map; the user may raise or lower its beginning (the threshold). It
+// changes with another map or side but not with each snapshot, so that a change of colour is one of
+// the data.
 
 import {
     CANDLE_SECONDS,

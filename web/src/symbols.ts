@@ -1,9 +1,9 @@
-// The symbols that the server has, and what else it says along with them: the state of its database,
+// The list of symbols, and what else the server reports along with it: the state of its database,
 // whether its data are simulated, its version.
 //
-// The list changes while a page is open: data are imported for a symbol that had none, or another
-// server comes up at the same address. So it is read again every minute and with each new
-// connection, and shown again when symbols have come or gone, or have got their first data.
+// The list can change while a page is open: a symbol gets its first data, or the server is replaced
+// by another. So it is read again every minute and after each reconnect, and the control is filled
+// again when symbols were added or removed, or one has got data.
 
 import { getSymbols, type SymbolInfo } from './api.js';
 import { element, fillSelect, setText } from './dom.js';
@@ -41,7 +41,7 @@ export class Symbols {
         return this.#list.length > 0;
     }
 
-    /** Whatever is wrong with the database, whether importing data would help. */
+    /** Whether importing data would help, as opposed to a database that cannot be read. */
     get isImportMissing(): boolean {
         return this.#database === 'ok' || this.#database.includes('heatcast import');
     }
@@ -51,7 +51,7 @@ export class Symbols {
         return this.#list.find((info) => info.symbol === symbol)?.bucket ?? null;
     }
 
-    /** Why there is nothing of a symbol; null: there may be something, so the map can be asked for. */
+    /** Why the server has no data of a symbol; null: it may have some. */
     async whyEmpty(symbol: string): Promise<string | null> {
         if (this.#isEmpty(symbol)) await this.#read().catch(() => {});
         if (!this.#isEmpty(symbol)) return null;
@@ -74,7 +74,7 @@ export class Symbols {
         this.#handlers.onSelect();
     }
 
-    /** Reads the list again; where that fails, the next time will do. */
+    /** Reads the list again; after a failure the next refresh tries again. */
     refresh(): void {
         void this.#refresh().catch(() => {});
     }
@@ -114,12 +114,12 @@ export class Symbols {
 
     #chosen(symbol: string): void {
         this.#view.symbol = symbol;
-        // Steps and sums of another price would not mean the same.
+        // A bucket and a threshold mean something else at another price.
         this.#view.bucket = this.#view.threshold = null;
         this.#handlers.onSelect();
     }
 
-    /** Whether the server has said that there is nothing of this symbol. */
+    /** Whether the server has reported this symbol as without data. */
     #isEmpty(symbol: string): boolean {
         return this.#list.some((info) => info.symbol === symbol && info.newest === null);
     }

@@ -4,7 +4,7 @@
 // repeat, each ratio is of two measurements of the same repeat, and what is reported is the median
 // over the repeats. QUICK=1 does less of everything and takes under two minutes.
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { deflateRawSync } from 'node:zlib';

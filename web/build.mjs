@@ -1,11 +1,11 @@
 // Bundles the page and makes it part of the server.
 //
 //   node web/build.mjs OUT.c             one C file that defines page_assets[] (src/net/page.h)
-//   node web/build.mjs --serve-dir DIR   the same files, plain, to look at behind another server
+//   node web/build.mjs --serve-dir DIR   the same files, plain, for another server
 //
-// Script and style carry a hash of their content in their names, so a browser may keep them for
-// ever; index.html names them and is revalidated. Everything is compressed here, once, so that the
-// server never compresses a page.
+// Script and style have a hash of their content in their names, so that browsers can keep them
+// without asking again; index.html refers to them and is revalidated. Everything is compressed
+// here, so that the server need not compress the page.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
-// How long to wait before the next attempt to connect: exponential, with full jitter, so that the
-// thousands of clients of a restarted server do not come back in the same instant.
+// How long to wait before the next attempt to connect: exponential backoff with full jitter, so
+// that thousands of clients of a restarted server do not reconnect at the same moment.
 
 export interface BackoffOptions {
     /** Least wait in milliseconds. */
@@ -22,7 +22,7 @@ export class Backoff {
     next(): number {
         const { min, max, random } = this.#options;
         this.#attempts += 1;
-        // 2 ** 1024 is Infinity, which min() turns into the ceiling: attempts may grow for ever.
+        // 2 ** 1024 is Infinity, which min() limits, so the number of attempts needs no limit.
         const ceiling = Math.min(max, min * 2 ** this.#attempts);
         return min + random() * Math.max(0, ceiling - min);
     }

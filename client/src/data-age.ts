@@ -1,14 +1,14 @@
-// How old data are, which a connection does not tell: a server may answer every ping and have had
-// no new candle for an hour.
+// How old the data are. The connection does not show it: a server can answer every ping and still
+// have no new candle for an hour.
 
-/** `live`: the newest candle is recent; `stale`: it is not, or none has come yet. */
+/** `live`: the newest candle is recent; `stale`: it is not, or there was none yet. */
 export type DataAge = 'live' | 'stale';
 
 export class DataAges {
     readonly #staleAfter: number;
     readonly #onChange: (symbol: string, age: DataAge) => void;
     readonly #newest = new Map<string, number>(); /* symbol -> open time of the newest candle */
-    readonly #told = new Map<string, DataAge>();
+    readonly #reported = new Map<string, DataAge>();
     #timer: ReturnType<typeof setTimeout> | undefined;
 
     /** `staleAfter`: milliseconds after a candle's open time. */
@@ -17,7 +17,7 @@ export class DataAges {
         this.#onChange = onChange;
     }
 
-    /** Reckoned anew at each call, so that it is right however late a timer comes. */
+    /** Computed at each call, so that it is right however late the timer is. */
     get(symbol: string): DataAge {
         const newest = this.#newest.get(symbol);
         return newest !== undefined && Date.now() - newest < this.#staleAfter ? 'live' : 'stale';
@@ -30,22 +30,22 @@ export class DataAges {
 
     forget(symbol: string): void {
         this.#newest.delete(symbol);
-        this.#told.delete(symbol);
+        this.#reported.delete(symbol);
     }
 
-    /** Tells what has changed, now and when the next symbol grows stale, until stop(). */
+    /** Reports what has changed, now and whenever a symbol becomes stale, until stop(). */
     watch(): void {
         this.stop();
         const changed: [string, DataAge][] = [];
         let next = Infinity;
         for (const [symbol, newest] of this.#newest) {
             const age = this.get(symbol);
-            if (age !== (this.#told.get(symbol) ?? 'stale')) changed.push([symbol, age]);
-            this.#told.set(symbol, age);
+            if (age !== (this.#reported.get(symbol) ?? 'stale')) changed.push([symbol, age]);
+            this.#reported.set(symbol, age);
             if (age === 'live') next = Math.min(next, newest + this.#staleAfter - Date.now());
         }
         if (next < Infinity) this.#timer = setTimeout(() => this.watch(), Math.max(1, next));
-        // Last, since whoever is told may call stop().
+        // Last, because onChange may call stop().
         for (const [symbol, age] of changed) this.#onChange(symbol, age);
     }
 

@@ -13,12 +13,12 @@ export type DetailListener<T> =
     | ((event: DetailEvent<T>) => void)
     | { handleEvent(event: DetailEvent<T>): void };
 
-// By way of EventTarget itself, since the DOM's names for these are unknown to Node's types.
+// Taken from EventTarget's own methods, because Node's types lack the DOM's names for them.
 type AnyListener = Parameters<EventTarget['addEventListener']>[1];
 type AddOptions = Parameters<EventTarget['addEventListener']>[2];
 type RemoveOptions = Parameters<EventTarget['removeEventListener']>[2];
 
-/** An EventTarget whose events are named, with the type of what they tell, in `Events`. */
+/** An EventTarget. `Events` maps the names of its events to the types of their details. */
 export class TypedEventTarget<Events> extends EventTarget {
     override addEventListener<K extends keyof Events & string>(
         type: K,

@@ -1,21 +1,21 @@
-// One WebSocket to a heatcast server, kept alive for ever.
+// One WebSocket to a heatcast server, reopened whenever it is lost.
 //
-// The caller says what it wants (connect, subscribe); this class holds that wish apart from the
-// connection of the moment, and restates it whenever a new connection opens:
+// What the caller wants (connect, subscribe) is kept apart from the current connection, and sent
+// again whenever a new connection opens:
 //
 //     wanted symbols ──┐                      ┌── lastSnapshot(), `snapshot`, `age`
 //                      ├── connection (0..1) ─┤
 //     connect() ───────┤                      └── status, `warning`, `error`
-//                      └── poller, after some failures: snapshots alone
+//                      └── poller, after some failures: only snapshots
 //
-// A connection is one Connection object; callbacks of one that was given up are ignored by
-// identity, so a late event can never disturb its successor. Whatever brings a snapshot goes
-// through #receiveSnapshot(), the one place that keeps (epoch, seq) in order.
+// A connection is one Connection object. Before it is replaced, abandon() takes its callbacks away,
+// so that a late event cannot affect the next one. Snapshots from both WebSocket and poller go
+// through #receiveSnapshot(), which keeps them in the order of (epoch, seq).
 //
 // Liveness: browsers answer the server's protocol pings by themselves but do not show them to
-// scripts, so the client sends its own `ping` and counts the rounds that stayed silent. It counts
-// rounds rather than time because timers of a hidden tab are throttled: a late timer must not look
-// like a dead server.
+// scripts, so the client sends its own `ping` and counts the rounds without any message. It counts
+// rounds, not time, because timers of a hidden tab are throttled: a late timer must not be taken
+// for a dead server.
 
 import { Backoff } from './backoff.js';
 import { DataAges, type DataAge } from './data-age.js';
@@ -32,7 +32,7 @@ import {
 /**
  * - `connecting`: a connection is being opened
  * - `connected`: open, and keeping up
- * - `slow`: open, but the server had to leave out snapshots; until they flow again
+ * - `slow`: open, but the server had to skip snapshots; ends when they arrive again
  * - `disconnected`: not connected; unless disconnect() was called, the next attempt is scheduled
  */
 export type ConnectionStatus = 'connecting' | 'connected' | 'slow' | 'disconnected';
@@ -104,18 +104,22 @@ export interface HeatmapWebSocketOptions {
     onError?: (detail: ErrorDetail) => void;
     /** Where there is no global WebSocket (Node before 22): the class of the `ws` package. */
     WebSocket?: WebSocketConstructor;
-    /** Milliseconds; the defaults suit nearly everyone. */
+    /* All of the following in milliseconds; the defaults are good for most uses. */
+
+    /** Between two pings. A connection with two unanswered ones is given up. */
     pingInterval?: number;
+    /** Until an attempt to connect, or an HTTP request, is given up. */
     connectTimeout?: number;
+    /** Least and greatest wait before the next attempt. */
     retryMin?: number;
     retryMax?: number;
-    /** A connection that lived this long makes the next retry a quick one again. */
+    /** A connection that lasted this long resets the wait to the least. */
     stableAfter?: number;
-    /** How long `slow` stays at least after a warning, so that somebody can see it. */
+    /** How long `slow` lasts at least after a warning, so that it can be seen. */
     slowFor?: number;
-    /** Between two questions over HTTP, while there is no WebSocket. */
+    /** Between two HTTP requests while there is no WebSocket. */
     pollInterval?: number;
-    /** From a candle's beginning on, until it is old news: `stale`. */
+    /** After a candle's open time, until the symbol's data are `stale`. */
     staleAfter?: number;
 }
 
@@ -137,11 +141,11 @@ const DEFAULTS = {
     staleAfter: 15 * 60_000,
 };
 
-/** ws(s)://…/ws/heatmap from what the caller gave: any URL of the server, or the page's own. */
+/** ws(s)://…/ws/heatmap from any URL of the server; absent: from the page's own. */
 function endpointUrl(url: string | URL | undefined): string {
     const base = typeof location === 'undefined' ? undefined : location.href;
     if (url === undefined && base === undefined) {
-        throw new Error('no page here whose server could be meant: pass its URL');
+        throw new Error('there is no page to take the server from: pass its URL');
     }
     const endpoint = new URL(url ?? '/ws/heatmap', base);
     if (endpoint.protocol === 'http:') endpoint.protocol = 'ws:';
@@ -171,7 +175,7 @@ class Connection {
         this.socket = socket;
     }
 
-    /** No event of this connection is heard after this. */
+    /** Closes it; none of its events has an effect after this. */
     abandon(): void {
         clearTimeout(this.connectTimer);
         clearInterval(this.pingTimer);
@@ -179,11 +183,11 @@ class Connection {
         clearTimeout(this.probeTimer);
         const { socket } = this;
         socket.onopen = socket.onmessage = socket.onclose = null;
-        socket.onerror = () => {}; /* `ws` throws an error event that nobody listens to */
+        socket.onerror = () => {}; /* `ws` throws an error event that has no listener */
         try {
             socket.close(NORMAL_CLOSURE);
         } catch {
-            // Closing one that never opened is no news.
+            // Some implementations throw when it has never been open.
         }
     }
 }
@@ -201,14 +205,14 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     #isStarted = false;
     #connection: Connection | null = null;
     #retryTimer: Timer | undefined;
-    #slowTimer: Timer | undefined; /* runs while `slow` has to be seen */
+    #slowTimer: Timer | undefined; /* runs while `slow` must last */
     #isFlowing = false; /* a snapshot came since the last warning */
 
     /** `url`: the server (http, https, ws or wss); absent: the one that served the page. */
     constructor(url?: string | URL, options: HeatmapWebSocketOptions = {}) {
         super();
         this.url = endpointUrl(url);
-        // An option that is undefined is one that was not given.
+        // An option that is undefined counts as absent.
         const given = Object.entries(options).filter(([, value]) => value !== undefined);
         this.#options = { ...DEFAULTS, ...Object.fromEntries(given) };
         this.#backoff = new Backoff({
@@ -242,31 +246,31 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         return this.#status;
     }
 
-    /** Whether snapshots come over HTTP, because no WebSocket can be had. */
+    /** Whether snapshots come over HTTP, because no WebSocket can be opened. */
     get isPolling(): boolean {
         return this.#poller.isReached;
     }
 
-    /** What is subscribed to, whether or not there is a connection. */
+    /** The subscribed symbols, whether or not there is a connection. */
     get symbols(): string[] {
         return [...this.#wanted.keys()];
     }
 
-    /** The newest snapshot that was received since the symbol was subscribed to. */
+    /** The newest snapshot since the symbol was subscribed to. */
     lastSnapshot(symbol: string): Snapshot | undefined {
         return this.#snapshots.get(symbol);
     }
 
-    /** Whether the symbol's newest candle is recent, however well the connection does. */
+    /** Whether the symbol's newest candle is recent, independent of the connection. */
     dataAge(symbol: string): DataAge {
         return this.#ages.get(symbol);
     }
 
-    /** Connects, and stays connected until disconnect(). Harmless when called again. */
+    /** Connects, and reconnects until disconnect(). Has no effect when called again. */
     connect(): void {
         if (this.#isStarted) return;
         if (!this.#options.WebSocket && !('WebSocket' in globalThis)) {
-            throw new Error('no WebSocket here: pass the class in options.WebSocket');
+            throw new Error('there is no global WebSocket: pass a class as options.WebSocket');
         }
         this.#isStarted = true;
         this.#ages.watch();
@@ -274,7 +278,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         this.#open();
     }
 
-    /** Closes the connection for good; subscriptions are kept for a later connect(). */
+    /** Closes the connection and does not reopen it; a later connect() finds the subscriptions. */
     disconnect(): void {
         if (!this.#isStarted) return;
         this.#isStarted = false;
@@ -324,7 +328,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         const { socket } = connection;
         socket.onopen = () => this.#opened(connection);
         socket.onmessage = ({ data }: { data: unknown }) => this.#received(connection, data);
-        socket.onerror = () => {}; /* a close event follows, and says it all */
+        socket.onerror = () => {}; /* a close event follows, with the reason */
         socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
             const why = reason ? `${code}, ${reason}` : `${code}`;
             if (connection.isOpen) this.#lost('CONNECTION_LOST', `connection closed (${why})`);
@@ -418,12 +422,12 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
                 break;
             case 'pong':
             case 'ack':
-                break; /* their arrival was the message */
+                break; /* #received() has noted that the server is alive */
         }
     }
 
     #receiveSnapshot(snapshot: Snapshot): void {
-        // One may still be under way after unsubscribe().
+        // One may still arrive after unsubscribe().
         if (!this.#wanted.has(snapshot.symbol)) return;
         const last = this.#snapshots.get(snapshot.symbol);
         if (last && !isNewer(snapshot, last)) return;
@@ -477,17 +481,17 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
 
     // --- the page around it, in a browser ---
 
-    // Somebody looks again, or the network is back: a long wait would be a wait for nothing, and a
-    // connection that died during sleep should be found out now.
-    readonly #hurry = (): void => {
+    // The page is visible again, or the network is back: the next attempt need not wait, and a
+    // connection that was lost during sleep should be detected now.
+    readonly #resume = (): void => {
         if (document.visibilityState === 'hidden') return;
         if (this.#retryTimer !== undefined) this.#open();
-        else this.#doubt();
+        else this.#check();
     };
 
-    // The network is said to be gone, or another. A server on this machine would not mind, so the
-    // connection is asked rather than dropped.
-    readonly #doubt = (): void => {
+    // The browser reports that the network is lost. The connection may still work, for example to a
+    // server on this machine, so it is checked rather than dropped.
+    readonly #check = (): void => {
         if (this.#connection?.isOpen) this.#probe(this.#connection);
     };
 
@@ -503,9 +507,9 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     #watchPage(isWatching: boolean): void {
         if (typeof document === 'undefined') return;
         const change = isWatching ? 'addEventListener' : 'removeEventListener';
-        document[change]('visibilitychange', this.#hurry);
-        globalThis[change]('online', this.#hurry);
-        globalThis[change]('offline', this.#doubt);
+        document[change]('visibilitychange', this.#resume);
+        globalThis[change]('online', this.#resume);
+        globalThis[change]('offline', this.#check);
     }
 }
 

@@ -1,28 +1,29 @@
-// Snapshots by plain HTTP, for as long as no WebSocket can be had: some proxies and firewalls let
-// nothing else through. An ETag makes a question to which nothing has changed nearly free.
+// Snapshots over plain HTTP while no WebSocket can be opened: some proxies and firewalls block
+// them. With an ETag, a request costs next to nothing when nothing has changed.
 
 import { Backoff } from './backoff.js';
 import { parseServerMessage, type Snapshot } from './protocol.js';
 
 export interface PollerOptions {
-    /** Of a symbol's newest snapshot. */
+    /** The URL of a symbol's newest snapshot. */
     urlOf: (symbol: string) => string;
-    /** What to ask for, each with its update interval in seconds. */
+    /** The symbols to request, each with its update interval in seconds. */
     wanted: ReadonlyMap<string, number | undefined>;
-    /** Milliseconds between two questions for a symbol whose update interval is not longer. */
+    /** Milliseconds between two requests for a symbol, where its update interval is not longer. */
     interval: number;
-    /** Milliseconds that an answer may take, and that failures may be apart. */
+    /** Milliseconds that an answer may take. */
     timeout: number;
+    /** Milliseconds between two requests that fail, at most. */
     retryMax: number;
     onSnapshot: (snapshot: Snapshot) => void;
-    /** The server answers now, or no more. */
+    /** The server has started or stopped answering. */
     onReached: (isReached: boolean) => void;
 }
 
-/** From this status on, a proxy may be speaking for a server that is not there. */
+/** From this status on, a proxy may have answered for a server that is down. */
 const SERVER_FAULT = 500;
 
-/** Timers are early by a millisecond now and then; an interval must not be missed for that. */
+/** Milliseconds: a timer can be slightly early, which must not skip a whole interval. */
 const EARLY = 50;
 
 export class Poller {
@@ -48,7 +49,7 @@ export class Poller {
         return this.#isReached;
     }
 
-    /** Asks at once, and goes on until stop(). Harmless when called again. */
+    /** Polls from now on until stop(). Has no effect while it is polling. */
     start(): void {
         if (this.#abort || typeof fetch === 'undefined') return;
         this.#abort = new AbortController();
@@ -64,7 +65,7 @@ export class Poller {
         this.#setReached(false);
     }
 
-    /** What was sent is no longer known to the caller. */
+    /** The caller no longer has the symbol's snapshot, so the next answer must not be a 304. */
     forget(symbol: string): void {
         this.#tags.delete(symbol);
         this.#askedAt.delete(symbol);
@@ -78,8 +79,8 @@ export class Poller {
             if (abort.signal.aborted) return;
             this.#setReached(isReached);
             if (!isReached) {
-                this.#askedAt.delete(symbol); /* the next round asks again, as soon as it comes */
-                break; /* neither would the next symbol be answered */
+                this.#askedAt.delete(symbol); /* so that the next round tries again */
+                break; /* the other symbols would fail too */
             }
         }
         const hasFailed = due.length > 0 && !this.#isReached;
@@ -104,7 +105,7 @@ export class Poller {
             .map(([symbol]) => symbol);
     }
 
-    /** Whether the server answered; that it has no data is an answer, that it is gone is none. */
+    /** Whether the server answered; an answer without data counts, a fault of a proxy does not. */
     async #ask(symbol: string, abort: AbortController): Promise<boolean> {
         const attempt = new AbortController();
         const giveUp = (): void => attempt.abort();

@@ -1,5 +1,5 @@
-// The messages of /ws/heatmap, as types and as a parser. Unknown fields and unknown message types
-// are let through untouched or ignored: a newer server may say more than this client knows.
+// The messages of /ws/heatmap: their types and a parser. Unknown fields are passed on unchanged and
+// unknown message types are ignored, because a newer server may send more than this client knows.
 
 /** Liquidation volume waiting in one price bucket, in quote currency. */
 export interface Level {
@@ -15,17 +15,17 @@ export interface Snapshot {
     readonly symbol: string;
     /** Open time of the newest candle, ISO 8601, UTC. */
     readonly timestamp: string;
-    /** Orders snapshots of a symbol across server restarts, together with `seq`. */
+    /** Together with `seq` orders the snapshots of a symbol, across restarts of the server. */
     readonly epoch: number;
     readonly seq: number;
     readonly data: {
-        /** Ascending by price; only buckets that hold something. */
+        /** Ascending by price; without empty buckets. */
         readonly levels: readonly Level[];
         readonly current_price: number;
         /** Positions that this candle created, and that it liquidated. */
         readonly positions_created: number;
         readonly positions_consumed: number;
-        /** Height of the levels, where the server says it. */
+        /** Height of the levels; absent from servers that do not send it. */
         readonly bucket?: number;
     };
 }
@@ -81,22 +81,22 @@ const isObject = (value: unknown): value is Json =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const hasCodeAndMessage = (message: Json): boolean =>
-    typeof message['code'] === 'string' && typeof message['message'] === 'string';
+    typeof message.code === 'string' && typeof message.message === 'string';
 
 function isSnapshot(message: Json): boolean {
-    const data = message['data'];
+    const data = message.data;
     return (
-        typeof message['symbol'] === 'string' &&
-        typeof message['timestamp'] === 'string' &&
-        typeof message['epoch'] === 'number' &&
-        typeof message['seq'] === 'number' &&
+        typeof message.symbol === 'string' &&
+        typeof message.timestamp === 'string' &&
+        typeof message.epoch === 'number' &&
+        typeof message.seq === 'number' &&
         isObject(data) &&
-        Array.isArray(data['levels']) &&
-        typeof data['current_price'] === 'number'
+        Array.isArray(data.levels) &&
+        typeof data.current_price === 'number'
     );
 }
 
-/** The message in `text`, or null where it is none that this client knows. */
+/** The message in `text`; null if this client does not know it. */
 export function parseServerMessage(text: string): ServerMessage | null {
     let message: unknown;
     try {
@@ -105,7 +105,7 @@ export function parseServerMessage(text: string): ServerMessage | null {
         return null;
     }
     if (!isObject(message)) return null;
-    switch (message['type']) {
+    switch (message.type) {
         case 'snapshot':
             return isSnapshot(message) ? (message as unknown as Snapshot) : null;
         case 'warning':

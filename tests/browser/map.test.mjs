@@ -101,7 +101,7 @@ async function sample(page, count) {
         const y = Math.round(box.y + 50 + ((i * 0.754878) % 1) * (box.height - 120));
         await page.mouse.move(x, y);
         const told = await readTooltip(page).catch(() => null);
-        if (told && !isNaN(told.time) && ranges.has(told.time * 1000))
+        if (told && !Number.isNaN(told.time) && ranges.has(told.time * 1000))
             points.push({ x, y, ...told });
     }
     await page.mouse.move(5, 5);

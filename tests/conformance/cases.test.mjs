@@ -116,7 +116,10 @@ const faults = {
     'says 1002 for bad text': [closes(1007, 1002), '6.3.1', '6.12.1'],
     'does not say why it fails the connection': [closes(1002, null), '3.1'],
     'drops the connection without a close': [
-        when(isClose, (frame, to) => (to.end(), [])),
+        when(isClose, (_frame, to) => {
+            to.end();
+            return [];
+        }),
         '3.1',
         '7.3.3',
     ],

@@ -13,7 +13,6 @@ import { serveFor, startServer } from '../support/server.mjs';
 
 const bitcoin = makeMarket({ candles: 300 });
 const ether = makeMarket({ symbol: 'ETHUSDT', price: '2950', candles: 200, seed: 2 });
-const isSnapshot = (message) => message.type === 'snapshot';
 const subscribe = (...symbols) => ({ action: 'subscribe', symbols });
 const unsubscribe = (...symbols) => ({ action: 'unsubscribe', symbols });
 

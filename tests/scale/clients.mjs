@@ -9,7 +9,8 @@ const rounds = []; // of snapshots since they connected: { count, reference, las
 let lost = 0;
 
 function take(payload, index) {
-    const round = (rounds[index] ??= { count: 0, reference: Buffer.from(payload), bytes: 0 });
+    rounds[index] ??= { count: 0, reference: Buffer.from(payload), bytes: 0 };
+    const round = rounds[index];
     // The one at the start may come compressed or not yet.
     if (index > 0 && !payload.equals(round.reference))
         throw new Error(`snapshot ${index} differs from client to client`);

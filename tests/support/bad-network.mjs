@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 
 import { sleep } from './process.mjs';
 
-export class Proxy {
+class BadNetwork {
     constructor(target) {
         this.target = target;
         this.delayMs = 0;
@@ -53,7 +53,7 @@ export class Proxy {
 }
 
 export async function proxyFor(t, target) {
-    const proxy = new Proxy(target);
+    const proxy = new BadNetwork(target);
     await proxy.listen();
     t.after(() => proxy.close());
     return proxy;

@@ -92,7 +92,7 @@ export function refusal(url, options = {}) {
             fail(new Error('the handshake was accepted'));
         });
         socket.on('error', () => {});
-        socket.on('unexpected-response', (request, response) => {
+        socket.on('unexpected-response', (_request, response) => {
             let body = '';
             response.setEncoding('utf8');
             response.on('data', (text) => (body += text));

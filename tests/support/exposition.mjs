@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 
 const namePattern = /^[a-zA-Z_:][a-zA-Z0-9_:]*/;
+const typePattern = /^# TYPE (\S+) (counter|gauge|histogram|summary)$/;
 const labelPattern = /^([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\[\\"n])*)"(,|\})/;
 const numberPattern = /^(NaN|[+-]Inf|[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?)$/;
 const suffixes = {
@@ -97,15 +98,16 @@ export function parseExposition(text) {
     let family;
     let help;
     for (const line of text.slice(0, -1).split('\n')) {
-        let match;
-        if ((match = /^# HELP (\S+) (.+)$/.exec(line))) {
+        const [, helpName, text] = /^# HELP (\S+) (.+)$/.exec(line) ?? [];
+        const [, typeName, type] = typePattern.exec(line) ?? [];
+        if (helpName !== undefined) {
             assert.equal(help, undefined, line);
-            assert.equal(families.has(match[1]), false, `a second time: ${line}`);
-            help = { name: match[1], text: match[2] };
-        } else if ((match = /^# TYPE (\S+) (counter|gauge|histogram|summary)$/.exec(line))) {
-            assert.equal(help?.name, match[1], line);
-            assert.equal(namePattern.exec(match[1])?.[0], match[1], line);
-            family = { name: match[1], type: match[2], help: help.text, samples: [] };
+            assert.equal(families.has(helpName), false, `a second time: ${line}`);
+            help = { name: helpName, text };
+        } else if (typeName !== undefined) {
+            assert.equal(help?.name, typeName, line);
+            assert.equal(namePattern.exec(typeName)?.[0], typeName, line);
+            family = { name: typeName, type, help: help.text, samples: [] };
             families.set(family.name, family);
             help = undefined;
         } else {

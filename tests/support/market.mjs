@@ -28,8 +28,11 @@ function step(price, part, random) {
     return (BigInt(Math.round(Number(price / cent) * part * (2 * random() - 1))) || 0n) * cent;
 }
 
-const higher = (a, b) => (a > b ? a : b);
-const lower = (a, b) => (a < b ? a : b);
+// Prices are BigInt, which Math.max() does not take.
+// biome-ignore lint/complexity/useMathMinMax: see above
+export const higher = (a, b) => (a > b ? a : b);
+// biome-ignore lint/complexity/useMathMinMax: see above
+export const lower = (a, b) => (a < b ? a : b);
 
 function makeCandle(time, index, open, random) {
     const close = index % 19 === 18 ? open : open + step(open, 0.004, random);

@@ -1,6 +1,6 @@
 // The model, written down naively from ENGINE.md sections 1 and 2: one position is one object,
 // every candle looks at all of them, prices are exact fractions. Slow, and easy to check by eye.
-import { candleMs } from './market.mjs';
+import { candleMs, higher, lower } from './market.mjs';
 import { formatDecimal, one } from './decimal.mjs';
 
 export const intervals = {
@@ -33,8 +33,8 @@ export function makeSeries(market, { start, end, interval = '5m' }) {
         const time = floorTo(candle.time, size);
         const last = series.at(-1);
         if (last?.time === time) {
-            last.high = candle.high > last.high ? candle.high : last.high;
-            last.low = candle.low < last.low ? candle.low : last.low;
+            last.high = higher(candle.high, last.high);
+            last.low = lower(candle.low, last.low);
             last.close = candle.close;
             last.volume += candle.volume;
         } else {

@@ -17,13 +17,14 @@ export async function startServer({ args = [], database, ...options } = {}) {
     child.stdout.on('data', (text) => (logs += text));
 
     const deadline = Date.now() + patienceMs;
-    let match;
-    while ((match = listening.exec(logs)) === null) {
+    let match = listening.exec(logs);
+    while (match === null) {
         if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
             child.kill('SIGKILL');
             throw new Error(`the server did not start:\n${logs}`);
         }
         await sleep(10);
+        match = listening.exec(logs);
     }
     const port = Number(match[1]);
     const url = match[2].replace(/\/$/, '');

@@ -1,4 +1,5 @@
-// The server's HTTP side: what is asked once, before the stream takes over.
+// The server's HTTP API: the list of symbols, maps and candles. Snapshots come over WebSocket
+// instead.
 
 import { Grid, type GridMessage } from './grid.js';
 import { CANDLES_MAX, type CandleInterval } from './interval.js';
@@ -28,7 +29,7 @@ export interface Candle {
     close: number;
 }
 
-/** What the server, or the way to it, had to say. */
+/** A request that failed, with the server's error code or one of the page's own. */
 export class ApiError extends Error {
     readonly code: string;
 
@@ -59,14 +60,15 @@ async function getJson(path: string, signal?: AbortSignal): Promise<unknown> {
 export const getSymbols = async (): Promise<SymbolsMessage> =>
     (await getJson('/api/v1/symbols')) as SymbolsMessage;
 
-/** A moment as the server takes it. */
+/** A time as the API expects it. */
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000', '');
 
 export interface GridQuery {
-    /** Such as `7d`, back from the newest candle; or else from a moment on. */
+    /** Such as `7d`, back from the newest candle. */
     window?: string;
+    /** Where the book begins, instead of a window. */
     start?: number;
-    /** The part that is wanted in columns. */
+    /** The part of it that is returned as columns. */
     shown?: { from: number; to: number };
     bucket: number | null;
 }
@@ -112,7 +114,7 @@ export const getCandles = (
     signal?: AbortSignal,
 ): Promise<Candle[]> => readCandles(symbol, `window=${window}&interval=${interval.id}`, signal);
 
-/** The candles of a range of any length, in as many answers as it takes. */
+/** The candles of a range of any length, in as many requests as that needs. */
 export async function getCandlesBetween(
     symbol: string,
     from: number,

@@ -1,7 +1,8 @@
-// How the chart looks: colours of both themes, and the texts of its axes.
+// The chart's style: the colours of both themes, and the labels of the axes.
 
 import {
     ColorType,
+    CrosshairMode,
     LineStyle,
     TickMarkType,
     type CandlestickStyleOptions,
@@ -15,6 +16,7 @@ import {
     formatDay,
     formatMonth,
     formatPrice,
+    formatTime,
     formatYear,
 } from './format.js';
 import type { Theme } from './palette.js';
@@ -65,6 +67,30 @@ export const CHART_COLORS: Readonly<Record<Theme, ChartColors>> = {
     },
 };
 
+/** The options that do not depend on the theme. `decimals` returns those of the current symbol. */
+export const fixedOptions = (decimals: () => number): DeepPartial<ChartOptions> => ({
+    autoSize: true,
+    layout: {
+        fontFamily: getComputedStyle(document.body).fontFamily,
+        fontSize: 12,
+        // The logo adds an inline style, which the page's Content-Security-Policy forbids. The page
+        // names and links TradingView itself (main.ts).
+        attributionLogo: false,
+    },
+    crosshair: { mode: CrosshairMode.Normal },
+    timeScale: {
+        timeVisible: true,
+        secondsVisible: false,
+        minBarSpacing: 0.05,
+        tickMarkFormatter: formatTickMark,
+    },
+    localization: {
+        timeFormatter: (time: Time) => `${formatTime(time as number)} UTC`,
+        priceFormatter: (price: number) => formatPrice(price, decimals()),
+        tickmarksPriceFormatter: formatPriceTicks,
+    },
+});
+
 export const chartOptions = (colors: ChartColors): DeepPartial<ChartOptions> => {
     const line = {
         color: colors.crosshair,
@@ -90,7 +116,7 @@ export const candleOptions = (colors: ChartColors): DeepPartial<CandlestickStyle
     wickDownColor: colors.down,
 });
 
-export function formatTickMark(time: Time, type: TickMarkType): string {
+function formatTickMark(time: Time, type: TickMarkType): string {
     const seconds = time as number;
     switch (type) {
         case TickMarkType.Year:
@@ -104,14 +130,14 @@ export function formatTickMark(time: Time, type: TickMarkType): string {
     }
 }
 
-/** Axis labels with no more decimals than tell them apart: 98,500 rather than 98,500.0. */
-export function formatPriceTicks(prices: readonly number[]): string[] {
+/** Axis labels with as few decimals as distinguish them: 98,500 rather than 98,500.0. */
+function formatPriceTicks(prices: readonly number[]): string[] {
     let distance = Infinity;
     for (let i = 1; i < prices.length; i += 1) {
         const between = Math.abs((prices[i] ?? 0) - (prices[i - 1] ?? 0));
         if (between > 0) distance = Math.min(distance, between);
     }
-    // Rounded to what the axis can mean: the distance carries the error of a subtraction.
+    // Rounded, because the distance carries the error of a subtraction.
     const step = Number.isFinite(distance) ? Number(distance.toPrecision(6)) : 1;
     const decimals = bucketDecimals(step);
     return prices.map((price) => formatPrice(price, decimals));

@@ -1,4 +1,5 @@
-// The largest clusters, laid out as the chart is: what is dearer above, the price between.
+// The list of the largest clusters, in the order of the chart: higher prices above, the current
+// price in between.
 
 import type { Level } from 'heatcast-client';
 import { findClusters, type Cluster } from './clusters.js';
@@ -13,10 +14,10 @@ export class ClusterPanel {
     readonly #price = element('clusters-price', HTMLElement);
     readonly #onPoint: (price: number | null) => void;
 
-    /** `onPoint`: the pointer is on a cluster around this price, or (null) on none. */
+    /** `onPoint`: the pointer is over a cluster around this price; null: over none. */
     constructor(onPoint: (price: number | null) => void) {
         this.#onPoint = onPoint;
-        // Of the lists, which stay, whereas each snapshot brings new rows.
+        // On the lists, because each snapshot replaces the rows.
         for (const list of [this.#above, this.#below]) {
             list.addEventListener('pointerleave', () => onPoint(null));
         }
@@ -41,7 +42,7 @@ export class ClusterPanel {
                     return row;
                 });
             target.replaceChildren(
-                ...(rows.length > 0 ? rows : [make('li', 'none', 'Nothing waits here')]),
+                ...(rows.length > 0 ? rows : [make('li', 'none', 'No liquidations waiting')]),
             );
         };
         fill(this.#above, above, 'short');

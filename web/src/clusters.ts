@@ -1,8 +1,8 @@
-// Where much waits within little: the price ranges whose liquidations would come together.
+// Clusters: narrow price ranges that hold much volume, whose liquidations would happen together.
 //
-// Single buckets would name the five neighbours of one wall. A cluster is therefore the window of
-// neighbouring buckets, half a percent of the price high, that holds the most; the next one is the
-// best of what is left above and below it, and so on.
+// The largest single buckets would often be neighbours, and so the same range five times. A cluster
+// is therefore the window of neighbouring buckets, half a percent of the price high, that holds the
+// most; the next one is the best of what remains above and below it, and so on.
 
 import type { Level } from 'heatcast-client';
 
@@ -12,9 +12,9 @@ export interface Cluster {
     high: number;
     /** USD, long and short together. */
     volume: number;
-    /** Weighted by volume. */
+    /** The mean price, weighted by volume. */
     middle: number;
-    /** Of the middle from the current price: 0.01 is a percent above. */
+    /** From the current price to the middle: 0.01 is one percent above. */
     distance: number;
 }
 
@@ -23,14 +23,14 @@ const HEIGHT = 0.005; /* of the price */
 const volumeOf = ({ long_density, short_density }: Level): number => long_density + short_density;
 
 interface Window {
-    /** Of neighbouring levels, and where among them the window begins and ends (exclusive). */
+    /** Neighbouring levels, and where among them the window begins and ends (exclusive). */
     part: readonly Level[];
     first: number;
     end: number;
     volume: number;
 }
 
-/** The window that holds the most of a part, if it holds anything. */
+/** The window with the most volume; null if there is no volume. */
 function bestWindow(part: readonly Level[], height: number): Window | null {
     let best: Window | null = null;
     let end = 0;
@@ -71,7 +71,7 @@ export function findClusters(
     count: number,
 ): { above: Cluster[]; below: Cluster[] } {
     if (!(price > 0)) return { above: [], below: [] };
-    // At least one bucket; and whole ones, so that rounding does not decide.
+    // A whole number of buckets, at least one, so that rounding does not decide.
     const height = (Math.max(1, Math.floor((price * HEIGHT) / bucket)) - 0.5) * bucket;
     const toCluster = ({ part, first, end, volume }: Window): Cluster => {
         const inside = part.slice(first, end);

@@ -1,14 +1,14 @@
-// Legend and threshold in one: a bar of the map's colours from weak to strong, on a logarithmic USD
-// scale, whose handle is where the colours begin.
+// Legend and threshold in one: a bar of the map's colours from weak to strong on a logarithmic USD
+// scale. Its handle marks where the colours begin; what is weaker is hidden.
 
 import { element, make, setText } from './dom.js';
 import { formatUsd } from './format.js';
-import type { ColorScale } from './map-chart.js';
+import type { ColorScale } from './map-layers.js';
 import { cssGradient, type PaletteName, type Theme } from './palette.js';
 
-const DECADES = 3; /* that the bar spans below the strongest colour */
+const DECADES = 3; /* what the bar spans below the strongest colour */
 const STEPS = 150;
-const END_TICK_PIXELS = 78; /* the last label and its distance from the one before */
+const END_TICK_PIXELS = 78; /* room for the last label and the gap before it */
 
 export class ColorScaleBar {
     readonly #input = element('threshold', HTMLInputElement);
@@ -22,11 +22,11 @@ export class ColorScaleBar {
     constructor(onThreshold: (low: number | null) => void) {
         const input = this.#input;
         input.min = '0';
-        // The last tenth of the bar would leave no colours to tell apart.
+        // In the last tenth of the bar hardly any colours would remain.
         input.max = String(Math.round(STEPS * 0.9));
         input.title = 'Hide what is weaker than this; double click or Escape for automatic';
         const automatic = (): void => {
-            cancelAnimationFrame(this.#frame); /* of the click before */
+            cancelAnimationFrame(this.#frame); /* the clicks of a double click */
             onThreshold(null);
         };
         input.addEventListener('input', () => {
@@ -96,7 +96,7 @@ export class ColorScaleBar {
         const from = `${this.#positionOf(this.#scale.low) * 100}%`;
         const gradient = cssGradient(this.#palette, this.#theme, 'to right');
         const { style } = this.#input;
-        // Colours right of the handle; left of it, where nothing is drawn, the bar is empty.
+        // Colours right of the handle; left of it the bar is empty, as the map is.
         style.backgroundImage = gradient;
         style.backgroundSize = `calc(100% - ${from}) 100%`;
         style.backgroundPosition = 'right';

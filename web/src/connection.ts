@@ -1,4 +1,5 @@
-// What is told of the connection: its status, always, and its warnings, for a while.
+// The state of the connection: its status, which is always visible, and warnings, which are shown
+// for a while or until they are dismissed.
 
 import type { ConnectionStatus, WarningDetail } from 'heatcast-client';
 import { element, setText } from './dom.js';
@@ -31,7 +32,7 @@ export class ConnectionView {
     showStatus(status: ConnectionStatus): void {
         this.#now = status;
         clearTimeout(this.#connectingTimer);
-        // Attempts that fail at once would make the word flicker while the server is away.
+        // Delayed: attempts that fail at once would make the text flicker while the server is down.
         if (status === 'connecting') {
             this.#connectingTimer = setTimeout(() => this.#draw(), CONNECTING_SHOWN_AFTER_MS);
         } else {
@@ -39,7 +40,7 @@ export class ConnectionView {
         }
     }
 
-    /** Data come over HTTP, because no WebSocket can be had; or no more. */
+    /** Whether snapshots come over HTTP because there is no WebSocket. */
     showPolling(isPolling: boolean): void {
         this.#isPolling = isPolling;
         this.#draw();
@@ -48,9 +49,9 @@ export class ConnectionView {
     #draw(): void {
         const hasSocket = this.#now === 'connected' || this.#now === 'slow';
         const isPolling = this.#isPolling && !hasSocket;
-        this.#status.dataset['status'] = isPolling ? 'polling' : this.#now;
+        this.#status.dataset.status = isPolling ? 'polling' : this.#now;
         this.#status.title = isPolling
-            ? 'No WebSocket can be had: data are fetched every few seconds instead'
+            ? 'WebSocket not available: data are fetched every few seconds instead'
             : '';
         setText(this.#text, isPolling ? 'Polling' : WORDS[this.#now]);
     }
@@ -61,7 +62,7 @@ export class ConnectionView {
         setText(
             this.#noticeText,
             isSlow && droppedMessages > 0
-                ? `Your connection is slow: ${skipped} left out. The map shows the newest.`
+                ? `Your connection is slow: ${skipped} left out. The map shows the newest data.`
                 : message,
         );
         this.#notice.hidden = false;

@@ -1,15 +1,17 @@
-// The finer map of what a zoomed view shows of a long range. A month in columns of five minutes would
-// be too much to send, so it comes in coarser ones; whoever looks closely gets the part that is in
-// sight, and as much again on either side, in columns as fine as that allows.
+// The finer map of a part of a long range. A month in columns of five minutes would be too much to
+// send, so the whole map has coarser ones. When the view is zoomed in, the part in sight, and as
+// much again on either side, is fetched in the finest columns that the server has for that length.
 
 import { getGrid } from './api.js';
 import { CANDLE_SECONDS, type Grid } from './grid.js';
 import { mapStep } from './interval.js';
 
+/** The part of the time axis that is visible. */
 export interface Sight {
-    /** What is in sight, in seconds since 1970, and how many pixels wide. */
+    /** Seconds since 1970. */
     from: number;
     to: number;
+    /** Pixels. */
     width: number;
 }
 
@@ -28,8 +30,8 @@ export class DetailLoader {
         this.#set(null);
     }
 
-    /** `bookStart`: from where on the whole map was reckoned; the part must be, too. */
-    look(whole: Grid, bookStart: number, bucket: number | null, sight: Sight): void {
+    /** `bookStart`: where the whole map's book begins; the part must begin its own there, too. */
+    setSight(whole: Grid, bookStart: number, bucket: number | null, sight: Sight): void {
         const first = whole.times[0] ?? 0;
         const last = whole.lastTime;
         const from = Math.max(first, sight.from);
@@ -52,7 +54,7 @@ export class DetailLoader {
     #covers(from: number, to: number, step: number, last: number): boolean {
         const detail = this.#detail;
         if (!detail || detail.step > step) return false;
-        // A live map grows at its end, and the part with it, if it reached that far.
+        // Snapshots extend the whole map, and the part too if it reaches the end.
         const end = detail.lastTime + detail.step;
         return (detail.times[0] ?? Infinity) <= from + detail.step && end >= Math.min(to, last);
     }
@@ -70,7 +72,7 @@ export class DetailLoader {
             const detail = await getGrid(symbol, { start, shown, bucket }, request.signal);
             if (!request.signal.aborted) this.#set(detail);
         } catch {
-            // The whole map is there; the next change of view asks again.
+            // The whole map remains visible; the next change of view tries again.
         }
     }
 

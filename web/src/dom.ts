@@ -1,4 +1,4 @@
-// Short ways to the page's elements. What is asked for is in index.html, or the page is broken.
+// Helpers for the page's elements. An element that is missing from index.html is an error at start.
 
 export function element<T extends HTMLElement>(id: string, kind: new () => T): T {
     const found = document.getElementById(id);
@@ -17,7 +17,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
     return made;
 }
 
-/** Sets text only where it differs: a live region must not speak for nothing. */
+/** Sets text only where it differs, so that a live region is not read out for no reason. */
 export function setText(target: HTMLElement, text: string): void {
     if (target.textContent !== text) target.textContent = text;
 }
@@ -28,7 +28,7 @@ export interface Choice<T extends string> {
     title?: string;
 }
 
-/** Radio buttons that look like one switch: arrow keys and screen readers know them already. */
+/** Radio buttons styled as one switch: arrow keys and screen readers work as for any others. */
 export function fillSegmented<T extends string>(
     id: string,
     choices: readonly Choice<T>[],

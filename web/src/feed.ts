@@ -1,24 +1,23 @@
-// Where data come from: the map and its candles once over HTTP, then snapshots over WebSocket, and
-// HTTP again for what the stream cannot tell (missed columns, exact candles, finer buckets).
+// The source of the page's data: map and candles once over HTTP, then snapshots over WebSocket, and
+// HTTP again for what the stream does not have (missed columns, exact candles, finer buckets).
 //
 //     select() ──> grid + candles ──> onMap ──> snapshots ──> onSnapshot
 //                        ^                          │ gap
 //                        └──────── refresh ─────────┘
 //
-// Each select() starts a new *round*; answers of an earlier round are dropped, whenever they come.
+// Each load from the start begins a new *round*; answers of an earlier round are dropped.
 
 import {
     HeatmapWebSocket,
-    type Level,
     type Snapshot,
     type StatusDetail,
     type WarningDetail,
 } from 'heatcast-client';
 import { ApiError, getCandles, getCandlesBetween, getGrid, type Candle } from './api.js';
 import { DetailLoader, type Sight } from './detail.js';
-import { foldLevels, isMultiple, type Grid, type GridChange } from './grid.js';
+import { foldLevels, isMultiple, type Grid, type GridChange, type NewestColumn } from './grid.js';
 import type { CandleInterval } from './interval.js';
-import type { Range } from './state.js';
+import type { Range } from './range.js';
 
 export interface Selection {
     symbol: string;
@@ -28,38 +27,31 @@ export interface Selection {
     bucket: number | null;
 }
 
-/** What a snapshot makes the newest column of, in the map's bucket. */
-export interface NewestColumn {
-    time: number;
-    price: number;
-    levels: readonly Level[];
-}
-
 export interface FeedHandlers {
     onLoading: (selection: Selection) => void;
     /** `isRefresh`: newer data of the same selection. */
     onMap: (grid: Grid, candles: Candle[], selection: Selection, isRefresh: boolean) => void;
-    /** A finer map of a part of it, or null: no more. */
+    /** A finer map of a part of it; null: none any more. */
     onDetail: (grid: Grid | null) => void;
-    /** Returns what the snapshot did to the map. */
+    /** Returns how the snapshot changed the map. */
     onSnapshot: (column: NewestColumn, snapshot: Snapshot) => GridChange;
-    /** The newest candles, exactly. */
+    /** Exact values of the newest candles. */
     onNewCandles: (candles: Candle[]) => void;
-    /** All candles, in the interval that was asked for by setInterval(). */
-    onCandles: (candles: Candle[], interval: CandleInterval) => void;
+    /** All candles, in the interval of setInterval(). */
+    onCandles: (candles: Candle[], selection: Selection) => void;
     onFailure: (error: ApiError, selection: Selection) => void;
-    /** Why the server has nothing of this symbol, where that is known: then nothing is asked. */
+    /** Why the server has no data of this symbol; null: not known, so the map is requested. */
     whyEmpty: (symbol: string) => Promise<string | null>;
     onStatus: (detail: StatusDetail) => void;
     onPolling: (isPolling: boolean) => void;
     onWarning: (detail: WarningDetail) => void;
 }
 
-const REFRESH_PAUSE_MS = 5_000; /* between two refreshes: a gap must not become a storm */
-const CANDLES_DELAY_MS = 1_500; /* after a new candle began: the one before is final then */
+const REFRESH_PAUSE_MS = 5_000; /* between two refreshes, however many gaps there are */
+const CANDLES_DELAY_MS = 1_500; /* after a new candle began; the previous one is final by then */
 const RETRY_MS = 10_000;
-/** Columns that may be added before the map is fetched anew, so that a page left open for weeks
- * does not grow for ever. */
+/** Columns that may be added before the map is fetched again, so that the memory of a page that
+ * stays open for weeks is bounded. */
 const GROWTH_MAX = 576;
 
 export class Feed {
@@ -72,9 +64,9 @@ export class Feed {
     #bookStart = 0;
     #sight: Sight | null = null;
     #isLoading = false;
-    #isMissing = false; /* the last answer was that there are no data */
+    #isMissing = false; /* the last answer was NO_DATA */
     #isNewestAsked = false;
-    #bucketAskedFor: number | null = null; /* for which the map was fetched anew */
+    #bucketAskedFor: number | null = null; /* the server's bucket at the last refresh for it */
     #grown = 0;
     #refreshTimer: number | undefined;
     #candlesTimer: number | undefined;
@@ -90,6 +82,11 @@ export class Feed {
             onPolling: ({ isPolling }) => handlers.onPolling(isPolling),
             onWarning: handlers.onWarning,
         });
+    }
+
+    /** What select() was called with, in the interval that setInterval() has set since. */
+    get selection(): Selection | null {
+        return this.#selection;
     }
 
     connect(): void {
@@ -122,7 +119,7 @@ export class Feed {
         void this.#load(selection, false);
     }
 
-    /** Other candles of the same range. */
+    /** Fetches other candles of the same range. */
     setInterval(interval: CandleInterval): void {
         const selection = this.#selection;
         if (!selection || selection.interval.id === interval.id) return;
@@ -132,9 +129,9 @@ export class Feed {
         this.#allCandles(this.#map, selection, round.signal)
             .then((candles) => {
                 const isWanted = selection.interval === interval && !round.signal.aborted;
-                if (isWanted && candles.length > 0) this.#handlers.onCandles(candles, interval);
+                if (isWanted && candles.length > 0) this.#handlers.onCandles(candles, selection);
             })
-            .catch(() => {}); /* those that are shown stay; the next zoom asks again */
+            .catch(() => {}); /* the old ones stay; the next change of interval tries again */
     }
 
     #allCandles(
@@ -145,11 +142,11 @@ export class Feed {
         return getCandlesBetween(symbol, lastTime - range.seconds, lastTime, interval, signal);
     }
 
-    /** What of the map is in sight: a part of a long range gets finer. */
-    look(sight: Sight): void {
+    /** Which part of the map is in sight: one of a long range is fetched in finer columns. */
+    setSight(sight: Sight): void {
         this.#sight = sight;
         if (this.#map && this.#selection) {
-            this.#detail.look(this.#map, this.#bookStart, this.#selection.bucket, sight);
+            this.#detail.setSight(this.#map, this.#bookStart, this.#selection.bucket, sight);
         }
     }
 
@@ -174,12 +171,12 @@ export class Feed {
             this.#grown = 0;
             this.#refreshedAt = Date.now();
             this.#handlers.onMap(grid, candles, selection, isRefresh);
-            if (this.#sight) this.look(this.#sight);
+            if (this.#sight) this.setSight(this.#sight);
             const last = this.#socket.lastSnapshot(symbol);
             if (last) void this.#receive(last);
         } catch (cause) {
             if (round.signal.aborted) return;
-            // A refresh that fails leaves a map that is merely older; the next gap tries again.
+            // After a failed refresh the older map stays; the next gap tries again.
             if (isRefresh) return;
             const error = asApiError(cause);
             this.#isMissing = error.code === 'NO_DATA';
@@ -191,7 +188,7 @@ export class Feed {
         }
     }
 
-    /** Quietly: the failure stays on the screen until there is something better. */
+    /** Without showLoading: the failure stays on the screen until there is a map. */
     #retry(): void {
         if (this.#map || this.#isLoading || !this.#selection) return;
         void this.#load(this.#selection, false);
@@ -201,8 +198,8 @@ export class Feed {
         if (snapshot.symbol !== this.#selection?.symbol) return;
         const map = this.#map;
         if (!map) {
-            // It is taken from lastSnapshot() when the map is there; and where there was nothing to
-            // make a map of, there is now.
+            // Once there is a map, #load() takes the snapshot from lastSnapshot(). Where there were
+            // no data, there are now.
             if (this.#isMissing) this.#retry();
             return;
         }
@@ -211,7 +208,7 @@ export class Feed {
         if (bucket === map.bucket) {
             this.#show({ ...column, levels }, snapshot);
         } else if (this.#selection.bucket === null && bucket !== this.#bucketAskedFor) {
-            // The server's own bucket has followed the price, and the map is to follow it.
+            // The server has changed its own bucket along with the price; the map follows.
             this.#bucketAskedFor = bucket;
             this.#refreshSoon();
         } else if (isMultiple(map.bucket, bucket)) {
@@ -221,7 +218,7 @@ export class Feed {
         }
     }
 
-    /** A bucket that the stream's cannot be summed up to has its newest column fetched. */
+    /** Fetches the newest column, where the stream's levels do not add up to the map's bucket. */
     async #showNewest(snapshot: Snapshot, map: Grid): Promise<void> {
         if (this.#isNewestAsked) return;
         this.#isNewestAsked = true;
@@ -283,7 +280,7 @@ export class Feed {
                 this.#handlers.onNewCandles(candles);
             }
         } catch {
-            // The candles that followed the price stand in; the next new one tries again.
+            // The approximate candles stay; the next new one tries again.
         }
     }
 

@@ -1,4 +1,4 @@
-// Numbers and times as a trader reads them. Times are UTC everywhere: candles are.
+// Numbers and times as traders write them. All times are UTC, as candles are.
 
 const usdSteps: readonly (readonly [number, string])[] = [
     [1e9, 'B'],
@@ -10,7 +10,7 @@ const usdSteps: readonly (readonly [number, string])[] = [
 export function formatUsd(value: number): string {
     if (!(value > 0)) return '$0';
     for (const [size, suffix] of usdSteps) {
-        // 999,950 would round to "1000K"; let it be 1.0M.
+        // 999,950 is written as 1.0M, because it would round to "1000K".
         if (value >= size * 0.9995) {
             const scaled = value / size;
             return `$${scaled.toFixed(scaled >= 99.95 ? 0 : 1)}${suffix}`;
@@ -47,7 +47,7 @@ export const formatPrice = (price: number, decimals: number): string =>
 
 export const formatPercent = (ratio: number): string => percentWith(ratio, 2);
 
-/** The same where there is room for less. */
+/** The same with one decimal. */
 export const formatShortPercent = (ratio: number): string => percentWith(ratio, 1);
 
 function percentWith(ratio: number, decimals: number): string {

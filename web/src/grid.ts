@@ -1,12 +1,12 @@
 // The map in memory: one byte per time column, price row and side.
 //
-// A byte b stands for nothing if 0, else for max_density * 10^((b - 255) / 51): five decades on a
-// logarithmic scale, which is also how the colours run, so a byte is nearly a colour already. The
-// scale makes two things cheap: the sum of two bytes is a table look-up by their difference, and
-// a new greatest density moves every byte by the same amount.
+// A byte b means no volume if 0, else max_density * 10^((b - 255) / 51): five decades on a
+// logarithmic scale. The colours are logarithmic too, so a byte is nearly a colour. The scale makes
+// two things cheap: the sum of two bytes is a table look-up by their difference, and a new greatest
+// density shifts every byte by the same amount.
 //
 // Columns are stored one after the other (column-major), so that a new one is appended without
-// moving the others. Only a level outside the rows makes everything move, and that is rare.
+// moving the others. Only a level outside the rows, which is rare, moves everything.
 
 import type { Level } from 'heatcast-client';
 
@@ -25,13 +25,20 @@ export interface GridMessage {
     short: string;
 }
 
+/** A snapshot in the map's bucket, as it becomes the newest column. */
+export interface NewestColumn {
+    time: number;
+    price: number;
+    levels: readonly Level[];
+}
+
 export type Side = 'both' | 'long' | 'short';
 
 /**
  * - `replaced`: the last column changed
  * - `appended`: there is a new last column
  * - `relaid`: rows or scale changed as well: everything derived from the bytes is out of date
- * - `gap`: columns between the last one and this are missing; nothing was changed
+ * - `gap`: columns between the last one and this one are missing; nothing was changed
  * - `old`: older than the last column; nothing was changed
  */
 export type GridChange = 'replaced' | 'appended' | 'relaid' | 'gap' | 'old';
@@ -43,7 +50,7 @@ const BYTES_PER_DECADE = 51;
 const SPARE_COLUMNS = 64;
 const SPARE_ROWS = 16;
 
-/** By how much the greater of two bytes grows when their densities are added. */
+/** How much the greater of two bytes grows when their densities are added, by their difference. */
 const SUM_GAIN = Uint8Array.from({ length: 256 }, (_, difference) =>
     Math.round(BYTES_PER_DECADE * Math.log10(1 + 10 ** (-difference / BYTES_PER_DECADE))),
 );
@@ -52,7 +59,7 @@ export function sumBytes(a: number, b: number): number {
     if (a === 0) return b;
     if (b === 0) return a;
     const difference = a > b ? a - b : b - a;
-    return Math.min(BYTE_MAX, (a > b ? a : b) + (SUM_GAIN[difference] ?? 0));
+    return Math.min(BYTE_MAX, Math.max(a, b) + (SUM_GAIN[difference] ?? 0));
 }
 
 function decodeBase64(text: string): Uint8Array {
@@ -62,7 +69,7 @@ function decodeBase64(text: string): Uint8Array {
     return bytes;
 }
 
-/** The server's rows of columns, turned into columns of rows. */
+/** Turns the server's row-major bytes into column-major ones. `spare`: columns added at the end. */
 function transpose(source: Uint8Array, rows: number, columns: number, spare: number): Uint8Array {
     const target = new Uint8Array(rows * (columns + spare));
     for (let row = 0; row < rows; row += 1) {
@@ -76,7 +83,7 @@ function transpose(source: Uint8Array, rows: number, columns: number, spare: num
 export class Grid {
     readonly symbol: string;
     readonly bucket: number;
-    /** Seconds between columns; the newest column may stand between two steps. */
+    /** Seconds between columns; the newest one may be between two steps. */
     readonly step: number;
     readonly times: number[];
     readonly closes: number[];
@@ -85,7 +92,7 @@ export class Grid {
     maxDensity: number;
     long: Uint8Array;
     short: Uint8Array;
-    /** What the newest snapshot said, exactly; null until one came. */
+    /** The exact levels of the newest snapshot; null before the first. */
     levels: readonly Level[] | null = null;
 
     static decode(message: GridMessage): Grid {
@@ -98,7 +105,7 @@ export class Grid {
         const longBytes = decodeBase64(long);
         const shortBytes = decodeBase64(short);
         if (longBytes.length !== rows * columns || shortBytes.length !== rows * columns) {
-            throw new Error('the heatmap that came is damaged');
+            throw new Error('the heatmap from the server is damaged');
         }
         this.symbol = meta.symbol;
         this.bucket = meta.bucket;
@@ -138,7 +145,7 @@ export class Grid {
         return Math.min(BYTE_MAX, Math.max(1, Math.round(byte)));
     }
 
-    /** The row of a price, whether or not the grid has it. */
+    /** The row of a price; below 0 or above the last row where the grid ends before it. */
     rowOf(price: number): number {
         // A price that is the edge of a bucket must not fall below it by a rounding error.
         return Math.floor((price - this.priceMin) / this.bucket + 1e-6);
@@ -159,7 +166,7 @@ export class Grid {
         };
     }
 
-    /** Levels of the newest column: exact after a snapshot, to the byte before one. */
+    /** Levels of the newest column: exact after a snapshot, else as precise as a byte is. */
     newestLevels(): readonly Level[] {
         if (this.levels) return this.levels;
         const levels: Level[] = [];
@@ -178,7 +185,7 @@ export class Grid {
         if (time < lastTime) return 'old';
         if (time > lastTime + CANDLE_SECONDS) return 'gap';
         const isRelaid = this.#makeRoom(levels);
-        // The newest column is always there; one that is no multiple of the step gives way.
+        // The newest column is always kept; one between two steps is replaced by the next.
         const isNew = time > lastTime && lastTime % this.step === 0;
         const column = isNew ? this.columns : this.columns - 1;
         if (isNew) this.#reserveColumn();
@@ -190,7 +197,7 @@ export class Grid {
         return isNew ? 'appended' : 'replaced';
     }
 
-    /** Whether rows or scale had to change. */
+    /** Makes the levels fit; returns whether rows or scale had to change. */
     #makeRoom(levels: readonly Level[]): boolean {
         const first = levels[0];
         const last = levels[levels.length - 1];
@@ -266,13 +273,13 @@ export class Grid {
     }
 }
 
-/** Whether levels of one bucket can be summed up to those of another. */
+/** Whether `bucket` is a multiple of `of`, so that levels can be added up exactly. */
 export function isMultiple(bucket: number, of: number): boolean {
     const ratio = bucket / of;
     return ratio > 0.5 && Math.abs(ratio - Math.round(ratio)) < 1e-6 * ratio;
 }
 
-/** Levels of a finer bucket, summed up to those of `bucket`, a multiple of it. */
+/** Levels of a finer bucket, added up to those of `bucket`, which is a multiple of it. */
 export function foldLevels(levels: readonly Level[], bucket: number): Level[] {
     const folded: Level[] = [];
     let lastIndex = NaN;
@@ -296,10 +303,10 @@ export function foldLevels(levels: readonly Level[], bucket: number): Level[] {
     return folded;
 }
 
-/** The usual distance of two columns: the least one, since holes and the newest only differ. */
+/** The distance between two columns: the least one, because holes are wider. */
 function stepSeconds(times: readonly number[]): number {
     let step = Infinity;
-    // The last distance is left out: the newest column may stand between two steps.
+    // Without the last distance: the newest column may be between two steps.
     for (let i = 1; i < times.length - 1; i += 1) {
         step = Math.min(step, (times[i] ?? 0) - (times[i - 1] ?? 0));
     }

@@ -1,9 +1,9 @@
-// The map as a picture: one pixel a cell, on a canvas that is never shown itself but scaled onto
-// the chart. Colouring costs milliseconds and is done when data or colours change; scaling is the
-// browser's, and is all that panning and zooming costs.
+// The map as a picture: one pixel a cell, on a canvas that is not part of the page but scaled onto
+// the chart. Colouring takes milliseconds and is done when data or colours change. Scaling is done
+// by the browser, and is all that panning and zooming costs.
 //
-// Seen from afar, many columns share a pixel. Browsers shrink pictures in both directions at once,
-// which would smear the rows, so there are narrower copies: each level has half the columns of the
+// When zoomed out, many columns share a pixel. Browsers shrink pictures in both directions at once,
+// which would blur the rows, so there are narrower copies: each level has half the columns of the
 // one before, two averaged into one, and all the rows.
 
 import { sumBytes, type Grid, type Side } from './grid.js';
@@ -24,12 +24,12 @@ const contextOf = (canvas: HTMLCanvasElement): CanvasRenderingContext2D => {
 
 export class HeatImage {
     readonly #levels = [document.createElement('canvas')];
-    /** How many levels show the newest pixels. */
+    /** How many levels are up to date. */
     #freshLevels = 1;
     #side: Side = 'both';
     #table: Uint32Array = new Uint32Array(256);
 
-    /** The picture with 2^level columns in one, for the wish of `columnsPerPixel`. */
+    /** The copy whose columns are as wide as `columnsPerPixel` needs. */
     at(columnsPerPixel: number): { canvas: HTMLCanvasElement; columnsPerPixel: number } {
         const wanted = Math.ceil(Math.log2(Math.max(1, columnsPerPixel)) - 0.01);
         const level = Math.min(LEVELS_MAX, Math.max(0, wanted));
@@ -38,7 +38,8 @@ export class HeatImage {
     }
 
     #canvas(level: number): HTMLCanvasElement {
-        return (this.#levels[level] ??= document.createElement('canvas'));
+        this.#levels[level] ??= document.createElement('canvas');
+        return this.#levels[level];
     }
 
     #halve(level: number): void {
@@ -47,7 +48,7 @@ export class HeatImage {
         to.width = Math.max(1, from.width >> 1);
         to.height = from.height;
         const context = contextOf(to);
-        // Halved exactly, bilinear smoothing is the average of two columns.
+        // At exactly half the width, bilinear smoothing is the average of two columns.
         context.imageSmoothingQuality = 'low';
         context.drawImage(from, 0, 0, to.width * 2, from.height, 0, 0, to.width, to.height);
     }
@@ -60,15 +61,15 @@ export class HeatImage {
     /** Colours everything. */
     paint(grid: Grid): void {
         const canvas = this.#canvas(0);
-        // Spare columns to the right let the next ones in without another full painting. A multiple
-        // of all levels' widths, so that no column is lost in halving.
+        // With spare columns at the right, new ones need no full painting. The width is a multiple
+        // of what all levels divide by, so that halving loses no column.
         const multiple = 2 ** LEVELS_MAX;
         canvas.width = Math.ceil((grid.columns + SPARE_COLUMNS) / multiple) * multiple;
         canvas.height = Math.max(1, grid.rows);
         this.#paintColumns(grid, 0, grid.columns);
     }
 
-    /** Colours the last column alone, where that is enough. */
+    /** Colours only the last column where that is enough, else everything. */
     paintLast(grid: Grid): void {
         const { width, height } = this.#canvas(0);
         if (grid.columns > width || grid.rows !== height) {
@@ -102,8 +103,8 @@ export class HeatImage {
     }
 }
 
-/** The range of bytes that the colours should spread over. Most cells hold little and a few hold
- * very much; without this the first would glow and the second decide what everything looks like. */
+/** The range of bytes that the colours should cover. Most cells hold little and a few hold very
+ * much; over the full range the many would be as bright as what matters. */
 export function colorRange(grid: Grid, side: Side): { low: number; high: number } {
     const counts = new Uint32Array(256);
     let total = 0;
@@ -128,8 +129,8 @@ export function colorRange(grid: Grid, side: Side): { low: number; high: number 
     };
     if (total === 0) return { low: 128, high: 255 };
     const high = quantile(0.998);
-    // Between one decade of colours, also where all cells are much alike, and less than two, also
-    // where most hold the fading rest of old positions.
+    // At least one decade, even where all cells are alike, and less than two, even where most hold
+    // what remains of old positions.
     const low = Math.max(high - SPAN_MAX, Math.min(quantile(0.4), high - SPAN_MIN));
     return { low: Math.max(1, low), high };
 }

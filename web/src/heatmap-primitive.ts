@@ -1,9 +1,9 @@
 // Draws the map behind the candles, as a primitive of their series: the chart calls it in the same
-// animation frame in which it draws itself, so that both move as one.
+// animation frame in which it draws itself, so that both move together.
 //
-// There may be two layers: the whole map, and a finer one of a part of it, which stands in its place
-// there. A layer's columns stand on the chart in *runs*: within a run all columns are equally wide,
-// so one drawImage() serves it. Without holes in the data there is one run, plus the newest column.
+// There may be two layers: the whole map, and a finer one that replaces a part of it. A layer's
+// columns form *runs*: within a run all columns are equally wide, so that one drawImage() draws it.
+// Without holes in the data there is one run, plus the newest column.
 
 import type {
     AutoscaleInfo,
@@ -50,10 +50,10 @@ interface Placement {
     height: number;
 }
 
-/** How strongly the newest column goes on into the empty space right of the last candle. */
+/** Opacity of the newest column where it continues into the space right of the last candle. */
 const FUTURE_ALPHA = 0.42;
 
-/** How far the veil reaches beyond a candle, in CSS pixels. */
+/** How far the halo extends beyond a candle, in CSS pixels. */
 const HALO = 1.5;
 
 export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
@@ -65,12 +65,12 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
     readonly #axis: TimeAxis;
     readonly #views: readonly IPrimitivePaneView[];
 
-    /** Called after each drawing, for what has to keep pace with the chart. */
+    /** Called after each drawing, for what must be drawn in the same frame. */
     onDrawn: (() => void) | null = null;
-    /** The price range that automatic scaling should show beside the visible candles. */
+    /** The price range of automatic scaling when the bars between two positions are visible. */
     priceRange: ((from: number, to: number) => { min: number; max: number } | null) | null = null;
 
-    /** The candles, and the colour of the veil behind them. */
+    /** The candles, and the colour of the halo behind them. */
     halo: (() => { candles: readonly Candle[]; color: string }) | null = null;
 
     constructor(axis: TimeAxis) {
@@ -103,7 +103,7 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
         return range ? { priceRange: { minValue: range.min, maxValue: range.max } } : null;
     }
 
-    /** Maps, or the bars below them, have changed. */
+    /** To be called when maps or bars have changed. */
     update(whole: MapLayer | null, part: MapLayer | null): void {
         this.#whole = whole ? this.#lay(whole) : null;
         this.#part = part ? this.#lay(part) : null;
@@ -213,7 +213,7 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
         }
     }
 
-    /** What waits now goes on to the right of the last candle, fainter. */
+    /** Continues the newest column to the right of the last candle, fainter. */
     #drawFuture(context: CanvasRenderingContext2D, place: Placement, whole: Layer): void {
         const x = whole.runs.length > 0 ? place.xOf(whole.right) : place.width;
         const band = bandOf(place, whole.grid);
@@ -226,7 +226,7 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
         context.globalAlpha = 1;
     }
 
-    /** A veil of the background's colour around the candles in sight, so that they stand out from
+    /** A halo of the background's colour around the visible candles, so that they stand out from
      * the map however bright it is. */
     #drawHalo(scope: BitmapCoordinatesRenderingScope, { xOf, yOf, width }: Placement): void {
         if (!this.halo) return;
@@ -255,8 +255,8 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
     }
 }
 
-/** The rows in sight, and where they stand: a scale zoomed in far would make all of them thousands
- * of pixels high. */
+/** The visible rows, and where they are drawn: with a price axis that is zoomed in far, all rows
+ * would be thousands of pixels high. */
 interface Band {
     row: number;
     rows: number;
@@ -301,7 +301,7 @@ function drawColumns(
     );
 }
 
-/** Nothing is drawn outside of these, from left to right each. */
+/** Restricts drawing to these spans, each from left to right. */
 function clipTo(
     context: CanvasRenderingContext2D,
     { height }: Placement,

@@ -1,6 +1,6 @@
-// Which candles suit a zoom, and which price steps suit a price.
+// Which candle lengths fit a zoom, and which buckets fit a price.
 
-import type { Range } from './state.js';
+import type { Range } from './range.js';
 
 export interface CandleInterval {
     id: string;
@@ -25,12 +25,12 @@ export const CANDLE_INTERVALS: readonly CandleInterval[] = [
 
 export const CANDLES_MAX = 5000; /* the server's limit for one answer */
 
-/* Pixels of a candle with its gap: what is chosen for a width, and what may shrink to before a
- * coarser interval is chosen instead. Apart, so that no zoom stands on the edge between two. */
+/* Pixels of a candle with its gap: the least when an interval is chosen, and the least before a
+ * coarser one replaces it. They differ, so that a small zoom does not switch back and forth. */
 const CANDLE_PIXELS = 3;
 const CANDLE_PIXELS_MIN = 2;
 
-/** Whether a range can be shown in candles of this interval at all. */
+/** Whether a range can be shown in candles of this interval. */
 export const isFitting = (interval: CandleInterval, range: Range): boolean =>
     range.seconds / interval.seconds < CANDLES_MAX && range.seconds / interval.seconds >= 2;
 
@@ -41,8 +41,8 @@ function finest(seconds: number, width: number, pixels: number): CandleInterval 
     return found ?? (CANDLE_INTERVALS[CANDLE_INTERVALS.length - 1] as CandleInterval);
 }
 
-/** The chosen interval, or else the finest whose candles are wide enough to be read as candles
- * where so many seconds are in sight. */
+/** The chosen interval, if it fits; else the finest whose candles are wide enough to be recognized
+ * when `visibleSeconds` are shown in `width` pixels. */
 export function candleInterval(
     choice: string,
     range: Range,
@@ -59,15 +59,16 @@ export function candleInterval(
     return current && wanted.seconds > current.seconds && isWideEnough ? current : wanted;
 }
 
-/** Columns that the server gives at the most, and the steps it chooses from. */
+/** Columns that the server returns at most; its steps are the candle intervals. */
 const COLUMNS_MAX = 2100;
 
-/** The step that the server will choose for a map of so many seconds. */
+/** The step that the server chooses for a map of so many seconds. */
 export const mapStep = (seconds: number): number =>
     CANDLE_INTERVALS.find((interval) => seconds / interval.seconds < COLUMNS_MAX - 1)?.seconds ??
     DAY;
 
-/** Price steps to choose from: 1, 2 or 5 times a power of ten, half the usual to ten times it. */
+/** The buckets that are offered: 1, 2 or 5 times a power of ten, from half the usual to ten times
+ * it. */
 export function bucketChoices(usual: number): number[] {
     const choices: number[] = [];
     for (let power = Math.floor(Math.log10(usual)) - 1; power < 15; power += 1) {

@@ -1,5 +1,5 @@
-// Colours of the map. A palette is a few colours from weak to strong, in sRGB; between them it is
-// interpolated, and weak densities fade into the background so that noise stays dark.
+// Colours of the map. A palette is a few colours from weak to strong, interpolated in sRGB. The
+// weakest densities fade into the background, so that noise stays dark.
 
 export type PaletteName = 'heat' | 'viridis' | 'inferno' | 'magma';
 export type Theme = 'dark' | 'light';
@@ -7,7 +7,7 @@ export type Theme = 'dark' | 'light';
 interface Palette {
     label: string;
     stops: readonly string[];
-    /** On a light page; absent: the stops the other way round. */
+    /** On a light page; absent: the stops in reverse. */
     lightStops?: readonly string[];
 }
 
@@ -97,10 +97,10 @@ const parseColor = (hex: string): Rgb => {
 
 const mix = (a: number, b: number, t: number): number => Math.round(a + (b - a) * t);
 
-/** Above 1: more of the scale is given to the dark colours, and only what is outstanding glows. */
+/** Above 1: most of the scale is given to the dark colours, and only the strongest are bright. */
 const GAMMA = 1.8;
 
-/** A light page runs a palette from light to dark: what matters must be far from the background. */
+/** On a light page from light to dark: the strongest must differ most from the background. */
 const stopsOf = ({ stops, lightStops }: Palette, theme: Theme): readonly string[] =>
     theme === 'dark' ? stops : (lightStops ?? [...stops].reverse());
 
@@ -115,11 +115,11 @@ export function colorAt(name: PaletteName, theme: Theme, t: number): Rgb {
     return [mix(from[0], to[0], part), mix(from[1], to[1], part), mix(from[2], to[2], part)];
 }
 
-/** Over which part of the scale the weakest densities fade in. */
+/** The part of the scale in which the weakest densities fade in. */
 const FADE = 0.14;
 
-/** Pixels (as a canvas holds them) of the 256 bytes: nothing below `low`, the strongest colour
- * from `high` on. */
+/** The pixels of the 256 bytes, as a canvas holds them: transparent below `low`, the strongest
+ * colour from `high` on. */
 export function lookupTable(
     name: PaletteName,
     theme: Theme,

@@ -1,7 +1,7 @@
-// The newest snapshot beside the price axis: bars tell how much waits at each price, curves how much
-// would have been liquidated in all once price had come as far, long ones downwards and short ones
-// upwards. Both are linear (the map is logarithmic: there colours tell decades, here lengths tell
-// amounts), each on its own scale.
+// The newest snapshot beside the price axis: bars show the volume at each price, curves the total
+// that is liquidated when the price gets that far, long positions downwards and short ones upwards.
+// Both are linear, each on its own scale: lengths compare amounts, where the colours of the map,
+// which are logarithmic, compare decades.
 
 import type { Level } from 'heatcast-client';
 import type { Side } from './grid.js';
@@ -11,7 +11,7 @@ export interface ProfileView {
     bucket: number;
     side: Side;
     currentPrice: number;
-    /** Of a price, in CSS pixels from the top of the chart's pane; null if it cannot be told. */
+    /** Of a price, in CSS pixels from the top of the chart's pane; null if not known. */
     yOf: (price: number) => number | null;
     /** Height of the pane: the bars end where the chart's time axis begins. */
     paneHeight: number;
@@ -29,15 +29,15 @@ interface Bar {
 }
 
 interface Curve {
-    /** The edge that price comes to first, and the volume behind it. */
+    /** The edge of a bucket that price reaches first, and the volume in it. */
     steps: readonly (readonly [number, number])[];
     /** Where the curve leaves the chart. */
     end: number;
     color: string;
 }
 
-/** What would be liquidated between the current price and another: longs on the way down, shorts on
- * the way up. The bucket of that price counts in whole. */
+/** The volume between the current price and another: longs on the way down, shorts on the way up.
+ * The whole bucket of that price counts. */
 export function cumulativeAt(
     levels: readonly Level[],
     currentPrice: number,
@@ -118,8 +118,8 @@ export class Profile {
         }
     }
 
-    /** Bars by their upper pixel. Levels that share a pixel are shown as the greatest of them: a
-     * sum would make bars grow when one zooms out. */
+    /** Bars by their upper pixel. Levels that share a pixel are shown as the greatest of them: with
+     * their sum, bars would grow when the view is zoomed out. */
     #collect(view: ProfileView, height: number, ratio: number): Map<number, Bar> {
         const bars = new Map<number, Bar>();
         const bucketHeight = this.#bucketHeight(view) * ratio;

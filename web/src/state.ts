@@ -1,31 +1,10 @@
-// What the user chose. All of it lives in the address, so that a link shows the same to somebody
-// else; taste (palette, theme) is also remembered in this browser, for addresses that say nothing.
+// What the user chose. All of it is in the page's address, so that a link shows the same to others.
+// Palette and theme are also remembered in this browser, for addresses without them.
 
 import type { Side } from './grid.js';
 import { CANDLE_INTERVALS } from './interval.js';
 import { isPaletteName, type PaletteName, type Theme } from './palette.js';
-
-export interface Range {
-    id: string;
-    label: string;
-    seconds: number;
-}
-
-const HOUR = 3600;
-const DAY = 24 * HOUR;
-
-export const RANGES: readonly Range[] = [
-    { id: '48h', label: '48 hours', seconds: 2 * DAY },
-    { id: '3d', label: '3 days', seconds: 3 * DAY },
-    { id: '7d', label: '7 days', seconds: 7 * DAY },
-    { id: '14d', label: '14 days', seconds: 14 * DAY },
-    { id: '30d', label: '30 days', seconds: 30 * DAY },
-];
-
-const DEFAULT_RANGE = '7d';
-
-export const rangeOf = (id: string): Range =>
-    RANGES.find((range) => range.id === id) ?? (RANGES[2] as Range);
+import { rangeOf } from './range.js';
 
 /** How much of the map automatic scaling shows around the candles. */
 export type Zoom = 'near' | 'wide' | 'full';
@@ -49,22 +28,22 @@ export interface View {
     theme: Theme;
 }
 
-const TASTE_KEY = 'heatcast';
+const STORAGE_KEY = 'heatcast';
 
-function readTaste(): { palette?: string; theme?: string } {
+function readStored(): { palette?: string; theme?: string } {
     try {
-        const stored: unknown = JSON.parse(localStorage.getItem(TASTE_KEY) ?? '{}');
+        const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '{}');
         return typeof stored === 'object' && stored !== null ? stored : {};
     } catch {
-        return {}; /* storage may be forbidden, or hold something else; the defaults do */
+        return {}; /* storage is forbidden or damaged: defaults apply */
     }
 }
 
-function writeTaste({ palette, theme }: View): void {
+function writeStored({ palette, theme }: View): void {
     try {
-        localStorage.setItem(TASTE_KEY, JSON.stringify({ palette, theme }));
+        localStorage.setItem(STORAGE_KEY, JSON.stringify({ palette, theme }));
     } catch {
-        // Then it lasts as long as the address.
+        // Storage is forbidden: the address still has it.
     }
 }
 
@@ -83,22 +62,21 @@ const paletteIn = (name: string | null | undefined): PaletteName | null =>
 
 export function readView(): View {
     const query = new URLSearchParams(location.search);
-    const taste = readTaste();
-    const range = query.get('range');
+    const stored = readStored();
     return {
         symbol: query.get('symbol')?.toUpperCase() ?? null,
-        range: RANGES.find(({ id }) => id === range)?.id ?? DEFAULT_RANGE,
+        range: rangeOf(query.get('range')).id,
         candles: CANDLE_INTERVALS.find(({ id }) => id === query.get('candles'))?.id ?? 'auto',
         bucket: positive(query.get('bucket')),
         side: oneOf(SIDES, query.get('side')) ?? 'both',
         zoom: oneOf(ZOOMS, query.get('prices')) ?? 'near',
         threshold: positive(query.get('min')),
-        palette: paletteIn(query.get('palette')) ?? paletteIn(taste.palette) ?? 'heat',
-        theme: oneOf(THEMES, query.get('theme')) ?? oneOf(THEMES, taste.theme) ?? 'dark',
+        palette: paletteIn(query.get('palette')) ?? paletteIn(stored.palette) ?? 'heat',
+        theme: oneOf(THEMES, query.get('theme')) ?? oneOf(THEMES, stored.theme) ?? 'dark',
     };
 }
 
-/** Symbol and range are always said; of the rest, what is not as usual. */
+/** Writes symbol and range, and of the rest what differs from the default. */
 export function writeView(view: View): void {
     const query = new URLSearchParams();
     if (view.symbol !== null) query.set('symbol', view.symbol);
@@ -111,5 +89,5 @@ export function writeView(view: View): void {
     if (view.palette !== 'heat') query.set('palette', view.palette);
     if (view.theme !== 'dark') query.set('theme', view.theme);
     history.replaceState(null, '', `?${query}`);
-    writeTaste(view);
+    writeStored(view);
 }

@@ -1,5 +1,5 @@
-// The numbers around the chart: price and change, what waits in all, what the newest candle did, and
-// how old all of that is.
+// The numbers around the chart: price and change, total volume, what the newest candle created and
+// consumed, and how old the data are.
 
 import type { Snapshot } from 'heatcast-client';
 import type { Candle } from './api.js';
@@ -45,13 +45,13 @@ export class Summary {
         const numbers = [this.#price, this.#created, this.#consumed, this.#long, this.#short];
         for (const number of numbers) setText(number, '–');
         setText(this.#age, 'No candle yet');
-        this.#age.dataset['stale'] = 'false';
+        this.#age.dataset.stale = 'false';
         setText(this.#change, '');
         this.#caption.replaceChildren();
         document.title = 'heatcast';
     }
 
-    /** A map has come. */
+    /** To be called when another map is shown. */
     showMap(selection: Selection): void {
         this.#selection = selection;
         this.#showNewest();
@@ -83,7 +83,7 @@ export class Summary {
         this.#shownPrice = value;
         setText(this.#price, formatPrice(value, this.#chart.decimals));
         if (previous !== null && value !== previous) {
-            this.#price.dataset['move'] = value > previous ? 'up' : 'down';
+            this.#price.dataset.move = value > previous ? 'up' : 'down';
             clearTimeout(this.#moveTimer);
             this.#moveTimer = setTimeout(
                 () => this.#price.removeAttribute('data-move'),
@@ -103,7 +103,7 @@ export class Summary {
         if (!first || !grid || !this.#selection) return;
         const { range } = this.#selection;
         const ratio = value / first.open - 1;
-        // The database may begin later than the range that was asked for.
+        // The database may begin later than the range.
         const isWhole = grid.lastTime - first.time > range.seconds * 0.95;
         const since = isWhole ? `in ${range.label}` : `since ${formatDay(first.time)}`;
         setText(this.#change, `${formatPercent(ratio)} ${since}`);
@@ -115,11 +115,11 @@ export class Summary {
         if (!time) return;
         const seconds = Math.max(0, Date.now() / 1000 - time);
         const isStale = seconds > STALE_SECONDS;
-        // A candle's time is its beginning: during its own five minutes it is as new as can be.
+        // A candle's time is its beginning: during its own five minutes it is current.
         const words = formatAge(Math.max(0, seconds - CANDLE_SECONDS));
         const note = isStale ? `old data: ${words}` : words;
         setText(this.#age, `Newest candle ${formatTime(time)} UTC, ${note}`);
-        this.#age.dataset['stale'] = String(isStale);
+        this.#age.dataset.stale = String(isStale);
     }
 
     /** Open, high, low and close of a candle; null: of the last. */

@@ -1,6 +1,6 @@
-// Where a moment stands on the chart. The chart counts bars, not seconds: bar i is drawn between
-// i - 0.5 and i + 0.5, and holes in the data take no room. A column of the map is mostly shorter
-// than a bar (5 minutes in a 15-minute candle), so positions are fractions of bars.
+// Converts between times and positions on the chart. The chart counts bars, not seconds: bar i is
+// drawn between i - 0.5 and i + 0.5, and holes in the data have no width. A column of the map is
+// often shorter than a bar (5 minutes in a 15-minute candle), so positions are fractions of bars.
 
 export class TimeAxis {
     #times: number[] = [];
@@ -20,18 +20,19 @@ export class TimeAxis {
         return this.#times.length;
     }
 
-    /** The bar position of a moment; the bars' own times are at i - 0.5. */
+    /** The bar position of a time; the open time of bar i is at i - 0.5. */
     positionOf(time: number): number {
         const index = this.#indexAt(time);
         const open = this.#times[index];
         if (open === undefined) return -0.5;
         const part = (time - open) / this.#interval;
-        // Beyond the last bar time goes on; before the first and within a hole it stands still.
+        // Beyond the last bar time continues; before the first and within a hole it does not
+        // advance.
         const isLast = index === this.#times.length - 1;
         return index - 0.5 + Math.max(0, isLast ? part : Math.min(1, part));
     }
 
-    /** The moment at a bar position: the reverse of positionOf(). */
+    /** The time at a bar position: the inverse of positionOf(). */
     timeAt(position: number): number {
         const index = Math.min(this.#times.length - 1, Math.max(0, Math.floor(position + 0.5)));
         return (this.#times[index] ?? 0) + (position + 0.5 - index) * this.#interval;
@@ -50,7 +51,7 @@ export class TimeAxis {
     }
 }
 
-/** The last element that is <= value, or -1. */
+/** The index of the last element that is <= value, or -1. */
 export function lastAtOrBefore(sorted: readonly number[], value: number): number {
     let low = -1;
     let high = sorted.length - 1;

@@ -1,13 +1,13 @@
-// What stands under the crosshair: a cell of the map near the pointer, its candle in the caption.
+// The cell of the map under the crosshair, in a box beside the pointer.
 
 import { element, make } from './dom.js';
 import { bucketDecimals, formatPercent, formatPrice, formatTime, formatUsd } from './format.js';
 import type { Side } from './grid.js';
-import type { Hover } from './map-chart.js';
+import type { Hover } from './crosshair.js';
 
 const MARGIN = 4;
 const DISTANCE = 18; /* pixels between the pointer and the tooltip */
-const AXIS = 70; /* that stay free for the prices */
+const AXIS = 70; /* pixels of the price axis, which is not covered */
 
 export interface TooltipContext {
     bucket: number;
@@ -53,7 +53,7 @@ export class Tooltip {
         this.#place(hover.x, hover.y);
     }
 
-    /** Beside the pointer, on the side that has room, and never over it. */
+    /** Beside the pointer, on the side that has room, never under it. */
     #place(x: number, y: number): void {
         const { offsetWidth: width, offsetHeight: height } = this.#box;
         const { clientWidth, clientHeight } = this.#chart;

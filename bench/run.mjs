@@ -229,9 +229,7 @@ for (const scenario of scenarios) {
 }
 if (!parts || parts.includes('model')) {
     say('== the model');
-    result.model = JSON.parse(
-        await run(join(programs, 'model_bench'), [quick ? '0.05' : '0.5']),
-    );
+    result.model = JSON.parse(await run(join(programs, 'model_bench'), [quick ? '0.05' : '0.5']));
 }
 if (!parts || parts.includes('database')) {
     say('== ticks and history');

@@ -3,7 +3,7 @@
 static void on_message(struct session *session, enum ws_opcode opcode, const char *payload,
                        size_t size)
 {
-    if (session->outbox.deflates)
+    if (session->subscriber.outbox.deflates)
         session_reply_deflated(session, opcode, payload, size);
     else
         session_reply(session, opcode, payload, size);

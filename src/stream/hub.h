@@ -9,27 +9,11 @@
 #include "base/list.h"
 #include "config/config.h"
 #include "stream/mailbox.h"
-#include "stream/outbox.h"
 #include "stream/publisher.h"
+#include "stream/subscriber.h"
 
-#include <stdatomic.h>
-
-struct session;
 struct ws_deflater;
 struct ws_inflater;
-
-/* One client's interest in one symbol. What a broadcast looks at comes first, here and in the
- * structs that it goes on to: few cache lines are touched, and fetched ahead. */
-struct subscription {
-    struct list in_symbol; /* hub_symbol.subscriptions */
-    struct session *session;
-    uint64_t released_ns;        /* when the newest snapshot that was not held could go; 0: never */
-    uint32_t update_interval_ms; /* 0: every change */
-    uint8_t symbol_index;
-    bool awaits_first; /* has had no snapshot yet */
-    struct outbox_slot slot;
-    struct list in_held; /* hub.held, while a snapshot waits for its time */
-};
 
 /* Somebody (an HTTP request) who waits for the symbol to be looked at. */
 struct hub_waiter {
@@ -42,56 +26,34 @@ struct hub_symbol {
     struct list subscriptions;
     struct list waiters;
     struct frame *newest;
-    atomic_size_t subscriber_count;
-};
-
-/* Why sessions ended. */
-enum session_end {
-    SESSION_END_CLIENT, /* it closed, or was lost */
-    SESSION_END_SLOW,   /* it took nothing for too long, or did not read its replies */
-    SESSION_END_IDLE,   /* no byte came for too long */
-    SESSION_END_PROTOCOL_ERROR,
-    SESSION_END_RATE, /* too many messages */
-    SESSION_END_SHUTDOWN,
-    SESSION_END_COUNT,
-};
-
-/* How the hub's sessions reach their sockets; installed by the network side. */
-struct session_transport {
-    outbox_writer *write;                              /* context: the session's */
-    void (*want_writable)(void *context, bool wanted); /* call session_flush() when it is */
-    void (*finish)(void *context); /* all is out, end the sending side and then the connection */
-    void (*abort)(void *context);  /* end the connection now */
 };
 
 struct hub {
+    struct subscriber_group group;
     const struct symbol_list *symbols;
-    struct publisher *publisher;
-    const struct session_transport *transport;
-    uint64_t slow_timeout_ns, slow_disconnect_ns;
-    struct list ready;   /* sessions that were offered something in this turn */
-    struct list blocked; /* sessions whose socket is full */
-    struct list held;    /* subscriptions whose snapshot waits for its time */
-    struct outbox_meter meter;
+    struct list held; /* subscriptions whose snapshot waits for its time */
     struct ws_inflater
         *inflater; /* for all sessions, one message at a time; NULL: not needed yet */
     struct ws_deflater *deflater;
-    atomic_size_t slow_sessions;
-    atomic_uint_least64_t ended[SESSION_END_COUNT]; /* sessions, by why they ended */
     struct hub_symbol by_symbol[SYMBOLS_MAX];
 };
 
+/* The hub whose group the subscriber is in. */
+static inline struct hub *hub_of(const struct subscriber *subscriber)
+{
+    return list_entry(subscriber->group, struct hub, group);
+}
+
 /* `config` and the others must outlive the hub. */
 void hub_init(struct hub *hub, const struct config *config, struct publisher *publisher,
-              const struct session_transport *transport);
-void hub_deinit(struct hub *hub); /* all sessions and waiters must be gone */
+              const struct subscriber_transport *transport);
+void hub_deinit(struct hub *hub); /* all subscribers and waiters must be gone */
 
 /* Subscribes; a second time only changes the interval. The current snapshot goes into the outbox;
  * the caller flushes. */
-void hub_subscribe(struct hub *hub, struct session *session, size_t symbol_index,
+void hub_subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index,
                    uint32_t update_interval_ms);
-void hub_unsubscribe(struct hub *hub, struct session *session, size_t symbol_index);
-void hub_unsubscribe_all(struct hub *hub, struct session *session);
+void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index);
 
 /* Broadcasts what the mailbox held. */
 void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX]);

@@ -111,27 +111,14 @@ static struct outbox_reply *pop_front(struct outbox *outbox)
     return reply;
 }
 
-static bool has_reply_room(const struct outbox *outbox, size_t payload_size)
+bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, bool is_deflated,
+                       const char *payload, size_t payload_size)
 {
-    return outbox->reply_bytes + payload_size + WS_FRAME_HEADER_MAX <= outbox->reply_bytes_max;
-}
-
-bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
-                       size_t payload_size)
-{
-    if (!has_reply_room(outbox, payload_size))
-        return false;
-    push_back(outbox, make_reply(opcode, payload, payload_size));
-    return true;
-}
-
-bool outbox_push_deflated_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
-                                size_t payload_size)
-{
-    if (!has_reply_room(outbox, payload_size))
+    if (outbox->reply_bytes + payload_size + WS_FRAME_HEADER_MAX > outbox->reply_bytes_max)
         return false;
     struct outbox_reply *reply = make_reply(opcode, payload, payload_size);
-    ws_mark_compressed(reply->bytes);
+    if (is_deflated)
+        ws_mark_compressed(reply->bytes);
     push_back(outbox, reply);
     return true;
 }

@@ -81,13 +81,10 @@ void outbox_deinit(struct outbox *outbox); /* slots must have been removed */
 void outbox_add_slot(struct outbox *outbox, struct outbox_slot *slot);
 void outbox_remove_slot(struct outbox *outbox, struct outbox_slot *slot); /* drops its snapshot */
 
-/* Queues a reply: a final frame of that opcode. False if reply_bytes_max would be passed. */
-bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
-                       size_t payload_size);
-
-/* The same for a payload that ws_deflate() has made. */
-bool outbox_push_deflated_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
-                                size_t payload_size);
+/* Queues a reply: a final frame of that opcode. `is_deflated`: ws_deflate() made the payload. False
+ * if reply_bytes_max would be passed. */
+bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, bool is_deflated,
+                       const char *payload, size_t payload_size);
 
 /* Puts a snapshot into its slot, with a reference of its own; one that waits there is replaced.
  * Its deadline counts from `since_ns`: the publication, or whenever later the client may have it.

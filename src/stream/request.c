@@ -40,7 +40,7 @@ static void reply_invalid_symbol(struct session *session, const json_t *id, cons
                                  size_t name_size)
 {
     enum { SHOWN_MAX = 40 };
-    const struct symbol_list *symbols = session->hub->symbols;
+    const struct symbol_list *symbols = session_hub(session)->symbols;
     struct buffer text = {0};
     buffer_append_text(&text, "Symbol '");
     buffer_append(&text, name, name_size < SHOWN_MAX ? name_size : SHOWN_MAX);
@@ -51,7 +51,7 @@ static void reply_invalid_symbol(struct session *session, const json_t *id, cons
     buffer_deinit(&text);
 }
 
-void request_report_unavailable(struct session *session, const char *symbol, enum status status)
+static void on_unavailable(struct session *session, const char *symbol, enum status status)
 {
     char message[128];
     const char *why = status == STATUS_BUSY          ? "the database is locked by a writer"
@@ -110,7 +110,7 @@ static void reply_ack(struct session *session, const struct request *request)
         buffer_append_text(&out, ",\"symbols\":[");
         for (size_t i = 0; i < json_array_size(request->symbols); i++) {
             const json_t *name = json_array_get(request->symbols, i);
-            if (symbol_list_find(session->hub->symbols, json_string_value(name),
+            if (symbol_list_find(session_hub(session)->symbols, json_string_value(name),
                                  json_string_length(name)) < 0)
                 continue;
             buffer_append_format(&out, "%s\"%s\"", is_first ? "" : ",", json_string_value(name));
@@ -132,18 +132,19 @@ static void change_subscriptions(struct session *session, const struct request *
         const json_t *name = json_array_get(request->symbols, i);
         const char *text = json_string_value(name);
         size_t size = json_string_length(name);
-        int index = symbol_list_find(session->hub->symbols, text, size);
+        int index = symbol_list_find(session_hub(session)->symbols, text, size);
         if (index < 0) {
             reply_invalid_symbol(session, request->id, text, size);
             continue;
         }
         known++;
-        if (session->state != SESSION_OPEN)
+        if (!session_is_open(session))
             return;
         if (subscribes)
-            hub_subscribe(session->hub, session, (size_t)index, request->update_interval_ms);
+            hub_subscribe(session_hub(session), &session->subscriber, (size_t)index,
+                          request->update_interval_ms);
         else
-            hub_unsubscribe(session->hub, session, (size_t)index);
+            hub_unsubscribe(session_hub(session), &session->subscriber, (size_t)index);
     }
     if (known > 0)
         reply_ack(session, request);
@@ -228,7 +229,7 @@ static void on_message(struct session *session, enum ws_opcode opcode, const cha
     struct session_rate *rate = &session->rate;
     if (!takes_token(rate)) {
         if (++rate->violations > REQUEST_RATE_VIOLATIONS_MAX)
-            session_close(session, WS_CLOSE_POLICY, "too many messages", SESSION_END_RATE);
+            session_close(session, WS_CLOSE_POLICY, "too many messages", SUBSCRIBER_END_RATE);
         else
             reply_error(session, NULL, "RATE_LIMITED",
                         "More than 10 messages a second; this one was ignored");
@@ -256,11 +257,11 @@ static void on_message(struct session *session, enum ws_opcode opcode, const cha
 void request_subscribe_list(struct session *session, const char *symbols)
 {
     const char *start = symbols;
-    while (*start != '\0' && session->state == SESSION_OPEN) {
+    while (*start != '\0' && session_is_open(session)) {
         size_t size = strcspn(start, ",");
-        int index = symbol_list_find(session->hub->symbols, start, size);
+        int index = symbol_list_find(session_hub(session)->symbols, start, size);
         if (index >= 0)
-            hub_subscribe(session->hub, session, (size_t)index, 0);
+            hub_subscribe(session_hub(session), &session->subscriber, (size_t)index, 0);
         else if (size > 0)
             reply_invalid_symbol(session, NULL, start, size);
         start += size;
@@ -273,4 +274,5 @@ const struct session_protocol request_protocol = {
     .reply_bytes_max = OUTBOX_REPLY_BYTES_MAX,
     .frames_max = REQUEST_FRAMES_MAX,
     .on_message = on_message,
+    .on_unavailable = on_unavailable,
 };

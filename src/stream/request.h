@@ -3,7 +3,6 @@
 #ifndef HEATCAST_STREAM_REQUEST_H
 #define HEATCAST_STREAM_REQUEST_H
 
-#include "base/error.h"
 #include "stream/session.h"
 
 #define REQUEST_SIZE_MAX 4096
@@ -16,8 +15,5 @@ extern const struct session_protocol request_protocol;
 
 /* Subscribes to the symbols named at connect ("BTCUSDT,ETHUSDT"). */
 void request_subscribe_list(struct session *session, const char *symbols);
-
-/* Tells that a symbol's first snapshot could not be made yet, and why. */
-void request_report_unavailable(struct session *session, const char *symbol, enum status status);
 
 #endif

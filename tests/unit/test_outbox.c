@@ -86,7 +86,7 @@ static bool offer(struct fixture *f, size_t symbol, uint64_t seq, size_t size)
 
 static void push(struct fixture *f, const char *text)
 {
-    assert_true(outbox_push_reply(&f->outbox, WS_TEXT, text, strlen(text)));
+    assert_true(outbox_push_reply(&f->outbox, WS_TEXT, false, text, strlen(text)));
 }
 
 static enum outbox_result flush(struct fixture *f)
@@ -147,7 +147,7 @@ static void replies_go_before_snapshots(void **state)
     offer(f, 1, 1, 50);
     offer(f, 0, 1, 50);
     push(f, "ack");
-    assert_true(outbox_push_reply(&f->outbox, WS_PONG, "", 0));
+    assert_true(outbox_push_reply(&f->outbox, WS_PONG, false, "", 0));
     push(f, "error");
     assert_int_equal(flush(f), OUTBOX_EMPTY);
     expect_written(f, "ack pong error 0:1 1:1 ");
@@ -493,14 +493,14 @@ static void replies_that_pile_up_are_refused(void **state)
     char text[1000];
     memset(text, 'r', sizeof text);
     size_t pushed = 0;
-    while (outbox_push_reply(&f->outbox, WS_TEXT, text, sizeof text))
+    while (outbox_push_reply(&f->outbox, WS_TEXT, false, text, sizeof text))
         pushed++;
     assert_true(pushed * (sizeof text + 4) <= OUTBOX_REPLY_BYTES_MAX);
     assert_true((pushed + 2) * (sizeof text + 4) > OUTBOX_REPLY_BYTES_MAX);
     f->room = 100000;
     flush(f);
     assert_int_equal(f->outbox.reply_bytes, 0);
-    assert_true(outbox_push_reply(&f->outbox, WS_TEXT, text, sizeof text));
+    assert_true(outbox_push_reply(&f->outbox, WS_TEXT, false, text, sizeof text));
     finish(f);
 }
 

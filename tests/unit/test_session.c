@@ -73,7 +73,7 @@ static void client_abort(void *context)
     client->is_aborted = true;
 }
 
-static const struct session_transport transport = {
+static const struct subscriber_transport transport = {
     .write = client_write,
     .want_writable = client_wants_writable,
     .finish = client_finish,
@@ -114,13 +114,11 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < config.symbols.count; i++) {
+    for (size_t i = 0; i < config.symbols.count; i++)
         assert_int_equal(publisher_subscriber_count(publisher, i), 0);
-        assert_int_equal(atomic_load(&hub.by_symbol[i].subscriber_count), 0);
-    }
-    assert_true(list_is_empty(&hub.ready) && list_is_empty(&hub.blocked) &&
+    assert_true(list_is_empty(&hub.group.ready) && list_is_empty(&hub.group.blocked) &&
                 list_is_empty(&hub.held));
-    assert_int_equal(atomic_load(&hub.slow_sessions), 0);
+    assert_int_equal(atomic_load(&hub.group.slow_count), 0);
     hub_deinit(&hub);
     mailbox_deinit(&mailbox);
     publisher_destroy(publisher);
@@ -436,7 +434,7 @@ static void symbols_may_be_named_at_connect(void **state)
     disconnect(client);
     client = connect_client();
     request_subscribe_list(&client->session, "");
-    session_flush(&client->session);
+    subscriber_flush(&client->session.subscriber);
     expect(client, "");
     disconnect(client);
 }
@@ -563,7 +561,7 @@ static void binary_messages_are_told_apart(void **state)
     struct client *client = connect_client();
     send_frame(client, 0x82, "{\"action\":\"ping\"}", 17);
     expect_start(client, "INVALID_MESSAGE: Binary messages are not understood");
-    assert_int_equal(client->session.state, SESSION_OPEN);
+    assert_int_equal(client->session.subscriber.state, SUBSCRIBER_OPEN);
     disconnect(client);
 }
 
@@ -618,7 +616,7 @@ static void more_errors_than_may_wait_are_written_in_between(void **state)
     for (int i = 0; i < 15; i++)
         put_frame(&bytes, 0x81, message.data, message.size);
     receive(client, &bytes); /* 15 times 1,000 errors of about 110 bytes, in one read */
-    assert_int_equal(client->session.state, SESSION_OPEN);
+    assert_int_equal(client->session.subscriber.state, SUBSCRIBER_OPEN);
     assert_true(client->written.size > OUTBOX_REPLY_BYTES_MAX);
     assert_int_equal(count_lines(client, "INVALID_SYMBOL: Symbol '' not supported"), 15 * 1000);
     publish(BTC, 1);
@@ -737,7 +735,7 @@ static void a_burst_of_20_messages_is_fine_and_10_a_second_go_on(void **state)
         send_text(client, "{\"action\":\"ping\"}");
     }
     assert_int_equal(count_lines(client, "{\"type\":\"pong\""), 100);
-    assert_int_equal(client->session.state, SESSION_OPEN);
+    assert_int_equal(client->session.subscriber.state, SUBSCRIBER_OPEN);
     disconnect(client);
 }
 
@@ -755,7 +753,7 @@ static void who_goes_on_over_the_limit_is_closed(void **state)
     expect(client, "close:1008:too many messages\n");
     assert_true(client->is_finished);
     disconnect(client);
-    assert_int_equal(atomic_load(&hub.ended[SESSION_END_RATE]), 1);
+    assert_int_equal(atomic_load(&hub.group.ended[SUBSCRIBER_END_RATE]), 1);
 }
 
 static void old_violations_are_forgiven_after_a_pause(void **state)
@@ -767,7 +765,7 @@ static void old_violations_are_forgiven_after_a_pause(void **state)
             send_text(client, "{\"action\":\"ping\"}");
         fake_clock_advance_ms(2000);
     }
-    assert_int_equal(client->session.state, SESSION_OPEN);
+    assert_int_equal(client->session.subscriber.state, SUBSCRIBER_OPEN);
     disconnect(client);
 }
 
@@ -828,7 +826,7 @@ static void snapshots_wait_for_their_interval_and_the_newest_is_sent(void **stat
     expect(client, "");
     tick_for_ms(50);
     expect(client, "BTCUSDT 6\n");
-    assert_int_equal(atomic_load(&hub.meter.dropped), 0);
+    assert_int_equal(atomic_load(&hub.group.meter.dropped), 0);
     disconnect(other);
     disconnect(client);
 }
@@ -877,7 +875,7 @@ static void a_snapshot_that_waits_for_the_socket_is_replaced_not_held(void **sta
     publish(BTC, 2);
     publish(BTC, 2);
     client->room = SIZE_MAX;
-    session_flush(&client->session);
+    subscriber_flush(&client->session.subscriber);
     expect(client, "pong:blocks\nBTCUSDT 2\n");
     disconnect(client);
 }
@@ -892,7 +890,7 @@ static void a_repeated_snapshot_does_not_hold_back_the_one_that_waits(void **sta
     subscribe_with_interval(client, "60"); /* gets it here, */
     deliver();                             /* and here again */
     client->room = SIZE_MAX;
-    session_flush(&client->session);
+    subscriber_flush(&client->session.subscriber);
     expect(client, "pong:blocks\nBTCUSDT 1\n");
     disconnect(client);
 }
@@ -908,9 +906,9 @@ static void a_held_snapshot_is_not_late_when_it_may_go(void **state)
     tick_for_ms(9950);
     client->room = 7; /* it goes in part at its time, 10 s after its publication */
     tick_for_ms(500);
-    assert_int_equal(atomic_load(&hub.meter.slow[BTC]), 0);
+    assert_int_equal(atomic_load(&hub.group.meter.slow[BTC]), 0);
     tick_for_ms(1000);
-    assert_int_equal(atomic_load(&hub.meter.slow[BTC]), 1);
+    assert_int_equal(atomic_load(&hub.group.meter.slow[BTC]), 1);
     disconnect(client);
 }
 
@@ -926,7 +924,7 @@ static void a_slow_client_is_warned_and_gets_the_newest_and_others_notice_nothin
     publish(BTC, 1);
     assert_true(slow->wants_writable);
     tick_for_ms(1100);
-    assert_int_equal(atomic_load(&hub.slow_sessions), 1);
+    assert_int_equal(atomic_load(&hub.group.slow_count), 1);
     for (uint64_t seq = 2; seq <= 4; seq++) {
         publish(BTC, seq);
         publish(ETH, seq);
@@ -934,13 +932,13 @@ static void a_slow_client_is_warned_and_gets_the_newest_and_others_notice_nothin
     }
     expect(other, "BTCUSDT 1\nBTCUSDT 2\nBTCUSDT 3\nBTCUSDT 4\n");
     slow->room = SIZE_MAX;
-    session_flush(&slow->session);
+    subscriber_flush(&slow->session.subscriber);
     assert_false(slow->wants_writable);
     expect(slow, "BTCUSDT 1\nSLOW_CONSUMER 4\nBTCUSDT 4\nETHUSDT 4\n");
-    assert_int_equal(atomic_load(&hub.slow_sessions), 0);
-    assert_int_equal(atomic_load(&hub.meter.slow[BTC]), 4);
-    assert_int_equal(atomic_load(&hub.meter.slow[ETH]), 3);
-    assert_int_equal(atomic_load(&hub.meter.dropped), 4);
+    assert_int_equal(atomic_load(&hub.group.slow_count), 0);
+    assert_int_equal(atomic_load(&hub.group.meter.slow[BTC]), 4);
+    assert_int_equal(atomic_load(&hub.group.meter.slow[ETH]), 3);
+    assert_int_equal(atomic_load(&hub.group.meter.dropped), 4);
     disconnect(slow);
     disconnect(other);
 }
@@ -950,7 +948,7 @@ static uint64_t delivered_within_ms(uint64_t bound_ms)
     uint64_t count = 0;
     for (size_t i = 0; i < OUTBOX_DELIVERY_BOUNDS; i++)
         if (outbox_delivery_bounds_ns[i] <= bound_ms * 1000000)
-            count += atomic_load(&hub.meter.delivered[i]);
+            count += atomic_load(&hub.group.meter.delivered[i]);
     return count;
 }
 
@@ -971,10 +969,10 @@ static void deliveries_are_counted_by_how_long_the_client_waited(void **state)
     assert_int_equal(delivered_within_ms(5), 3);
     tick_for_ms(2000);
     slow->room = SIZE_MAX;
-    session_flush(&slow->session);
+    subscriber_flush(&slow->session.subscriber);
     assert_int_equal(delivered_within_ms(1000), 3);
     assert_int_equal(delivered_within_ms(2500), 4);
-    assert_int_equal(atomic_load(&hub.meter.delivery_ns_sum), UINT64_C(2006) * 1000000);
+    assert_int_equal(atomic_load(&hub.group.meter.delivery_ns_sum), UINT64_C(2006) * 1000000);
     disconnect(client);
     disconnect(slow);
 }
@@ -1008,7 +1006,7 @@ static void a_broadcast_does_not_wait_for_a_full_socket(void **state)
     assert_int_equal(broadcast_ns, 4000000);
     tick_for_ms(2000);
     slow->room = SIZE_MAX;
-    session_flush(&slow->session);
+    subscriber_flush(&slow->session.subscriber);
     assert_int_equal(broadcast_count, 1);
     disconnect(client);
     slow->room = 0;
@@ -1024,7 +1022,7 @@ static void each_session_that_ends_is_counted_once_by_its_reason(void **state)
                   *idle = connect_client(), *full = connect_client(), *polite = connect_client();
     send_frame(wrong, 0xFF, "", 0); /* reserved bits */
     send_frame(polite, 0x88, "\x03\xE8", 2);
-    session_close(&told->session, WS_CLOSE_GOING_AWAY, "server shutdown", SESSION_END_SHUTDOWN);
+    session_close(&told->session, WS_CLOSE_GOING_AWAY, "server shutdown", SUBSCRIBER_END_SHUTDOWN);
     subscribe(full, "\"BTCUSDT\"");
     full->room = 10;
     publish(BTC, 1);
@@ -1035,12 +1033,12 @@ static void each_session_that_ends_is_counted_once_by_its_reason(void **state)
     struct client *all[] = {gone, wrong, told, idle, full, polite};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         disconnect(all[i]);
-    assert_int_equal(atomic_load(&hub.ended[SESSION_END_CLIENT]), 2);
-    assert_int_equal(atomic_load(&hub.ended[SESSION_END_PROTOCOL_ERROR]), 1);
-    assert_int_equal(atomic_load(&hub.ended[SESSION_END_SHUTDOWN]), 1);
-    assert_int_equal(atomic_load(&hub.ended[SESSION_END_IDLE]), 1);
-    assert_int_equal(atomic_load(&hub.ended[SESSION_END_SLOW]), 1);
-    assert_int_equal(atomic_load(&hub.ended[SESSION_END_RATE]), 0);
+    assert_int_equal(atomic_load(&hub.group.ended[SUBSCRIBER_END_CLIENT]), 2);
+    assert_int_equal(atomic_load(&hub.group.ended[SUBSCRIBER_END_PROTOCOL_ERROR]), 1);
+    assert_int_equal(atomic_load(&hub.group.ended[SUBSCRIBER_END_SHUTDOWN]), 1);
+    assert_int_equal(atomic_load(&hub.group.ended[SUBSCRIBER_END_IDLE]), 1);
+    assert_int_equal(atomic_load(&hub.group.ended[SUBSCRIBER_END_SLOW]), 1);
+    assert_int_equal(atomic_load(&hub.group.ended[SUBSCRIBER_END_RATE]), 0);
 }
 
 static void an_old_snapshot_makes_no_new_subscriber_slow(void **state)
@@ -1052,9 +1050,9 @@ static void an_old_snapshot_makes_no_new_subscriber_slow(void **state)
     client->room = 10;
     subscribe(client, "\"BTCUSDT\"");
     tick_for_ms(900);
-    assert_int_equal(atomic_load(&hub.meter.slow[BTC]), 0);
+    assert_int_equal(atomic_load(&hub.group.meter.slow[BTC]), 0);
     client->room = SIZE_MAX;
-    session_flush(&client->session);
+    subscriber_flush(&client->session.subscriber);
     expect(client, "BTCUSDT 1\n");
     disconnect(client);
 }
@@ -1068,7 +1066,7 @@ static void a_socket_that_takes_nothing_for_a_minute_is_closed(void **state)
     publish(BTC, 1);
     tick_for_ms(50000);
     client->room = 1; /* one byte is life */
-    session_flush(&client->session);
+    subscriber_flush(&client->session.subscriber);
     tick_for_ms(59950);
     assert_false(client->is_aborted);
     tick_for_ms(100);
@@ -1138,7 +1136,7 @@ static bool is_cut_and_finished(size_t room, bool deflates)
         publish(BTC, ++seq);
         assert_int_equal(client->writes, 1); /* a full socket is left alone until it is writable */
         client->room = SIZE_MAX;
-        session_flush(&client->session);
+        subscriber_flush(&client->session.subscriber);
         assert_false(client->wants_writable);
         char expected[100];
         int begun =
@@ -1178,13 +1176,13 @@ static void peers_that_break_in_the_middle_of_a_broadcast_end_alone(void **state
     publish(BTC, 2);
     publish(BTC, 3);
     assert_int_equal(publisher_subscriber_count(publisher, BTC), 4);
-    assert_int_equal(atomic_load(&hub.meter.frames_sent[BTC]), 9 + 4 + 4);
+    assert_int_equal(atomic_load(&hub.group.meter.frames_sent[BTC]), 9 + 4 + 4);
     for (size_t i = 0; i < 9; i++) {
         assert_int_equal(clients[i]->is_aborted, breaks[i]);
         expect(clients[i], breaks[i] ? "BTCUSDT 1\n" : "BTCUSDT 1\nBTCUSDT 2\nBTCUSDT 3\n");
         disconnect(clients[i]);
     }
-    assert_int_equal(atomic_load(&hub.ended[SESSION_END_CLIENT]), 9);
+    assert_int_equal(atomic_load(&hub.group.ended[SUBSCRIBER_END_CLIENT]), 9);
 }
 
 static void a_broadcast_does_not_overtake_a_reply(void **state)
@@ -1229,7 +1227,7 @@ static void a_broadcast_does_not_overtake_a_warning(void **state)
     publish(ETH, 1);
     publish(ETH, 2);
     assert_int_equal(client->writes, 0);
-    session_flush(&client->session);
+    subscriber_flush(&client->session.subscriber);
     expect(client, "BTCUSDT 1\nSLOW_CONSUMER 1\nETHUSDT 2\n");
     disconnect(client);
 }
@@ -1244,15 +1242,15 @@ static struct outbox_meter meter_of_a_broadcast(uint64_t seq, bool is_at_once)
         clients[i] = connect_with(&request_protocol, i % 3 == 0);
         subscribe(clients[i], "\"BTCUSDT\"");
         if (!is_at_once)
-            session_mark_ready(&clients[i]->session);
+            subscriber_mark_ready(&clients[i]->session.subscriber);
     }
-    hub.meter = (struct outbox_meter){0};
+    hub.group.meter = (struct outbox_meter){0};
     publish_undelivered(BTC, seq);
     fake_clock_advance_ms(3);
     deliver();
     for (size_t i = 0; i < COUNT; i++)
         disconnect(clients[i]);
-    return hub.meter;
+    return hub.group.meter;
 }
 
 static void a_broadcast_is_counted_the_same_at_once_and_in_turn(void **state)
@@ -1338,7 +1336,7 @@ static void a_failure_report_may_end_sessions_on_its_way(void **state)
         clients[i]->room = 0;
         for (int j = 0; j < 515; j++)
             send_frame(clients[i], 0x89, payload, sizeof payload);
-        assert_int_equal(clients[i]->session.state, SESSION_OPEN);
+        assert_int_equal(clients[i]->session.subscriber.state, SUBSCRIBER_OPEN);
     }
     publisher_checked(publisher, BTC, STATUS_IO);
     publisher_checked(publisher, ETH, STATUS_NOT_FOUND);
@@ -1378,7 +1376,7 @@ static void who_floods_with_pings_is_closed(void **state)
     for (int second = 0; second < 3; second++) { /* as many as may be, every second */
         for (int i = 0; i < REQUEST_FRAMES_MAX; i++)
             send_frame(client, 0x89, "", 0);
-        assert_int_equal(client->session.state, SESSION_OPEN);
+        assert_int_equal(client->session.subscriber.state, SUBSCRIBER_OPEN);
         session_check_liveness(&client->session, fake_now_ns);
         buffer_clear(&client->written);
     }
@@ -1414,8 +1412,8 @@ static void a_close_is_answered_in_kind(void **state)
         expect(client, closes[i].answer);
         assert_true(client->is_finished);
         send_text(client, "{\"action\":\"ping\"}"); /* discarded */
-        session_close(&client->session, 1001, "too late", SESSION_END_SHUTDOWN);
-        session_flush(&client->session);
+        session_close(&client->session, 1001, "too late", SUBSCRIBER_END_SHUTDOWN);
+        subscriber_flush(&client->session.subscriber);
         expect(client, "");
         disconnect(client);
     }
@@ -1467,14 +1465,15 @@ static void a_shutdown_waits_for_the_socket_and_nothing_follows_the_close(void *
     tick_for_ms(1100); /* late: a warning is owed */
     publish(BTC, 2);
     publish(ETH, 2);
-    session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown", SESSION_END_SHUTDOWN);
-    assert_int_equal(client->session.state, SESSION_CLOSING);
+    session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown",
+                  SUBSCRIBER_END_SHUTDOWN);
+    assert_int_equal(client->session.subscriber.state, SUBSCRIBER_CLOSING);
     publish(BTC, 3);
     send_frame(client, 0x89, "x", 1);
     fake_clock_advance_ms(26000);
     session_check_liveness(&client->session, fake_now_ns);
     client->room = SIZE_MAX;
-    session_flush(&client->session);
+    subscriber_flush(&client->session.subscriber);
     expect(client, "BTCUSDT 1\nclose:1001:server shutdown\n");
     assert_true(client->is_finished);
     assert_false(client->wants_writable);
@@ -1488,10 +1487,11 @@ static void a_snapshot_late_while_closing_brings_no_warning_behind_the_close(voi
     subscribe(client, "\"BTCUSDT\"");
     client->room = 10;
     publish(BTC, 1);
-    session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown", SESSION_END_SHUTDOWN);
+    session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown",
+                  SUBSCRIBER_END_SHUTDOWN);
     tick_for_ms(2000);
     client->room = SIZE_MAX;
-    session_flush(&client->session);
+    subscriber_flush(&client->session.subscriber);
     expect(client, "BTCUSDT 1\nclose:1001:server shutdown\n");
     disconnect(client);
 }
@@ -1502,7 +1502,7 @@ static void who_is_being_closed_cannot_put_it_off_by_sending(void **state)
     struct client *client = connect_client();
     client->room = 0;
     send_frame(client, 0x83, "", 0); /* a reserved opcode: its close waits for the socket */
-    assert_int_equal(client->session.state, SESSION_CLOSING);
+    assert_int_equal(client->session.subscriber.state, SUBSCRIBER_CLOSING);
     for (int second = 0; second < 61; second++) {
         fake_clock_advance_ms(1000);
         send_frame(client, 0x8a, "", 0);
@@ -1517,7 +1517,7 @@ static void a_close_that_the_socket_does_not_take_ends_at_the_deadline(void **st
     (void)state;
     struct client *client = connect_client();
     client->room = 0;
-    session_close(&client->session, WS_CLOSE_NORMAL, "", SESSION_END_SHUTDOWN);
+    session_close(&client->session, WS_CLOSE_NORMAL, "", SUBSCRIBER_END_SHUTDOWN);
     tick_for_ms(60000);
     assert_false(client->is_aborted);
     tick_for_ms(100);
@@ -1598,7 +1598,7 @@ static void a_compressed_message_is_bounded_by_what_it_says(void **state)
     expect(client, "close:1009:a message may have at most 4096 bytes\n");
     disconnect(client);
     client = connect_with(&request_protocol, true);
-    for (int i = 0; i < 100 && client->session.state == SESSION_OPEN; i++)
+    for (int i = 0; i < 100 && client->session.subscriber.state == SUBSCRIBER_OPEN; i++)
         send_frame(client, i == 0 ? 0x41 : 0, text, 100); /* never says its end */
     expect(client, "close:1009:a message may have at most 4096 bytes\n");
     disconnect(client);

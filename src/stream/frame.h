@@ -1,9 +1,9 @@
 /* The frame: one snapshot as the bytes that every subscriber's socket gets.
  *
  * It is encoded once, by the publisher, immutable from then on, and counted by reference: a
- * broadcast to ten thousand clients sends one piece of memory ten thousand times. A compressed form,
- * the same for all clients that negotiated permessage-deflate, may be added once. Acquire and
- * release are atomic; the bytes may be read on any thread that holds a reference. */
+ * broadcast to ten thousand clients sends one piece of memory ten thousand times. A compressed
+ * form, the same for all clients that negotiated permessage-deflate, may be added once. Acquire
+ * and release are atomic; the bytes may be read on any thread that holds a reference. */
 #ifndef HEATCAST_STREAM_FRAME_H
 #define HEATCAST_STREAM_FRAME_H
 
@@ -44,8 +44,8 @@ struct frame *frame_create(uint32_t symbol_index, uint64_t epoch, uint64_t seq, 
 struct frame *frame_acquire(struct frame *frame); /* returns its argument; NULL stays NULL */
 void frame_release(struct frame *frame);          /* NULL is harmless */
 
-/* Adds the compressed form, if there is none. The caller sees to it that no other thread does so at
- * the same time (publisher.publishing); others may read the frame meanwhile. */
+/* Adds the compressed form, if there is none. The caller sees to it that no other thread does so
+ * at the same time (publisher.publishing); others may read the frame meanwhile. */
 void frame_deflate(struct frame *frame, struct ws_deflater *deflater);
 
 /* The compressed form, valid as long as the frame, or NULL. */

@@ -1,3 +1,15 @@
+/* A broadcast is one pass over the subscribers of a symbol, and at ten thousand of them it decides
+ * how fast heatcast is. So the pass does as little as it can. A subscriber that waits for nothing
+ * is written to at once: one system call, nothing queued, nothing allocated. Only the others go
+ * through their outbox: those whose socket is full, that have replies waiting, or whose
+ * update_interval has not passed; and all, where snapshots of several symbols came in one mail, so
+ * that each client gets them in one write at the end of the turn. The pass waits for memory more
+ * than it computes, which fetch_ahead() is for.
+ *
+ * A hub belongs to one loop and takes no locks. A subscriber may end within the pass, when its
+ * peer turns out to be gone: then it takes its own subscriptions off the lists and no other's.
+ * Snapshots that an update_interval holds back wait in `held`, and hub_tick() releases them; a
+ * tick of 50 ms is exact enough for intervals of a second and more. */
 #include "stream/hub.h"
 
 #include "base/check.h"
@@ -62,7 +74,7 @@ static void offer(struct hub *hub, struct subscription *subscription, struct fra
     struct outbox_slot *slot = &subscription->slot;
     bool is_owed = slot->pending != NULL && !slot->is_held;
     if (!outbox_offer(&subscription->subscriber->outbox, slot, frame, since_ns, &hub->group.meter))
-        return; /* who subscribed between publication and mail has it already */
+        return; /* it subscribed between publication and mail, and has it already */
     subscription->awaits_first = false;
     if (is_owed || now_ns >= due_ns(subscription)) {
         release(subscription, now_ns);
@@ -99,8 +111,8 @@ void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, size_t symb
         subscription_end(subscription);
 }
 
-/* A subscriber that waits for nothing and may have the snapshot now gets it on the spot: its slot
- * and the ready list would only bring it to the same write. False: it is to be offered. */
+/* A subscriber that waits for nothing and may have the snapshot now gets it at once: its slot and
+ * the ready list would only lead to the same write. False: it must be offered. */
 static bool try_send(struct subscription *subscription, struct outbox_broadcast *broadcast,
                      uint64_t now_ns)
 {
@@ -114,10 +126,10 @@ static bool try_send(struct subscription *subscription, struct outbox_broadcast 
     return true;
 }
 
-/* Subscribers by the thousand fit no cache, and to go from a subscription to its subscriber to its
- * connection is to wait for memory three times. So while one is written to, what the next ones need
- * is fetched: each step of that way one write before it is gone. Inlined by force, since GCC takes
- * a function that does nothing but fetch for one that does nothing. */
+/* Thousands of subscribers fit no cache, and the way from a subscription to its subscriber to its
+ * connection waits for memory three times. So while one is written to, what the next ones need is
+ * fetched: each step of that way one write before it is taken. Inlined by force, since GCC removes
+ * calls of a function that only fetches. */
 static inline __attribute__((always_inline)) void fetch_ahead(const struct list *next,
                                                               const struct list *end)
 {
@@ -144,7 +156,7 @@ static void deliver(struct hub *hub, struct hub_symbol *symbol, struct frame *fr
     frame_release(symbol->newest);
     symbol->newest = frame_acquire(frame);
     struct outbox_broadcast broadcast = {.frame = frame, .now_ns = now_ns};
-    /* A subscriber that ends under the walk takes its own subscription off the list, no other. */
+    /* A subscriber that ends here takes its own subscription off the list, and no other. */
     list_for_each_safe(link, following, &symbol->subscriptions)
     {
         struct subscription *subscription = list_entry(link, struct subscription, in_symbol);
@@ -157,8 +169,8 @@ static void deliver(struct hub *hub, struct hub_symbol *symbol, struct frame *fr
     outbox_count_sent(&broadcast, clock_monotonic_ns(), &hub->group.meter);
 }
 
-/* The generator could not make a first snapshot: say so to those who wait for it. A symbol without
- * data is no failure; its first snapshot comes when there is data. */
+/* A first snapshot could not be made: subscribers that wait for it get an error, once. A symbol
+ * without data is no failure; its first snapshot comes when there is data. */
 static void report_failure(struct hub_symbol *symbol, const char *name, enum status status)
 {
     if (status == STATUS_OK || status == STATUS_NO_DATA)
@@ -188,8 +200,8 @@ static uint64_t frames_sent(struct hub *hub, size_t symbol_index)
     return atomic_load_explicit(&hub->group.meter.frames_sent[symbol_index], memory_order_relaxed);
 }
 
-/* Every socket that would take its snapshots has them: tells the publisher, with one look at the
- * clock for all. `sent` is what had been sent of each symbol before. */
+/* Every socket that would take its snapshots has them: reports that to the publisher, with one
+ * reading of the clock for all. `sent` is what had been sent of each symbol before. */
 static void report_delivered(struct hub *hub, struct mail mail[static SYMBOLS_MAX],
                              const uint64_t sent[static SYMBOLS_MAX])
 {

@@ -1,8 +1,8 @@
-/* The ConnectionManager of one worker loop: symbol -> subscribers.
+/* The subscribers of one worker loop, by symbol: a broadcast goes from the loop's mailbox to them.
  *
- * Each loop has a hub of its own, so nothing here is locked. Subscribing and unsubscribing are
- * O(1) in the number of clients, and a broadcast touches the subscribers of its symbol alone. The
- * counters are written by the loop and read by any thread. */
+ * Each loop has a hub of its own, and calls it alone, so nothing here is locked; only the counters
+ * of its group may be read by other threads. Subscribing and unsubscribing are O(1) in the number
+ * of clients, and a broadcast touches the subscribers of its symbol alone. */
 #ifndef HEATCAST_STREAM_HUB_H
 #define HEATCAST_STREAM_HUB_H
 
@@ -15,10 +15,11 @@
 struct ws_deflater;
 struct ws_inflater;
 
-/* Somebody (an HTTP request) who waits for the symbol to be looked at. */
+/* An HTTP request that waits until the symbol has been checked for news. Its owner keeps it alive
+ * while it waits. */
 struct hub_waiter {
     struct list in_symbol;
-    /* `frame` is the newest or NULL (it keeps the hub's reference); the waiter is unlinked. */
+    /* `frame` is the newest or NULL, the hub's reference; the waiter is unlinked already. */
     void (*on_ready)(struct hub_waiter *waiter, struct frame *frame, enum status status);
 };
 
@@ -31,10 +32,9 @@ struct hub_symbol {
 struct hub {
     struct subscriber_group group;
     const struct symbol_list *symbols;
-    struct list held; /* subscriptions whose snapshot waits for its time */
-    struct ws_inflater
-        *inflater; /* for all sessions, one message at a time; NULL: not needed yet */
-    struct ws_deflater *deflater;
+    struct list held;             /* subscriptions whose snapshot waits for its time */
+    struct ws_inflater *inflater; /* for all sessions; NULL: not needed yet */
+    struct ws_deflater *deflater; /* the same */
     struct hub_symbol by_symbol[SYMBOLS_MAX];
 };
 
@@ -49,20 +49,21 @@ void hub_init(struct hub *hub, const struct config *config, struct publisher *pu
               const struct subscriber_transport *transport);
 void hub_deinit(struct hub *hub); /* all subscribers and waiters must be gone */
 
-/* Subscribes; a second time only changes the interval. The current snapshot goes into the outbox;
- * the caller flushes. */
+/* Subscribes; a second time only changes the interval. The newest snapshot, if there is one, goes
+ * into the outbox, and the caller flushes. Both are for subscribers of this hub's group. */
 void hub_subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index,
                    uint32_t update_interval_ms);
 void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index);
 
-/* Broadcasts what the mailbox held. */
+/* Broadcasts what the mailbox held. Takes the references of the frames over. */
 void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX]);
 
-/* To be called every HUB_TICK_MS: held snapshots whose time has come, late ones, dead sockets. */
+/* To be called every HUB_TICK_MS: sends held snapshots whose time has come, finds late ones and
+ * dead sockets. */
 #define HUB_TICK_MS 50
 void hub_tick(struct hub *hub, uint64_t now_ns);
 
-/* The loop's own, made when they are first needed. */
+/* The hub's, created by the first call. */
 struct ws_inflater *hub_inflater(struct hub *hub);
 struct ws_deflater *hub_deflater(struct hub *hub);
 

@@ -38,17 +38,17 @@ void mailbox_deinit(struct mailbox *mailbox); /* releases the frames still insid
 void mailbox_close(struct mailbox *mailbox);
 
 /* Puts frames of different symbols in at once: the loop takes all of them as one mail. Takes a
- * reference of each. `replaced[i]` becomes the frame of the same symbol that the loop has not taken
- * and does not get any more, with its reference for the caller, or NULL. */
+ * reference of each. `replaced[i]` becomes the frame of the same symbol that the loop has not
+ * taken and does not get any more, with its reference for the caller, or NULL. */
 void mailbox_put_frames(struct mailbox *mailbox, struct frame *const frames[], size_t count,
                         struct frame *replaced[]);
 
-/* Says that a symbol was checked. A frame that the same thread put before comes with this mail or an
- * earlier one. */
+/* Says that a symbol was checked. A frame that the same thread put before comes with this mail or
+ * an earlier one. */
 void mailbox_put_checked(struct mailbox *mailbox, size_t symbol_index, enum status status);
 
-/* Moves everything out, one mail a symbol, by its index. False if there was nothing, and then `mail`
- * is left as it was. */
+/* Moves everything out, one mail a symbol, by its index. False if there was nothing, and then
+ * `mail` is left as it was. */
 bool mailbox_take(struct mailbox *mailbox, struct mail mail[static SYMBOLS_MAX]);
 
 #endif

@@ -1,6 +1,15 @@
-/* A flush takes up to BATCH items off their places in sending order, writes them with one call, and
- * puts back what did not go: the first item that went in part becomes the begun one, the others
- * return to where they were. Nothing can change in between, since all of it is one loop's turn. */
+/* Replies must all arrive, and in order; of snapshots only the newest of each symbol matters. So
+ * replies are a queue with a limit in bytes, and snapshots are slots. What has been begun must be
+ * finished before anything else, because a WebSocket frame cannot be interrupted.
+ *
+ * A flush takes up to BATCH items off their places in sending order, writes them with one call,
+ * and puts back what did not go: the first item that went in part becomes the begun one, the
+ * others return to where they were. Nothing can change in between, since all of it is one turn of
+ * the loop.
+ *
+ * Most of what a server writes is a broadcast to clients that wait for nothing. For those
+ * outbox_send() leaves out the slot, the batch, the clock and the counting, and falls back to what
+ * a flush would have left when the socket does not take all of it. */
 #include "stream/outbox.h"
 
 #include "base/check.h"
@@ -32,7 +41,7 @@ struct item {
     struct outbox_reply *reply;
     size_t offset;
     uint64_t waiting_since_ns; /* of a frame */
-    uint32_t warned_of;        /* of a warning that is not begun: the dropped snapshots it tells */
+    uint32_t warned_of;        /* of a warning that is not begun: the dropped snapshots it names */
     bool is_warning;
     bool is_deflated; /* the frame goes in its compressed form */
 };
@@ -133,7 +142,7 @@ static void count_late(struct outbox *outbox, uint32_t symbol_index, struct outb
 static void replace_pending(struct outbox *outbox, struct outbox_slot *slot,
                             struct outbox_meter *meter)
 {
-    /* One that is held is skipped by the client's own wish, not by its slowness. */
+    /* One that is held is skipped because the client asked for it, not because it is slow. */
     if (outbox_is_blocked(outbox) && !slot->is_held) {
         outbox->dropped++;
         meter_add(&meter->dropped, 1);
@@ -265,8 +274,8 @@ static void begin_item(struct outbox *outbox, const struct item *item, size_t ta
     }
 }
 
-/* A warning goes back as a debt, not as a text: there is one, and its number is that of the moment
- * when it goes out. */
+/* A warning goes back as owed, not as a text: its number is to be that of the moment when it
+ * goes out. */
 static void put_back(struct outbox *outbox, const struct item *item)
 {
     if (item->frame != NULL) {
@@ -363,7 +372,7 @@ enum outbox_result outbox_send(struct outbox *outbox, struct outbox_slot *slot,
         broadcast->deflated_count += is_deflated;
         return OUTBOX_EMPTY;
     }
-    /* The socket is full, and all is as if a flush had found it so. */
+    /* The socket is full: the same state as a flush would have left. */
     check(outbox_offer(outbox, slot, frame, frame->published_ns, meter));
     struct item item = {.frame = frame, .slot = slot, .is_deflated = is_deflated};
     slot->pending = NULL;

@@ -1,18 +1,18 @@
-/* Everything that a snapshot costs once is paid here, on the thread that publishes it: the frame is
- * built, compressed and put into the loops' mailboxes, and a worker loop only writes it. Two threads
- * may publish at a time, the generator's and the main loop's (snapshots of other servers), and in a
- * failover both may have one of the same symbol. So publishing is serialised by `publishing`: the
- * frame that won as the newest is in all mailboxes before the next one is compared, and no loop gets
- * an older frame after a newer one.
+/* Everything that a snapshot costs once is paid here, on the thread that publishes it: the frame
+ * is built, compressed and put into the loops' mailboxes, and a worker loop only writes it. Two
+ * threads may publish at a time, the generator's and the main loop's (snapshots of other servers),
+ * and in a failover both may have one of the same symbol. So publishing is serialised by
+ * `publishing`: the frame that won as the newest is in all mailboxes before the next one is
+ * compared, and no loop gets an older frame after a newer one.
  *
- * That mutex is held while zlib runs. Worker loops must not wait for zlib, and read the newest frame
- * (a new subscriber's first snapshot, an HTTP answer) under `lock`, which is held for some
+ * That mutex is held while zlib runs. Worker loops must not wait for zlib, and read the newest
+ * frame (a new subscriber's first snapshot, an HTTP answer) under `lock`, which is held for some
  * instructions. Order: `publishing`, then `lock` or a mailbox's.
  *
  * In the other direction go counters: how many subscribers a symbol has, and until when an HTTP
  * request keeps it wanted. The generator reads them at its ticks. A symbol without either is not
- * computed; the next client that asks for it causes on_wanted(), and until the generator has checked
- * the symbol, its newest frame counts as stale. */
+ * computed; the next client that asks for it causes on_wanted(), and until the generator has
+ * checked the symbol, its newest frame counts as stale. */
 #include "stream/publisher.h"
 
 #include "base/check.h"
@@ -25,8 +25,9 @@
 enum { MAILBOXES_MAX = 256 };
 
 struct symbol_state {
-    /* Relaxed order is enough for all of these: each is read by itself, and what a reader may do
-     * next depends on no memory that their writer has written before. See also is_kept_current(). */
+    /* Relaxed order is enough for all of these: each is read by itself, and what a reader may
+     * do next depends on no memory that their writer has written before. See also
+     * is_kept_current(). */
     atomic_size_t subscribers;
     atomic_int_least64_t requested_until_ms; /* monotonic */
     atomic_bool is_followed;           /* the last check went well, and there was interest since */
@@ -42,8 +43,8 @@ struct publisher {
     void *context;
     void (*on_broadcast)(size_t symbol_index, uint64_t duration_ns, void *context);
     void *broadcast_context;
-    pthread_mutex_t publishing;   /* held while frames are made, compressed and handed out */
-    pthread_mutex_t lock;         /* guards symbol_state.newest */
+    pthread_mutex_t publishing; /* held while frames are made, compressed and put into mailboxes */
+    pthread_mutex_t lock;       /* guards symbol_state.newest */
     struct ws_deflater *deflater; /* guarded by `publishing` */
     /* As the counters of symbol_state, of compressed frames. */
     atomic_size_t deflaters;
@@ -98,9 +99,9 @@ void publisher_observe(struct publisher *publisher,
 }
 
 /* The duration is that of the loop that was done last, which need not be the one that counts down
- * last: so each raises delivered_ns first. Relaxed, because the countdown orders it: each decrement
- * releases the raise before it, and the last one acquires those of all others (the decrements are
- * one release sequence), so it reads the latest time of all. */
+ * last: so each raises delivered_ns first. Relaxed, because the countdown orders it: each
+ * decrement releases the raise before it, and the last one acquires those of all others (the
+ * decrements are one release sequence), so it reads the latest time of all. */
 void publisher_delivered(struct publisher *publisher, struct frame *frame, uint64_t now_ns)
 {
     uint64_t latest_ns = atomic_load_explicit(&frame->delivered_ns, memory_order_relaxed);
@@ -211,10 +212,10 @@ void publisher_checked(struct publisher *publisher, size_t symbol_index, enum st
 /* Whether the generator keeps the symbol current. No event marks the end of the last interest (a
  * subscriber leaves, a request's time runs out), so it is found here, when the next one asks.
  *
- * A true is_followed also means that publisher_newest() gives a frame of that check or a later one:
- * the frame was stored under `lock`, before the flag was, so a thread that has seen the flag takes
- * the mutex after it. Where this races with a check that ends, the flag may be lost, and the symbol
- * is checked once more than needed. */
+ * A true is_followed also means that publisher_newest() gives a frame of that check or a later
+ * one: the frame was stored under `lock`, before the flag was, so a thread that has seen the flag
+ * takes the mutex after it. Where this races with a check that ends, the flag may be lost, and the
+ * symbol is checked once more than needed. */
 static bool is_kept_current(struct publisher *publisher, size_t symbol_index)
 {
     struct symbol_state *symbol = &publisher->symbols[symbol_index];

@@ -1,9 +1,9 @@
 /* From snapshot to frame to every loop's mailbox; and, in the other direction, which symbols have
  * subscribers or are asked for.
  *
- * Two threads publish: the generator's what this server computes, the main loop's what other servers
- * do. Worker loops count their subscribers here, and HTTP handlers read the newest frame. Every
- * function may be called on any thread unless it says otherwise. */
+ * Two threads publish: the generator's what this server computes, the main loop's what other
+ * servers do. Worker loops count their subscribers here, and HTTP handlers read the newest frame.
+ * Every function may be called on any thread unless it says otherwise. */
 #ifndef HEATCAST_STREAM_PUBLISHER_H
 #define HEATCAST_STREAM_PUBLISHER_H
 
@@ -16,8 +16,8 @@ struct publisher;
 /* How long one HTTP request counts as interest in a symbol. */
 #define PUBLISHER_HTTP_INTEREST_MS 30000
 
-/* `on_wanted` is called (on the thread that asks) when a symbol is wanted that is not kept current,
- * so that the generator can check it at once. `symbols` is read here only. */
+/* `on_wanted` is called (on the thread that asks) when a symbol is wanted that is not kept
+ * current, so that the generator can check it at once. `symbols` is read here only. */
 struct publisher *publisher_create(const struct symbol_list *symbols,
                                    void (*on_wanted)(size_t symbol_index, void *context),
                                    void *context);
@@ -27,10 +27,10 @@ void publisher_destroy(struct publisher *publisher); /* after all threads that u
  * takes frames out of it calls publisher_delivered() for each. */
 void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox);
 
-/* Makes one frame of each publication, compresses it if any client wants that, and puts all of them
- * into every loop's mailbox at once, so that they leave in one write to each client. The
- * publications are of different symbols, at most SYMBOLS_MAX, and their texts are copied. Waits for
- * a call on another thread to end, which may be compressing; not for a worker loop's thread.
+/* Makes one frame of each publication, compresses it if any client wants that, and puts all of
+ * them into every loop's mailbox at once, so that they leave in one write to each client. The
+ * publications are of different symbols, at most SYMBOLS_MAX, and their texts are copied. Waits
+ * for a call on another thread to end, which may be compressing; not for a worker loop's thread.
  *
  * `frames[i]` becomes the frame of published[i], with a reference for the caller, or NULL if the
  * symbol's last one is as new or newer: then the publication is dropped. One with the hash of the
@@ -38,10 +38,10 @@ void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox)
 void publisher_publish(struct publisher *publisher, const struct publication *published,
                        size_t count, struct frame *frames[]);
 
-/* At start. `on_broadcast` is called when all loops are done with a frame that any subscriber took:
- * the time from its publication until the last loop's last subscriber that could take it had it. It
- * is called on the thread that was last, which may be within publisher_publish(): it must not block
- * for long, nor call the publisher. */
+/* At start. `on_broadcast` is called when all loops are done with a frame that any subscriber
+ * took: the time from its publication until the last loop's last subscriber that could take it had
+ * it. It is called on the thread that was last, which may be within publisher_publish(): it must
+ * not block for long, nor call the publisher. */
 void publisher_observe(struct publisher *publisher,
                        void (*on_broadcast)(size_t symbol_index, uint64_t duration_ns,
                                             void *context),
@@ -52,8 +52,8 @@ void publisher_observe(struct publisher *publisher,
 void publisher_delivered(struct publisher *publisher, struct frame *frame, uint64_t now_ns);
 
 /* The symbol was checked, and `status` says what that found; the loops get it in their mail.
- * Compresses the newest frame if a client has come to want that since it was published, which takes
- * a moment: not for a worker loop's thread. */
+ * Compresses the newest frame if a client has come to want that since it was published, which
+ * takes a moment: not for a worker loop's thread. */
 void publisher_checked(struct publisher *publisher, size_t symbol_index, enum status status);
 
 /* One subscriber more or less. A new one causes on_wanted() unless the symbol is kept current. */

@@ -1,5 +1,10 @@
-/* Every message of the client is answered or silently done, and none disturbs the subscriptions
- * that stand. All texts that clients see are here. */
+/* What clients may ask, and what they are answered. A wrong message gets an error and changes
+ * nothing: a program with a mistake in one message keeps its subscriptions and its connection.
+ * Only a client that stays over its rate of messages is closed, after so many refusals that it
+ * cannot be a burst.
+ *
+ * jansson reads the messages, which are small and foreign; the answers are written by
+ * base/json. */
 #include "stream/request.h"
 
 #include "base/clock.h"
@@ -11,7 +16,7 @@
 
 enum { UPDATE_INTERVAL_MIN_MS = 1000, UPDATE_INTERVAL_MAX_MS = 60000 };
 
-/* -- what clients are told --------------------------------------------------------------------- */
+/* -- answers ----------------------------------------------------------------------------------- */
 
 static void append_id(struct buffer *out, const json_t *id)
 {
@@ -63,7 +68,7 @@ static void on_unavailable(struct session *session, const char *symbol, enum sta
     reply_error(session, NULL, "SERVER_ERROR", message);
 }
 
-/* -- what clients ask -------------------------------------------------------------------------- */
+/* -- requests ---------------------------------------------------------------------------------- */
 
 struct request {
     const char *action;

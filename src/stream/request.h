@@ -1,4 +1,4 @@
-/* The messages of /ws/heatmap (PROTOCOL.md §1): subscribe, unsubscribe, ping, and the errors and
+/* The messages of /ws/heatmap (docs/protocol.md): subscribe, unsubscribe, ping, and the errors and
  * acknowledgements that answer them. On the session's loop. */
 #ifndef HEATCAST_STREAM_REQUEST_H
 #define HEATCAST_STREAM_REQUEST_H

@@ -1,6 +1,11 @@
-/* What is common to all that a WebSocket may carry: frames become messages, and replies and
- * snapshots become writes; pings, deadlines, one way to end. What the messages say is the
- * protocol's (request.c, echo.c). */
+/* What is common to all WebSockets here: frames become messages, messages are bounded and checked,
+ * pings keep the connection alive. What the messages mean is the protocol's (request.c, echo.c),
+ * and what goes out, and when, is the subscriber's that every session embeds.
+ *
+ * A message is taken where it lies in the read buffer, unless it came in pieces: a client that
+ * only listens needs no memory for messages. Each limit is checked before memory is used for what
+ * would pass it: a frame header that announces too much is answered at once, and a compressed
+ * message is inflated no further than its limit. */
 #include "stream/session.h"
 
 #include "base/clock.h"
@@ -106,8 +111,8 @@ static void take_message(struct session *session, const struct ws_event *last, c
         session->protocol->on_message(session, last->opcode, payload, size);
 }
 
-/* Whether the message at hand would be too long with `more` bytes. What cannot be compressed grows
- * by the heads of its blocks; what comes of it is bounded when it is inflated. */
+/* Whether the current message would be too long with `more` bytes. Data that does not compress
+ * grows by the headers of its blocks; the inflated size is bounded when it is inflated. */
 static bool is_too_big(const struct session *session, bool is_compressed, uint64_t more)
 {
     size_t size_max = session->protocol->message_size_max;
@@ -147,7 +152,7 @@ static void handle_control(struct session *session, const struct ws_event *event
 
 void session_receive(struct session *session, char *bytes, size_t size)
 {
-    if (session_is_open(session)) /* what a client sends does not put off its being closed */
+    if (session_is_open(session)) /* a close is not put off by what the client still sends */
         session->received_ns = clock_monotonic_ns();
     while (session_is_open(session) && size > 0) {
         size_t consumed;
@@ -155,7 +160,7 @@ void session_receive(struct session *session, char *bytes, size_t size)
         bytes += consumed;
         size -= consumed;
         if (event.type == WS_EVENT_NEEDS_MORE) {
-            /* A header that promises too much is not waited out. */
+            /* A header that announces too much is refused before its payload has come. */
             if (is_too_big(session, session->decoder.is_compressed,
                            ws_decoder_data_left(&session->decoder)))
                 close_too_big(session);

@@ -1,8 +1,7 @@
 /* One WebSocket client: bytes in, messages to its protocol, replies and snapshots out.
  *
- * A session knows no socket. It is fed bytes, and writes through the transport of the hub's group,
- * with `context` (stream/subscriber.h, whose rules of thread and memory hold here too). All calls
- * on the hub's loop. */
+ * A session knows no socket. It is fed bytes, and writes through the transport of the hub's group
+ * with its `context`; the rules for threads and memory in stream/subscriber.h hold here too. */
 #ifndef HEATCAST_STREAM_SESSION_H
 #define HEATCAST_STREAM_SESSION_H
 
@@ -16,7 +15,8 @@
 
 struct session;
 
-/* How many messages the client may still send now; the protocol's alone, zeroed at the start. */
+/* How many messages the client may still send now. The protocol keeps it; all zero at the
+ * start. */
 struct session_rate {
     uint64_t updated_ns; /* 0: no message has come yet */
     float tokens;
@@ -32,7 +32,7 @@ struct session_protocol {
     /* A whole message: WS_TEXT, which is valid UTF-8, or WS_BINARY. */
     void (*on_message)(struct session *session, enum ws_opcode opcode, const char *payload,
                        size_t size);
-    /* As subscriber_kind's; NULL where messages subscribe to nothing. */
+    /* As in subscriber_kind. NULL for a protocol whose clients cannot subscribe. */
     void (*on_unavailable)(struct session *session, const char *symbol, enum status status);
 };
 
@@ -65,15 +65,15 @@ static inline struct hub *session_hub(const struct session *session)
 /* Bytes from the peer; they are unmasked in place. */
 void session_receive(struct session *session, char *bytes, size_t size);
 
-/* For protocols: queues a frame, written when the input at hand is done with. `deflated` compresses
- * the payload, for clients that negotiated it. */
+/* For protocols: queues a message, written when the current input is done. The second one
+ * compresses it, for clients that negotiated that. See subscriber_reply(). */
 void session_reply(struct session *session, enum ws_opcode opcode, const char *payload,
                    size_t size);
 void session_reply_deflated(struct session *session, enum ws_opcode opcode, const char *payload,
                             size_t size);
 
-/* Sends a close frame and ends when it is out; snapshots that wait are dropped. Harmless when it is
- * closing already. */
+/* Sends a close frame and ends when it is out; snapshots that wait are dropped. Harmless when it
+ * is closing already. */
 void session_close(struct session *session, uint16_t code, const char *text,
                    enum subscriber_end reason);
 

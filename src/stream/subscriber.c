@@ -11,9 +11,9 @@
  * written: trying them before would cost a system call each, which all others pay. They alone can
  * be late, so they alone are checked for deadlines, and a client that reads costs no timer.
  *
- * A subscriber ends in one place, end(): it leaves both lists, its subscriptions go, and the
- * transport is told once. The memory is the owner's, who frees it in a later turn of the loop; so a
- * walk over subscribers may end any of them. */
+ * Whatever ends a subscriber, end() does it, unless its connection is closed first: it leaves both
+ * lists, its subscriptions are removed, and the transport is called once. The owner frees the
+ * memory in a later turn of the loop, so that a walk over subscribers may end any of them. */
 #include "stream/subscriber.h"
 
 #include "base/check.h"

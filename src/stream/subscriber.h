@@ -47,7 +47,7 @@ enum subscriber_end {
 enum subscriber_state {
     SUBSCRIBER_OPEN,
     SUBSCRIBER_CLOSING, /* its close frame is queued, and nothing goes out behind it */
-    SUBSCRIBER_ENDED,   /* the transport was told to finish or abort */
+    SUBSCRIBER_ENDED,   /* the transport was called to finish or abort */
 };
 
 /* What the subscribers of one loop share; part of that loop's hub. The counters are written by the
@@ -77,8 +77,8 @@ struct subscriber {
     const struct subscriber_kind *kind;
 };
 
-/* One client's interest in one symbol, which lives in its outbox' list of slots. When its snapshots
- * may go is the hub's to say. */
+/* One client's interest in one symbol, which lives in its outbox' list of slots. When its
+ * snapshots may go is the hub's to say. */
 struct subscription {
     struct list in_symbol; /* hub_symbol.subscriptions */
     struct subscriber *subscriber;
@@ -147,8 +147,8 @@ void subscriber_send(struct subscriber *subscriber, struct outbox_slot *slot,
 void subscriber_reply(struct subscriber *subscriber, enum ws_opcode opcode, bool is_deflated,
                       const char *payload, size_t size);
 
-/* Queues a close frame with that payload, and ends when it is out; snapshots that wait are dropped.
- * Harmless when it is closing already. */
+/* Queues a close frame with that payload, and ends when it is out; snapshots that wait are
+ * dropped. Harmless when it is closing already. */
 void subscriber_close(struct subscriber *subscriber, const char *payload, size_t size,
                       enum subscriber_end reason);
 

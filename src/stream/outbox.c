@@ -13,8 +13,8 @@
 #include "stream/outbox.h"
 
 #include "base/check.h"
+#include "base/json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,14 +170,18 @@ bool outbox_offer(struct outbox *outbox, struct outbox_slot *slot, struct frame 
 
 static struct item take_warning(struct outbox *outbox)
 {
-    char text[160];
-    int size = snprintf(text, sizeof text,
-                        "{\"type\":\"warning\",\"code\":\"SLOW_CONSUMER\",\"message\":\"Connection "
-                        "slow - may miss updates\",\"dropped_messages\":%u}",
-                        outbox->dropped);
-    struct item item = {.reply = make_reply(WS_TEXT, text, (size_t)size),
+    struct buffer text = {0};
+    struct json json = json_start(&text);
+    json_open_object(&json);
+    json_member_text(&json, "type", "warning");
+    json_member_text(&json, "code", "SLOW_CONSUMER");
+    json_member_text(&json, "message", "Connection slow - may miss updates");
+    json_member_integer(&json, "dropped_messages", outbox->dropped);
+    json_close_object(&json);
+    struct item item = {.reply = make_reply(WS_TEXT, text.data, text.size),
                         .warned_of = outbox->dropped,
                         .is_warning = true};
+    buffer_deinit(&text);
     outbox->owes_warning = false;
     outbox->dropped = 0;
     return item;

@@ -8,7 +8,8 @@
 #include "stream/request.h"
 
 #include "base/clock.h"
-#include "base/iso_time.h"
+#include "base/json.h"
+#include "base/slice.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -18,27 +19,41 @@ enum { UPDATE_INTERVAL_MIN_MS = 1000, UPDATE_INTERVAL_MAX_MS = 60000 };
 
 /* -- answers ----------------------------------------------------------------------------------- */
 
-static void append_id(struct buffer *out, const json_t *id)
+static struct json begin_reply(struct buffer *out, const char *type)
+{
+    struct json json = json_start(out);
+    json_open_object(&json);
+    json_member_text(&json, "type", type);
+    return json;
+}
+
+static void send_reply(struct session *session, struct json *json)
+{
+    json_close_object(json);
+    session_reply(session, WS_TEXT, json->out->data, json->out->size);
+    buffer_deinit(json->out);
+}
+
+static void append_id(struct json *json, const json_t *id)
 {
     if (id == NULL)
         return;
-    buffer_append_text(out, ",\"id\":");
+    json_key(json, "id");
     if (json_is_integer(id))
-        buffer_append_int(out, json_integer_value(id));
+        json_int(json, json_integer_value(id));
     else
-        buffer_append_json_string(out, json_string_value(id), json_string_length(id));
+        json_text_of(json, json_string_value(id), json_string_length(id));
 }
 
 static void reply_error(struct session *session, const json_t *id, const char *code,
                         const char *message)
 {
     struct buffer out = {0};
-    buffer_append_format(&out, "{\"type\":\"error\",\"code\":\"%s\",\"message\":", code);
-    buffer_append_json_string(&out, message, strlen(message));
-    append_id(&out, id);
-    buffer_append_char(&out, '}');
-    session_reply(session, WS_TEXT, out.data, out.size);
-    buffer_deinit(&out);
+    struct json json = begin_reply(&out, "error");
+    json_member_text(&json, "code", code);
+    json_member_text(&json, "message", message);
+    append_id(&json, id);
+    send_reply(session, &json);
 }
 
 static void reply_invalid_symbol(struct session *session, const json_t *id, const char *name,
@@ -102,30 +117,31 @@ static const char *read_update_interval(const json_t *value, uint32_t *interval_
     return NULL;
 }
 
+/* The list of those names that are symbols. */
+static void append_known(struct json *json, const struct symbol_list *symbols, const json_t *names)
+{
+    json_open_array(json);
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const json_t *name = json_array_get(names, i);
+        if (symbol_list_find(symbols, json_string_value(name), json_string_length(name)) >= 0)
+            json_text(json, json_string_value(name));
+    }
+    json_close_array(json);
+}
+
 static void reply_ack(struct session *session, const struct request *request)
 {
     if (request->id == NULL)
         return;
     struct buffer out = {0};
-    buffer_append_text(&out, "{\"type\":\"ack\"");
-    append_id(&out, request->id);
-    buffer_append_format(&out, ",\"action\":\"%s\"", request->action);
+    struct json json = begin_reply(&out, "ack");
+    append_id(&json, request->id);
+    json_member_text(&json, "action", request->action);
     if (request->symbols != NULL) {
-        bool is_first = true;
-        buffer_append_text(&out, ",\"symbols\":[");
-        for (size_t i = 0; i < json_array_size(request->symbols); i++) {
-            const json_t *name = json_array_get(request->symbols, i);
-            if (symbol_list_find(session_hub(session)->symbols, json_string_value(name),
-                                 json_string_length(name)) < 0)
-                continue;
-            buffer_append_format(&out, "%s\"%s\"", is_first ? "" : ",", json_string_value(name));
-            is_first = false;
-        }
-        buffer_append_char(&out, ']');
+        json_key(&json, "symbols");
+        append_known(&json, session_hub(session)->symbols, request->symbols);
     }
-    buffer_append_char(&out, '}');
-    session_reply(session, WS_TEXT, out.data, out.size);
-    buffer_deinit(&out);
+    send_reply(session, &json);
 }
 
 /* Subscribes or unsubscribes the known symbols; each unknown one gets its error. */
@@ -158,13 +174,10 @@ static void change_subscriptions(struct session *session, const struct request *
 static void answer_ping(struct session *session, const struct request *request)
 {
     struct buffer out = {0};
-    char time[ISO_TIME_SIZE];
-    iso_time_format(clock_wall_ms() / 1000 * 1000, time);
-    buffer_append_format(&out, "{\"type\":\"pong\",\"timestamp\":\"%s\"", time);
-    append_id(&out, request->id);
-    buffer_append_char(&out, '}');
-    session_reply(session, WS_TEXT, out.data, out.size);
-    buffer_deinit(&out);
+    struct json json = begin_reply(&out, "pong");
+    json_member_time(&json, "timestamp", clock_wall_ms() / 1000 * 1000);
+    append_id(&json, request->id);
+    send_reply(session, &json);
     reply_ack(session, request);
 }
 
@@ -261,16 +274,15 @@ static void on_message(struct session *session, enum ws_opcode opcode, const cha
 
 void request_subscribe_list(struct session *session, const char *symbols)
 {
-    const char *start = symbols;
-    while (*start != '\0' && session_is_open(session)) {
-        size_t size = strcspn(start, ",");
-        int index = symbol_list_find(session_hub(session)->symbols, start, size);
+    struct hub *hub = session_hub(session);
+    struct slice rest = slice_of(symbols), name;
+    while (rest.size > 0 && session_is_open(session)) {
+        slice_split(&rest, ',', &name);
+        int index = symbol_list_find(hub->symbols, name.data, name.size);
         if (index >= 0)
-            hub_subscribe(session_hub(session), &session->subscriber, (size_t)index, 0);
-        else if (size > 0)
-            reply_invalid_symbol(session, NULL, start, size);
-        start += size;
-        start += *start == ',';
+            hub_subscribe(hub, &session->subscriber, (size_t)index, 0);
+        else if (name.size > 0)
+            reply_invalid_symbol(session, NULL, name.data, name.size);
     }
 }
 

@@ -1,4 +1,4 @@
-/* Anybody who reaches Redis can publish on the channels. What passes as a snapshot must lie inside
+/* Any program that reaches Redis can publish on the channels. What passes as a snapshot must lie inside
  * the text, must pass again when it was numbered, and its data must stay what it was; what does not
  * pass must say why. */
 #include "fuzz.h"

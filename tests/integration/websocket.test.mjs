@@ -1,4 +1,4 @@
-// The stream: PROTOCOL.md section 1.
+// The stream: docs/protocol.md, "WebSocket: `/ws/heatmap`".
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';

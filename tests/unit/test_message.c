@@ -23,8 +23,8 @@ static enum message_fault parse(struct message *message, const char *json, struc
 
 static void assert_data(const struct message *message, const char *text)
 {
-    assert_int_equal(message->data_size, strlen(text));
-    assert_memory_equal(message->data, text, strlen(text));
+    assert_int_equal(message->data.size, strlen(text));
+    assert_memory_equal(message->data.data, text, strlen(text));
 }
 
 static void a_snapshot_is_taken_apart(void **state)

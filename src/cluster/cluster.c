@@ -157,6 +157,8 @@ static void apply_state(struct cluster *cluster)
         count(&cluster->counters.state_changes);
         log_info("cluster", log_text("state", state_names[lease->state]),
                  log_text("server", cluster->id), log_int("epoch", (int64_t)lease->epoch));
+    } else {
+        log_debug("cluster epoch", log_int("epoch", (int64_t)lease->epoch));
     }
     refresh_reading(cluster, clock_monotonic_ns());
     cluster->options.on_state((enum cluster_state)lease->state, lease->epoch,
@@ -203,6 +205,7 @@ static void send_heartbeat(struct cluster *cluster, uint64_t now_ns)
 static void on_heartbeat_error(struct cluster *cluster, const char *text)
 {
     snprintf(cluster->heartbeat_fault, sizeof cluster->heartbeat_fault, "%s", text);
+    log_debug("heartbeat refused", log_text("reason", cluster->heartbeat_fault));
     if (strstr(text, "READONLY") == NULL)
         return;
     redis_link_fail(&cluster->subscription, text);

@@ -33,6 +33,10 @@ static bool deliver(struct cluster *cluster, const struct publication *publicati
         cluster->options.on_publication(publication, is_foreign, cluster->options.context);
     if (is_news)
         lease_see_epoch(&cluster->lease, publication->epoch);
+    log_debug("snapshot from Redis",
+              log_text("symbol", cluster->options.config->symbols.names[publication->symbol_index]),
+              log_int("epoch", (int64_t)publication->epoch),
+              log_int("seq", (int64_t)publication->seq), log_text("news", is_news ? "yes" : "no"));
     return is_news;
 }
 

@@ -140,6 +140,8 @@ static void on_published(struct cluster *cluster, size_t symbol_index, const red
         cluster_hurry(cluster);
     } else {
         count(&cluster->counters.published);
+        log_debug("snapshot published to Redis", log_text("symbol", symbol),
+                  log_int("receivers", reply->element[0]->integer));
         snprintf(cluster->keep_fault, sizeof cluster->keep_fault, "%s", reply->element[1]->str);
     }
 }

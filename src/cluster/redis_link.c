@@ -44,8 +44,11 @@ static void log_loss(struct redis_link *link)
 
 static void begin_wait(struct redis_link *link, uint64_t now_ns)
 {
+    uint64_t wait_ms = backoff_next_ms(&link->backoff);
     link->state = LINK_WAITING;
-    link->due_ns = now_ns + backoff_next_ms(&link->backoff) * MS_NS;
+    link->due_ns = now_ns + wait_ms * MS_NS;
+    log_debug("Redis link waits", log_text("link", link->name), log_int("ms", (int64_t)wait_ms),
+              log_text("reason", link->reason));
 }
 
 /* The context is gone already: tries the host's next address, or waits. */
@@ -110,6 +113,7 @@ static void become_ready(struct redis_link *link)
     link->state = LINK_READY;
     link->ready_ns = clock_monotonic_ns();
     link->reason[0] = '\0';
+    log_debug("Redis link ready", log_text("link", link->name));
     if (link->logged[0] != '\0')
         log_info("connected to Redis again", log_text("link", link->name));
     link->logged[0] = '\0';
@@ -194,6 +198,7 @@ static void connect_next(struct redis_link *link)
     link->state = LINK_CONNECTING;
     link->due_ns = clock_monotonic_ns() + LINK_CONNECT_TIMEOUT_MS * MS_NS;
     link->awaited = 0;
+    log_debug("Redis link connects", log_text("link", link->name), log_text("address", address));
     if (context->err != 0 || !redis_poll_attach(context, link->loop)) {
         char reason[sizeof link->reason];
         snprintf(reason, sizeof reason, "%s",
@@ -255,6 +260,8 @@ static void resolve(struct redis_link *link, uint64_t now_ns)
         return;
     }
     link->state = LINK_RESOLVING;
+    log_debug("Redis link resolves", log_text("link", link->name),
+              log_text("host", link->url->host));
     if (link->is_resolving) /* the last request is unanswered, and serves this try */
         return;
     link->resolve.data = link;

@@ -151,11 +151,6 @@ static void collect_connections(struct buffer *out, struct net_server *server)
         [REFUSED_HTTP_LIMIT] = "http_limit",
         [REFUSED_ORIGIN] = "origin",
     };
-    static const char *const ends[SUBSCRIBER_END_COUNT] = {
-        [SUBSCRIBER_END_CLIENT] = "client", [SUBSCRIBER_END_SLOW] = "slow",
-        [SUBSCRIBER_END_IDLE] = "idle",     [SUBSCRIBER_END_PROTOCOL_ERROR] = "protocol_error",
-        [SUBSCRIBER_END_RATE] = "rate",     [SUBSCRIBER_END_SHUTDOWN] = "shutdown",
-    };
     struct net_shared *shared = &server->shared;
     metrics_family(out, "heatcast_connections", "gauge", "Open connections by state.");
     metrics_labelled(out, "heatcast_connections", "state", "websocket",
@@ -178,7 +173,8 @@ static void collect_connections(struct buffer *out, struct net_server *server)
         uint64_t sum = 0;
         for (size_t j = 0; j < server->worker_count; j++)
             sum += load(&server->workers[j]->hub.group.ended[i]);
-        metrics_labelled(out, "heatcast_disconnects_total", "reason", ends[i], (double)sum);
+        metrics_labelled(out, "heatcast_disconnects_total", "reason",
+                         subscriber_end_name((enum subscriber_end)i), (double)sum);
     }
 }
 

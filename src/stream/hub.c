@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "wire/deflate.h"
 
 #include <string.h>
@@ -84,6 +85,13 @@ static void offer(struct hub *hub, struct subscription *subscription, struct fra
     }
 }
 
+static void log_change(struct hub *hub, const char *message, size_t symbol_index)
+{
+    size_t count = publisher_subscriber_count(hub->group.publisher, symbol_index);
+    log_debug(message, log_text("symbol", hub->symbols->names[symbol_index]),
+              log_int("subscribers", (int64_t)count));
+}
+
 void hub_subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index,
                    uint32_t update_interval_ms)
 {
@@ -101,14 +109,17 @@ void hub_subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol
         offer(hub, subscription, newest, now_ns, now_ns);
     }
     frame_release(newest);
+    log_change(hub, "subscribed", symbol_index);
 }
 
 void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index)
 {
     check(symbol_index < hub->symbols->count && subscriber->group == &hub->group);
     struct subscription *subscription = subscriber_find(subscriber, symbol_index);
-    if (subscription != NULL)
-        subscription_end(subscription);
+    if (subscription == NULL)
+        return;
+    subscription_end(subscription);
+    log_change(hub, "unsubscribed", symbol_index);
 }
 
 /* A subscriber that waits for nothing and may have the snapshot now gets it at once: its slot and

@@ -18,9 +18,21 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static const char *const end_names[SUBSCRIBER_END_COUNT] = {
+    [SUBSCRIBER_END_CLIENT] = "client", [SUBSCRIBER_END_SLOW] = "slow",
+    [SUBSCRIBER_END_IDLE] = "idle",     [SUBSCRIBER_END_PROTOCOL_ERROR] = "protocol_error",
+    [SUBSCRIBER_END_RATE] = "rate",     [SUBSCRIBER_END_SHUTDOWN] = "shutdown",
+};
+
+const char *subscriber_end_name(enum subscriber_end reason)
+{
+    return end_names[reason];
+}
 
 void subscriber_group_init(struct subscriber_group *group, const struct config *config,
                            struct publisher *publisher,
@@ -100,13 +112,15 @@ void subscriber_init(struct subscriber *subscriber, struct subscriber_group *gro
         publisher_add_deflater(group->publisher);
 }
 
-static void count_slow(struct subscriber *subscriber, bool is_slow)
+/* True if that has changed. */
+static bool count_slow(struct subscriber *subscriber, bool is_slow)
 {
     if (subscriber->is_counted_slow == is_slow)
-        return;
+        return false;
     subscriber->is_counted_slow = is_slow;
     atomic_fetch_add_explicit(&subscriber->group->slow_count, is_slow ? 1 : (size_t)-1,
                               memory_order_relaxed); /* a counter orders nothing */
+    return true;
 }
 
 /* Takes it out of all that could still write to it. */
@@ -135,6 +149,7 @@ void subscriber_deinit(struct subscriber *subscriber)
     struct subscriber_group *group = subscriber->group;
     detach(subscriber);
     meter_add(&group->ended[subscriber->end_reason], 1);
+    log_debug("client ended", log_text("reason", end_names[subscriber->end_reason]));
     if (subscriber->outbox.deflates)
         publisher_remove_deflater(group->publisher);
     outbox_deinit(&subscriber->outbox);
@@ -164,7 +179,8 @@ static void settle(struct subscriber *subscriber, enum outbox_result result)
         if (was_blocked) {
             list_remove(&subscriber->in_blocked);
             transport->want_writable(subscriber->context, false);
-            count_slow(subscriber, false);
+            if (count_slow(subscriber, false))
+                log_debug("slow client recovered");
         }
         if (subscriber->state == SUBSCRIBER_CLOSING)
             end(subscriber, transport->finish, SUBSCRIBER_END_CLIENT);
@@ -230,8 +246,9 @@ static void check_deadlines(struct subscriber *subscriber, uint64_t now_ns)
     if (subscriber->state != SUBSCRIBER_OPEN)
         return; /* a warning would come behind the close frame, RFC 6455 §5.5.1 */
     outbox_check_deadlines(&subscriber->outbox, now_ns, group->slow_timeout_ns, &group->meter);
-    if (subscriber->outbox.is_slow)
-        count_slow(subscriber, true);
+    if (subscriber->outbox.is_slow && count_slow(subscriber, true))
+        log_debug("client slow", log_int("dropped", subscriber->outbox.dropped),
+                  log_int("reply_bytes", subscriber->outbox.reply_bytes));
 }
 
 void subscriber_group_check_deadlines(struct subscriber_group *group, uint64_t now_ns)

@@ -44,6 +44,8 @@ enum subscriber_end {
     SUBSCRIBER_END_COUNT,
 };
 
+const char *subscriber_end_name(enum subscriber_end reason); /* "protocol_error" */
+
 enum subscriber_state {
     SUBSCRIBER_OPEN,
     SUBSCRIBER_CLOSING, /* its close frame is queued, and nothing goes out behind it */

@@ -77,7 +77,7 @@ void json_text_of(struct json *json, const char *text, size_t size)
     buffer_append_json_string(json->out, text, size);
 }
 
-void json_integer(struct json *json, int64_t value)
+void json_int(struct json *json, int64_t value)
 {
     begin_value(json);
     buffer_append_int(json->out, value);
@@ -104,7 +104,7 @@ void json_bool(struct json *json, bool value)
     buffer_append_text(json->out, value ? "true" : "false");
 }
 
-void json_null(struct json *json)
+void json_none(struct json *json)
 {
     begin_value(json);
     buffer_append_text(json->out, "null");
@@ -131,7 +131,7 @@ void json_member_text(struct json *json, const char *key, const char *text)
 void json_member_integer(struct json *json, const char *key, int64_t value)
 {
     json_key(json, key);
-    json_integer(json, value);
+    json_int(json, value);
 }
 
 void json_member_decimal(struct json *json, const char *key, int64_t value_e8)
@@ -155,7 +155,7 @@ void json_member_bool(struct json *json, const char *key, bool value)
 void json_member_null(struct json *json, const char *key)
 {
     json_key(json, key);
-    json_null(json);
+    json_none(json);
 }
 
 void json_member_time(struct json *json, const char *key, int64_t time_ms)

@@ -6,12 +6,15 @@
  *     json_member_text(&json, "symbol", "BTCUSDT");
  *     json_key(&json, "levels");
  *     json_open_array(&json);
- *     json_integer(&json, 7);
+ *     json_int(&json, 7);
  *     json_close_array(&json);
  *     json_close_object(&json);
  *
  * The writer owns nothing; the buffer grows. Keys are written as they are: the program's own names,
- * without characters that JSON escapes. One thread at a time. */
+ * without characters that JSON escapes. One thread at a time.
+ *
+ * jansson, which reads JSON here, has a json_integer() and a json_null() too, and a program's
+ * functions would replace those inside the library: hence json_int() and json_none(). */
 #ifndef HEATCAST_BASE_JSON_H
 #define HEATCAST_BASE_JSON_H
 
@@ -38,11 +41,11 @@ void json_key(struct json *json, const char *key); /* the member's value comes n
 /* Text that is not valid UTF-8 has U+FFFD in its place. */
 void json_text(struct json *json, const char *text);
 void json_text_of(struct json *json, const char *text, size_t size); /* not terminated */
-void json_integer(struct json *json, int64_t value);
+void json_int(struct json *json, int64_t value);
 void json_decimal(struct json *json, int64_t value_e8); /* exact, without exponent */
 void json_number(struct json *json, double value);      /* 10 significant digits; NaN is null */
 void json_bool(struct json *json, bool value);
-void json_null(struct json *json);
+void json_none(struct json *json);                               /* null */
 void json_time(struct json *json, int64_t time_ms);              /* "2025-12-28T14:30:00Z" */
 void json_raw(struct json *json, const char *text, size_t size); /* is JSON already */
 

@@ -8,13 +8,15 @@
  *                      heartbeat, probe, snapshots                 publications
  *     outgoing.c  ->  [ commands ]  ->  Redis  ->  [ subscription ]  ->  feed.c
  *
- * Nothing here waits. The generator hands frames over by a mailbox, and what clients get goes on
- * through the publisher into the worker loops' mailboxes. */
+ * Nothing here waits. Frames of the generator come through a mailbox, and what clients get leaves
+ * through the publisher and the worker loops' mailboxes. Other threads read what a lock guards:
+ * the reading, and which epoch the generator may still publish. */
 #include "cluster/cluster_internal.h"
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "cluster/scripts.h"
 
 #include <inttypes.h>
@@ -79,14 +81,14 @@ static bool is_ready(const struct redis_link *link)
 
 /* -- state ------------------------------------------------------------------------------------- */
 
-/* Publications are known to come through, as far as one can know. */
+/* Publications come through, by the last probe. */
 static bool hears(const struct cluster *cluster, uint64_t now_ns)
 {
     return cluster->is_subscribed && cluster->probe_heard_ns != 0 &&
            now_ns - cluster->probe_heard_ns < (PROBE_MS + PROBE_TIMEOUT_MS) * MS_NS;
 }
 
-/* Why the cluster is not whole for this server, or "". */
+/* Why this server is not fully connected, or "". */
 static const char *find_fault(const struct cluster *cluster, uint64_t now_ns)
 {
     if (!is_ready(&cluster->commands))
@@ -117,20 +119,35 @@ static void refresh_reading(struct cluster *cluster, uint64_t now_ns)
                           memory_order_relaxed);
 }
 
-/* Tells the generator's thread and the owner what the lease has come to. */
+/* The epoch and its end are read together by the generator's thread, so they are written
+ * together. */
+static void set_admitted(struct cluster *cluster, uint64_t epoch, uint64_t until_ns)
+{
+    pthread_mutex_lock(&cluster->lock);
+    cluster->admitted_epoch = epoch;
+    cluster->admitted_until_ns = until_ns;
+    pthread_mutex_unlock(&cluster->lock);
+}
+
+bool cluster_admits(struct cluster *cluster, uint64_t epoch)
+{
+    pthread_mutex_lock(&cluster->lock);
+    uint64_t until_ns = cluster->admitted_epoch == epoch ? cluster->admitted_until_ns : 0;
+    pthread_mutex_unlock(&cluster->lock);
+    return clock_monotonic_ns() < until_ns;
+}
+
+/* Passes on what the lease says now, to the generator's thread and to the owner. */
 static void apply_state(struct cluster *cluster)
 {
     _Static_assert((int)CLUSTER_JOINING == (int)LEASE_JOINING &&
                        (int)CLUSTER_FOLLOWING == (int)LEASE_FOLLOWING &&
                        (int)CLUSTER_LEADING == (int)LEASE_LEADING &&
                        (int)CLUSTER_ALONE == (int)LEASE_ALONE,
-                   "they are the same to the outside");
+                   "the lease's states are the cluster's");
     const struct lease *lease = &cluster->lease;
-    bool is_leading = lease->state == LEASE_LEADING;
-    atomic_store_explicit(&cluster->admitted_until_ns,
-                          is_leading ? lease->valid_until_ns : UINT64_MAX, memory_order_relaxed);
-    /* Release: whoever finds this epoch admitted also finds its end, which was stored before. */
-    atomic_store_explicit(&cluster->admitted_epoch, lease->epoch, memory_order_release);
+    set_admitted(cluster, lease->epoch,
+                 lease->state == LEASE_LEADING ? lease->valid_until_ns : UINT64_MAX);
     if (lease->state == cluster->applied_state && lease->epoch == cluster->applied_epoch)
         return;
     bool is_new_state = lease->state != cluster->applied_state;
@@ -140,23 +157,18 @@ static void apply_state(struct cluster *cluster)
         count(&cluster->counters.state_changes);
         log_info("cluster", log_text("state", state_names[lease->state]),
                  log_text("server", cluster->id), log_int("epoch", (int64_t)lease->epoch));
+    } else {
+        log_debug("cluster epoch", log_int("epoch", (int64_t)lease->epoch));
     }
     refresh_reading(cluster, clock_monotonic_ns());
     cluster->options.on_state((enum cluster_state)lease->state, lease->epoch,
                               cluster->options.context);
-    outgoing_flush(cluster); /* what is no longer due goes */
-}
-
-bool cluster_admits(struct cluster *cluster, uint64_t epoch)
-{
-    return atomic_load_explicit(&cluster->admitted_epoch, memory_order_acquire) == epoch &&
-           clock_monotonic_ns() <
-               atomic_load_explicit(&cluster->admitted_until_ns, memory_order_relaxed);
+    outgoing_flush(cluster); /* drops what may no longer be sent */
 }
 
 /* -- heartbeat --------------------------------------------------------------------------------- */
 
-/* What it stands for in the election now. One that leads goes on although it hears nothing: the
+/* Its role in the election now. One that leads stays a candidate although it hears nothing: the
  * others hear it. */
 static const char *role(const struct cluster *cluster, uint64_t now_ns)
 {
@@ -189,11 +201,11 @@ static void send_heartbeat(struct cluster *cluster, uint64_t now_ns)
                                            {held, 0}});
 }
 
-/* A replica answers, but cannot do what is asked: whatever moved the name will have a better one
- * (a failover). */
+/* A replica answers, but cannot write: a failover is moving the name, which is resolved again. */
 static void on_heartbeat_error(struct cluster *cluster, const char *text)
 {
     snprintf(cluster->heartbeat_fault, sizeof cluster->heartbeat_fault, "%s", text);
+    log_debug("heartbeat refused", log_text("reason", cluster->heartbeat_fault));
     if (strstr(text, "READONLY") == NULL)
         return;
     redis_link_fail(&cluster->subscription, text);
@@ -215,7 +227,7 @@ static void on_heartbeat(struct cluster *cluster, const redisReply *reply)
     cluster->is_heartbeat_awaited = false;
     if (!is_heartbeat(reply)) {
         on_heartbeat_error(cluster,
-                           reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply out of place");
+                           reply->type == REDIS_REPLY_ERROR ? reply->str : "an unexpected reply");
         return;
     }
     const char *holder = reply->element[0]->str;
@@ -226,7 +238,7 @@ static void on_heartbeat(struct cluster *cluster, const redisReply *reply)
     };
     snprintf(cluster->heartbeat_fault, sizeof cluster->heartbeat_fault, "%s",
              reply->element[3]->str);
-    /* Looks again when the holder's time is over, should it not have renewed by then. */
+    /* Asks again when the holder's time is over, in case it has not renewed by then. */
     uint64_t left_ms = (uint64_t)(reply->element[2]->integer > 0 ? reply->element[2]->integer : 0) +
                        1 + now_ns % HEARTBEAT_SPREAD_MS;
     if (!found.is_mine && found.has_holder && left_ms < HEARTBEAT_MS)
@@ -234,7 +246,7 @@ static void on_heartbeat(struct cluster *cluster, const redisReply *reply)
     lease_on_reply(&cluster->lease, &found, hears(cluster, now_ns), cluster->heartbeat_sent_ns,
                    now_ns);
     if (found.is_mine && cluster->lease.state != LEASE_LEADING)
-        cluster_hurry(cluster); /* it came too late to be used: asks again */
+        cluster_hurry(cluster); /* it came too late to be used */
     apply_state(cluster);
     outgoing_flush(cluster);
 }
@@ -390,7 +402,7 @@ static void check_database(struct cluster *cluster, uint64_t now_ns)
     if (!atomic_exchange_explicit(&cluster->is_database_broken, false, memory_order_relaxed) ||
         cluster->lease.state != LEASE_LEADING)
         return;
-    log_warn("the database cannot be read: leaving it to another server to generate");
+    log_warn("database cannot be read; leaving the lease to another server");
     cluster->barred_until_ns = now_ns + BAR_MS * MS_NS;
     lease_resign(&cluster->lease);
     cluster_hurry(cluster);
@@ -432,7 +444,7 @@ static void on_mail(void *context)
 static void make_names(struct cluster *cluster)
 {
     uint64_t number;
-    check(uv_random(NULL, NULL, &number, sizeof number, 0, NULL) == 0);
+    random_system_bytes(&number, sizeof number);
     snprintf(cluster->id, sizeof cluster->id, "%016" PRIx64, number);
     cluster_name(cluster, NULL, "lease", cluster->lease_key);
     cluster_name(cluster, NULL, "epoch", cluster->epoch_key);
@@ -478,7 +490,7 @@ void cluster_read(struct cluster *cluster, struct cluster_reading *reading)
 
 void cluster_begin_stop(struct cluster *cluster)
 {
-    atomic_store_explicit(&cluster->admitted_epoch, 0, memory_order_relaxed);
+    set_admitted(cluster, 0, 0);
     cluster->is_stopping = true;
     mailbox_close(&cluster->outbox);
     uv_close((uv_handle_t *)&cluster->wake, NULL);

@@ -5,7 +5,8 @@
  *     feed.c       Redis -> clients
  *     cluster_metrics.c
  *
- * All on the main loop, but for the atomics, the mailbox and what the lock guards. */
+ * All on the main loop, but for the atomics, the mailbox and what the lock guards. Each file has
+ * the reasons for what it does; lease.c is the election, redis_link.c one connection. */
 #ifndef HEATCAST_CLUSTER_CLUSTER_INTERNAL_H
 #define HEATCAST_CLUSTER_CLUSTER_INTERNAL_H
 
@@ -53,7 +54,8 @@ enum publish_failure {
     PUBLISH_FAILURE_COUNT,
 };
 
-/* Written on the main loop, read by whoever renders the metrics; relaxed order is enough. */
+/* Written on the main loop, some on the generator's thread, and read by any that renders the
+ * metrics. Relaxed, because a counter orders nothing. */
 struct cluster_counters {
     atomic_uint_least64_t received, ignored[IGNORED_COUNT];
     atomic_uint_least64_t published, replaced, failures[PUBLISH_FAILURE_COUNT];
@@ -83,7 +85,7 @@ struct cluster {
     uint64_t ticked_ns;
 
     uint64_t heartbeat_sent_ns, heartbeat_due_ns;
-    char heartbeat_fault[128], keep_fault[128]; /* what Redis objected to; "" if nothing */
+    char heartbeat_fault[128], keep_fault[128]; /* why Redis refused; "" if it did not */
 
     uint64_t probe_number, probe_sent_ns, probe_due_ns, probe_heard_ns; /* sent, heard: 0: not */
     uint64_t fetch_due_ns;
@@ -94,15 +96,15 @@ struct cluster {
     struct buffer numbered; /* the feed's, reused */
     struct {
         uint64_t epoch, seq;
-    } kept[SYMBOLS_MAX]; /* what the others have numbered, as far as Redis has told */
+    } kept[SYMBOLS_MAX]; /* the newest that Redis keeps, as far as its replies said */
     uint64_t ignored_logged_ns[IGNORED_COUNT];
 
     struct cluster_counters counters;
-    atomic_uint_least64_t admitted_epoch, admitted_until_ns; /* cluster_admits() */
-    atomic_bool is_database_broken;
+    atomic_bool is_database_broken; /* relaxed: a flag that the next tick takes; orders nothing */
 
-    pthread_mutex_t lock; /* guards the reading */
+    pthread_mutex_t lock; /* guards what follows, for other threads; held for a few instructions */
     struct cluster_reading reading;
+    uint64_t admitted_epoch, admitted_until_ns; /* cluster_admits() */
 };
 
 static inline void count(atomic_uint_least64_t *counter)
@@ -114,8 +116,8 @@ static inline void count(atomic_uint_least64_t *counter)
 char *cluster_name(const struct cluster *cluster, const char *kind, const char *name,
                    char text[REDIS_NAME_SIZE]);
 
-/* Runs a script; the first `key_count` arguments are its keys. A size of 0 stands for the length
- * of the text. */
+/* Runs a script; the first `key_count` arguments are its keys. A size of 0: the text is terminated.
+ */
 struct script_argument {
     const char *text;
     size_t size;
@@ -123,7 +125,7 @@ struct script_argument {
 void cluster_run(struct cluster *cluster, uint32_t tag, const char *script, int key_count,
                  int count, const struct script_argument *arguments);
 
-/* Something has happened that the lease may have to know: looks at the election at once. */
+/* Sends the next heartbeat at the next tick, because the holder of the lease may have changed. */
 void cluster_hurry(struct cluster *cluster);
 
 /* -- outgoing.c -- */

@@ -1,3 +1,7 @@
+/* What the metrics page shows of the cluster: whether Redis is reached, what this server is, and a
+ * counter for each way in which a snapshot can fail to arrive, so that the metrics alone show
+ * where it was lost. The page is rendered on a worker loop's thread: the state comes from
+ * cluster_read(), the rest are atomics, each read by itself. */
 #include "cluster/cluster_internal.h"
 
 #include "ops/metrics.h"
@@ -80,7 +84,7 @@ void cluster_collect(struct buffer *out, void *context)
                      counters->failures);
     collect_counter(out, "heatcast_redis_messages_received_total",
                     "Messages that came over the channels.", &counters->received);
-    /* The first fault is that there is none. */
+    /* The first value of message_fault is no fault. */
     collect_labelled(out, "heatcast_redis_messages_ignored_total",
                      "Those that were not given to clients, by reason.", reasons + 1,
                      IGNORED_COUNT - 1, counters->ignored + 1);

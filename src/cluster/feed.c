@@ -1,9 +1,9 @@
-/* From Redis to the clients. Whoever may publish on the channels can send anything, so each text is
- * a stranger's until message_parse() has passed it; what it does not pass is counted, named in the
- * log once in a while, and dropped.
+/* From Redis to the clients. Any program that may publish on the channels can send anything, so a
+ * text goes no further than message_parse() unless it passes there; one that does not is counted,
+ * dropped, and logged at most once a minute for each reason.
  *
- * A text without numbers comes from a program that is no heatcast. It gets the number after the
- * newest, and is kept in Redis with it, so that all servers count alike and one that starts later
+ * A text without numbers comes from a program other than heatcast. It gets the number after the
+ * newest, and is kept in Redis with it, so that all servers number alike and one that starts later
  * has it for its first subscriber. */
 #include "cluster/cluster_internal.h"
 
@@ -33,6 +33,10 @@ static bool deliver(struct cluster *cluster, const struct publication *publicati
         cluster->options.on_publication(publication, is_foreign, cluster->options.context);
     if (is_news)
         lease_see_epoch(&cluster->lease, publication->epoch);
+    log_debug("snapshot from Redis",
+              log_text("symbol", cluster->options.config->symbols.names[publication->symbol_index]),
+              log_int("epoch", (int64_t)publication->epoch),
+              log_int("seq", (int64_t)publication->seq), log_text("news", is_news ? "yes" : "no"));
     return is_news;
 }
 
@@ -46,13 +50,13 @@ static void find_next_number(struct cluster *cluster, size_t symbol_index, uint6
         *epoch = kept_epoch;
         *seq = kept_seq;
     }
-    if (*epoch == 0) /* the first of this symbol: all servers have been told the same epoch */
+    if (*epoch == 0) /* the first of this symbol: all servers have got the same epoch from Redis */
         *epoch =
             cluster->lease.seen_epoch > 0 ? cluster->lease.seen_epoch : (uint64_t)clock_wall_ms();
     ++*seq;
 }
 
-/* The generator may publish at the same moment; then the number is taken, and the next one ours. */
+/* The generator may publish at the same moment and take the number; then the next one is tried. */
 static void deliver_foreign(struct cluster *cluster, const struct publication *unnumbered)
 {
     struct buffer *numbered = &cluster->numbered;
@@ -94,11 +98,11 @@ static void take(struct cluster *cluster, size_t symbol_index, const char *chann
         .timestamp_ms = parsed.timestamp_ms,
         .epoch = parsed.epoch,
         .seq = parsed.seq,
-        .hash = publication_hash(parsed.timestamp_ms, parsed.data, parsed.data_size),
+        .hash = publication_hash(parsed.timestamp_ms, parsed.data.data, parsed.data.size),
         .text = text->str,
         .text_size = (size_t)text->len,
     };
-    if (is_kept) /* no news to a server that was here before */
+    if (is_kept) /* usually no news, and no fault then */
         (void)(parsed.is_numbered && deliver(cluster, &publication, false));
     else if (!parsed.is_numbered)
         deliver_foreign(cluster, &publication);
@@ -133,12 +137,12 @@ void feed_on_fetched(struct cluster *cluster, size_t symbol_index, const redisRe
 
 /* -- what is published ------------------------------------------------------------------------- */
 
-/* The probe of this server has come round. */
+/* The probe of this server has come back. */
 static void take_probe(struct cluster *cluster, const redisReply *text)
 {
     uint64_t now_ns = clock_monotonic_ns();
     if (cluster->probe_sent_ns == 0 || strtoull(text->str, NULL, 10) != cluster->probe_number)
-        return; /* one that was given up */
+        return; /* it came after it was given up */
     atomic_store_explicit(&cluster->counters.probe_ns, now_ns - cluster->probe_sent_ns,
                           memory_order_relaxed);
     if (cluster->probe_heard_ns == 0)
@@ -152,7 +156,7 @@ void feed_on_publication(struct cluster *cluster, const redisReply *channel, con
     static const char probes[] = "__probe__:";
     size_t prefix_size = strlen(cluster->options.config->redis_channel_prefix) + 1;
     if ((size_t)channel->len <= prefix_size)
-        return; /* the pattern lets none through that is shorter */
+        return; /* the pattern matches no shorter one */
     const char *symbol = channel->str + prefix_size;
     if (strcmp(channel->str, cluster->probe_channel) == 0) {
         take_probe(cluster, text);

@@ -1,8 +1,8 @@
-/* Order is what matters here: whatever happens, a client must not see an older snapshot after a
- * newer one. Epochs give that order. Redis hands them out (now by its own clock, and greater than
- * any before), so servers' clocks may disagree. Without Redis a server makes one for itself that is
- * greater than all it has seen; its next heartbeat tells Redis, and the generator of all then takes
- * one that is greater still.
+/* What this guards is order: a client must never see an older snapshot after a newer one. Epochs
+ * give that order. Redis hands them out (now by its own clock, and greater than any before), so
+ * servers' clocks may disagree. Without Redis a server makes one for itself that is greater than
+ * all it has seen; its next heartbeat brings it to Redis, and the generator of all then takes one
+ * that is greater still.
  *
  * Silence is measured in time that this server has listened. One that was stopped (SIGSTOP, a
  * suspended machine) wakes up with its lease run out and knows nothing; taking the silence for an
@@ -11,7 +11,7 @@
 
 #define MS_NS UINT64_C(1000000)
 
-/* The one place where the state changes. */
+/* Every change of state. */
 static void enter(struct lease *lease, enum lease_state state, uint64_t epoch)
 {
     lease->state = state;
@@ -37,7 +37,8 @@ void lease_on_reply(struct lease *lease, const struct lease_reply *reply, bool h
                     uint64_t sent_ns, uint64_t now_ns)
 {
     lease_see_epoch(lease, reply->epoch);
-    /* Snapshots were refused since it ran out: only a new epoch makes the generator repeat them. */
+    /* Snapshots were refused since it ran out: only a new epoch makes the generator repeat
+     * them. */
     if (lease->state == LEASE_LEADING && now_ns >= lease->valid_until_ns) {
         enter(lease, LEASE_FOLLOWING, 0);
         return;
@@ -50,7 +51,7 @@ void lease_on_reply(struct lease *lease, const struct lease_reply *reply, bool h
             return;
         }
     }
-    /* A relay waits for no generator: a program that is none of ours may publish. */
+    /* A relay waits for no generator: another program may publish. */
     if (hears && (reply->has_holder || !lease->may_generate)) {
         lease->heard_ns = now_ns;
         enter(lease, LEASE_FOLLOWING, 0);

@@ -4,17 +4,18 @@
  *        |                  |  ^             |
  *        +---- silence ---> ALONE <----------+ (lease ran out unanswered)
  *
- * Redis holds the lease (its holder, for LEASE_MS) and the greatest epoch that any server has used.
- * The owner sends a heartbeat, feeds what comes of it in here, calls lease_on_tick() at least every
- * LEASE_STALL_MS, and looks at `state` and `epoch` after each call. Main loop thread. */
+ * Redis holds the lease (its holder, for LEASE_MS) and the greatest epoch that any server has
+ * used. The owner sends heartbeats, feeds their replies to lease_on_reply(), calls
+ * lease_on_tick() at least every LEASE_STALL_MS, and reads `state` and `epoch` after each call.
+ * Main loop thread. */
 #ifndef HEATCAST_CLUSTER_LEASE_H
 #define HEATCAST_CLUSTER_LEASE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LEASE_MS 4000         /* in Redis; whoever does not renew it for so long has lost it */
-#define LEASE_MARGIN_MS 500   /* the holder gives up earlier by this much */
+#define LEASE_MS 4000       /* in Redis: a holder that does not renew it for so long has lost it */
+#define LEASE_MARGIN_MS 500 /* the holder gives up earlier by this much */
 #define LEASE_SILENCE_MS 5000 /* no generator heard for so long: each server is on its own */
 #define LEASE_JOIN_MS 2000    /* the same, at the start */
 #define LEASE_STALL_MS 1000   /* a loop that slept for longer has not listened either */
@@ -23,14 +24,13 @@ enum lease_state {
     LEASE_JOINING,   /* just started: Redis has not answered yet */
     LEASE_FOLLOWING, /* another server generates */
     LEASE_LEADING,   /* this one generates for all */
-    LEASE_ALONE,     /* none is heard: this one generates for its own clients, if it can */
+    LEASE_ALONE,     /* none is heard: this one generates for its own clients, unless a relay */
 };
 
 /* What a heartbeat has found. */
 struct lease_reply {
     bool has_holder, is_mine;
-    uint64_t
-        epoch; /* the greatest of all servers; if the lease is mine, the one to generate with */
+    uint64_t epoch; /* the greatest of all servers; if the lease is mine, the one to lead with */
 };
 
 struct lease {
@@ -39,7 +39,7 @@ struct lease {
     uint64_t epoch;          /* LEADING, ALONE: what this server's snapshots bear; otherwise 0 */
     uint64_t seen_epoch;     /* the greatest that this server has seen or used */
     uint64_t valid_until_ns; /* LEADING */
-    uint64_t heard_ns;       /* when a generator was last known to be heard */
+    uint64_t heard_ns;       /* when this server last knew that a generator's snapshots reach it */
     uint64_t ticked_ns;
 };
 
@@ -55,7 +55,7 @@ void lease_on_reply(struct lease *lease, const struct lease_reply *reply, bool h
 
 void lease_on_tick(struct lease *lease, uint64_t now_ns, int64_t wall_ms);
 
-/* The server ends, or gives the lease back. */
+/* The server leaves the lease to another. */
 void lease_resign(struct lease *lease);
 
 #endif

@@ -1,12 +1,17 @@
-/* jansson checks the JSON and gives the values; the extent of "data", over which the content's hash
- * goes, is then found by a walk over text that is known to be good. A member that stands twice is
- * refused, because the two could find different ones. */
+/* Any program that reaches Redis can publish on the channels, so a text is checked as if it came
+ * from an attacker: its size first, then that it is JSON, then that every member that clients rely
+ * on is there, of its type and in its range. Clients get the text byte for byte, so nothing may
+ * pass that their parsers could read differently.
+ *
+ * jansson checks the JSON and gives the values, but not where they stand. The extent of "data", of
+ * which the content's hash is made, is found by a second pass over text that is known to be valid.
+ * A member that occurs twice is refused, because the two passes could find different ones. */
 #include "cluster/message.h"
 
 #include "base/iso_time.h"
+#include "base/json.h"
 
 #include <jansson.h>
-#include <string.h>
 
 static enum message_fault fail(enum message_fault fault, struct error *error, const char *what)
 {
@@ -77,8 +82,8 @@ static bool read_numbers(const json_t *root, struct message *message)
 
 static bool is_text(const json_t *value, const char *text)
 {
-    return json_is_string(value) && json_string_length(value) == strlen(text) &&
-           memcmp(json_string_value(value), text, strlen(text)) == 0;
+    return json_is_string(value) &&
+           slice_equals((struct slice){json_string_value(value), json_string_length(value)}, text);
 }
 
 static enum message_fault read_values(struct message *message, const json_t *root,
@@ -102,55 +107,77 @@ static enum message_fault read_values(struct message *message, const json_t *roo
     return fault != NULL ? fail(MESSAGE_NOT_A_SNAPSHOT, error, fault) : MESSAGE_OK;
 }
 
-/* -- extents; the text is valid JSON from here on ---------------------------------------------- */
+/* -- extents; the text is a valid JSON object from here on ------------------------------------- */
 
-static const char *skip_blanks(const char *at)
+static bool is_blank(char c)
 {
-    return at + strspn(at, " \t\r\n");
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static const char *skip_string(const char *at)
+static bool is_plain(char c) /* inside a string */
 {
-    for (at++; *at != '"'; at++)
-        if (*at == '\\')
-            at++;
-    return at + 1;
+    return c != '"' && c != '\\';
 }
 
-static const char *skip_value(const char *at)
+static bool is_scalar(char c) /* of a number or a word */
 {
+    return c != ',' && c != '}' && c != ']' && !is_blank(c);
+}
+
+static bool is_between(char c) /* opens and closes nothing */
+{
+    return c != '"' && c != '{' && c != '}' && c != '[' && c != ']';
+}
+
+/* With its quotes. */
+static struct slice take_string(struct slice *rest)
+{
+    struct slice string = *rest;
+    slice_take(rest, 1);
+    slice_take_while(rest, is_plain);
+    while (*slice_take(rest, 1).data == '\\') {
+        slice_take(rest, 1);
+        slice_take_while(rest, is_plain);
+    }
+    string.size -= rest->size;
+    return string;
+}
+
+static struct slice take_value(struct slice *rest)
+{
+    struct slice value = *rest;
     size_t depth = 0;
     do {
-        if (*at == '"') {
-            at = skip_string(at);
-            continue;
+        char c = *rest->data;
+        if (c == '"') {
+            take_string(rest);
+        } else if (is_between(c)) {
+            slice_take_while(rest, depth == 0 ? is_scalar : is_between);
+        } else {
+            depth = c == '{' || c == '[' ? depth + 1 : depth - 1;
+            slice_take(rest, 1);
         }
-        if (*at == '{' || *at == '[')
-            depth++;
-        else if (*at == '}' || *at == ']')
-            depth--;
-        else if (depth == 0) /* a number or a word */
-            return at + strcspn(at, ",}] \t\r\n");
-        at++;
     } while (depth > 0);
-    return at;
+    value.size -= rest->size;
+    return value;
 }
 
-/* False where the name is spelt with escapes, which nobody has a reason to do. */
-static bool find_data(struct message *message, const char *json)
+/* False if the name is written with escapes, which no program has a reason to do. */
+static bool find_data(struct slice rest, struct slice *data)
 {
-    const char *at = skip_blanks(json);
+    slice_take_while(&rest, is_blank);
     do {
-        const char *name = skip_blanks(at + 1);
-        const char *value = skip_blanks(skip_blanks(skip_string(name)) + 1);
-        at = skip_value(value);
-        if (strncmp(name, "\"data\"", 6) == 0) {
-            message->data = value;
-            message->data_size = (size_t)(at - value);
+        slice_take(&rest, 1); /* the brace or a comma */
+        slice_take_while(&rest, is_blank);
+        struct slice name = take_string(&rest);
+        slice_take_while(&rest, is_blank);
+        slice_take(&rest, 1); /* the colon */
+        slice_take_while(&rest, is_blank);
+        *data = take_value(&rest);
+        if (slice_equals(name, "\"data\""))
             return true;
-        }
-        at = skip_blanks(at);
-    } while (*at == ',');
+        slice_take_while(&rest, is_blank);
+    } while (*rest.data == ',');
     return false;
 }
 
@@ -166,8 +193,8 @@ enum message_fault message_parse(struct message *message, const char *json, size
         return fail(MESSAGE_NOT_JSON, error, why.text);
     enum message_fault fault = read_values(message, root, symbol, now_ms, error);
     json_decref(root);
-    if (fault == MESSAGE_OK && !find_data(message, json))
-        return fail(MESSAGE_NOT_A_SNAPSHOT, error, "the name \"data\" is spelt with escapes");
+    if (fault == MESSAGE_OK && !find_data((struct slice){json, size}, &message->data))
+        return fail(MESSAGE_NOT_A_SNAPSHOT, error, "the name \"data\" is written with escapes");
     return fault;
 }
 
@@ -177,9 +204,8 @@ void message_append_numbered(struct buffer *out, const char *json, size_t size, 
     while (json[size - 1] != '}')
         size--;
     buffer_append(out, json, size - 1);
-    buffer_append_text(out, ",\"epoch\":");
-    buffer_append_int(out, (int64_t)epoch);
-    buffer_append_text(out, ",\"seq\":");
-    buffer_append_int(out, (int64_t)seq);
-    buffer_append_char(out, '}');
+    struct json rest = {.out = out, .needs_comma = true};
+    json_member_integer(&rest, "epoch", (int64_t)epoch);
+    json_member_integer(&rest, "seq", (int64_t)seq);
+    json_close_object(&rest);
 }

@@ -1,10 +1,11 @@
-/* What comes over a channel, from a heatcast or from any other program: is it a snapshot?
- * Checks and takes apart; keeps nothing and sends nothing. Any thread. */
+/* Whether what came over a channel, from heatcast or from any other program, is a snapshot, and
+ * its parts. Nothing is kept and nothing is sent. Any thread. */
 #ifndef HEATCAST_CLUSTER_MESSAGE_H
 #define HEATCAST_CLUSTER_MESSAGE_H
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@ enum message_fault {
     MESSAGE_NOT_JSON,
     MESSAGE_NOT_A_SNAPSHOT, /* a member is missing, mistyped or out of range */
     MESSAGE_WRONG_SYMBOL,   /* not the channel's */
-    MESSAGE_WRONG_EPOCH,    /* so far in the future that nothing would come after it */
+    MESSAGE_WRONG_EPOCH,    /* so far in the future that no later snapshot would be newer */
     MESSAGE_FAULT_COUNT,
 };
 
@@ -28,12 +29,10 @@ struct message {
     int64_t timestamp_ms;
     bool is_numbered; /* has epoch and seq */
     uint64_t epoch, seq;
-    const char *data; /* the text of the member "data", inside the message */
-    size_t data_size;
+    struct slice data; /* the text of the member "data", inside the message */
 };
 
-/* Reads the text that came for `symbol`; json[size] must be a NUL. On a fault, `error` (may be
- * NULL) says what it is. */
+/* Reads the text that came for `symbol`. On a fault, `error` (may be NULL) says what it is. */
 enum message_fault message_parse(struct message *message, const char *json, size_t size,
                                  const char *symbol, int64_t now_ms, struct error *error);
 

@@ -1,6 +1,7 @@
 /* The generator puts frames into a mailbox and continues; it never waits for Redis. Behind the
- * mailbox each symbol has at most one command under way and one frame that waits for it, the
- * newest: a burst, or a Redis that is slow or gone, costs two frames a symbol and no more. */
+ * mailbox, on the main loop, each symbol has at most one command under way and one frame that
+ * waits for it, the newest: a burst, or a Redis that is slow or unreachable, costs two frames a
+ * symbol and no more. */
 #include "cluster/cluster_internal.h"
 
 #include "base/check.h"
@@ -83,7 +84,8 @@ static void send_waiting(struct cluster *cluster, size_t symbol_index)
     outgoing->waiting = NULL;
 }
 
-/* A frame that this server made as long as it led, or on its own, is nobody else's business now. */
+/* Whether the waiting frame may still be sent: not one of an epoch that is over, nor one that this
+ * server made for its own clients. */
 static bool is_due(struct cluster *cluster, const struct outgoing *outgoing)
 {
     return outgoing->is_foreign || (cluster->lease.state == LEASE_LEADING &&
@@ -130,7 +132,7 @@ static void on_published(struct cluster *cluster, size_t symbol_index, const red
 {
     const char *symbol = cluster->options.config->symbols.names[symbol_index];
     if (!is_list(reply, 2)) {
-        const char *why = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply out of place";
+        const char *why = reply->type == REDIS_REPLY_ERROR ? reply->str : "an unexpected reply";
         snprintf(cluster->keep_fault, sizeof cluster->keep_fault, "%s", why);
         fail(cluster, PUBLISH_FAILED_REDIS, symbol, why);
     } else if (reply->element[0]->integer < 0) {
@@ -138,6 +140,8 @@ static void on_published(struct cluster *cluster, size_t symbol_index, const red
         cluster_hurry(cluster);
     } else {
         count(&cluster->counters.published);
+        log_debug("snapshot published to Redis", log_text("symbol", symbol),
+                  log_int("receivers", reply->element[0]->integer));
         snprintf(cluster->keep_fault, sizeof cluster->keep_fault, "%s", reply->element[1]->str);
     }
 }
@@ -157,8 +161,8 @@ void outgoing_on_reply(struct cluster *cluster, enum command command, size_t sym
     outgoing_flush(cluster);
 }
 
-/* What was under way may have arrived or not. It goes again unless there is a newer one; whoever
- * gets it twice knows it by its numbers. */
+/* What was under way may have arrived or not. It is sent again unless there is a newer one; a
+ * server that gets it twice drops it by its numbers. */
 void outgoing_on_lost(struct cluster *cluster)
 {
     for (size_t i = 0; i < SYMBOLS_MAX; i++) {

@@ -1,9 +1,15 @@
 /* hiredis frees a context by itself when its connection ends, after it has called back for each
  * command that waits. So a context belongs to the link only while context->data points to it:
- * whoever lets go clears that first, and every callback looks there.
+ * let_go() clears that first, and every callback checks it.
  *
- * Names are resolved on libuv's thread pool, because hiredis would wait for the answer, and anew
- * for each connection, because a failover may have moved the name. */
+ * Names are resolved on libuv's thread pool, because hiredis would block until the answer, and
+ * again for each connection, because a failover may have moved the name. All addresses of a name
+ * are tried before the next wait.
+ *
+ * A connection that stands may still be dead: a peer that vanished without a FIN, a proxy with
+ * nothing behind it. So every command has a deadline for its reply. After this process itself was
+ * stopped for a while (SIGSTOP, a suspended machine), a reply may lie unread in the socket, and
+ * the deadlines are counted from the next tick. */
 #include "cluster/redis_link.h"
 
 #include "base/check.h"
@@ -26,29 +32,6 @@ static void connect_next(struct redis_link *link);
 
 /* -- waiting ----------------------------------------------------------------------------------- */
 
-/* SplitMix64. */
-static uint64_t next_random(struct redis_link *link)
-{
-    uint64_t z = link->random += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-/* Twice the last wait at the most; where between, chance decides, so that many servers do not come
- * back in step. */
-static uint64_t next_wait_ms(struct redis_link *link)
-{
-    uint64_t bound = link->waited_ms * 2;
-    if (bound < 2 * LINK_BACKOFF_MIN_MS)
-        bound = 2 * LINK_BACKOFF_MIN_MS;
-    if (bound > LINK_BACKOFF_MAX_MS)
-        bound = LINK_BACKOFF_MAX_MS;
-    link->waited_ms = bound;
-    uint64_t low = bound / 2;
-    return low + next_random(link) % (bound - low + 1);
-}
-
 static void log_loss(struct redis_link *link)
 {
     if (strcmp(link->reason, link->logged) == 0)
@@ -59,7 +42,16 @@ static void log_loss(struct redis_link *link)
              log_text("redis", redis_url_format(link->url, url)), log_text("reason", link->reason));
 }
 
-/* The context is gone already; goes into WAITING, or on to the host's next address. */
+static void begin_wait(struct redis_link *link, uint64_t now_ns)
+{
+    uint64_t wait_ms = backoff_next_ms(&link->backoff);
+    link->state = LINK_WAITING;
+    link->due_ns = now_ns + wait_ms * MS_NS;
+    log_debug("Redis link waits", log_text("link", link->name), log_int("ms", (int64_t)wait_ms),
+              log_text("reason", link->reason));
+}
+
+/* The context is gone already: tries the host's next address, or waits. */
 static void lost(struct redis_link *link, const char *reason)
 {
     uint64_t now_ns = clock_monotonic_ns();
@@ -73,9 +65,8 @@ static void lost(struct redis_link *link, const char *reason)
         return;
     }
     if (was_ready && now_ns - link->ready_ns > LINK_STEADY_MS * MS_NS)
-        link->waited_ms = 0;
-    link->state = LINK_WAITING;
-    link->due_ns = now_ns + next_wait_ms(link) * MS_NS;
+        backoff_reset(&link->backoff);
+    begin_wait(link, now_ns);
     log_loss(link);
     if (was_ready) {
         link->losses++;
@@ -122,6 +113,7 @@ static void become_ready(struct redis_link *link)
     link->state = LINK_READY;
     link->ready_ns = clock_monotonic_ns();
     link->reason[0] = '\0';
+    log_debug("Redis link ready", log_text("link", link->name));
     if (link->logged[0] != '\0')
         log_info("connected to Redis again", log_text("link", link->name));
     link->logged[0] = '\0';
@@ -175,7 +167,7 @@ static void send_command(struct redis_link *link, uint32_t tag, int count, const
 {
     if (link->awaited++ == 0)
         link->progress_ns = clock_monotonic_ns();
-    /* A context that is being closed takes no command; its end is on the way to us. */
+    /* A context that is being closed takes no command; on_disconnect() follows. */
     if (redisAsyncCommandArgv(link->context, on_reply, pack_tag(tag), count, arguments, sizes) !=
         REDIS_OK)
         link->awaited--;
@@ -206,6 +198,7 @@ static void connect_next(struct redis_link *link)
     link->state = LINK_CONNECTING;
     link->due_ns = clock_monotonic_ns() + LINK_CONNECT_TIMEOUT_MS * MS_NS;
     link->awaited = 0;
+    log_debug("Redis link connects", log_text("link", link->name), log_text("address", address));
     if (context->err != 0 || !redis_poll_attach(context, link->loop)) {
         char reason[sizeof link->reason];
         snprintf(reason, sizeof reason, "%s",
@@ -267,15 +260,15 @@ static void resolve(struct redis_link *link, uint64_t now_ns)
         return;
     }
     link->state = LINK_RESOLVING;
-    if (link->is_resolving) /* the one before still waits for its answer, which will do */
+    log_debug("Redis link resolves", log_text("link", link->name),
+              log_text("host", link->url->host));
+    if (link->is_resolving) /* the last request is unanswered, and serves this try */
         return;
     link->resolve.data = link;
     link->is_resolving =
         uv_getaddrinfo(link->loop, &link->resolve, on_resolved, link->url->host, NULL, &hints) == 0;
-    if (!link->is_resolving) {
-        link->state = LINK_WAITING;
-        link->due_ns = now_ns + next_wait_ms(link) * MS_NS;
-    }
+    if (!link->is_resolving)
+        begin_wait(link, now_ns);
 }
 
 /* -- life -------------------------------------------------------------------------------------- */
@@ -290,7 +283,8 @@ void redis_link_init(struct redis_link *link, uv_loop_t *loop, const struct redi
                                 .owner = owner,
                                 .state = LINK_WAITING};
     snprintf(link->reason, sizeof link->reason, "not connected yet");
-    check(uv_random(NULL, NULL, &link->random, sizeof link->random, 0, NULL) == 0);
+    backoff_init(&link->backoff, LINK_BACKOFF_MIN_MS, LINK_BACKOFF_MAX_MS,
+                 random_seeded_by_system());
 }
 
 static bool is_overdue(const struct redis_link *link, uint64_t now_ns)
@@ -299,7 +293,7 @@ static bool is_overdue(const struct redis_link *link, uint64_t now_ns)
            now_ns - link->progress_ns > LINK_REPLY_TIMEOUT_MS * MS_NS;
 }
 
-/* What is overdue only because this process was stopped may lie in the socket. */
+/* A reply that is overdue only because this process was stopped may lie in the socket. */
 static void forgive_stall(struct redis_link *link, uint64_t now_ns)
 {
     if (now_ns - link->ticked_ns > LINK_STALL_MS * MS_NS) {

@@ -1,3 +1,6 @@
+/* hiredis calls for reading and writing to be watched or not, one at a time, and libuv watches a
+ * socket for a set of events: this keeps the set. The handle outlives the context, since libuv
+ * closes handles in a later turn of the loop. */
 #include "cluster/redis_poll.h"
 
 #include "base/check.h"

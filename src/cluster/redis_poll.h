@@ -1,8 +1,8 @@
 /* Lets libuv drive a hiredis connection. Private to cluster/.
  *
- * hiredis brings an adapter for libuv, but that of 0.14 (Debian 12) drops the event by which
- * libuv tells of an error on the socket, after which nothing comes any more: a connection that is
- * refused or reset would be noticed by our time-outs only. */
+ * hiredis has an adapter for libuv, but that of 0.14 (Debian 12) drops the event by which libuv
+ * reports an error on the socket, after which no other comes: a connection that is refused or
+ * reset would only be noticed by the link's timeouts. */
 #ifndef HEATCAST_CLUSTER_REDIS_POLL_H
 #define HEATCAST_CLUSTER_REDIS_POLL_H
 

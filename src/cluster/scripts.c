@@ -1,10 +1,10 @@
-/* Scripts, because each decides and acts in one step that no other server can come between: this is
- * what keeps a generator that was stopped for a while, and does not know yet that another has taken
- * over, from publishing. Numbers go through Lua's doubles, which are exact to 2^53; epochs are
+/* Scripts, because each decides and acts in one step that no other server can come between: a
+ * generator that was stopped for a while, and does not know yet that another has taken over,
+ * cannot publish. Numbers go through Lua's doubles, which are exact to 2^53; epochs are
  * milliseconds, far below. Redis' own clock makes the epochs.
  *
- * A Redis that is out of memory refuses to store (OOM) but publishes and extends the lease; so what
- * stores is allowed to fail, and says so. */
+ * A Redis that is out of memory refuses to store (OOM) but publishes and extends the lease; so
+ * what stores is allowed to fail, and says so. */
 #include "cluster/scripts.h"
 
 #define KEEP_FUNCTION                                                                              \
@@ -41,7 +41,8 @@ const char script_heartbeat[] =
     "end\n"
     "local top = tonumber(redis.call('GET', KEYS[2]) or '0') or 0\n"
     "local epoch = math.max(top, seen)\n"
-    /* Where nobody generates there has to be one all the same, to number what others publish. */
+    /* Where no server generates there must be an epoch too, to number what other programs
+     * publish. */
     "if epoch == 0 or (holder == id and (held == 0 or held < epoch)) then\n"
     "  local now = redis.call('TIME')\n"
     "  epoch = math.max(epoch + 1, now[1] * 1000 + math.floor(now[2] / 1000))\n"

@@ -1,10 +1,10 @@
-/* What Redis does for the cluster in one step each. Private to cluster/. */
+/* Lua scripts that Redis runs for the cluster. Private to cluster/. */
 #ifndef HEATCAST_CLUSTER_SCRIPTS_H
 #define HEATCAST_CLUSTER_SCRIPTS_H
 
 /* KEYS lease, epoch, claim; ARGV id, role (generator, auto, none), LEASE_MS, the greatest epoch
  * seen, the epoch it leads with or 0. Takes, renews or gives up the lease. Returns {holder or "",
- * epoch, milliseconds the lease has left, what went wrong or ""}. */
+ * epoch, milliseconds that the lease has left, what went wrong or ""}. */
 extern const char script_heartbeat[];
 
 /* KEYS lease, claim; ARGV id. Gives back what is the caller's. */

@@ -200,7 +200,7 @@ static void session_abort(void *context)
     connection_close(context);
 }
 
-const struct session_transport connection_transport = {
+const struct subscriber_transport connection_transport = {
     .write = session_write,
     .want_writable = session_wants_writable,
     .finish = session_finish,
@@ -223,7 +223,7 @@ static void become_websocket(struct connection *connection)
     watch(connection, UV_READABLE);
     request_subscribe_list(session, http->websocket_symbols);
     session_receive(session, http->in.data, http->in.size);
-    session_flush(session);
+    subscriber_flush(&session->subscriber);
     http_exchange_destroy(http);
 }
 
@@ -375,7 +375,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
     }
     if (events & connection->wanted & UV_WRITABLE) {
         if (connection->state == CONNECTION_WEBSOCKET) {
-            session_flush(connection->session);
+            subscriber_flush(&connection->session->subscriber);
         } else if (connection->state == CONNECTION_ANSWERING) {
             connection_send_answer(connection);
         } else if (connection->state == CONNECTION_HTTP) {
@@ -483,7 +483,7 @@ void connection_drain(struct connection *connection)
 {
     if (connection->state == CONNECTION_WEBSOCKET)
         session_close(connection->session, WS_CLOSE_GOING_AWAY, "server shutdown",
-                      SESSION_END_SHUTDOWN);
+                      SUBSCRIBER_END_SHUTDOWN);
     else if (connection->state == CONNECTION_HTTP)
         connection_close(connection);
 }

@@ -16,7 +16,7 @@ static uint64_t sum_over_workers(struct net_server *server, size_t offset)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < server->worker_count; i++) {
-        char *meter = (char *)&server->workers[i]->hub.meter;
+        char *meter = (char *)&server->workers[i]->hub.group.meter;
         sum += load((atomic_uint_least64_t *)(void *)(meter + offset));
     }
     return sum;
@@ -34,7 +34,8 @@ static size_t slow_sessions(struct net_server *server)
 {
     size_t sum = 0;
     for (size_t i = 0; i < server->worker_count; i++)
-        sum += atomic_load_explicit(&server->workers[i]->hub.slow_sessions, memory_order_relaxed);
+        sum +=
+            atomic_load_explicit(&server->workers[i]->hub.group.slow_count, memory_order_relaxed);
     return sum;
 }
 
@@ -150,11 +151,6 @@ static void collect_connections(struct buffer *out, struct net_server *server)
         [REFUSED_HTTP_LIMIT] = "http_limit",
         [REFUSED_ORIGIN] = "origin",
     };
-    static const char *const ends[SESSION_END_COUNT] = {
-        [SESSION_END_CLIENT] = "client", [SESSION_END_SLOW] = "slow",
-        [SESSION_END_IDLE] = "idle",     [SESSION_END_PROTOCOL_ERROR] = "protocol_error",
-        [SESSION_END_RATE] = "rate",     [SESSION_END_SHUTDOWN] = "shutdown",
-    };
     struct net_shared *shared = &server->shared;
     metrics_family(out, "heatcast_connections", "gauge", "Open connections by state.");
     metrics_labelled(out, "heatcast_connections", "state", "websocket",
@@ -173,11 +169,12 @@ static void collect_connections(struct buffer *out, struct net_server *server)
                          (double)load(&shared->refused[i]));
     metrics_family(out, "heatcast_disconnects_total", "counter",
                    "WebSocket connections that ended, by reason.");
-    for (int i = 0; i < SESSION_END_COUNT; i++) {
+    for (int i = 0; i < SUBSCRIBER_END_COUNT; i++) {
         uint64_t sum = 0;
         for (size_t j = 0; j < server->worker_count; j++)
-            sum += load(&server->workers[j]->hub.ended[i]);
-        metrics_labelled(out, "heatcast_disconnects_total", "reason", ends[i], (double)sum);
+            sum += load(&server->workers[j]->hub.group.ended[i]);
+        metrics_labelled(out, "heatcast_disconnects_total", "reason",
+                         subscriber_end_name((enum subscriber_end)i), (double)sum);
     }
 }
 

@@ -25,7 +25,7 @@ enum {
     DRAIN_SPREAD_MS = 500, /* over which the 1001s go out, so that clients come back spread */
 };
 
-extern const struct session_transport connection_transport;
+extern const struct subscriber_transport connection_transport;
 
 /* -- listening --------------------------------------------------------------------------------- */
 

@@ -1,3 +1,6 @@
+/* For durations that several servers' pages show: counts by fixed bounds can be added up over
+ * servers and over time, which quantiles (ops/summary.h) cannot. The bounds are the caller's, few
+ * and ascending, so finding a bucket is a short walk. */
 #include "ops/histogram.h"
 
 #include "base/check.h"
@@ -12,7 +15,8 @@ void histogram_init(struct histogram *histogram, const uint64_t *bounds_ns, size
     atomic_init(&histogram->sum_ns, 0);
 }
 
-/* Relaxed: counters order nothing. A reader may see a duration counted and not yet summed. */
+/* Relaxed: counters order nothing. A reader may see a duration that is counted and not yet in the
+ * sum. */
 void histogram_record(struct histogram *histogram, uint64_t duration_ns)
 {
     size_t bucket = 0;

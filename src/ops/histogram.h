@@ -9,8 +9,8 @@
 
 #define HISTOGRAM_BOUNDS_MAX 24
 
-/* What metrics_histogram() writes. Counts are of each bucket alone, not cumulative; the last one is
- * of what passed every bound. */
+/* What metrics_histogram() writes. Counts are of each bucket alone, not cumulative; the last one
+ * is of what passed every bound. */
 struct histogram_reading {
     const uint64_t *bounds_ns; /* ascending; a bucket holds its bound */
     size_t bound_count;

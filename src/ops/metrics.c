@@ -1,3 +1,8 @@
+/* Written by hand rather than with a client library: a Prometheus page is lines of text, the
+ * numbers in it are kept by the modules that they describe, and a registry of a library's own
+ * objects would only copy them. So a module registers a function, and the page calls all of them
+ * in the order of registration; a family's samples follow each other, as the format wants, because
+ * one function writes them. */
 #include "ops/metrics.h"
 
 #include "base/check.h"
@@ -82,7 +87,7 @@ void metrics_sample(struct buffer *out, const char *name, double number)
     buffer_append_char(out, '\n');
 }
 
-/* `name{label="value"`, where the caller goes on. */
+/* `name{label="value"`; the caller writes the rest. */
 static void begin_labels(struct buffer *out, const char *name, const char *label, const char *value)
 {
     buffer_append_format(out, "%s{%s=\"", name, label);

@@ -1,6 +1,7 @@
 /* The Prometheus text page (exposition format 0.0.4): modules register a function that writes
- * their families, the page asks them all. Registration happens at start, before the page is asked
- * for; collecting may happen on any one thread at a time a call, so collectors read atomics. */
+ * their families, and the page calls all of them. Registration happens at start, before the first
+ * page. A page may be rendered on any thread, and two at a time, so collectors read atomics or
+ * take locks. */
 #ifndef HEATCAST_OPS_METRICS_H
 #define HEATCAST_OPS_METRICS_H
 

@@ -1,3 +1,6 @@
+/* Read from /proc when the page is asked for, since the kernel keeps these figures already. Names
+ * and meanings are those that Prometheus' client libraries agree on, so that common dashboards
+ * show them. */
 #include "ops/process.h"
 
 #include "ops/metrics.h"
@@ -34,7 +37,7 @@ static bool read_state(struct process_state *state)
                   &state->start_ticks, &state->virtual_bytes, &state->resident_pages) == 3;
 }
 
-/* Seconds since 1970, 0 if it cannot be had. */
+/* Seconds since 1970, 0 if it cannot be read. */
 static double boot_time(void)
 {
     char line[256];

@@ -1,9 +1,12 @@
-/* A window that slides over single durations would have to keep them all. This one keeps counts: a
- * slot for each two minutes, in a ring, and in each slot a counter for each size of duration. Sizes
- * are logarithmic, with 32 steps to a factor of two, so that a step is 3.1 % wide at most and its
- * middle 1.6 % away from what was recorded; below 64 ns they are exact. A slot whose time has come
- * round again is cleared by the first record that falls into it; a reader leaves out those that
- * nobody has cleared. 28 KB each. */
+/* A window that slides over single durations would have to keep all of them. This one keeps
+ * counts: a slot for each two minutes, in a ring, and in each slot a counter for each size of
+ * duration. Sizes are logarithmic, with 32 steps to a factor of two, so that a step is 3.1 % wide
+ * at most and its middle 1.6 % away from what was recorded; below 64 ns they are exact. When the
+ * ring comes round to a slot again, the first record that falls into it clears it; a reader leaves
+ * out slots that are older than the window. A slot takes 4.6 KB, a summary 28 KB.
+ *
+ * A mutex guards all of it, since recording, which happens once a broadcast, touches several words
+ * that belong together. */
 #include "ops/summary.h"
 
 #include "base/check.h"

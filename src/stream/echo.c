@@ -1,9 +1,12 @@
+/* Conformance suites send long messages in many small frames, as fast as they can, and read the
+ * answers late. That is no abuse here, so the limits are those of memory alone; the path is closed
+ * unless it is asked for. */
 #include "stream/echo.h"
 
 static void on_message(struct session *session, enum ws_opcode opcode, const char *payload,
                        size_t size)
 {
-    if (session->outbox.deflates)
+    if (session->subscriber.outbox.deflates)
         session_reply_deflated(session, opcode, payload, size);
     else
         session_reply(session, opcode, payload, size);

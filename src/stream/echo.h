@@ -1,5 +1,5 @@
-/* /ws/echo, for conformance suites (--conformance-echo): each message comes back as it is, with the
- * same opcode, compressed where that was negotiated. On the session's loop. */
+/* /ws/echo, for conformance suites (--conformance-echo): each message is sent back with the same
+ * opcode, compressed where that was negotiated. On the session's loop. */
 #ifndef HEATCAST_STREAM_ECHO_H
 #define HEATCAST_STREAM_ECHO_H
 

@@ -1,3 +1,8 @@
+/* Header and JSON stand in one allocation, so that a broadcast is one pointer and one size for
+ * send(), and an HTTP answer is the same bytes behind the header. The compressed form is an
+ * allocation of its own, because it is often not needed when the frame is made, and a frame that
+ * is published already may still get one: for the first client that wants it. Readers see either
+ * none or a whole one, through one atomic pointer. */
 #include "stream/frame.h"
 
 #include "base/check.h"
@@ -32,8 +37,8 @@ struct frame *frame_create(uint32_t symbol_index, uint64_t epoch, uint64_t seq, 
 
 struct frame *frame_acquire(struct frame *frame)
 {
-    /* Relaxed: whoever hands the pointer over has ordered the bytes before it already (a mailbox's
-     * lock), and a count can only rise while somebody holds it above zero. */
+    /* Relaxed: the caller has a reference, or holds the mutex under which there is one, so the
+     * count is above zero, and the bytes were ordered before the pointer came to this thread. */
     if (frame != NULL)
         atomic_fetch_add_explicit(&frame->references, 1, memory_order_relaxed);
     return frame;
@@ -43,8 +48,8 @@ void frame_release(struct frame *frame)
 {
     if (frame == NULL)
         return;
-    /* Release orders this thread's last reads before the decrement; acquire makes the last holder
-     * see everybody's decrements before it frees. */
+    /* Release orders this thread's last reads before its decrement; acquire orders the decrements
+     * of all other threads before the last holder frees. */
     if (atomic_fetch_sub_explicit(&frame->references, 1, memory_order_acq_rel) != 1)
         return;
     free(atomic_load_explicit(&frame->deflated, memory_order_relaxed));

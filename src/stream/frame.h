@@ -1,9 +1,9 @@
-/* The frame: one snapshot as the very bytes that every subscriber's socket gets.
+/* The frame: one snapshot as the bytes that every subscriber's socket gets.
  *
- * Encoded once by the publisher, its bytes immutable from then on, and counted by reference: a
- * broadcast to ten thousand clients is ten thousand references to one piece of memory. A compressed
- * form, the same for all who negotiated permessage-deflate, may come to it later, once. Acquire and
- * release are atomic; the bytes may be read on any thread that holds a reference. */
+ * It is encoded once, by the publisher, immutable from then on, and counted by reference: a
+ * broadcast to ten thousand clients sends one piece of memory ten thousand times. A compressed
+ * form, the same for all clients that negotiated permessage-deflate, may be added once. Acquire
+ * and release are atomic; the bytes may be read on any thread that holds a reference. */
 #ifndef HEATCAST_STREAM_FRAME_H
 #define HEATCAST_STREAM_FRAME_H
 
@@ -31,26 +31,27 @@ struct frame {
     uint32_t header_size;  /* of the WebSocket frame header that the bytes begin with */
     size_t size;           /* all bytes, header and JSON */
     _Atomic(struct frame_deflated *) deflated; /* NULL: not made; never changes once it is set */
-    /* The broadcast's account, which alone changes after publication; publisher_delivered(). */
+    /* How far its broadcast is; for publisher_delivered(). */
     atomic_uint loops_left;             /* mailboxes whose loops are not done with it */
-    atomic_uint_least64_t delivered_ns; /* when the last one yet was; 0: nobody took it */
+    atomic_uint_least64_t delivered_ns; /* by the latest loop that is done; 0: to no subscriber */
     char bytes[];
 };
 
-/* Wraps JSON text into a WebSocket text frame. The caller owns one reference. */
+/* Copies JSON text into a WebSocket text frame. The caller owns one reference. */
 struct frame *frame_create(uint32_t symbol_index, uint64_t epoch, uint64_t seq, uint64_t hash,
                            const char *json, size_t json_size);
 
 struct frame *frame_acquire(struct frame *frame); /* returns its argument; NULL stays NULL */
 void frame_release(struct frame *frame);          /* NULL is harmless */
 
-/* Makes the compressed form, if there is none. One thread at a time: the publishing one. */
+/* Adds the compressed form, if there is none. The caller sees to it that no other thread does so
+ * at the same time (publisher.publishing); others may read the frame meanwhile. */
 void frame_deflate(struct frame *frame, struct ws_deflater *deflater);
 
 /* The compressed form, valid as long as the frame, or NULL. */
 static inline const struct frame_deflated *frame_deflated(const struct frame *frame)
 {
-    /* Acquire: pairs with the release that published the bytes. */
+    /* Acquire: pairs with the release in frame_deflate(), which stored the bytes before. */
     return atomic_load_explicit(&frame->deflated, memory_order_acquire);
 }
 

@@ -1,25 +1,32 @@
+/* A broadcast is one pass over the subscribers of a symbol, and at ten thousand of them it decides
+ * how fast heatcast is. So the pass does as little as it can. A subscriber that waits for nothing
+ * is written to at once: one system call, nothing queued, nothing allocated. Only the others go
+ * through their outbox: those whose socket is full, that have replies waiting, or whose
+ * update_interval has not passed; and all, where snapshots of several symbols came in one mail, so
+ * that each client gets them in one write at the end of the turn. The pass waits for memory more
+ * than it computes, which fetch_ahead() is for.
+ *
+ * A hub belongs to one loop and takes no locks. A subscriber may end within the pass, when its
+ * peer turns out to be gone: then it takes its own subscriptions off the lists and no other's.
+ * Snapshots that an update_interval holds back wait in `held`, and hub_tick() releases them; a
+ * tick of 50 ms is exact enough for intervals of a second and more. */
 #include "stream/hub.h"
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "stream/request.h"
+#include "base/log.h"
 #include "wire/deflate.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 enum { CACHE_LINE_SIZE = 64 };
 
 void hub_init(struct hub *hub, const struct config *config, struct publisher *publisher,
-              const struct session_transport *transport)
+              const struct subscriber_transport *transport)
 {
     memset(hub, 0, sizeof *hub);
+    subscriber_group_init(&hub->group, config, publisher, transport);
     hub->symbols = &config->symbols;
-    hub->publisher = publisher;
-    hub->transport = transport;
-    hub->slow_timeout_ns = (uint64_t)(config->ws_slow_consumer_timeout_seconds * 1e9);
-    hub->slow_disconnect_ns = (uint64_t)(config->ws_slow_consumer_disconnect_seconds * 1e9);
-    list_init(&hub->ready);
-    list_init(&hub->blocked);
     list_init(&hub->held);
     for (size_t i = 0; i < hub->symbols->count; i++) {
         list_init(&hub->by_symbol[i].subscriptions);
@@ -36,21 +43,6 @@ void hub_deinit(struct hub *hub)
     }
     ws_inflater_destroy(hub->inflater);
     ws_deflater_destroy(hub->deflater);
-}
-
-static struct subscription *slot_subscription(struct list *link)
-{
-    return list_entry(link, struct subscription, slot.in_outbox);
-}
-
-/* A client has few subscriptions (at most SYMBOLS_MAX), so a walk is as good as a table. */
-static struct subscription *find_subscription(struct session *session, size_t symbol_index)
-{
-    struct list *slots = &session->outbox.slots;
-    for (struct list *link = slots->next; link != slots; link = link->next)
-        if (slot_subscription(link)->symbol_index == symbol_index)
-            return slot_subscription(link);
-    return NULL;
 }
 
 /* No snapshot goes to the subscriber before this moment. */
@@ -71,7 +63,7 @@ static void release(struct subscription *subscription, uint64_t now_ns)
         subscription->slot.waiting_since_ns = now_ns;
     }
     subscription->released_ns = now_ns;
-    session_mark_ready(subscription->session);
+    subscriber_mark_ready(subscription->subscriber);
 }
 
 /* Puts a snapshot into the subscriber's slot; holds it there if the client's interval says so. One
@@ -82,8 +74,8 @@ static void offer(struct hub *hub, struct subscription *subscription, struct fra
 {
     struct outbox_slot *slot = &subscription->slot;
     bool is_owed = slot->pending != NULL && !slot->is_held;
-    if (!outbox_offer(&subscription->session->outbox, slot, frame, since_ns, &hub->meter))
-        return; /* who subscribed between publication and mail has it already */
+    if (!outbox_offer(&subscription->subscriber->outbox, slot, frame, since_ns, &hub->group.meter))
+        return; /* it subscribed between publication and mail, and has it already */
     subscription->awaits_first = false;
     if (is_owed || now_ns >= due_ns(subscription)) {
         release(subscription, now_ns);
@@ -93,95 +85,71 @@ static void offer(struct hub *hub, struct subscription *subscription, struct fra
     }
 }
 
-void hub_subscribe(struct hub *hub, struct session *session, size_t symbol_index,
+static void log_change(struct hub *hub, const char *message, size_t symbol_index)
+{
+    size_t count = publisher_subscriber_count(hub->group.publisher, symbol_index);
+    log_debug(message, log_text("symbol", hub->symbols->names[symbol_index]),
+              log_int("subscribers", (int64_t)count));
+}
+
+void hub_subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index,
                    uint32_t update_interval_ms)
 {
-    check(symbol_index < hub->symbols->count);
-    struct hub_symbol *symbol = &hub->by_symbol[symbol_index];
-    struct subscription *subscription = find_subscription(session, symbol_index);
+    check(symbol_index < hub->symbols->count && subscriber->group == &hub->group);
+    struct subscription *subscription = subscriber_find(subscriber, symbol_index);
     if (subscription != NULL) {
         subscription->update_interval_ms = update_interval_ms;
         return;
     }
-    subscription = memory_allocate_zeroed(1, sizeof *subscription);
-    subscription->session = session;
-    subscription->symbol_index = (uint8_t)symbol_index;
-    subscription->update_interval_ms = update_interval_ms;
-    subscription->awaits_first = true;
-    list_init(&subscription->in_held);
-    outbox_add_slot(&session->outbox, &subscription->slot);
-    list_push_back(&symbol->subscriptions, &subscription->in_symbol);
-    atomic_fetch_add_explicit(&symbol->subscriber_count, 1, memory_order_relaxed);
-
-    publisher_add_subscriber(hub->publisher, symbol_index);
-    struct frame *newest = publisher_newest(hub->publisher, symbol_index);
+    subscription = subscriber_add(subscriber, symbol_index, update_interval_ms);
+    list_push_back(&hub->by_symbol[symbol_index].subscriptions, &subscription->in_symbol);
+    struct frame *newest = publisher_newest(hub->group.publisher, symbol_index);
     if (newest != NULL) {
         uint64_t now_ns = clock_monotonic_ns();
         offer(hub, subscription, newest, now_ns, now_ns);
     }
     frame_release(newest);
+    log_change(hub, "subscribed", symbol_index);
 }
 
-static void remove_subscription(struct hub *hub, struct subscription *subscription)
+void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index)
 {
-    struct hub_symbol *symbol = &hub->by_symbol[subscription->symbol_index];
-    outbox_remove_slot(&subscription->session->outbox, &subscription->slot);
-    list_remove(&subscription->in_symbol);
-    list_remove(&subscription->in_held);
-    atomic_fetch_sub_explicit(&symbol->subscriber_count, 1, memory_order_relaxed);
-    publisher_remove_subscriber(hub->publisher, subscription->symbol_index);
-    free(subscription);
+    check(symbol_index < hub->symbols->count && subscriber->group == &hub->group);
+    struct subscription *subscription = subscriber_find(subscriber, symbol_index);
+    if (subscription == NULL)
+        return;
+    subscription_end(subscription);
+    log_change(hub, "unsubscribed", symbol_index);
 }
 
-void hub_unsubscribe(struct hub *hub, struct session *session, size_t symbol_index)
-{
-    struct subscription *subscription = find_subscription(session, symbol_index);
-    if (subscription != NULL)
-        remove_subscription(hub, subscription);
-}
-
-void hub_unsubscribe_all(struct hub *hub, struct session *session)
-{
-    list_for_each_safe(link, following, &session->outbox.slots)
-        remove_subscription(hub, slot_subscription(link));
-}
-
-static void flush_ready(struct hub *hub)
-{
-    while (!list_is_empty(&hub->ready)) {
-        struct session *session = list_entry(hub->ready.next, struct session, in_ready);
-        list_remove(&session->in_ready);
-        session_flush(session);
-    }
-}
-
-/* A subscriber that waits for nothing and may have the snapshot now gets it on the spot: its slot
- * and the ready list would only bring it to the same write. False: it is to be offered. */
+/* A subscriber that waits for nothing and may have the snapshot now gets it at once: its slot and
+ * the ready list would only lead to the same write. False: it must be offered. */
 static bool try_send(struct subscription *subscription, struct outbox_broadcast *broadcast,
                      uint64_t now_ns)
 {
     struct outbox_slot *slot = &subscription->slot;
-    if (!session_awaits_nothing(subscription->session) || slot->pending != NULL ||
+    if (!subscriber_awaits_nothing(subscription->subscriber) || slot->pending != NULL ||
         now_ns < due_ns(subscription) || !frame_is_after(broadcast->frame, slot->epoch, slot->seq))
         return false;
     subscription->awaits_first = false;
     subscription->released_ns = now_ns;
-    session_send(subscription->session, slot, broadcast);
+    subscriber_send(subscription->subscriber, slot, broadcast);
     return true;
 }
 
-/* Subscribers by the thousand fit no cache, and to go from a subscription to its session to its
- * connection is to wait for memory three times. So while one is written to, what the next ones need
- * is fetched: each step of that way one write before it is gone. Inlined by force, since GCC takes
- * a function that does nothing but fetch for one that does nothing. */
+/* Thousands of subscribers fit no cache, and the way from a subscription to its subscriber to its
+ * connection waits for memory three times. So while one is written to, what the next ones need is
+ * fetched: each step of that way one write before it is taken. Inlined by force, since GCC removes
+ * calls of a function that only fetches. */
 static inline __attribute__((always_inline)) void fetch_ahead(const struct list *next,
                                                               const struct list *end)
 {
     const struct list *second = next->next;
     if (next == end || second == end)
         return;
-    const struct session *nearer = list_entry(next, struct subscription, in_symbol)->session;
-    const struct session *farther = list_entry(second, struct subscription, in_symbol)->session;
+    const struct subscriber *nearer = list_entry(next, struct subscription, in_symbol)->subscriber;
+    const struct subscriber *farther =
+        list_entry(second, struct subscription, in_symbol)->subscriber;
     __builtin_prefetch(nearer->context); /* the transport keeps there what a write needs */
     __builtin_prefetch(farther);
     __builtin_prefetch((const char *)farther + CACHE_LINE_SIZE);
@@ -199,7 +167,7 @@ static void deliver(struct hub *hub, struct hub_symbol *symbol, struct frame *fr
     frame_release(symbol->newest);
     symbol->newest = frame_acquire(frame);
     struct outbox_broadcast broadcast = {.frame = frame, .now_ns = now_ns};
-    /* A session that ends under the walk takes its own subscription off the list, no other. */
+    /* A subscriber that ends here takes its own subscription off the list, and no other. */
     list_for_each_safe(link, following, &symbol->subscriptions)
     {
         struct subscription *subscription = list_entry(link, struct subscription, in_symbol);
@@ -207,13 +175,13 @@ static void deliver(struct hub *hub, struct hub_symbol *symbol, struct frame *fr
         if (!is_alone || !try_send(subscription, &broadcast, now_ns))
             offer(hub, subscription, frame, frame->published_ns, now_ns);
         if (broadcast.plain_count + broadcast.deflated_count == OUTBOX_COUNT_EVERY)
-            outbox_count_sent(&broadcast, clock_monotonic_ns(), &hub->meter);
+            outbox_count_sent(&broadcast, clock_monotonic_ns(), &hub->group.meter);
     }
-    outbox_count_sent(&broadcast, clock_monotonic_ns(), &hub->meter);
+    outbox_count_sent(&broadcast, clock_monotonic_ns(), &hub->group.meter);
 }
 
-/* The generator could not make a first snapshot: say so to those who wait for it. A symbol without
- * data is no failure; its first snapshot comes when there is data. */
+/* A first snapshot could not be made: subscribers that wait for it get an error, once. A symbol
+ * without data is no failure; its first snapshot comes when there is data. */
 static void report_failure(struct hub_symbol *symbol, const char *name, enum status status)
 {
     if (status == STATUS_OK || status == STATUS_NO_DATA)
@@ -223,8 +191,9 @@ static void report_failure(struct hub_symbol *symbol, const char *name, enum sta
         struct subscription *subscription = list_entry(link, struct subscription, in_symbol);
         if (!subscription->awaits_first)
             continue;
+        struct subscriber *subscriber = subscription->subscriber;
         subscription->awaits_first = false;
-        request_report_unavailable(subscription->session, name, status);
+        subscriber->kind->on_unavailable(subscriber, name, status);
     }
 }
 
@@ -239,11 +208,11 @@ static void answer_waiters(struct hub_symbol *symbol, struct frame *newest, enum
 
 static uint64_t frames_sent(struct hub *hub, size_t symbol_index)
 {
-    return atomic_load_explicit(&hub->meter.frames_sent[symbol_index], memory_order_relaxed);
+    return atomic_load_explicit(&hub->group.meter.frames_sent[symbol_index], memory_order_relaxed);
 }
 
-/* Every socket that would take its snapshots has them: tells the publisher, with one look at the
- * clock for all. `sent` is what had been sent of each symbol before. */
+/* Every socket that would take its snapshots has them: reports that to the publisher, with one
+ * reading of the clock for all. `sent` is what had been sent of each symbol before. */
 static void report_delivered(struct hub *hub, struct mail mail[static SYMBOLS_MAX],
                              const uint64_t sent[static SYMBOLS_MAX])
 {
@@ -252,7 +221,7 @@ static void report_delivered(struct hub *hub, struct mail mail[static SYMBOLS_MA
         if (mail[i].frame == NULL)
             continue;
         bool is_taken = frames_sent(hub, i) != sent[i];
-        publisher_delivered(hub->publisher, mail[i].frame, is_taken ? now_ns : 0);
+        publisher_delivered(hub->group.publisher, mail[i].frame, is_taken ? now_ns : 0);
         frame_release(mail[i].frame);
     }
 }
@@ -274,7 +243,7 @@ void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX])
             answer_waiters(symbol, symbol->newest, mail[i].status);
         }
     }
-    flush_ready(hub);
+    subscriber_group_flush(&hub->group);
     report_delivered(hub, mail, sent);
 }
 
@@ -288,20 +257,11 @@ static void release_held(struct hub *hub, uint64_t now_ns)
     }
 }
 
-static void check_blocked(struct hub *hub, uint64_t now_ns)
-{
-    list_for_each_safe(link, following, &hub->blocked)
-    {
-        struct session *session = list_entry(link, struct session, in_blocked);
-        session_check_deadlines(session, now_ns);
-    }
-}
-
 void hub_tick(struct hub *hub, uint64_t now_ns)
 {
     release_held(hub, now_ns);
-    flush_ready(hub);
-    check_blocked(hub, now_ns);
+    subscriber_group_flush(&hub->group);
+    subscriber_group_check_deadlines(&hub->group, now_ns);
 }
 
 struct ws_inflater *hub_inflater(struct hub *hub)

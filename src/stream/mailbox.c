@@ -1,3 +1,17 @@
+/* A loop wants the newest snapshot of each symbol and no other, so a slot for each, where the
+ * newest wins, is all that has to cross between threads; a queue would need a limit, and a rule
+ * for what to drop at it.
+ *
+ * The slots are guarded by one mutex. It is held for as long as it takes to move some pointers, by
+ * two publishing threads a few times a second and by the loop when it was woken, so it is nearly
+ * always free, and then costs two atomic operations a broadcast and loop. It also gives the order
+ * that a crossing needs: what the putting thread wrote before (the bytes of the frame, its
+ * loops_left) is there for the loop that takes it, and several frames that were put under one lock
+ * are taken as one mail.
+ *
+ * The loop is woken with the mutex held. It costs a loop that wakes at once a moment of waiting,
+ * but mailbox_close() can promise by the same mutex that no wake-up is under way when it returns,
+ * and the loop's handle can be closed. */
 #include "stream/mailbox.h"
 
 #include "base/check.h"

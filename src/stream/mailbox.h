@@ -1,8 +1,8 @@
-/* What publishing threads have for a worker loop.
+/* What other threads have for a loop: a worker's, or the main loop (cluster/outgoing.c).
  *
  * A mailbox holds one slot a symbol, not a queue: a newer frame replaces one that the loop has not
- * fetched yet, so a loop that lags costs nothing and can never be flooded. Putting is safe on any
- * thread; taking belongs to the loop. */
+ * taken yet, so a loop that lags costs nothing and cannot be flooded. Any thread may put; the loop
+ * alone takes. */
 #ifndef HEATCAST_STREAM_MAILBOX_H
 #define HEATCAST_STREAM_MAILBOX_H
 
@@ -15,34 +15,40 @@
 
 struct mail {
     struct frame *frame; /* a new snapshot, with a reference for the taker; or NULL */
-    bool is_checked;     /* the generator has looked at the symbol since the last mail */
-    enum status status;  /* what it found: OK, NO_DATA, or why there is nothing newer */
+    bool is_checked;     /* the symbol was checked for news since the last mail */
+    enum status status;  /* what that found: OK, NO_DATA, or why there is nothing newer */
 };
 
 struct mailbox {
-    pthread_mutex_t lock; /* guards the slots; held for a few instructions only */
+    pthread_mutex_t lock; /* guards all that follows */
     struct mail slots[SYMBOLS_MAX];
     bool has_mail;
-    /* Makes the loop call mailbox_take() soon; runs on the putting thread, under the lock, so that
-     * the loop's end (mailbox_close) cannot come in between. Must not block (uv_async_send). */
+    /* Makes the loop call mailbox_take() soon. Called on the putting thread with the lock held, so
+     * it must not block (uv_async_send). NULL: the loop has ended, or needs no waking. */
     void (*wake)(void *context);
     void *context;
 };
 
+/* `wake` may be NULL. */
 void mailbox_init(struct mailbox *mailbox, void (*wake)(void *context), void *context);
 void mailbox_deinit(struct mailbox *mailbox); /* releases the frames still inside */
 
-/* The loop ends: from here on mail is kept, but nobody is woken. */
+/* The loop ends: when this has returned, `wake` is not running and is not called any more. Mail is
+ * still kept, until mailbox_deinit(). */
 void mailbox_close(struct mailbox *mailbox);
 
-/* Puts frames of different symbols in at once, so that the loop takes them as one mail. Takes a
- * reference of each. `replaced[i]` becomes the frame of the same symbol that frames[i] replaced
- * before the loop took it, with its reference for the caller, or NULL. */
+/* Puts frames of different symbols in at once: the loop takes all of them as one mail. Takes a
+ * reference of each. `replaced[i]` becomes the frame of the same symbol that the loop has not
+ * taken and does not get any more, with its reference for the caller, or NULL. */
 void mailbox_put_frames(struct mailbox *mailbox, struct frame *const frames[], size_t count,
                         struct frame *replaced[]);
+
+/* Says that a symbol was checked. A frame that the same thread put before comes with this mail or
+ * an earlier one. */
 void mailbox_put_checked(struct mailbox *mailbox, size_t symbol_index, enum status status);
 
-/* Moves everything out. `mail` has SYMBOLS_MAX places. False if there was nothing. */
+/* Moves everything out, one mail a symbol, by its index. False if there was nothing, and then
+ * `mail` is left as it was. */
 bool mailbox_take(struct mailbox *mailbox, struct mail mail[static SYMBOLS_MAX]);
 
 #endif

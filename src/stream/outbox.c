@@ -1,11 +1,20 @@
-/* A flush takes up to BATCH items off their places in sending order, writes them with one call, and
- * puts back what did not go: the first item that went in part becomes the begun one, the others
- * return to where they were. Nothing can change in between, since all of it is one loop's turn. */
+/* Replies must all arrive, and in order; of snapshots only the newest of each symbol matters. So
+ * replies are a queue with a limit in bytes, and snapshots are slots. What has been begun must be
+ * finished before anything else, because a WebSocket frame cannot be interrupted.
+ *
+ * A flush takes up to BATCH items off their places in sending order, writes them with one call,
+ * and puts back what did not go: the first item that went in part becomes the begun one, the
+ * others return to where they were. Nothing can change in between, since all of it is one turn of
+ * the loop.
+ *
+ * Most of what a server writes is a broadcast to clients that wait for nothing. For those
+ * outbox_send() leaves out the slot, the batch, the clock and the counting, and falls back to what
+ * a flush would have left when the socket does not take all of it. */
 #include "stream/outbox.h"
 
 #include "base/check.h"
+#include "base/json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +41,7 @@ struct item {
     struct outbox_reply *reply;
     size_t offset;
     uint64_t waiting_since_ns; /* of a frame */
-    uint32_t warned_of;        /* of a warning that is not begun: the dropped snapshots it tells */
+    uint32_t warned_of;        /* of a warning that is not begun: the dropped snapshots it names */
     bool is_warning;
     bool is_deflated; /* the frame goes in its compressed form */
 };
@@ -111,27 +120,14 @@ static struct outbox_reply *pop_front(struct outbox *outbox)
     return reply;
 }
 
-static bool has_reply_room(const struct outbox *outbox, size_t payload_size)
+bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, bool is_deflated,
+                       const char *payload, size_t payload_size)
 {
-    return outbox->reply_bytes + payload_size + WS_FRAME_HEADER_MAX <= outbox->reply_bytes_max;
-}
-
-bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
-                       size_t payload_size)
-{
-    if (!has_reply_room(outbox, payload_size))
-        return false;
-    push_back(outbox, make_reply(opcode, payload, payload_size));
-    return true;
-}
-
-bool outbox_push_deflated_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
-                                size_t payload_size)
-{
-    if (!has_reply_room(outbox, payload_size))
+    if (outbox->reply_bytes + payload_size + WS_FRAME_HEADER_MAX > outbox->reply_bytes_max)
         return false;
     struct outbox_reply *reply = make_reply(opcode, payload, payload_size);
-    ws_mark_compressed(reply->bytes);
+    if (is_deflated)
+        ws_mark_compressed(reply->bytes);
     push_back(outbox, reply);
     return true;
 }
@@ -146,7 +142,7 @@ static void count_late(struct outbox *outbox, uint32_t symbol_index, struct outb
 static void replace_pending(struct outbox *outbox, struct outbox_slot *slot,
                             struct outbox_meter *meter)
 {
-    /* One that is held is skipped by the client's own wish, not by its slowness. */
+    /* One that is held is skipped because the client asked for it, not because it is slow. */
     if (outbox_is_blocked(outbox) && !slot->is_held) {
         outbox->dropped++;
         meter_add(&meter->dropped, 1);
@@ -174,14 +170,18 @@ bool outbox_offer(struct outbox *outbox, struct outbox_slot *slot, struct frame 
 
 static struct item take_warning(struct outbox *outbox)
 {
-    char text[160];
-    int size = snprintf(text, sizeof text,
-                        "{\"type\":\"warning\",\"code\":\"SLOW_CONSUMER\",\"message\":\"Connection "
-                        "slow - may miss updates\",\"dropped_messages\":%u}",
-                        outbox->dropped);
-    struct item item = {.reply = make_reply(WS_TEXT, text, (size_t)size),
+    struct buffer text = {0};
+    struct json json = json_start(&text);
+    json_open_object(&json);
+    json_member_text(&json, "type", "warning");
+    json_member_text(&json, "code", "SLOW_CONSUMER");
+    json_member_text(&json, "message", "Connection slow - may miss updates");
+    json_member_integer(&json, "dropped_messages", outbox->dropped);
+    json_close_object(&json);
+    struct item item = {.reply = make_reply(WS_TEXT, text.data, text.size),
                         .warned_of = outbox->dropped,
                         .is_warning = true};
+    buffer_deinit(&text);
     outbox->owes_warning = false;
     outbox->dropped = 0;
     return item;
@@ -278,8 +278,8 @@ static void begin_item(struct outbox *outbox, const struct item *item, size_t ta
     }
 }
 
-/* A warning goes back as a debt, not as a text: there is one, and its number is that of the moment
- * when it goes out. */
+/* A warning goes back as owed, not as a text: its number is to be that of the moment when it
+ * goes out. */
 static void put_back(struct outbox *outbox, const struct item *item)
 {
     if (item->frame != NULL) {
@@ -376,7 +376,7 @@ enum outbox_result outbox_send(struct outbox *outbox, struct outbox_slot *slot,
         broadcast->deflated_count += is_deflated;
         return OUTBOX_EMPTY;
     }
-    /* The socket is full, and all is as if a flush had found it so. */
+    /* The socket is full: the same state as a flush would have left. */
     check(outbox_offer(outbox, slot, frame, frame->published_ns, meter));
     struct item item = {.frame = frame, .slot = slot, .is_deflated = is_deflated};
     slot->pending = NULL;

@@ -1,11 +1,11 @@
-/* What one client is still owed, in the order in which it will get it (PROTOCOL.md "Slow
- * consumers").
+/* What one client is still owed, in the order in which it will get it (docs/protocol.md, "Slow
+ * clients").
  *
  * Sans-I/O: outbox_flush() hands pieces to a write function and keeps what was not taken. Pending
  * snapshots live in the client's subscriptions, one slot each, where the newest wins: memory is
  * O(symbols), whatever the backlog. A frame of which a part is out stays referenced, with an
- * offset, until the rest is. Order: the rest of what was begun, replies and control frames, an owed
- * warning, then the newest snapshot of each symbol. One thread: the connection's loop. */
+ * offset, until the rest is. Order: the rest of what was begun, replies and control frames, an
+ * owed warning, then the newest snapshot of each symbol. One thread: the connection's loop. */
 #ifndef HEATCAST_STREAM_OUTBOX_H
 #define HEATCAST_STREAM_OUTBOX_H
 
@@ -17,15 +17,14 @@
 #include <stdbool.h>
 #include <sys/uio.h>
 
-/* Replies that may wait, by default; a client that makes more of them without reading is cut off.
- */
+/* Replies that may wait, by default; a client that causes more without reading them is cut off. */
 #define OUTBOX_REPLY_BYTES_MAX (64 * 1024)
 
 struct outbox_reply; /* an owned, whole WebSocket frame */
 
 struct outbox {
     bool deflates; /* the client negotiated permessage-deflate; set it after init */
-    bool is_slow;  /* a snapshot was late during the present blockage */
+    bool is_slow;  /* a snapshot has been late since the socket was last free */
     bool owes_warning;
     bool is_begun_late;     /* begun_frame has been counted */
     bool is_begun_deflated; /* it is the compressed form of begun_frame that is partly out */
@@ -35,7 +34,7 @@ struct outbox {
     struct outbox_reply *begun_reply;
     size_t begun_offset;
     uint64_t begun_waiting_since_ns; /* as its slot's was */
-    uint64_t blocked_since_ns; /* last time that the socket took anything while blocked; 0: not */
+    uint64_t blocked_since_ns; /* when it last took anything, while it is full; 0: it is not */
     uint32_t reply_bytes, reply_bytes_max;
     uint32_t dropped; /* snapshots replaced since the last warning */
 };
@@ -62,13 +61,14 @@ struct outbox_meter {
     /* Whole snapshots by how long they had waited: those within outbox_delivery_bounds_ns[i], and
      * last those beyond all. From publication (or when the client could first have it: its
      * subscription, its update_interval) until the write that finished it began, or in a broadcast
-     * until the next look at the clock after it; of those that replaced another, since the first
-     * one waited. */
+     * until the clock was next read after it; of those that replaced another, since the first one
+     * waited. */
     atomic_uint_least64_t delivered[OUTBOX_DELIVERY_BOUNDS + 1];
     atomic_uint_least64_t delivery_ns_sum;
 };
 
-/* One writer, so no read-modify-write is needed; relaxed, because a counter orders nothing. */
+/* For counters that one thread writes, so that no read-modify-write is needed. Relaxed, because a
+ * counter orders nothing. */
 static inline void meter_add(atomic_uint_least64_t *counter, uint64_t amount)
 {
     uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
@@ -81,17 +81,14 @@ void outbox_deinit(struct outbox *outbox); /* slots must have been removed */
 void outbox_add_slot(struct outbox *outbox, struct outbox_slot *slot);
 void outbox_remove_slot(struct outbox *outbox, struct outbox_slot *slot); /* drops its snapshot */
 
-/* Queues a reply: a final frame of that opcode. False if reply_bytes_max would be passed. */
-bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
-                       size_t payload_size);
-
-/* The same for a payload that ws_deflate() has made. */
-bool outbox_push_deflated_reply(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
-                                size_t payload_size);
+/* Queues a reply: a final frame of that opcode. `is_deflated`: ws_deflate() made the payload.
+ * False if reply_bytes_max would be passed. */
+bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, bool is_deflated,
+                       const char *payload, size_t payload_size);
 
 /* Puts a snapshot into its slot, with a reference of its own; one that waits there is replaced.
- * Its deadline counts from `since_ns`: the publication, or whenever later the client may have it.
- * False, and nothing done, unless it is newer than every one offered before. */
+ * Its deadline counts from `since_ns`: its publication, or when the client may have it if that is
+ * later. False, and nothing done, unless it is newer than every one offered before. */
 bool outbox_offer(struct outbox *outbox, struct outbox_slot *slot, struct frame *frame,
                   uint64_t since_ns, struct outbox_meter *meter);
 
@@ -107,13 +104,13 @@ typedef ssize_t outbox_writer(void *context, const struct iovec *pieces, int cou
 enum outbox_result outbox_flush(struct outbox *outbox, uint64_t now_ns, outbox_writer *write,
                                 void *context, struct outbox_meter *meter);
 
-/* One broadcast's writes to clients that wait for nothing. To look at clock and meter for each of
- * them would be felt, so they are counted a few at a time, by the clock after the last of them:
- * none is said to have been faster than it was. */
+/* One broadcast's writes to clients that wait for nothing. Reading the clock and writing the meter
+ * for each of them would take a measurable part of the whole, so they are counted a few at a time,
+ * by the clock after the last of them: none is counted as faster than it was. */
 #define OUTBOX_COUNT_EVERY 16
 struct outbox_broadcast {
     struct frame *frame;
-    uint64_t now_ns;                      /* when the clock was last looked at */
+    uint64_t now_ns;                      /* when the clock was last read */
     uint32_t plain_count, deflated_count; /* frames that went whole and are not counted yet */
 };
 
@@ -128,7 +125,7 @@ enum outbox_result outbox_send(struct outbox *outbox, struct outbox_slot *slot,
 void outbox_count_sent(struct outbox_broadcast *broadcast, uint64_t now_ns,
                        struct outbox_meter *meter);
 
-/* Looks for snapshots that are late. To be called now and then while blocked. */
+/* Finds snapshots that are late. To be called several times a second while it is blocked. */
 void outbox_check_deadlines(struct outbox *outbox, uint64_t now_ns, uint64_t timeout_ns,
                             struct outbox_meter *meter);
 

@@ -1,3 +1,18 @@
+/* Everything that a snapshot costs once is paid here, on the thread that publishes it: the frame
+ * is built, compressed and put into the loops' mailboxes, and a worker loop only writes it. Two
+ * threads may publish at a time, the generator's and the main loop's (snapshots of other servers),
+ * and in a failover both may have one of the same symbol. So publishing is serialised by
+ * `publishing`: the frame that won as the newest is in all mailboxes before the next one is
+ * compared, and no loop gets an older frame after a newer one.
+ *
+ * That mutex is held while zlib runs. Worker loops must not wait for zlib, and read the newest
+ * frame (a new subscriber's first snapshot, an HTTP answer) under `lock`, which is held for some
+ * instructions. Order: `publishing`, then `lock` or a mailbox's.
+ *
+ * In the other direction go counters: how many subscribers a symbol has, and until when an HTTP
+ * request keeps it wanted. The generator reads them at its ticks. A symbol without either is not
+ * computed; the next client that asks for it causes on_wanted(), and until the generator has
+ * checked the symbol, its newest frame counts as stale. */
 #include "stream/publisher.h"
 
 #include "base/check.h"
@@ -10,13 +25,14 @@
 enum { MAILBOXES_MAX = 256 };
 
 struct symbol_state {
-    /* Counters that many loops touch; relaxed order is enough, because nothing else is published
-     * through them: they only answer "does anybody care". */
+    /* Relaxed order is enough for all of these: each is read by itself, and what a reader may
+     * do next depends on no memory that their writer has written before. See also
+     * is_kept_current(). */
     atomic_size_t subscribers;
     atomic_int_least64_t requested_until_ms; /* monotonic */
-    atomic_bool is_followed; /* the generator's last look went well: it keeps the symbol current */
+    atomic_bool is_followed;           /* the last check went well, and there was interest since */
     atomic_int_least64_t data_time_ms; /* of the newest frame; 0: there is none */
-    struct frame *newest;              /* guarded by publisher.lock */
+    struct frame *newest;              /* guarded by publisher.lock, written under both mutexes */
 };
 
 struct publisher {
@@ -27,10 +43,11 @@ struct publisher {
     void *context;
     void (*on_broadcast)(size_t symbol_index, uint64_t duration_ns, void *context);
     void *broadcast_context;
-    pthread_mutex_t publishing; /* one at a time; taken before `lock` */
-    pthread_mutex_t lock;
+    pthread_mutex_t publishing; /* held while frames are made, compressed and put into mailboxes */
+    pthread_mutex_t lock;       /* guards symbol_state.newest */
     struct ws_deflater *deflater; /* guarded by `publishing` */
-    atomic_size_t deflaters;      /* as the counters of symbol_state, here and below */
+    /* As the counters of symbol_state, of compressed frames. */
+    atomic_size_t deflaters;
     atomic_int_least64_t deflated_requested_until_ms;
     struct symbol_state symbols[SYMBOLS_MAX];
 };
@@ -81,9 +98,10 @@ void publisher_observe(struct publisher *publisher,
     publisher->broadcast_context = context;
 }
 
-/* The duration is the last loop's, but the loop that counts down last need not be the one that was
- * done last, and may have no subscribers: each raises the latest time first. The countdown releases
- * that, and acquires the others', so that the last one sees the latest of all. */
+/* The duration is that of the loop that was done last, which need not be the one that counts down
+ * last: so each raises delivered_ns first. Relaxed, because the countdown orders it: each
+ * decrement releases the raise before it, and the last one acquires those of all others (the
+ * decrements are one release sequence), so it reads the latest time of all. */
 void publisher_delivered(struct publisher *publisher, struct frame *frame, uint64_t now_ns)
 {
     uint64_t latest_ns = atomic_load_explicit(&frame->delivered_ns, memory_order_relaxed);
@@ -99,13 +117,13 @@ void publisher_delivered(struct publisher *publisher, struct frame *frame, uint6
                                 publisher->broadcast_context);
 }
 
-/* A frame that is replaced before a loop took it is never delivered there. */
+/* A frame that is replaced before a loop took it is never delivered there: that loop is done. */
 static void hand_to_loops(struct publisher *publisher, struct frame *const frames[], size_t count)
 {
     struct frame *replaced[SYMBOLS_MAX];
     for (size_t i = 0; i < count; i++)
         atomic_store_explicit(&frames[i]->loops_left, (unsigned)publisher->mailbox_count,
-                              memory_order_relaxed); /* the mailbox's lock publishes it */
+                              memory_order_relaxed); /* a mailbox's mutex orders it for its loop */
     for (size_t i = 0; i < publisher->mailbox_count; i++) {
         mailbox_put_frames(publisher->mailboxes[i], frames, count, replaced);
         for (size_t j = 0; j < count; j++) {
@@ -123,8 +141,8 @@ static bool is_deflated_wanted(const struct publisher *publisher)
                atomic_load_explicit(&publisher->deflated_requested_until_ms, memory_order_relaxed);
 }
 
-/* Makes the frame the newest of its symbol, unless there is a newer one; is_same tells whether
- * clients would see no difference to the one before. */
+/* Makes the frame the newest of its symbol, unless there is a newer one. `is_same`: clients see no
+ * difference to the one before. */
 static bool replace_newest(struct publisher *publisher, struct frame *frame, bool *is_same)
 {
     struct symbol_state *symbol = &publisher->symbols[frame->symbol_index];
@@ -140,7 +158,7 @@ static bool replace_newest(struct publisher *publisher, struct frame *frame, boo
     return is_news;
 }
 
-/* Makes the frame and the newest of its symbol of it. NULL: there is a newer one. */
+/* Makes the frame, and makes it the newest of its symbol. NULL: there is one as new or newer. */
 static struct frame *make_newest(struct publisher *publisher, const struct publication *published,
                                  bool *is_same)
 {
@@ -164,7 +182,6 @@ void publisher_publish(struct publisher *publisher, const struct publication *pu
     struct frame *changed[SYMBOLS_MAX];
     size_t changed_count = 0;
     check(count <= SYMBOLS_MAX);
-    /* Held until the loops have them, so that no older frame of another thread comes after. */
     pthread_mutex_lock(&publisher->publishing);
     for (size_t i = 0; i < count; i++) {
         bool is_same;
@@ -192,8 +209,13 @@ void publisher_checked(struct publisher *publisher, size_t symbol_index, enum st
         mailbox_put_checked(publisher->mailboxes[i], symbol_index, status);
 }
 
-/* Whether the generator keeps the symbol current. Nobody tells when the last interest ends (a
- * subscriber leaves, an HTTP request's time runs out), so the next who asks finds out here. */
+/* Whether the generator keeps the symbol current. No event marks the end of the last interest (a
+ * subscriber leaves, a request's time runs out), so it is found here, when the next one asks.
+ *
+ * A true is_followed also means that publisher_newest() gives a frame of that check or a later
+ * one: the frame was stored under `lock`, before the flag was, so a thread that has seen the flag
+ * takes the mutex after it. Where this races with a check that ends, the flag may be lost, and the
+ * symbol is checked once more than needed. */
 static bool is_kept_current(struct publisher *publisher, size_t symbol_index)
 {
     struct symbol_state *symbol = &publisher->symbols[symbol_index];

@@ -1,9 +1,15 @@
-/* Every message of the client is answered or silently done, and none disturbs the subscriptions
- * that stand. All texts that clients see are here. */
+/* What clients may ask, and what they are answered. A wrong message gets an error and changes
+ * nothing: a program with a mistake in one message keeps its subscriptions and its connection.
+ * Only a client that stays over its rate of messages is closed, after so many refusals that it
+ * cannot be a burst.
+ *
+ * jansson reads the messages, which are small and foreign; the answers are written by
+ * base/json. */
 #include "stream/request.h"
 
 #include "base/clock.h"
-#include "base/iso_time.h"
+#include "base/json.h"
+#include "base/slice.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -11,36 +17,50 @@
 
 enum { UPDATE_INTERVAL_MIN_MS = 1000, UPDATE_INTERVAL_MAX_MS = 60000 };
 
-/* -- what clients are told --------------------------------------------------------------------- */
+/* -- answers ----------------------------------------------------------------------------------- */
 
-static void append_id(struct buffer *out, const json_t *id)
+static struct json begin_reply(struct buffer *out, const char *type)
+{
+    struct json json = json_start(out);
+    json_open_object(&json);
+    json_member_text(&json, "type", type);
+    return json;
+}
+
+static void send_reply(struct session *session, struct json *json)
+{
+    json_close_object(json);
+    session_reply(session, WS_TEXT, json->out->data, json->out->size);
+    buffer_deinit(json->out);
+}
+
+static void append_id(struct json *json, const json_t *id)
 {
     if (id == NULL)
         return;
-    buffer_append_text(out, ",\"id\":");
+    json_key(json, "id");
     if (json_is_integer(id))
-        buffer_append_int(out, json_integer_value(id));
+        json_int(json, json_integer_value(id));
     else
-        buffer_append_json_string(out, json_string_value(id), json_string_length(id));
+        json_text_of(json, json_string_value(id), json_string_length(id));
 }
 
 static void reply_error(struct session *session, const json_t *id, const char *code,
                         const char *message)
 {
     struct buffer out = {0};
-    buffer_append_format(&out, "{\"type\":\"error\",\"code\":\"%s\",\"message\":", code);
-    buffer_append_json_string(&out, message, strlen(message));
-    append_id(&out, id);
-    buffer_append_char(&out, '}');
-    session_reply(session, WS_TEXT, out.data, out.size);
-    buffer_deinit(&out);
+    struct json json = begin_reply(&out, "error");
+    json_member_text(&json, "code", code);
+    json_member_text(&json, "message", message);
+    append_id(&json, id);
+    send_reply(session, &json);
 }
 
 static void reply_invalid_symbol(struct session *session, const json_t *id, const char *name,
                                  size_t name_size)
 {
     enum { SHOWN_MAX = 40 };
-    const struct symbol_list *symbols = session->hub->symbols;
+    const struct symbol_list *symbols = session_hub(session)->symbols;
     struct buffer text = {0};
     buffer_append_text(&text, "Symbol '");
     buffer_append(&text, name, name_size < SHOWN_MAX ? name_size : SHOWN_MAX);
@@ -51,7 +71,7 @@ static void reply_invalid_symbol(struct session *session, const json_t *id, cons
     buffer_deinit(&text);
 }
 
-void request_report_unavailable(struct session *session, const char *symbol, enum status status)
+static void on_unavailable(struct session *session, const char *symbol, enum status status)
 {
     char message[128];
     const char *why = status == STATUS_BUSY          ? "the database is locked by a writer"
@@ -63,7 +83,7 @@ void request_report_unavailable(struct session *session, const char *symbol, enu
     reply_error(session, NULL, "SERVER_ERROR", message);
 }
 
-/* -- what clients ask -------------------------------------------------------------------------- */
+/* -- requests ---------------------------------------------------------------------------------- */
 
 struct request {
     const char *action;
@@ -97,30 +117,31 @@ static const char *read_update_interval(const json_t *value, uint32_t *interval_
     return NULL;
 }
 
+/* The list of those names that are symbols. */
+static void append_known(struct json *json, const struct symbol_list *symbols, const json_t *names)
+{
+    json_open_array(json);
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const json_t *name = json_array_get(names, i);
+        if (symbol_list_find(symbols, json_string_value(name), json_string_length(name)) >= 0)
+            json_text(json, json_string_value(name));
+    }
+    json_close_array(json);
+}
+
 static void reply_ack(struct session *session, const struct request *request)
 {
     if (request->id == NULL)
         return;
     struct buffer out = {0};
-    buffer_append_text(&out, "{\"type\":\"ack\"");
-    append_id(&out, request->id);
-    buffer_append_format(&out, ",\"action\":\"%s\"", request->action);
+    struct json json = begin_reply(&out, "ack");
+    append_id(&json, request->id);
+    json_member_text(&json, "action", request->action);
     if (request->symbols != NULL) {
-        bool is_first = true;
-        buffer_append_text(&out, ",\"symbols\":[");
-        for (size_t i = 0; i < json_array_size(request->symbols); i++) {
-            const json_t *name = json_array_get(request->symbols, i);
-            if (symbol_list_find(session->hub->symbols, json_string_value(name),
-                                 json_string_length(name)) < 0)
-                continue;
-            buffer_append_format(&out, "%s\"%s\"", is_first ? "" : ",", json_string_value(name));
-            is_first = false;
-        }
-        buffer_append_char(&out, ']');
+        json_key(&json, "symbols");
+        append_known(&json, session_hub(session)->symbols, request->symbols);
     }
-    buffer_append_char(&out, '}');
-    session_reply(session, WS_TEXT, out.data, out.size);
-    buffer_deinit(&out);
+    send_reply(session, &json);
 }
 
 /* Subscribes or unsubscribes the known symbols; each unknown one gets its error. */
@@ -132,18 +153,19 @@ static void change_subscriptions(struct session *session, const struct request *
         const json_t *name = json_array_get(request->symbols, i);
         const char *text = json_string_value(name);
         size_t size = json_string_length(name);
-        int index = symbol_list_find(session->hub->symbols, text, size);
+        int index = symbol_list_find(session_hub(session)->symbols, text, size);
         if (index < 0) {
             reply_invalid_symbol(session, request->id, text, size);
             continue;
         }
         known++;
-        if (session->state != SESSION_OPEN)
+        if (!session_is_open(session))
             return;
         if (subscribes)
-            hub_subscribe(session->hub, session, (size_t)index, request->update_interval_ms);
+            hub_subscribe(session_hub(session), &session->subscriber, (size_t)index,
+                          request->update_interval_ms);
         else
-            hub_unsubscribe(session->hub, session, (size_t)index);
+            hub_unsubscribe(session_hub(session), &session->subscriber, (size_t)index);
     }
     if (known > 0)
         reply_ack(session, request);
@@ -152,13 +174,10 @@ static void change_subscriptions(struct session *session, const struct request *
 static void answer_ping(struct session *session, const struct request *request)
 {
     struct buffer out = {0};
-    char time[ISO_TIME_SIZE];
-    iso_time_format(clock_wall_ms() / 1000 * 1000, time);
-    buffer_append_format(&out, "{\"type\":\"pong\",\"timestamp\":\"%s\"", time);
-    append_id(&out, request->id);
-    buffer_append_char(&out, '}');
-    session_reply(session, WS_TEXT, out.data, out.size);
-    buffer_deinit(&out);
+    struct json json = begin_reply(&out, "pong");
+    json_member_time(&json, "timestamp", clock_wall_ms() / 1000 * 1000);
+    append_id(&json, request->id);
+    send_reply(session, &json);
     reply_ack(session, request);
 }
 
@@ -228,7 +247,7 @@ static void on_message(struct session *session, enum ws_opcode opcode, const cha
     struct session_rate *rate = &session->rate;
     if (!takes_token(rate)) {
         if (++rate->violations > REQUEST_RATE_VIOLATIONS_MAX)
-            session_close(session, WS_CLOSE_POLICY, "too many messages", SESSION_END_RATE);
+            session_close(session, WS_CLOSE_POLICY, "too many messages", SUBSCRIBER_END_RATE);
         else
             reply_error(session, NULL, "RATE_LIMITED",
                         "More than 10 messages a second; this one was ignored");
@@ -255,16 +274,15 @@ static void on_message(struct session *session, enum ws_opcode opcode, const cha
 
 void request_subscribe_list(struct session *session, const char *symbols)
 {
-    const char *start = symbols;
-    while (*start != '\0' && session->state == SESSION_OPEN) {
-        size_t size = strcspn(start, ",");
-        int index = symbol_list_find(session->hub->symbols, start, size);
+    struct hub *hub = session_hub(session);
+    struct slice rest = slice_of(symbols), name;
+    while (rest.size > 0 && session_is_open(session)) {
+        slice_split(&rest, ',', &name);
+        int index = symbol_list_find(hub->symbols, name.data, name.size);
         if (index >= 0)
-            hub_subscribe(session->hub, session, (size_t)index, 0);
-        else if (size > 0)
-            reply_invalid_symbol(session, NULL, start, size);
-        start += size;
-        start += *start == ',';
+            hub_subscribe(hub, &session->subscriber, (size_t)index, 0);
+        else if (name.size > 0)
+            reply_invalid_symbol(session, NULL, name.data, name.size);
     }
 }
 
@@ -273,4 +291,5 @@ const struct session_protocol request_protocol = {
     .reply_bytes_max = OUTBOX_REPLY_BYTES_MAX,
     .frames_max = REQUEST_FRAMES_MAX,
     .on_message = on_message,
+    .on_unavailable = on_unavailable,
 };

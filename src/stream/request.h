@@ -1,9 +1,8 @@
-/* The messages of /ws/heatmap (PROTOCOL.md §1): subscribe, unsubscribe, ping, and the errors and
+/* The messages of /ws/heatmap (docs/protocol.md): subscribe, unsubscribe, ping, and the errors and
  * acknowledgements that answer them. On the session's loop. */
 #ifndef HEATCAST_STREAM_REQUEST_H
 #define HEATCAST_STREAM_REQUEST_H
 
-#include "base/error.h"
 #include "stream/session.h"
 
 #define REQUEST_SIZE_MAX 4096
@@ -16,8 +15,5 @@ extern const struct session_protocol request_protocol;
 
 /* Subscribes to the symbols named at connect ("BTCUSDT,ETHUSDT"). */
 void request_subscribe_list(struct session *session, const char *symbols);
-
-/* Tells that a symbol's first snapshot could not be made yet, and why. */
-void request_report_unavailable(struct session *session, const char *symbol, enum status status);
 
 #endif

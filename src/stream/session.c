@@ -1,6 +1,11 @@
-/* What is common to all that a WebSocket may carry: frames become messages, and replies and
- * snapshots become writes; pings, deadlines, one way to end. What the messages say is the
- * protocol's (request.c, echo.c). */
+/* What is common to all WebSockets here: frames become messages, messages are bounded and checked,
+ * pings keep the connection alive. What the messages mean is the protocol's (request.c, echo.c),
+ * and what goes out, and when, is the subscriber's that every session embeds.
+ *
+ * A message is taken where it lies in the read buffer, unless it came in pieces: a client that
+ * only listens needs no memory for messages. Each limit is checked before memory is used for what
+ * would pass it: a frame header that announces too much is answered at once, and a compressed
+ * message is inflated no further than its limit. */
 #include "stream/session.h"
 
 #include "base/clock.h"
@@ -11,189 +16,58 @@
 
 #define MS_NS UINT64_C(1000000)
 
+static void on_unavailable(struct subscriber *subscriber, const char *symbol, enum status status)
+{
+    struct session *session = list_entry(subscriber, struct session, subscriber);
+    if (session->protocol->on_unavailable != NULL)
+        session->protocol->on_unavailable(session, symbol, status);
+}
+
+static const struct subscriber_kind session_kind = {.on_unavailable = on_unavailable};
+
 void session_init(struct session *session, struct hub *hub, const struct session_protocol *protocol,
                   bool deflates, void *context)
 {
     memset(session, 0, sizeof *session);
-    session->hub = hub;
+    subscriber_init(&session->subscriber, &hub->group, &session_kind, deflates, context);
+    session->subscriber.outbox.reply_bytes_max = protocol->reply_bytes_max;
     session->protocol = protocol;
-    session->context = context;
-    list_init(&session->in_ready);
-    list_init(&session->in_blocked);
-    outbox_init(&session->outbox);
-    session->outbox.reply_bytes_max = protocol->reply_bytes_max;
-    session->outbox.deflates = deflates;
     ws_decoder_init(&session->decoder);
     session->decoder.allows_compression = deflates;
-    if (deflates)
-        publisher_add_deflater(hub->publisher);
     uint64_t now_ns = clock_monotonic_ns();
     session->received_ns = now_ns;
     session->ping_due_ns = now_ns + SESSION_PING_INTERVAL_MS * MS_NS;
 }
 
-static void count_slow_session(struct session *session, bool is_slow)
-{
-    if (session->is_counted_slow == is_slow)
-        return;
-    session->is_counted_slow = is_slow;
-    atomic_fetch_add_explicit(&session->hub->slow_sessions, is_slow ? 1 : (size_t)-1,
-                              memory_order_relaxed);
-}
-
 void session_deinit(struct session *session)
 {
-    count_slow_session(session, false);
-    meter_add(&session->hub->ended[session->end_reason], 1);
-    hub_unsubscribe_all(session->hub, session);
-    list_remove(&session->in_ready);
-    list_remove(&session->in_blocked);
-    if (session->outbox.deflates)
-        publisher_remove_deflater(session->hub->publisher);
-    outbox_deinit(&session->outbox);
+    subscriber_deinit(&session->subscriber);
     buffer_deinit(&session->message);
     ws_decoder_deinit(&session->decoder);
 }
 
 /* -- going out --------------------------------------------------------------------------------- */
 
-static void end(struct session *session, void (*how)(void *context), enum session_end reason)
-{
-    if (session->state == SESSION_ENDED)
-        return;
-    if (session->state == SESSION_OPEN)
-        session->end_reason = (uint8_t)reason;
-    session->state = SESSION_ENDED;
-    hub_unsubscribe_all(session->hub, session);
-    list_remove(&session->in_blocked);
-    count_slow_session(session, false);
-    how(session->context);
-}
-
-void session_mark_ready(struct session *session)
-{
-    /* A full socket is written when it says that it is writable: trying before costs all others. */
-    bool is_blocked = !list_is_empty(&session->in_blocked);
-    if (session->state == SESSION_OPEN && !is_blocked && list_is_empty(&session->in_ready))
-        list_push_back(&session->hub->ready, &session->in_ready);
-}
-
-/* What comes of a write. */
-static void settle(struct session *session, enum outbox_result result)
-{
-    const struct session_transport *transport = session->hub->transport;
-    bool was_blocked = !list_is_empty(&session->in_blocked);
-    switch (result) {
-    case OUTBOX_EMPTY:
-        if (was_blocked) {
-            list_remove(&session->in_blocked);
-            transport->want_writable(session->context, false);
-            count_slow_session(session, false);
-        }
-        if (session->state == SESSION_CLOSING)
-            end(session, transport->finish, SESSION_END_CLIENT);
-        break;
-    case OUTBOX_BLOCKED:
-        if (!was_blocked) {
-            list_push_back(&session->hub->blocked, &session->in_blocked);
-            transport->want_writable(session->context, true);
-        }
-        break;
-    case OUTBOX_BROKEN:
-        end(session, transport->abort, SESSION_END_CLIENT);
-        break;
-    }
-}
-
-void session_flush(struct session *session)
-{
-    if (session->state == SESSION_ENDED)
-        return;
-    struct hub *hub = session->hub;
-    settle(session, outbox_flush(&session->outbox, clock_monotonic_ns(), hub->transport->write,
-                                 session->context, &hub->meter));
-}
-
-void session_send(struct session *session, struct outbox_slot *slot,
-                  struct outbox_broadcast *broadcast)
-{
-    struct hub *hub = session->hub;
-    enum outbox_result result = outbox_send(&session->outbox, slot, broadcast,
-                                            hub->transport->write, session->context, &hub->meter);
-    if (result != OUTBOX_EMPTY) /* it was so before */
-        settle(session, result);
-}
-
-void session_check_deadlines(struct session *session, uint64_t now_ns)
-{
-    struct hub *hub = session->hub;
-    if (now_ns > session->outbox.blocked_since_ns + hub->slow_disconnect_ns) {
-        /* It may take a little, and yet not enough for the system to call it writable. */
-        uint64_t blocked_since_ns = session->outbox.blocked_since_ns;
-        session_flush(session);
-        if (session->outbox.blocked_since_ns == blocked_since_ns)
-            end(session, hub->transport->abort, SESSION_END_SLOW);
-        return;
-    }
-    if (session->state != SESSION_OPEN)
-        return; /* a warning would come behind the close frame, RFC 6455 §5.5.1 */
-    outbox_check_deadlines(&session->outbox, now_ns, hub->slow_timeout_ns, &hub->meter);
-    if (session->outbox.is_slow)
-        count_slow_session(session, true);
-}
-
-typedef bool reply_pusher(struct outbox *outbox, enum ws_opcode opcode, const char *payload,
-                          size_t payload_size);
-
-/* One message can provoke more replies than may wait, so they are written before there is no room.
- * A client that provokes them faster than it reads them gives up its place. */
-static void push_reply(struct session *session, reply_pusher *push, enum ws_opcode opcode,
-                       const char *payload, size_t size)
-{
-    if (session->state != SESSION_OPEN)
-        return;
-    bool is_taken = push(&session->outbox, opcode, payload, size);
-    if (!is_taken) {
-        session_flush(session);
-        is_taken = session->state == SESSION_OPEN && push(&session->outbox, opcode, payload, size);
-    }
-    if (is_taken)
-        session_mark_ready(session);
-    else
-        end(session, session->hub->transport->abort, SESSION_END_SLOW);
-}
-
 void session_reply(struct session *session, enum ws_opcode opcode, const char *payload, size_t size)
 {
-    push_reply(session, outbox_push_reply, opcode, payload, size);
+    subscriber_reply(&session->subscriber, opcode, false, payload, size);
 }
 
 void session_reply_deflated(struct session *session, enum ws_opcode opcode, const char *payload,
                             size_t size)
 {
     struct buffer deflated = {0};
-    ws_deflate(hub_deflater(session->hub), payload, size, &deflated);
-    push_reply(session, outbox_push_deflated_reply, opcode, deflated.data, deflated.size);
+    ws_deflate(hub_deflater(session_hub(session)), payload, size, &deflated);
+    subscriber_reply(&session->subscriber, opcode, true, deflated.data, deflated.size);
     buffer_deinit(&deflated);
 }
 
 void session_close(struct session *session, uint16_t code, const char *text,
-                   enum session_end reason)
+                   enum subscriber_end reason)
 {
-    if (session->state != SESSION_OPEN)
-        return;
     char payload[WS_CONTROL_PAYLOAD_MAX];
     size_t size = code == WS_CLOSE_NO_STATUS ? 0 : ws_encode_close(payload, code, text);
-    hub_unsubscribe_all(session->hub, session);
-    list_remove(&session->in_ready);
-    session->outbox.owes_warning = false;
-    bool has_room = outbox_push_reply(&session->outbox, WS_CLOSE, payload, size);
-    session->state = SESSION_CLOSING;
-    session->end_reason = (uint8_t)reason;
-    if (has_room)
-        session_flush(session);
-    else
-        end(session, session->hub->transport->abort, reason);
+    subscriber_close(&session->subscriber, payload, size, reason);
 }
 
 /* -- coming in --------------------------------------------------------------------------------- */
@@ -203,7 +77,7 @@ static void close_too_big(struct session *session)
     char text[64];
     snprintf(text, sizeof text, "a message may have at most %zu bytes",
              session->protocol->message_size_max);
-    session_close(session, WS_CLOSE_TOO_BIG, text, SESSION_END_PROTOCOL_ERROR);
+    session_close(session, WS_CLOSE_TOO_BIG, text, SUBSCRIBER_END_PROTOCOL_ERROR);
 }
 
 /* Text can be checked to be UTF-8 only here, where it is text again. */
@@ -212,17 +86,17 @@ static void take_compressed(struct session *session, enum ws_opcode opcode, cons
 {
     struct buffer message = {0};
     struct utf8 utf8 = {0};
-    enum ws_inflate_result result = ws_inflate(hub_inflater(session->hub), payload, size,
+    enum ws_inflate_result result = ws_inflate(hub_inflater(session_hub(session)), payload, size,
                                                session->protocol->message_size_max, &message);
     if (result == WS_INFLATE_TOO_BIG)
         close_too_big(session);
     else if (result == WS_INFLATE_INVALID)
         session_close(session, WS_CLOSE_INVALID_PAYLOAD, "a compressed message that is broken",
-                      SESSION_END_PROTOCOL_ERROR);
+                      SUBSCRIBER_END_PROTOCOL_ERROR);
     else if (opcode == WS_TEXT &&
              (!utf8_feed(&utf8, message.data, message.size) || !utf8_is_complete(&utf8)))
         session_close(session, WS_CLOSE_INVALID_PAYLOAD, "text that is not UTF-8",
-                      SESSION_END_PROTOCOL_ERROR);
+                      SUBSCRIBER_END_PROTOCOL_ERROR);
     else
         session->protocol->on_message(session, opcode, message.data, message.size);
     buffer_deinit(&message);
@@ -237,8 +111,8 @@ static void take_message(struct session *session, const struct ws_event *last, c
         session->protocol->on_message(session, last->opcode, payload, size);
 }
 
-/* Whether the message at hand would be too long with `more` bytes. What cannot be compressed grows
- * by the heads of its blocks; what comes of it is bounded when it is inflated. */
+/* Whether the current message would be too long with `more` bytes. Data that does not compress
+ * grows by the headers of its blocks; the inflated size is bounded when it is inflated. */
 static bool is_too_big(const struct session *session, bool is_compressed, uint64_t more)
 {
     size_t size_max = session->protocol->message_size_max;
@@ -273,51 +147,48 @@ static void handle_control(struct session *session, const struct ws_event *event
         session_reply(session, WS_PONG, event->payload, event->payload_size);
     else if (event->opcode == WS_CLOSE)
         session_close(session, event->close_code, "",
-                      SESSION_END_CLIENT); /* the echo of RFC 6455 §5.5.1 */
+                      SUBSCRIBER_END_CLIENT); /* the echo of RFC 6455 §5.5.1 */
 }
 
 void session_receive(struct session *session, char *bytes, size_t size)
 {
-    if (session->state == SESSION_OPEN) /* who is being closed cannot put that off */
+    if (session_is_open(session)) /* a close is not put off by what the client still sends */
         session->received_ns = clock_monotonic_ns();
-    while (session->state == SESSION_OPEN && size > 0) {
+    while (session_is_open(session) && size > 0) {
         size_t consumed;
         struct ws_event event = ws_decoder_feed(&session->decoder, bytes, size, &consumed);
         bytes += consumed;
         size -= consumed;
         if (event.type == WS_EVENT_NEEDS_MORE) {
-            /* A header that promises too much is not waited out. */
+            /* A header that announces too much is refused before its payload has come. */
             if (is_too_big(session, session->decoder.is_compressed,
                            ws_decoder_data_left(&session->decoder)))
                 close_too_big(session);
             break;
         }
         if (++session->frames > session->protocol->frames_max)
-            session_close(session, WS_CLOSE_POLICY, "too many frames", SESSION_END_RATE);
+            session_close(session, WS_CLOSE_POLICY, "too many frames", SUBSCRIBER_END_RATE);
         else if (event.type == WS_EVENT_DATA)
             handle_data(session, &event);
         else if (event.type == WS_EVENT_CONTROL)
             handle_control(session, &event);
         else
-            session_close(session, event.close_code, event.reason, SESSION_END_PROTOCOL_ERROR);
+            session_close(session, event.close_code, event.reason, SUBSCRIBER_END_PROTOCOL_ERROR);
     }
-    if (!list_is_empty(&session->in_ready)) {
-        list_remove(&session->in_ready);
-        session_flush(session);
-    }
+    if (subscriber_is_ready(&session->subscriber))
+        subscriber_flush(&session->subscriber);
 }
 
 void session_check_liveness(struct session *session, uint64_t now_ns)
 {
     session->frames = 0;
     if (now_ns > session->received_ns + SESSION_IDLE_TIMEOUT_MS * MS_NS) {
-        end(session, session->hub->transport->abort, SESSION_END_IDLE);
+        subscriber_abort(&session->subscriber, SUBSCRIBER_END_IDLE);
         return;
     }
-    if (session->state != SESSION_OPEN || now_ns < session->ping_due_ns)
+    if (!session_is_open(session) || now_ns < session->ping_due_ns)
         return;
     session->ping_due_ns = now_ns + SESSION_PING_INTERVAL_MS * MS_NS;
     session_reply(session, WS_PING, "", 0);
-    list_remove(&session->in_ready);
-    session_flush(session);
+    subscriber_flush(&session->subscriber);
 }

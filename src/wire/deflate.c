@@ -1,26 +1,28 @@
-/* One compressed form for everybody. A client may ask for a small window (server_max_window_bits,
- * 8 to 15), and zlib with its smallest window, 512 bytes, never refers back further than 250 (its
- * MAX_DIST): such a stream fits any window that can be asked for, the one of 256 bytes included,
- * which zlib itself does not offer. For the texts of this program that is no sacrifice: a level's
- * digits are new, its words stand in the level before it, and short distances have short codes, so
- * that snapshots come out a seventh smaller than with the window of 32 KiB. */
+/* One compressed form for all clients. A client may ask for a small window
+ * (server_max_window_bits, 8 to 15), and zlib with its smallest window, 512 bytes, never refers
+ * back further than 250 (its MAX_DIST): such a stream fits any window that can be asked for, the
+ * one of 256 bytes included, which zlib itself does not offer. For the texts of this program that
+ * costs nothing: a level's digits are new, its words stand in the level before it, and short
+ * distances have short codes, so that snapshots come out a seventh smaller than with the window of
+ * 32 KiB.
+ *
+ * Nothing is taken over from one message to the next (server_no_context_takeover): that would
+ * compress better, but each client would need a window of its own and its own compression of every
+ * snapshot. */
 #include "wire/deflate.h"
 
 #include "base/check.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <zlib.h>
 
 enum {
     DEFLATE_WINDOW_BITS = 9,
     DEFLATE_MEMORY_LEVEL = 4, /* a hash table that suits the window: it is slid every 512 bytes */
     DEFLATE_LEVEL = 6,
-    INFLATE_WINDOW_BITS =
-        15, /* whatever the client used: client_max_window_bits is not asked of it */
+    INFLATE_WINDOW_BITS = 15, /* the largest: client_max_window_bits is not asked of the client */
     INFLATE_STEP = 4096,
     WINDOW_BITS_MIN = 8, /* RFC 7692 §7.1.2 */
     WINDOW_BITS_MAX = 15,
@@ -34,43 +36,32 @@ struct words {
     bool has_value;
 };
 
-static void skip_blanks(struct slice *text)
+static bool is_blank(char c)
 {
-    while (text->size > 0 && (*text->data == ' ' || *text->data == '\t'))
-        text->data++, text->size--;
+    return c == ' ' || c == '\t';
 }
 
-static bool take_char(struct slice *text, char c)
+/* Removes a sign and the blanks before it. False if something else is next. */
+static bool take_sign(struct slice *text, const char *sign)
 {
-    skip_blanks(text);
-    if (text->size == 0 || *text->data != c)
-        return false;
-    text->data++, text->size--;
-    return true;
-}
-
-/* RFC 9110 §5.6.2 */
-static bool is_token_char(char c)
-{
-    return isalnum((unsigned char)c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+    slice_take_while(text, is_blank);
+    return slice_try_take(text, sign);
 }
 
 static bool take_token(struct slice *text, struct slice *token)
 {
-    skip_blanks(text);
-    *token = (struct slice){text->data, 0};
-    while (text->size > 0 && is_token_char(*text->data))
-        text->data++, text->size--, token->size++;
+    slice_take_while(text, is_blank);
+    *token = slice_take_while(text, http_is_token_char);
     return token->size > 0;
 }
 
 /* A value may stand in quotes, and must be a token then too (RFC 6455 §9.1). */
 static bool take_value(struct slice *text, struct slice *value)
 {
-    if (!take_char(text, '"'))
+    if (!take_sign(text, "\""))
         return take_token(text, value);
-    bool is_token = text->size > 0 && is_token_char(*text->data) && take_token(text, value);
-    return is_token && text->size > 0 && *text->data == '"' && take_char(text, '"');
+    *value = slice_take_while(text, http_is_token_char);
+    return value->size > 0 && slice_try_take(text, "\"");
 }
 
 static bool take_words(struct slice *text, struct words *words)
@@ -78,22 +69,17 @@ static bool take_words(struct slice *text, struct words *words)
     *words = (struct words){0};
     if (!take_token(text, &words->name))
         return false;
-    words->has_value = take_char(text, '=');
+    words->has_value = take_sign(text, "=");
     return !words->has_value || take_value(text, &words->value);
 }
 
 /* A decimal number of window bits without leading zeros, or 0. */
 static int window_bits(struct slice value)
 {
-    int bits = 0;
-    if (value.size == 0 || value.size > 2 || value.data[0] == '0')
-        return 0;
-    for (size_t i = 0; i < value.size; i++) {
-        if (!isdigit((unsigned char)value.data[i]))
-            return 0;
-        bits = bits * 10 + (value.data[i] - '0');
-    }
-    return bits >= WINDOW_BITS_MIN && bits <= WINDOW_BITS_MAX ? bits : 0;
+    uint64_t bits;
+    bool is_valid = !slice_starts_with(value, "0") &&
+                    slice_parse_unsigned(value, WINDOW_BITS_MAX, &bits) && bits >= WINDOW_BITS_MIN;
+    return is_valid ? (int)bits : 0;
 }
 
 struct offer {
@@ -133,7 +119,7 @@ static bool take_offer(struct slice *text, struct offer *offer)
     if (!take_words(text, &words) || words.has_value)
         return false;
     offer->is_deflate = slice_equals_ignoring_case(words.name, "permessage-deflate");
-    while (take_char(text, ';')) {
+    while (take_sign(text, ";")) {
         if (!take_words(text, &words))
             return false;
         offer->is_valid = take_parameter(offer, &words) && offer->is_valid;
@@ -151,12 +137,12 @@ static void write_answer(const struct offer *offer, char answer[WS_DEFLATE_ANSWE
                  "; server_max_window_bits=%d", offer->server_bits);
 }
 
-static enum ws_deflate_offer look_through(struct slice list, char answer[WS_DEFLATE_ANSWER_SIZE])
+static enum ws_deflate_offer find_offer(struct slice list, char answer[WS_DEFLATE_ANSWER_SIZE])
 {
     enum ws_deflate_offer result = WS_DEFLATE_NONE;
     for (;;) {
         struct offer offer;
-        while (take_char(&list, ',')) /* lists may have empty elements, RFC 9110 §5.6.1 */
+        while (take_sign(&list, ",")) /* lists may have empty elements, RFC 9110 §5.6.1 */
             continue;
         if (list.size == 0)
             return result;
@@ -166,7 +152,7 @@ static enum ws_deflate_offer look_through(struct slice list, char answer[WS_DEFL
             write_answer(&offer, answer);
             result = WS_DEFLATE_ACCEPTED;
         }
-        skip_blanks(&list);
+        slice_take_while(&list, is_blank);
         if (list.size > 0 && *list.data != ',')
             return WS_DEFLATE_MALFORMED;
     }
@@ -181,8 +167,7 @@ enum ws_deflate_offer ws_deflate_negotiate(const struct http_head *head,
         if (!slice_equals_ignoring_case(head->headers[i].name, "Sec-WebSocket-Extensions"))
             continue;
         bool is_open = result == WS_DEFLATE_NONE;
-        enum ws_deflate_offer found =
-            look_through(head->headers[i].value, is_open ? answer : unused);
+        enum ws_deflate_offer found = find_offer(head->headers[i].value, is_open ? answer : unused);
         if (found == WS_DEFLATE_MALFORMED)
             return found;
         if (is_open)
@@ -256,8 +241,8 @@ static enum ws_inflate_result inflate_piece(z_stream *stream, const char *piece,
     stream->next_in = (Bytef *)piece;
     stream->avail_in = (uInt)size;
     for (;;) {
-        /* One byte more than may come, so that a result that is just as long is told from one that
-         * is longer. */
+        /* One byte more than is allowed, so that a result of just that length differs from one
+         * that is longer. */
         size_t room = *left < INFLATE_STEP ? *left + 1 : INFLATE_STEP;
         stream->next_out = (Bytef *)buffer_reserve(out, room);
         stream->avail_out = (uInt)room;

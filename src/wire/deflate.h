@@ -1,8 +1,8 @@
 /* permessage-deflate, RFC 7692, without context takeover in either direction.
  *
  * Every message is compressed on its own, so one compressed form of a message serves every client
- * that negotiated the extension, whatever window it asked for: see deflate.c. No I/O; a deflater
- * and an inflater are each used on one thread at a time, for as many connections as one likes. */
+ * that negotiated the extension, whatever window it asked for: see deflate.c. No I/O. A deflater
+ * or an inflater serves any number of connections, on one thread at a time. */
 #ifndef HEATCAST_WIRE_DEFLATE_H
 #define HEATCAST_WIRE_DEFLATE_H
 
@@ -19,8 +19,8 @@ enum ws_deflate_offer {
     WS_DEFLATE_MALFORMED, /* not a list of extensions: refuse the handshake, RFC 6455 §9.1 */
 };
 
-/* Looks through all Sec-WebSocket-Extensions of a handshake for the first offer of
- * permessage-deflate that is valid (RFC 7692 §5, §7.1); those that are not are passed over. */
+/* Searches all Sec-WebSocket-Extensions of a handshake for the first offer of permessage-deflate
+ * that is valid (RFC 7692 §5, §7.1); those that are not are skipped. */
 enum ws_deflate_offer ws_deflate_negotiate(const struct http_head *head,
                                            char answer[WS_DEFLATE_ANSWER_SIZE]);
 
@@ -45,7 +45,7 @@ enum ws_inflate_result {
     WS_INFLATE_TOO_BIG, /* it would be longer than `size_max`; no more than that was inflated */
 };
 
-/* Appends what a whole compressed message says (RFC 7692 §7.2.2), at most `size_max` bytes. */
+/* Appends the inflated form of a whole message (RFC 7692 §7.2.2), at most `size_max` bytes. */
 enum ws_inflate_result ws_inflate(struct ws_inflater *inflater, const char *payload, size_t size,
                                   size_t size_max, struct buffer *out);
 

@@ -1,15 +1,21 @@
+/* Written by hand, because heatcast needs little of HTTP and that strictly: methods without a body
+ * of any meaning, and no form that two parsers could read differently, which request smuggling is
+ * made of (RFC 9112 §11.2): a blank before a colon, a second Content-Length or Host, a chunked
+ * body, control characters in values are all refused.
+ *
+ * There is no state. While a head is incomplete it is parsed again from its start whenever more of
+ * it has come; a head is at most HTTP_HEAD_SIZE_MAX bytes and nearly always comes in one piece, so
+ * that costs less than a state machine would, and the parts are slices of the caller's bytes. Each
+ * step answers DONE, NEEDS_MORE at the end of the bytes, or what is wrong, and TRY passes on what
+ * is not DONE. */
 #include "wire/http_head.h"
 
 #include <string.h>
-#include <strings.h>
 
-/* A cursor over the bytes at hand. */
-struct scanner {
-    const char *at, *end;
-};
+/* So that the number fits 64 bits. */
+enum { CONTENT_LENGTH_DIGITS_MAX = 18 };
 
-/* The characters of a token, RFC 9110 §5.6.2. */
-static bool is_token_char(char c)
+bool http_is_token_char(char c)
 {
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
         return true;
@@ -27,47 +33,23 @@ static bool is_value_char(char c)
     return c == '\t' || (c >= ' ' && c < 0x7f) || (unsigned char)c >= 0x80;
 }
 
-static struct slice take_while(struct scanner *scanner, bool (*accepts)(char))
+static bool starts_line_end(const struct slice *rest)
 {
-    const char *start = scanner->at;
-    while (scanner->at < scanner->end && accepts(*scanner->at))
-        scanner->at++;
-    return (struct slice){start, (size_t)(scanner->at - start)};
+    return rest->size > 0 && (*rest->data == '\r' || *rest->data == '\n');
+}
+
+static enum http_head_result take_char(struct slice *rest, char c)
+{
+    if (rest->size == 0)
+        return HTTP_HEAD_NEEDS_MORE;
+    return *slice_take(rest, 1).data == c ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
 }
 
 /* CRLF, or a lone LF as RFC 9112 §2.2 lets a server accept. */
-static enum http_head_result take_line_end(struct scanner *scanner)
+static enum http_head_result take_line_end(struct slice *rest)
 {
-    if (scanner->at < scanner->end && *scanner->at == '\r')
-        scanner->at++;
-    if (scanner->at == scanner->end)
-        return HTTP_HEAD_NEEDS_MORE;
-    return *scanner->at++ == '\n' ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
-}
-
-static enum http_head_result take_char(struct scanner *scanner, char c)
-{
-    if (scanner->at == scanner->end)
-        return HTTP_HEAD_NEEDS_MORE;
-    return *scanner->at++ == c ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
-}
-
-static enum http_head_result take_version(struct scanner *scanner, int *minor)
-{
-    static const char expected[] = "HTTP/1.";
-    for (size_t i = 0; i < sizeof expected - 1; i++) {
-        if (scanner->at == scanner->end)
-            return HTTP_HEAD_NEEDS_MORE;
-        if (*scanner->at != expected[i])
-            return i >= 5 ? HTTP_HEAD_BAD_VERSION : HTTP_HEAD_BAD;
-        scanner->at++;
-    }
-    if (scanner->at == scanner->end)
-        return HTTP_HEAD_NEEDS_MORE;
-    if (*scanner->at != '0' && *scanner->at != '1')
-        return HTTP_HEAD_BAD_VERSION;
-    *minor = *scanner->at++ - '0';
-    return take_line_end(scanner);
+    slice_try_take(rest, "\r");
+    return take_char(rest, '\n');
 }
 
 #define TRY(step)                                                                                  \
@@ -77,23 +59,43 @@ static enum http_head_result take_version(struct scanner *scanner, int *minor)
             return step_result;                                                                    \
     } while (0)
 
+static enum http_head_result take_version(struct slice *rest, int *minor)
+{
+    for (const char *c = "HTTP/"; *c != '\0'; c++)
+        TRY(take_char(rest, *c));
+    for (const char *c = "1."; *c != '\0'; c++) {
+        enum http_head_result result = take_char(rest, *c);
+        if (result != HTTP_HEAD_DONE)
+            return result == HTTP_HEAD_BAD ? HTTP_HEAD_BAD_VERSION : result;
+    }
+    if (rest->size == 0)
+        return HTTP_HEAD_NEEDS_MORE;
+    if (*rest->data != '0' && *rest->data != '1')
+        return HTTP_HEAD_BAD_VERSION;
+    *minor = *slice_take(rest, 1).data - '0';
+    return take_line_end(rest);
+}
+
+static bool is_authority_char(char c)
+{
+    return c != '/' && c != '?';
+}
+
 /* Cuts "http://host" off a target in absolute form, which a server must accept (RFC 9112 §3.2.2);
  * leaves one in origin form as it is. False for any other form. */
 static bool take_authority(struct slice *target, struct slice *authority)
 {
     static const char *const schemes[] = {"http://", "https://"};
     *authority = (struct slice){target->data, 0};
-    if (target->size > 0 && target->data[0] == '/')
+    if (slice_starts_with(*target, "/"))
         return true;
     for (size_t i = 0; i < 2; i++) {
+        struct slice rest = *target;
         size_t size = strlen(schemes[i]);
-        if (target->size <= size || strncasecmp(target->data, schemes[i], size) != 0)
+        if (rest.size < size || !slice_equals_ignoring_case(slice_take(&rest, size), schemes[i]))
             continue;
-        const char *start = target->data + size, *end = target->data + target->size, *stop = start;
-        while (stop < end && *stop != '/' && *stop != '?')
-            stop++;
-        *authority = (struct slice){start, (size_t)(stop - start)};
-        *target = (struct slice){stop, (size_t)(end - stop)};
+        *authority = slice_take_while(&rest, is_authority_char);
+        *target = rest;
         return authority->size > 0;
     }
     return false;
@@ -101,48 +103,36 @@ static bool take_authority(struct slice *target, struct slice *authority)
 
 static bool split_target(struct http_head *head)
 {
-    struct slice rest = head->target;
-    if (!take_authority(&rest, &head->authority))
+    head->query = head->target;
+    if (!take_authority(&head->query, &head->authority))
         return false;
-    const char *mark = memchr(rest.data, '?', rest.size);
-    head->path = rest;
-    head->query = (struct slice){rest.data + rest.size, 0};
-    if (mark != NULL) {
-        head->path.size = (size_t)(mark - rest.data);
-        head->query = (struct slice){mark + 1, rest.size - head->path.size - 1};
-    }
+    slice_split(&head->query, '?', &head->path);
     if (head->path.size == 0)
-        head->path = (struct slice){"/", 1};
+        head->path = slice_of("/");
     return true;
 }
 
-static enum http_head_result take_request_line(struct scanner *scanner, struct http_head *head)
+static enum http_head_result take_request_line(struct slice *rest, struct http_head *head)
 {
-    /* Empty lines before the request are passed over, RFC 9112 §2.2. */
-    while (scanner->at < scanner->end && (*scanner->at == '\r' || *scanner->at == '\n'))
-        TRY(take_line_end(scanner));
-    head->method = take_while(scanner, is_token_char);
-    TRY(take_char(scanner, ' '));
-    head->target = take_while(scanner, is_target_char);
-    TRY(take_char(scanner, ' '));
-    TRY(take_version(scanner, &head->minor_version));
+    while (starts_line_end(rest)) /* empty lines before the request are skipped, RFC 9112 §2.2 */
+        TRY(take_line_end(rest));
+    head->method = slice_take_while(rest, http_is_token_char);
+    TRY(take_char(rest, ' '));
+    head->target = slice_take_while(rest, is_target_char);
+    TRY(take_char(rest, ' '));
+    TRY(take_version(rest, &head->minor_version));
     return head->method.size > 0 && split_target(head) ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
 }
 
-static enum http_head_result take_header(struct scanner *scanner, struct http_head *head)
+static enum http_head_result take_header(struct slice *rest, struct http_head *head)
 {
     struct http_header header;
-    header.name = take_while(scanner, is_token_char);
-    TRY(take_char(scanner, ':'));
+    header.name = slice_take_while(rest, http_is_token_char);
+    TRY(take_char(rest, ':'));
     if (header.name.size == 0)
         return HTTP_HEAD_BAD;
-    while (scanner->at < scanner->end && (*scanner->at == ' ' || *scanner->at == '\t'))
-        scanner->at++;
-    header.value = take_while(scanner, is_value_char);
-    TRY(take_line_end(scanner));
-    while (header.value.size > 0 && (header.value.data[header.value.size - 1] == ' ' ||
-                                     header.value.data[header.value.size - 1] == '\t'))
-        header.value.size--;
+    header.value = slice_trim(slice_take_while(rest, is_value_char));
+    TRY(take_line_end(rest));
     if (head->header_count == HTTP_HEADERS_MAX)
         return HTTP_HEAD_TOO_LARGE;
     head->headers[head->header_count++] = header;
@@ -163,8 +153,8 @@ static enum http_head_result settle_host(struct http_head *head)
     return count == 1 || (count == 0 && head->minor_version == 0) ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
 }
 
-/* How long the body is and whether the connection goes on (RFC 9112 §6.3, §9.3). A chunked body is
- * refused: no request to heatcast has one. */
+/* How long the body is, and whether the connection stays open (RFC 9112 §6.3, §9.3). A chunked
+ * body is refused: no request to heatcast has one. */
 static enum http_head_result settle_framing(struct http_head *head)
 {
     head->content_length = 0;
@@ -175,15 +165,10 @@ static enum http_head_result settle_framing(struct http_head *head)
             return HTTP_HEAD_BAD;
         if (!slice_equals_ignoring_case(header->name, "Content-Length"))
             continue;
-        if (has_length || header->value.size == 0 || header->value.size > 18)
+        if (has_length || header->value.size > CONTENT_LENGTH_DIGITS_MAX ||
+            !slice_parse_unsigned(header->value, UINT64_MAX, &head->content_length))
             return HTTP_HEAD_BAD;
         has_length = true;
-        for (size_t j = 0; j < header->value.size; j++) {
-            char digit = header->value.data[j];
-            if (digit < '0' || digit > '9')
-                return HTTP_HEAD_BAD;
-            head->content_length = head->content_length * 10 + (uint64_t)(digit - '0');
-        }
     }
     if (http_head_has_token(head, "Connection", "close"))
         head->is_keep_alive = false;
@@ -193,27 +178,29 @@ static enum http_head_result settle_framing(struct http_head *head)
     return HTTP_HEAD_DONE;
 }
 
+/* All of the head, with the empty line at its end. */
+static enum http_head_result take_lines(struct slice *rest, struct http_head *head)
+{
+    head->header_count = 0;
+    TRY(take_request_line(rest, head));
+    while (!starts_line_end(rest)) {
+        if (rest->size == 0)
+            return HTTP_HEAD_NEEDS_MORE;
+        TRY(take_header(rest, head));
+    }
+    return take_line_end(rest);
+}
+
 enum http_head_result http_head_parse(struct http_head *head, const char *bytes, size_t size)
 {
     size_t visible = size < HTTP_HEAD_SIZE_MAX ? size : HTTP_HEAD_SIZE_MAX;
-    struct scanner scanner = {bytes, bytes + visible};
-    head->header_count = 0;
-    enum http_head_result result = take_request_line(&scanner, head);
-    while (result == HTTP_HEAD_DONE) {
-        if (scanner.at == scanner.end) {
-            result = HTTP_HEAD_NEEDS_MORE;
-        } else if (*scanner.at == '\r' || *scanner.at == '\n') {
-            result = take_line_end(&scanner);
-            break;
-        } else {
-            result = take_header(&scanner, head);
-        }
-    }
+    struct slice rest = {bytes, visible};
+    enum http_head_result result = take_lines(&rest, head);
     if (result == HTTP_HEAD_NEEDS_MORE && visible == HTTP_HEAD_SIZE_MAX)
         return HTTP_HEAD_TOO_LARGE;
     if (result != HTTP_HEAD_DONE)
         return result;
-    head->size = (size_t)(scanner.at - bytes);
+    head->size = visible - rest.size;
     result = settle_host(head);
     return result == HTTP_HEAD_DONE ? settle_framing(head) : result;
 }

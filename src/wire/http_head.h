@@ -1,8 +1,8 @@
 /* HTTP/1.1 request heads (RFC 9112), parsed in place.
  *
  * The parser owns no memory and keeps no state: it is given all bytes received so far and either
- * needs more, or returns slices of them. The surface is what heatcast needs, a head without body,
- * with strict limits. Any thread. */
+ * needs more, or returns slices of them. Bodies are not read here; only their length is. Any
+ * thread. */
 #ifndef HEATCAST_WIRE_HTTP_HEAD_H
 #define HEATCAST_WIRE_HTTP_HEAD_H
 
@@ -47,8 +47,11 @@ enum http_head_result http_head_parse(struct http_head *head, const char *bytes,
 /* The first header of that name (any case), or NULL. */
 const struct slice *http_head_find(const struct http_head *head, const char *name);
 
-/* Whether a comma-separated header holds this token (any case), in any of its lines. */
+/* Whether a comma-separated header has this token (any case), in any of its lines. */
 bool http_head_has_token(const struct http_head *head, const char *name, const char *token);
+
+/* The characters of a token, RFC 9110 §5.6.2. */
+bool http_is_token_char(char c);
 
 /* Walks "a=1&b=2": cuts the next pair off `*query`, percent-decoding both (RFC 3986 §2.1; '+' is a
  * blank). False at the end. Sets *is_valid to false (and returns true) for a pair that is too long

@@ -1,8 +1,8 @@
-/* RFC 6455, the wire part: handshake key, frame decoder, frame encoder. Sans-I/O: nothing here
- * knows sockets, and nothing allocates but for a control frame that comes in pieces. Compressed
- * messages (RFC 7692) are told, not inflated: see wire/deflate.h.
+/* RFC 6455, the wire part: handshake key, frame decoder, frame encoder. Sans-I/O: there are no
+ * sockets here, and nothing allocates but for a control frame that comes in pieces. Compressed
+ * messages (RFC 7692) are marked, not inflated: see wire/deflate.h.
  *
- * The decoder is resumable at any byte. It unmasks in place and hands out pieces of payload as they
+ * The decoder is resumable at any byte. It unmasks in place and returns pieces of payload as they
  * come, so a message of any size needs no memory here; what to collect and how much of it is the
  * caller's policy. One decoder a connection, one thread at a time. */
 #ifndef HEATCAST_WIRE_WEBSOCKET_H
@@ -68,7 +68,7 @@ struct ws_decoder {
     uint8_t control_size;
     bool is_final : 1;
     bool is_in_frame : 1;
-    bool has_message_data : 1;   /* the first piece was handed out */
+    bool has_message_data : 1;   /* the first piece was returned */
     bool allows_compression : 1; /* permessage-deflate was negotiated; set it after init */
     bool is_compressed : 1;      /* the current message is */
     bool has_failed : 1;
@@ -80,12 +80,13 @@ void ws_decoder_init(struct ws_decoder *decoder);
 void ws_decoder_deinit(struct ws_decoder *decoder);
 
 /* Takes input until something is to be reported. `*consumed` says how much was used; call again
- * with the rest until WS_EVENT_NEEDS_MORE. `bytes` are unmasked in place. After an error every call
- * returns it again and consumes nothing. */
+ * with the rest until WS_EVENT_NEEDS_MORE. `bytes` are unmasked in place. After an error every
+ * call returns it again and consumes nothing. */
 struct ws_event ws_decoder_feed(struct ws_decoder *decoder, char *bytes, size_t size,
                                 size_t *consumed);
 
-/* What is still to come of the data frame at hand, as its header says; 0 between frames. */
+/* How much of the current data frame's payload is still to come, by its header; 0 between
+ * frames. */
 static inline uint64_t ws_decoder_data_left(const struct ws_decoder *decoder)
 {
     return decoder->is_in_frame && decoder->frame_opcode <= WS_BINARY ? decoder->payload_left : 0;

@@ -1,4 +1,4 @@
-/* Request heads come from anybody, before anything is known of the peer. The input is a head: the
+/* Request heads come from any peer, before anything is known of the peer. The input is a head: the
  * parser must keep to its bytes, and a head that comes in two pieces must end as the whole one
  * does, since TCP cuts where it likes. The same bytes are walked as a query, too. */
 #include "fuzz.h"

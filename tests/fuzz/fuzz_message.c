@@ -1,6 +1,6 @@
-/* Anybody who reaches Redis can publish on the channels. What passes as a snapshot must lie inside
- * the text, must pass again when it was numbered, and its data must stay what it was; what does not
- * pass must say why. */
+/* Any program that reaches Redis can publish on the channels. What passes as a snapshot must lie
+ * inside the text, must pass again when it was numbered, and its data must stay what it was; what
+ * does not pass must say why. */
 #include "fuzz.h"
 
 #include "cluster/message.h"
@@ -9,8 +9,8 @@
 
 static void check_snapshot(const struct message *message, const char *json, size_t size)
 {
-    check(message->data > json && message->data + message->data_size < json + size);
-    check(message->data[0] == '{' && message->data[message->data_size - 1] == '}');
+    check(message->data.data > json && message->data.data + message->data.size < json + size);
+    check(message->data.data[0] == '{' && message->data.data[message->data.size - 1] == '}');
     check(!message->is_numbered || (message->epoch > 0 && message->seq > 0));
     check(!message->is_numbered || (int64_t)message->epoch <= NOW_MS + MESSAGE_EPOCH_AHEAD_MS);
 }
@@ -24,8 +24,8 @@ static void check_numbered(const struct message *first, const char *json, size_t
     check(message_parse(&again, text, numbered.size, "BTCUSDT", NOW_MS, NULL) == MESSAGE_OK);
     check(again.is_numbered && again.epoch == 7 && again.seq == 9);
     check(again.timestamp_ms == first->timestamp_ms);
-    check(again.data_size == first->data_size);
-    check(memcmp(again.data, first->data, first->data_size) == 0);
+    check(again.data.size == first->data.size);
+    check(memcmp(again.data.data, first->data.data, first->data.size) == 0);
     buffer_deinit(&numbered);
 }
 
@@ -33,9 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct message message;
     struct error error = {0};
-    char *json = memory_allocate(size + 1);
-    memcpy(json, data, size);
-    json[size] = '\0';
+    char *json = fuzz_copy(data, size);
     enum message_fault fault = message_parse(&message, json, size, "BTCUSDT", NOW_MS, &error);
     if (fault != MESSAGE_OK) {
         fuzz_check_refusal(STATUS_INVALID, &error);

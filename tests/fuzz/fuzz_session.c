@@ -59,7 +59,7 @@ static void client_abort(void *context)
     client->is_aborted = true;
 }
 
-static const struct session_transport transport = {
+static const struct subscriber_transport transport = {
     .write = client_write,
     .want_writable = client_wants_writable,
     .finish = client_finish,
@@ -161,7 +161,7 @@ static void connect_with(struct play *play, const uint8_t *text, size_t size)
     memcpy(symbols, text, size);
     symbols[size] = '\0';
     request_subscribe_list(&play->client.session, symbols);
-    session_flush(&play->client.session);
+    subscriber_flush(&play->client.session.subscriber);
     free(symbols);
 }
 
@@ -212,7 +212,7 @@ static void step(struct play *play, const uint8_t *line, size_t size)
         break;
     case 'R': /* bytes that the socket takes from now on */
         client->room = number(rest, left, 1000000);
-        session_flush(&client->session);
+        subscriber_flush(&client->session.subscriber);
         break;
     case 'D': /* the peer is gone */
         client->is_broken = true;
@@ -222,7 +222,7 @@ static void step(struct play *play, const uint8_t *line, size_t size)
         break;
     case 'Q': /* the server shuts down */
         session_close(&client->session, WS_CLOSE_GOING_AWAY, "server shutdown",
-                      SESSION_END_SHUTDOWN);
+                      SUBSCRIBER_END_SHUTDOWN);
         break;
     default:
         send_frame(play, 0x80 | WS_TEXT, line, size);
@@ -249,9 +249,9 @@ static void check_message(const struct client *client, const struct server_frame
         return;
     }
     struct buffer text = {0};
-    check(client->session.outbox.deflates);
-    check(ws_inflate(hub_inflater(client->session.hub), frame->payload, frame->size, 1 << 20,
-                     &text) == WS_INFLATE_DONE);
+    check(client->session.subscriber.outbox.deflates);
+    check(ws_inflate(hub_inflater(session_hub(&client->session)), frame->payload, frame->size,
+                     1 << 20, &text) == WS_INFLATE_DONE);
     check_text(text.data, text.size);
     buffer_deinit(&text);
 }
@@ -329,14 +329,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     act(&play, data + deflates, size - deflates);
     play.client.room = SIZE_MAX;
-    session_flush(&play.client.session);
+    subscriber_flush(&play.client.session.subscriber);
     check_written(&play.client);
 
     session_deinit(&play.client.session);
     for (size_t i = 0; i < config.symbols.count; i++)
         check(publisher_subscriber_count(play.publisher, i) == 0);
-    check(list_is_empty(&play.hub.ready) && list_is_empty(&play.hub.blocked) &&
-          list_is_empty(&play.hub.held) && atomic_load(&play.hub.slow_sessions) == 0);
+    check(list_is_empty(&play.hub.group.ready) && list_is_empty(&play.hub.group.blocked) &&
+          list_is_empty(&play.hub.held) && atomic_load(&play.hub.group.slow_count) == 0);
     buffer_deinit(&play.client.written);
     hub_deinit(&play.hub);
     mailbox_deinit(&play.mailbox);

@@ -1,4 +1,4 @@
-// A client that stops reading (PROTOCOL.md "Slow consumers").
+// A client that stops reading (docs/protocol.md, "Slow clients").
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// The stream: PROTOCOL.md section 1.
+// The stream: docs/protocol.md, "WebSocket: `/ws/heatmap`".
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -9,7 +9,7 @@ import { get } from '../support/http.mjs';
 import { candleMs, cutMarket, importMarkets, makeMarket } from '../support/market.mjs';
 import { expectedSnapshot } from '../support/model.mjs';
 import { eventually, makeFolder, removeFolder, scratch, sleep } from '../support/process.mjs';
-import { serveFor, startServer } from '../support/server.mjs';
+import { serveFor, serveForAll, startServer } from '../support/server.mjs';
 
 const bitcoin = makeMarket({ candles: 300 });
 const ether = makeMarket({ symbol: 'ETHUSDT', price: '2950', candles: 200, seed: 2 });
@@ -607,5 +607,23 @@ describe('the stream of a market that moves', () => {
         assert.equal(stats.active_connections, 200);
         assert.equal(stats.messages_sent, clients[0].texts.length * 200);
         assert.equal(stats.slow_consumers, 0);
+    });
+});
+
+describe('the log at the level debug', () => {
+    const server = serveForAll({ args: ['--log-level', 'debug'] });
+
+    test('says what clients subscribe to, and why they end', async (t) => {
+        const client = await connectFor(t, server.wsUrl);
+        client.send({ ...subscribe('BTCUSDT'), id: 1 });
+        client.send({ ...unsubscribe('BTCUSDT'), id: 2 });
+        await client.next((message) => message.id === 2);
+        await client.close();
+        await eventually('the end of the client', () =>
+            server.logs().includes('client ended reason=client'),
+        );
+        const lines = server.logs();
+        assert.match(lines, /debug subscribed symbol=BTCUSDT subscribers=1\n/);
+        assert.match(lines, /debug unsubscribed symbol=BTCUSDT subscribers=0\n/);
     });
 });

@@ -65,7 +65,7 @@ static void legal_offers_are_accepted(void **state)
     }
 }
 
-static void an_invalid_offer_is_passed_over_for_the_next(void **state)
+static void an_invalid_offer_is_skipped_for_the_next(void **state)
 {
     (void)state;
     static const char *const invalid[] = {
@@ -98,7 +98,7 @@ static void an_invalid_offer_is_passed_over_for_the_next(void **state)
     assert_int_equal(negotiate("", answer), WS_DEFLATE_NONE);
 }
 
-static void what_is_no_list_of_extensions_is_told(void **state)
+static void what_is_no_list_of_extensions_is_malformed(void **state)
 {
     (void)state;
     static const char *const malformed[] = {
@@ -118,7 +118,7 @@ static void what_is_no_list_of_extensions_is_told(void **state)
     char answer[WS_DEFLATE_ANSWER_SIZE];
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++)
         if (negotiate(malformed[i], answer) != WS_DEFLATE_MALFORMED)
-            fail_msg("'%s' is not told to be malformed", malformed[i]);
+            fail_msg("'%s' is not found malformed", malformed[i]);
 }
 
 /* -- messages ---------------------------------------------------------------------------------- */
@@ -163,7 +163,7 @@ static struct buffer snapshot_text(size_t count)
     return text;
 }
 
-static void what_is_compressed_is_understood_again(void **state)
+static void what_is_compressed_inflates_to_the_same(void **state)
 {
     (void)state;
     for (size_t count = 0; count < 400; count += count < 5 ? 1 : 79) {
@@ -180,7 +180,7 @@ static void what_is_compressed_is_understood_again(void **state)
     }
 }
 
-static void noise_is_carried_too(void **state)
+static void data_that_does_not_compress_is_carried_too(void **state)
 {
     (void)state;
     enum { SIZE = 1 << 20 };
@@ -197,7 +197,7 @@ static void noise_is_carried_too(void **state)
     free(noise);
 }
 
-/* Inflates with a window of 256 bytes, one byte at a time, so that nothing farther is at hand. */
+/* Inflates with a window of 256 bytes, one byte at a time, so that nothing farther is in reach. */
 static bool fits_smallest_window(const struct buffer *deflated, size_t text_size)
 {
     z_stream stream = {.next_in = (Bytef *)deflated->data, .avail_in = (uInt)deflated->size};
@@ -282,7 +282,7 @@ static void what_is_not_deflate_is_invalid(void **state)
     }
 }
 
-static void a_bomb_is_not_unpacked(void **state)
+static void a_decompression_bomb_is_not_inflated(void **state)
 {
     (void)state;
     enum { SIZE = 50 * 1000 * 1000, MAX = 4096 };
@@ -309,15 +309,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(legal_offers_are_accepted),
-        cmocka_unit_test(an_invalid_offer_is_passed_over_for_the_next),
-        cmocka_unit_test(what_is_no_list_of_extensions_is_told),
-        cmocka_unit_test(what_is_compressed_is_understood_again),
-        cmocka_unit_test(noise_is_carried_too),
+        cmocka_unit_test(an_invalid_offer_is_skipped_for_the_next),
+        cmocka_unit_test(what_is_no_list_of_extensions_is_malformed),
+        cmocka_unit_test(what_is_compressed_inflates_to_the_same),
+        cmocka_unit_test(data_that_does_not_compress_is_carried_too),
         cmocka_unit_test(one_form_fits_every_window_that_can_be_asked_for),
         cmocka_unit_test(the_examples_of_the_rfc_are_understood),
         cmocka_unit_test(a_message_that_ends_inside_a_block_is_invalid),
         cmocka_unit_test(what_is_not_deflate_is_invalid),
-        cmocka_unit_test(a_bomb_is_not_unpacked),
+        cmocka_unit_test(a_decompression_bomb_is_not_inflated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,7 +85,7 @@ static void a_head_is_done_at_its_last_byte_and_not_before(void **state)
     assert_int_equal(parse_bytes(SAMPLE, strlen(SAMPLE)), HTTP_HEAD_DONE);
 }
 
-static void lone_line_feeds_and_empty_lines_before_are_forgiven(void **state)
+static void lone_line_feeds_and_empty_lines_before_are_accepted(void **state)
 {
     (void)state;
     expect("\r\n\n\r\nGET / HTTP/1.1\nHost: a\n\n", HTTP_HEAD_DONE);
@@ -362,7 +362,7 @@ static void percent_signs_and_pluses_are_decoded(void **state)
     expect_pairs("a=%C3%A4", "a=\xc3\xa4;");
 }
 
-static void broken_or_long_pairs_are_told_apart_from_good_ones(void **state)
+static void broken_or_long_pairs_are_invalid_and_the_next_is_read(void **state)
 {
     (void)state;
     expect_pairs("a=%&b=1", "!;b=1;");
@@ -382,7 +382,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_head_is_cut_into_its_parts),
         cmocka_unit_test(a_head_is_done_at_its_last_byte_and_not_before),
-        cmocka_unit_test(lone_line_feeds_and_empty_lines_before_are_forgiven),
+        cmocka_unit_test(lone_line_feeds_and_empty_lines_before_are_accepted),
         cmocka_unit_test(a_target_may_lack_a_query_or_have_an_empty_one),
         cmocka_unit_test(connections_stay_open_as_the_version_and_header_say),
         cmocka_unit_test(tokens_are_found_in_any_line_and_case),
@@ -398,7 +398,7 @@ int main(void)
         cmocka_unit_test(a_head_may_have_64_headers),
         cmocka_unit_test(queries_are_walked_pair_by_pair),
         cmocka_unit_test(percent_signs_and_pluses_are_decoded),
-        cmocka_unit_test(broken_or_long_pairs_are_told_apart_from_good_ones),
+        cmocka_unit_test(broken_or_long_pairs_are_invalid_and_the_next_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,7 @@ static void nesting_needs_no_thought_of_commas(void **state)
         json_member_bool(&json, "is_last", i == 1);
         json_close_object(&json);
     }
-    json_null(&json);
+    json_none(&json);
     json_raw(&json, "[1]", 3);
     json_close_array(&json);
     json_member_null(&json, "end");
@@ -47,7 +47,7 @@ static void values_have_their_forms(void **state)
     json_open_array(&json);
     json_text(&json, "a\"\n\xff");
     json_text_of(&json, "bcd", 2);
-    json_integer(&json, INT64_MIN);
+    json_int(&json, INT64_MIN);
     json_decimal(&json, 50000001);
     json_number(&json, 1e21);
     json_number(&json, NAN);

@@ -57,7 +57,7 @@ static void an_answer_within_the_first_moments_decides(void **state)
     assert_int_equal(lease.epoch, 0);
 }
 
-static void without_one_it_serves_its_own_clients(void **state)
+static void without_one_it_generates_for_its_own_clients(void **state)
 {
     (void)state;
     pass(LEASE_JOIN_MS);
@@ -108,7 +108,7 @@ static void the_lease_counts_from_when_the_heartbeat_left(void **state)
     assert_int_equal(lease.state, LEASE_FOLLOWING);
 }
 
-static void a_renewal_that_comes_after_the_end_does_not_go_on_under_the_same_epoch(void **state)
+static void a_renewal_that_comes_after_the_end_does_not_continue_its_epoch(void **state)
 {
     (void)state;
     hear(true, true, 9000);
@@ -152,10 +152,10 @@ static void a_follower_that_hears_nothing_is_on_its_own(void **state)
     hear(true, false, 9001);
     assert_int_equal(lease.state, LEASE_FOLLOWING);
     assert_int_equal(lease.epoch, 0);
-    assert_int_equal(lease.seen_epoch, 9001); /* which the next heartbeat tells */
+    assert_int_equal(lease.seen_epoch, 9001); /* which the next heartbeat sends */
 }
 
-static void one_that_is_answered_but_reached_by_no_publication_neither_follows(void **state)
+static void one_that_is_answered_but_gets_no_publications_does_not_follow(void **state)
 {
     (void)state;
     const struct lease_reply reply = {true, false, 9000};
@@ -167,7 +167,7 @@ static void one_that_is_answered_but_reached_by_no_publication_neither_follows(v
     assert_int_equal(lease.state, LEASE_ALONE);
 }
 
-static void where_nobody_generates_each_is_on_its_own(void **state)
+static void where_no_server_generates_each_is_on_its_own(void **state)
 {
     (void)state;
     hear(true, false, 9000);
@@ -212,7 +212,7 @@ static void an_epoch_of_its_own_passes_all_that_clients_have_seen(void **state)
 static void a_relay_never_generates(void **state)
 {
     (void)state;
-    hear(true, true, 9000); /* its lease, whoever has put that there */
+    hear(true, true, 9000); /* its lease, whatever has set it */
     assert_int_equal(lease.state, LEASE_FOLLOWING);
     assert_int_equal(lease.epoch, 0);
     for (int i = 0; i < 20; i++) { /* it needs no generator: others may publish */
@@ -231,15 +231,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fact(an_answer_within_the_first_moments_decides),
-        fact(without_one_it_serves_its_own_clients),
+        fact(without_one_it_generates_for_its_own_clients),
         fact(the_holder_leads_under_the_epoch_it_is_given),
         fact(a_lease_that_is_not_renewed_ends_before_redis_gives_it_away),
         fact(the_lease_counts_from_when_the_heartbeat_left),
-        fact(a_renewal_that_comes_after_the_end_does_not_go_on_under_the_same_epoch),
+        fact(a_renewal_that_comes_after_the_end_does_not_continue_its_epoch),
         fact(a_server_that_was_stopped_does_not_mistake_that_for_silence),
         fact(a_follower_that_hears_nothing_is_on_its_own),
-        fact(one_that_is_answered_but_reached_by_no_publication_neither_follows),
-        fact(where_nobody_generates_each_is_on_its_own),
+        fact(one_that_is_answered_but_gets_no_publications_does_not_follow),
+        fact(where_no_server_generates_each_is_on_its_own),
         fact(a_lease_that_another_has_taken_is_over),
         fact(an_epoch_of_its_own_passes_all_that_clients_have_seen),
         cmocka_unit_test_setup(a_relay_never_generates, begin_relay),

@@ -39,7 +39,7 @@ static void an_empty_mailbox_gives_nothing(void **state)
     mailbox_deinit(&mailbox);
 }
 
-static void a_newer_frame_replaces_one_that_was_not_fetched(void **state)
+static void a_newer_frame_replaces_one_that_was_not_taken(void **state)
 {
     (void)state;
     struct mailbox mailbox;
@@ -106,7 +106,7 @@ static void the_taker_owns_what_it_took(void **state)
     frame_release(frame);
 }
 
-static void the_last_look_is_told_beside_the_frame(void **state)
+static void the_last_check_comes_beside_the_frame(void **state)
 {
     (void)state;
     struct mailbox mailbox;
@@ -127,7 +127,7 @@ static void the_last_look_is_told_beside_the_frame(void **state)
     mailbox_deinit(&mailbox);
 }
 
-static void a_closed_mailbox_keeps_mail_and_wakes_nobody(void **state)
+static void a_closed_mailbox_keeps_mail_and_does_not_wake(void **state)
 {
     (void)state;
     struct mailbox mailbox;
@@ -137,7 +137,7 @@ static void a_closed_mailbox_keeps_mail_and_wakes_nobody(void **state)
     put(&mailbox, 0, 1);
     mailbox_put_checked(&mailbox, 0, STATUS_OK);
     assert_int_equal(wakes, 0);
-    mailbox_deinit(&mailbox); /* releases the frame: the sanitizer looks */
+    mailbox_deinit(&mailbox); /* releases the frame: which the sanitizer checks */
 }
 
 /* -- threads ----------------------------------------------------------------------------------- */
@@ -195,11 +195,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_mailbox_gives_nothing),
-        cmocka_unit_test(a_newer_frame_replaces_one_that_was_not_fetched),
+        cmocka_unit_test(a_newer_frame_replaces_one_that_was_not_taken),
         cmocka_unit_test(frames_that_are_put_together_wake_once_and_come_as_one_mail),
         cmocka_unit_test(the_taker_owns_what_it_took),
-        cmocka_unit_test(the_last_look_is_told_beside_the_frame),
-        cmocka_unit_test(a_closed_mailbox_keeps_mail_and_wakes_nobody),
+        cmocka_unit_test(the_last_check_comes_beside_the_frame),
+        cmocka_unit_test(a_closed_mailbox_keeps_mail_and_does_not_wake),
         cmocka_unit_test(no_newest_frame_is_lost_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,8 +23,8 @@ static enum message_fault parse(struct message *message, const char *json, struc
 
 static void assert_data(const struct message *message, const char *text)
 {
-    assert_int_equal(message->data_size, strlen(text));
-    assert_memory_equal(message->data, text, strlen(text));
+    assert_int_equal(message->data.size, strlen(text));
+    assert_memory_equal(message->data.data, text, strlen(text));
 }
 
 static void a_snapshot_is_taken_apart(void **state)
@@ -63,7 +63,7 @@ static void order_blanks_and_further_members_do_not_matter(void **state)
     }
 }
 
-static void what_is_none_is_refused_with_the_reason(void **state)
+static void what_is_no_snapshot_is_refused_with_the_reason(void **state)
 {
     (void)state;
     static const struct {
@@ -107,7 +107,7 @@ static void what_is_none_is_refused_with_the_reason(void **state)
     }
 }
 
-static void numbers_must_be_what_they_stand_for(void **state)
+static void numbers_must_be_in_their_range(void **state)
 {
     (void)state;
     static const char *const good = HEAD "\"data\":{\"levels\":[{\"price\":%s,\"long_density\":%s,"
@@ -185,8 +185,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_snapshot_is_taken_apart),
         cmocka_unit_test(order_blanks_and_further_members_do_not_matter),
-        cmocka_unit_test(what_is_none_is_refused_with_the_reason),
-        cmocka_unit_test(numbers_must_be_what_they_stand_for),
+        cmocka_unit_test(what_is_no_snapshot_is_refused_with_the_reason),
+        cmocka_unit_test(numbers_must_be_in_their_range),
         cmocka_unit_test(the_epoch_may_be_a_day_ahead_and_no_more),
         cmocka_unit_test(size_is_limited_before_anything_is_read),
         cmocka_unit_test(nesting_that_is_too_deep_is_refused),

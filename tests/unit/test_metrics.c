@@ -111,7 +111,7 @@ static void the_window_forgets_what_is_older_and_the_count_does_not(void **state
     now += SUMMARY_SLOTS * SUMMARY_SLOT_NS;
     assert_quantiles(summary, now, recent, count);
 
-    /* Time goes on and nothing comes: slot by slot they leave, oldest first. */
+    /* Time passes and nothing comes: slot by slot they leave, oldest first. */
     for (size_t gone = 1; gone < SUMMARY_SLOTS; gone++)
         assert_quantiles(summary, now + gone * SUMMARY_SLOT_NS, recent + gone * 3,
                          count - gone * 3);
@@ -127,7 +127,7 @@ static void the_window_forgets_what_is_older_and_the_count_does_not(void **state
 
 /* -- histogram --------------------------------------------------------------------------------- */
 
-static void a_bucket_holds_what_its_bound_does_not_cut_off(void **state)
+static void a_bucket_includes_its_bound(void **state)
 {
     (void)state;
     struct histogram histogram;
@@ -246,7 +246,7 @@ int main(void)
         cmocka_unit_test(quantiles_are_those_of_the_sorted_durations),
         cmocka_unit_test(the_shortest_and_the_longest_durations_have_their_place),
         cmocka_unit_test(the_window_forgets_what_is_older_and_the_count_does_not),
-        cmocka_unit_test(a_bucket_holds_what_its_bound_does_not_cut_off),
+        cmocka_unit_test(a_bucket_includes_its_bound),
         cmocka_unit_test(threads_record_together),
         cmocka_unit_test(a_histogram_is_cumulative_and_in_seconds),
         cmocka_unit_test(a_summary_has_its_quantiles_sum_and_count),

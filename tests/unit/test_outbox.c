@@ -1,5 +1,5 @@
 /* The outbox against a writer that takes as much as it likes: what comes out is always a sequence
- * of whole frames, in the order that PROTOCOL.md promises, with the newest snapshots. */
+ * of whole frames, in the order of docs/protocol.md, with the newest snapshots. */
 #include "stream/outbox.h"
 
 #include "base/check.h"
@@ -86,7 +86,7 @@ static bool offer(struct fixture *f, size_t symbol, uint64_t seq, size_t size)
 
 static void push(struct fixture *f, const char *text)
 {
-    assert_true(outbox_push_reply(&f->outbox, WS_TEXT, text, strlen(text)));
+    assert_true(outbox_push_reply(&f->outbox, WS_TEXT, false, text, strlen(text)));
 }
 
 static enum outbox_result flush(struct fixture *f)
@@ -99,7 +99,7 @@ static void check_deadlines(struct fixture *f)
     outbox_check_deadlines(&f->outbox, f->now_ns, SECOND_NS, &f->meter);
 }
 
-/* What was written since the last look, a word a frame: its text without the dots, "warning(3)",
+/* What was written since the last call, a word a frame: its text without the dots, "warning(3)",
  * "pong". Fails unless all frames are whole. */
 static void expect_written(struct fixture *f, const char *expected)
 {
@@ -147,7 +147,7 @@ static void replies_go_before_snapshots(void **state)
     offer(f, 1, 1, 50);
     offer(f, 0, 1, 50);
     push(f, "ack");
-    assert_true(outbox_push_reply(&f->outbox, WS_PONG, "", 0));
+    assert_true(outbox_push_reply(&f->outbox, WS_PONG, false, "", 0));
     push(f, "error");
     assert_int_equal(flush(f), OUTBOX_EMPTY);
     expect_written(f, "ack pong error 0:1 1:1 ");
@@ -202,7 +202,7 @@ static void any_portions_make_whole_frames(void **state)
     }
 }
 
-static void whatever_is_offered_meanwhile_frames_stay_whole(void **state)
+static void frames_stay_whole_whatever_is_offered_meanwhile(void **state)
 {
     (void)state;
     srand(1);
@@ -349,7 +349,7 @@ static void a_held_snapshot_waits_and_is_replaced_without_loss(void **state)
 
 /* -- slow consumers ---------------------------------------------------------------------------- */
 
-static void a_snapshot_not_taken_in_time_earns_a_warning_before_the_newest(void **state)
+static void a_snapshot_not_taken_in_time_causes_a_warning_before_the_newest(void **state)
 {
     (void)state;
     struct fixture *f = begin();
@@ -381,7 +381,7 @@ static void a_snapshot_not_taken_in_time_earns_a_warning_before_the_newest(void 
     finish(f);
 }
 
-static void each_snapshot_of_a_blockage_is_counted_late_once(void **state)
+static void each_snapshot_that_is_late_is_counted_once(void **state)
 {
     (void)state;
     struct fixture *f = begin();
@@ -390,7 +390,7 @@ static void each_snapshot_of_a_blockage_is_counted_late_once(void **state)
     flush(f);
     f->now_ns += SECOND_NS + 1;
     check_deadlines(f);
-    for (uint64_t seq = 2; seq <= 4; seq++) { /* replaced before the next look, or after it */
+    for (uint64_t seq = 2; seq <= 4; seq++) { /* replaced before the next check, or after it */
         offer(f, 0, seq, 100);
         if (seq == 3)
             check_deadlines(f);
@@ -493,18 +493,18 @@ static void replies_that_pile_up_are_refused(void **state)
     char text[1000];
     memset(text, 'r', sizeof text);
     size_t pushed = 0;
-    while (outbox_push_reply(&f->outbox, WS_TEXT, text, sizeof text))
+    while (outbox_push_reply(&f->outbox, WS_TEXT, false, text, sizeof text))
         pushed++;
     assert_true(pushed * (sizeof text + 4) <= OUTBOX_REPLY_BYTES_MAX);
     assert_true((pushed + 2) * (sizeof text + 4) > OUTBOX_REPLY_BYTES_MAX);
     f->room = 100000;
     flush(f);
     assert_int_equal(f->outbox.reply_bytes, 0);
-    assert_true(outbox_push_reply(&f->outbox, WS_TEXT, text, sizeof text));
+    assert_true(outbox_push_reply(&f->outbox, WS_TEXT, false, text, sizeof text));
     finish(f);
 }
 
-static void a_broken_socket_is_told_and_everything_is_freed(void **state)
+static void a_broken_socket_is_reported_and_everything_is_freed(void **state)
 {
     (void)state;
     struct fixture *f = begin();
@@ -516,7 +516,7 @@ static void a_broken_socket_is_told_and_everything_is_freed(void **state)
     f->is_broken = true;
     assert_int_equal(flush(f), OUTBOX_BROKEN);
     assert_int_equal(flush(f), OUTBOX_BROKEN);
-    finish(f); /* the sanitizer looks for what was left */
+    finish(f); /* the sanitizer finds what was left */
 }
 
 static void a_frame_is_shared_not_copied(void **state)
@@ -573,7 +573,7 @@ static void a_compressed_form_that_was_begun_is_finished(void **state)
     ws_deflater_destroy(deflater);
 }
 
-static void who_did_not_negotiate_gets_no_compressed_form(void **state)
+static void a_client_that_did_not_negotiate_gets_no_compressed_form(void **state)
 {
     (void)state;
     struct fixture *f = begin();
@@ -660,7 +660,7 @@ static void a_frame_sent_at_once_and_cut_is_late_from_its_publication_on(void **
     finish(f);
 }
 
-static void a_frame_sent_at_once_to_a_broken_socket_is_told(void **state)
+static void a_frame_sent_at_once_to_a_broken_socket_is_reported(void **state)
 {
     (void)state;
     struct fixture *f = begin();
@@ -680,27 +680,27 @@ int main(void)
         cmocka_unit_test(replies_go_before_snapshots),
         cmocka_unit_test(more_than_a_batch_goes_out_at_once),
         cmocka_unit_test(any_portions_make_whole_frames),
-        cmocka_unit_test(whatever_is_offered_meanwhile_frames_stay_whole),
+        cmocka_unit_test(frames_stay_whole_whatever_is_offered_meanwhile),
         cmocka_unit_test(the_rest_of_what_was_begun_goes_first),
         cmocka_unit_test(the_newest_snapshot_of_each_symbol_wins),
         cmocka_unit_test(a_snapshot_that_is_not_newer_is_not_taken),
         cmocka_unit_test(replacing_is_no_loss_while_the_socket_is_free),
         cmocka_unit_test(a_removed_slot_drops_its_snapshot_but_not_what_was_begun),
         cmocka_unit_test(a_held_snapshot_waits_and_is_replaced_without_loss),
-        cmocka_unit_test(a_snapshot_not_taken_in_time_earns_a_warning_before_the_newest),
-        cmocka_unit_test(each_snapshot_of_a_blockage_is_counted_late_once),
+        cmocka_unit_test(a_snapshot_not_taken_in_time_causes_a_warning_before_the_newest),
+        cmocka_unit_test(each_snapshot_that_is_late_is_counted_once),
         cmocka_unit_test(there_is_one_warning_however_often_a_full_socket_is_tried),
         cmocka_unit_test(a_begun_warning_goes_out_whole),
         cmocka_unit_test(the_deadline_counts_from_when_the_client_may_have_it),
         cmocka_unit_test(blocked_since_is_the_last_time_that_anything_went),
         cmocka_unit_test(replies_that_pile_up_are_refused),
-        cmocka_unit_test(a_broken_socket_is_told_and_everything_is_freed),
+        cmocka_unit_test(a_broken_socket_is_reported_and_everything_is_freed),
         cmocka_unit_test(a_frame_is_shared_not_copied),
         cmocka_unit_test(a_compressed_form_that_was_begun_is_finished),
-        cmocka_unit_test(who_did_not_negotiate_gets_no_compressed_form),
+        cmocka_unit_test(a_client_that_did_not_negotiate_gets_no_compressed_form),
         cmocka_unit_test(a_frame_sent_at_once_is_the_same_bytes_and_count),
         cmocka_unit_test(a_frame_sent_at_once_and_cut_is_late_from_its_publication_on),
-        cmocka_unit_test(a_frame_sent_at_once_to_a_broken_socket_is_told),
+        cmocka_unit_test(a_frame_sent_at_once_to_a_broken_socket_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

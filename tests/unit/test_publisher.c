@@ -1,4 +1,4 @@
-/* The publisher: one frame for all loops, the order of snapshots, and who is wanted by whom. */
+/* The publisher: one frame for all loops, the order of snapshots, and which symbols are wanted. */
 #include "fake_clock.h"
 #include "publish.h"
 
@@ -139,6 +139,53 @@ static void an_older_snapshot_never_takes_the_place_of_a_newer_one(void **state)
     frame_release(mail[BTC].frame);
 }
 
+/* A text of its own for each symbol, so that a frame is known by its bytes. */
+static struct publication publication_of(size_t symbol, uint64_t seq, uint64_t hash)
+{
+    static const char *const texts[] = {[BTC] = "\"btc\"", [ETH] = "\"eth\""};
+    return (struct publication){.symbol_index = symbol,
+                                .timestamp_ms = TIME_MS,
+                                .epoch = 1,
+                                .seq = seq,
+                                .hash = hash,
+                                .text = texts[symbol],
+                                .text_size = 5};
+}
+
+/* Of a batch whose frames differ in what becomes of them, the loops get those that are news. */
+static void a_batch_comes_to_each_loop_as_one_mail_of_what_is_news(void **state)
+{
+    (void)state;
+    struct frame *first[2], *second[2];
+    struct mail mail[SYMBOLS_MAX];
+    publisher_publish(publisher,
+                      (struct publication[]){publication_of(ETH, 1, 7), publication_of(BTC, 1, 8)},
+                      2, first);
+    assert_int_equal(first[0]->symbol_index, ETH);
+    assert_memory_equal(frame_json(first[0]), "\"eth\"", 5);
+    for (size_t i = 0; i < MAILBOXES - 1; i++) {
+        assert_true(mailbox_take(&mailboxes[i], mail));
+        assert_ptr_equal(mail[ETH].frame, first[0]);
+        assert_ptr_equal(mail[BTC].frame, first[1]);
+        frame_release(mail[ETH].frame);
+        frame_release(mail[BTC].frame);
+    }
+    publisher_publish(publisher,
+                      (struct publication[]){publication_of(BTC, 1, 9), publication_of(ETH, 2, 7)},
+                      2, second);
+    assert_null(second[0]);                                     /* old */
+    assert_int_equal(second[1]->seq, 2);                        /* the same content */
+    assert_false(mailbox_take(&mailboxes[0], mail));            /* neither is news */
+    assert_true(mailbox_take(&mailboxes[MAILBOXES - 1], mail)); /* the first batch waits here */
+    assert_ptr_equal(mail[ETH].frame, first[0]);
+    frame_release(mail[ETH].frame);
+    frame_release(mail[BTC].frame);
+    assert_int_equal(newest_seq(ETH), 2);
+    frame_release(first[0]);
+    frame_release(first[1]);
+    frame_release(second[1]);
+}
+
 /* -- the compressed form ------------------------------------------------------------------------
  */
 
@@ -150,14 +197,14 @@ static bool is_newest_deflated(size_t symbol)
     return is_deflated;
 }
 
-static void frames_are_compressed_while_somebody_wants_that(void **state)
+static void frames_are_compressed_while_a_client_wants_that(void **state)
 {
     (void)state;
     publish(BTC, 9, 1);
     assert_false(is_newest_deflated(BTC));
     publisher_add_deflater(publisher);
     publisher_add_deflater(publisher);
-    publisher_checked(publisher, BTC, STATUS_OK); /* the one that is there, at the next look */
+    publisher_checked(publisher, BTC, STATUS_OK); /* the one that is there, at the next check */
     assert_true(is_newest_deflated(BTC));
     publish(BTC, 9, 2);
     assert_true(is_newest_deflated(BTC));
@@ -188,7 +235,7 @@ static void an_http_request_wants_compressed_frames_for_a_while(void **state)
     assert_false(is_newest_deflated(BTC));
 }
 
-static void the_same_content_takes_the_place_of_the_last_one_silently(void **state)
+static void the_same_content_replaces_the_last_one_and_is_not_broadcast(void **state)
 {
     (void)state;
     struct mail mail[SYMBOLS_MAX];
@@ -198,7 +245,7 @@ static void the_same_content_takes_the_place_of_the_last_one_silently(void **sta
     assert_true(publish_content(BTC, 3, 1, 0xABCD));
     assert_false(mailbox_take(&mailboxes[0], mail));
     assert_int_equal(newest_seq(BTC), 1);
-    assert_false(publish_content(BTC, 2, 6, 0xABCE)); /* older than it all the same */
+    assert_false(publish_content(BTC, 2, 6, 0xABCE)); /* and yet older */
     assert_true(publish_content(BTC, 3, 2, 0xABCE));
     assert_true(mailbox_take(&mailboxes[0], mail));
     frame_release(mail[BTC].frame);
@@ -226,7 +273,7 @@ static void a_ready_made_message_goes_out_byte_for_byte(void **state)
         frame_release(mail[ETH].frame);
     }
     assert_int_equal(publisher_data_time_ms(publisher, ETH), TIME_MS);
-    /* The generator's own goes on from there. */
+    /* The generator's own follows on it. */
     assert_false(publish(ETH, 4, 1));
     assert_true(publish(ETH, 4, 3));
 }
@@ -267,10 +314,10 @@ static void loops_that_delivered_nothing_do_not_count(void **state)
     publish(BTC, 1, 2);
     for (size_t i = 0; i < MAILBOXES; i++)
         finish_loop(i, false, 1);
-    assert_int_equal(atomic_load(&broadcast_count), 1); /* it reached nobody */
+    assert_int_equal(atomic_load(&broadcast_count), 1); /* it reached no subscriber */
 }
 
-static void a_loop_that_never_fetched_a_frame_does_not_hold_its_account_open(void **state)
+static void a_loop_that_never_took_a_frame_does_not_delay_its_report(void **state)
 {
     (void)state;
     publish(BTC, 1, 1);
@@ -295,7 +342,7 @@ static void the_data_is_as_old_as_the_newest_frame_says(void **state)
     assert_int_equal(publisher_data_time_ms(publisher, ETH), 0);
 }
 
-/* -- who is wanted ----------------------------------------------------------------------------- */
+/* -- what is wanted ---------------------------------------------------------------------------- */
 
 static void the_first_subscriber_wakes_the_generator(void **state)
 {
@@ -307,7 +354,7 @@ static void the_first_subscriber_wakes_the_generator(void **state)
     assert_int_equal(wanted(BTC), 1);
     publisher_checked(publisher, BTC, STATUS_OK);
     publisher_add_subscriber(publisher, BTC);
-    assert_int_equal(wanted(BTC), 0); /* it is being looked after */
+    assert_int_equal(wanted(BTC), 0); /* it is kept current */
     assert_int_equal(publisher_subscriber_count(publisher, BTC), 2);
     publisher_remove_subscriber(publisher, BTC);
     publisher_remove_subscriber(publisher, BTC);
@@ -317,13 +364,13 @@ static void the_first_subscriber_wakes_the_generator(void **state)
     assert_int_equal(wanted(ETH), 0);
 }
 
-static void an_http_request_keeps_its_symbol_followed_for_a_while(void **state)
+static void an_http_request_keeps_its_symbol_wanted_for_a_while(void **state)
 {
     (void)state;
     assert_false(publisher_request(publisher, BTC, false));
     assert_int_equal(wanted(BTC), 1);
     assert_true(publisher_is_wanted(publisher, BTC));
-    assert_false(publisher_request(publisher, BTC, false)); /* nobody has looked yet */
+    assert_false(publisher_request(publisher, BTC, false)); /* not checked yet */
     publisher_checked(publisher, BTC, STATUS_OK);
     wanted(BTC);
     assert_true(publisher_request(publisher, BTC, false));
@@ -348,7 +395,7 @@ static void a_subscriber_after_all_interest_ended_wakes_the_generator(void **sta
     assert_false(publisher_request(publisher, BTC, false)); /* what there is may be hours old */
 }
 
-static void a_look_that_ends_after_the_last_subscriber_left_does_not_count(void **state)
+static void a_check_that_ends_after_the_last_subscriber_left_does_not_count(void **state)
 {
     (void)state;
     publisher_add_subscriber(publisher, BTC);
@@ -436,18 +483,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fact(all_loops_get_the_same_frame),
         fact(an_older_snapshot_never_takes_the_place_of_a_newer_one),
-        fact(frames_are_compressed_while_somebody_wants_that),
+        fact(a_batch_comes_to_each_loop_as_one_mail_of_what_is_news),
+        fact(frames_are_compressed_while_a_client_wants_that),
         fact(an_http_request_wants_compressed_frames_for_a_while),
-        fact(the_same_content_takes_the_place_of_the_last_one_silently),
+        fact(the_same_content_replaces_the_last_one_and_is_not_broadcast),
         fact(a_ready_made_message_goes_out_byte_for_byte),
         fact(a_broadcast_takes_as_long_as_its_latest_loop),
         fact(loops_that_delivered_nothing_do_not_count),
-        fact(a_loop_that_never_fetched_a_frame_does_not_hold_its_account_open),
+        fact(a_loop_that_never_took_a_frame_does_not_delay_its_report),
         fact(the_data_is_as_old_as_the_newest_frame_says),
         fact(the_first_subscriber_wakes_the_generator),
-        fact(an_http_request_keeps_its_symbol_followed_for_a_while),
+        fact(an_http_request_keeps_its_symbol_wanted_for_a_while),
         fact(a_subscriber_after_all_interest_ended_wakes_the_generator),
-        fact(a_look_that_ends_after_the_last_subscriber_left_does_not_count),
+        fact(a_check_that_ends_after_the_last_subscriber_left_does_not_count),
         fact(threads_publish_read_and_count_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

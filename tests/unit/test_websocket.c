@@ -1,4 +1,4 @@
-/* RFC 6455 frames: every vector is fed whole and split at every byte, and must tell the same. */
+/* RFC 6455 frames: every vector is fed whole and split at every byte, with the same result. */
 #include "base/buffer.h"
 #include "wire/websocket.h"
 
@@ -52,7 +52,7 @@ static void put_close(struct buffer *out, int code, const char *reason, size_t r
 
 struct transcript {
     struct buffer log;     /* one word an event, messages joined: "text:Hello ping:x error:1002" */
-    struct buffer message; /* pieces of the message at hand */
+    struct buffer message; /* pieces of the current message */
     bool is_in_message;
 };
 
@@ -517,7 +517,7 @@ static struct ws_event feed_compressed(struct buffer *bytes, struct ws_decoder *
     return event;
 }
 
-static void a_compressed_message_is_told_and_not_checked_for_utf8(void **state)
+static void a_compressed_message_is_marked_and_not_checked_for_utf8(void **state)
 {
     (void)state;
     struct ws_decoder decoder;
@@ -673,7 +673,7 @@ int main(void)
         cmocka_unit_test(every_close_code_is_known_as_allowed_or_not),
         cmocka_unit_test(a_close_may_be_empty_but_not_have_half_a_code),
         cmocka_unit_test(a_close_reason_is_utf8_of_up_to_123_bytes),
-        cmocka_unit_test(a_compressed_message_is_told_and_not_checked_for_utf8),
+        cmocka_unit_test(a_compressed_message_is_marked_and_not_checked_for_utf8),
         cmocka_unit_test(only_the_first_frame_of_a_message_may_be_marked_compressed),
         cmocka_unit_test(headers_are_written_in_the_shortest_form),
         cmocka_unit_test(a_close_payload_is_code_and_reason_cut_to_fit),

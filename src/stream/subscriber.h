@@ -1,0 +1,160 @@
+/* One client that snapshots are sent to: what it is subscribed to, what it is still owed (its
+ * outbox), and its way to the socket. What a client says, and in which protocol, is not known here:
+ * a session embeds a subscriber, feeds it replies, and answers for it through its kind.
+ *
+ * All calls on the loop of the subscriber's group. Any of them may call the transport, which must
+ * not free the subscriber then: it marks the connection, and frees it in a later turn of the loop.
+ */
+#ifndef HEATCAST_STREAM_SUBSCRIBER_H
+#define HEATCAST_STREAM_SUBSCRIBER_H
+
+#include "base/error.h"
+#include "base/list.h"
+#include "config/config.h"
+#include "stream/outbox.h"
+#include "stream/publisher.h"
+
+#include <stdatomic.h>
+
+struct subscriber;
+
+/* How the subscribers of a group reach their sockets; installed by the network side. `context` is
+ * the subscriber's. */
+struct subscriber_transport {
+    outbox_writer *write;
+    void (*want_writable)(void *context, bool wanted); /* call subscriber_flush() when it is */
+    void (*finish)(void *context); /* all is out: end the sending side, then the connection */
+    void (*abort)(void *context);  /* end the connection now */
+};
+
+/* What a subscriber leaves to the protocol that embeds it. */
+struct subscriber_kind {
+    /* The first snapshot of a symbol that it is subscribed to cannot be made yet, and why. */
+    void (*on_unavailable)(struct subscriber *subscriber, const char *symbol, enum status status);
+};
+
+/* Why a subscriber ended. */
+enum subscriber_end {
+    SUBSCRIBER_END_CLIENT, /* it closed, or was lost */
+    SUBSCRIBER_END_SLOW,   /* it took nothing for too long, or did not read its replies */
+    SUBSCRIBER_END_IDLE,   /* no byte came for too long */
+    SUBSCRIBER_END_PROTOCOL_ERROR,
+    SUBSCRIBER_END_RATE, /* too many messages */
+    SUBSCRIBER_END_SHUTDOWN,
+    SUBSCRIBER_END_COUNT,
+};
+
+const char *subscriber_end_name(enum subscriber_end reason); /* "protocol_error" */
+
+enum subscriber_state {
+    SUBSCRIBER_OPEN,
+    SUBSCRIBER_CLOSING, /* its close frame is queued, and nothing goes out behind it */
+    SUBSCRIBER_ENDED,   /* the transport was called to finish or abort */
+};
+
+/* What the subscribers of one loop share; part of that loop's hub. The counters are written by the
+ * loop and read by any thread. */
+struct subscriber_group {
+    struct publisher *publisher;
+    const struct subscriber_transport *transport;
+    uint64_t slow_timeout_ns;    /* a snapshot that waits for longer is late */
+    uint64_t slow_disconnect_ns; /* a socket that takes nothing for longer is given up */
+    struct list ready;           /* subscribers that were given something in this turn */
+    struct list blocked;         /* subscribers whose socket is full */
+    struct outbox_meter meter;
+    atomic_size_t slow_count;                          /* subscribers that are slow now */
+    atomic_uint_least64_t ended[SUBSCRIBER_END_COUNT]; /* those that are gone, by why they ended */
+};
+
+/* What a broadcast reads comes first, here and in the structs that it goes to from here: few cache
+ * lines are touched, and hub.c fetches them ahead. */
+struct subscriber {
+    struct subscriber_group *group;
+    void *context;                    /* of the transport */
+    struct list in_ready, in_blocked; /* of the group; in one of them at most */
+    uint8_t state;                    /* enum subscriber_state */
+    uint8_t end_reason;               /* enum subscriber_end, settled when it is no longer open */
+    bool is_counted_slow;
+    struct outbox outbox;
+    const struct subscriber_kind *kind;
+};
+
+/* One client's interest in one symbol, which lives in its outbox' list of slots. When its
+ * snapshots may go is the hub's to say. */
+struct subscription {
+    struct list in_symbol; /* hub_symbol.subscriptions */
+    struct subscriber *subscriber;
+    uint64_t released_ns;        /* when the newest snapshot that was not held could go; 0: never */
+    uint32_t update_interval_ms; /* 0: every change */
+    uint8_t symbol_index;
+    bool awaits_first; /* has had no snapshot yet */
+    struct outbox_slot slot;
+    struct list in_held; /* hub.held, while a snapshot waits for its time */
+};
+
+/* The publisher and the transport must outlive the group; the configuration is only read here. */
+void subscriber_group_init(struct subscriber_group *group, const struct config *config,
+                           struct publisher *publisher,
+                           const struct subscriber_transport *transport);
+
+/* Writes to all that are ready. */
+void subscriber_group_flush(struct subscriber_group *group);
+
+/* Finds late snapshots and dead sockets. To be called several times a second. */
+void subscriber_group_check_deadlines(struct subscriber_group *group, uint64_t now_ns);
+
+/* `deflates`: the client takes compressed frames. */
+void subscriber_init(struct subscriber *subscriber, struct subscriber_group *group,
+                     const struct subscriber_kind *kind, bool deflates, void *context);
+void subscriber_deinit(struct subscriber *subscriber); /* unsubscribes and frees what waits */
+
+/* Its subscription to a symbol, or NULL. */
+struct subscription *subscriber_find(const struct subscriber *subscriber, size_t symbol_index);
+
+/* Makes one, which there must not be yet. The caller links it into the symbol's list; all end with
+ * the subscriber, or by subscription_end(). */
+struct subscription *subscriber_add(struct subscriber *subscriber, size_t symbol_index,
+                                    uint32_t update_interval_ms);
+void subscription_end(struct subscription *subscription); /* unlinks and frees it */
+
+/* Something in the outbox may go: it is written at the end of this turn, unless the socket is
+ * full. */
+void subscriber_mark_ready(struct subscriber *subscriber);
+
+static inline bool subscriber_is_ready(const struct subscriber *subscriber)
+{
+    return !list_is_empty(&subscriber->in_ready);
+}
+
+/* Writes what waits, as far as the socket takes it. */
+void subscriber_flush(struct subscriber *subscriber);
+
+/* Nothing in the outbox could go now or will go in this turn, so what subscriber_send() writes
+ * overtakes nothing. The two lists say so: what may go has marked the subscriber ready, and what
+ * the socket does not take leaves it blocked. */
+static inline bool subscriber_awaits_nothing(const struct subscriber *subscriber)
+{
+    return subscriber->state == SUBSCRIBER_OPEN && list_is_empty(&subscriber->in_ready) &&
+           list_is_empty(&subscriber->in_blocked);
+}
+
+/* Writes a broadcast's frame at once; see outbox_send(). If the peer is gone, the subscriber ends,
+ * and its subscriptions with it; those of no other subscriber. */
+void subscriber_send(struct subscriber *subscriber, struct outbox_slot *slot,
+                     struct outbox_broadcast *broadcast);
+
+/* Queues a reply, written at the end of this turn. `is_deflated`: ws_deflate() made the payload.
+ * A client that causes replies faster than it reads them is ended. Nothing is queued unless it is
+ * open. */
+void subscriber_reply(struct subscriber *subscriber, enum ws_opcode opcode, bool is_deflated,
+                      const char *payload, size_t size);
+
+/* Queues a close frame with that payload, and ends when it is out; snapshots that wait are
+ * dropped. Harmless when it is closing already. */
+void subscriber_close(struct subscriber *subscriber, const char *payload, size_t size,
+                      enum subscriber_end reason);
+
+/* Ends it at once. Harmless when it has ended. */
+void subscriber_abort(struct subscriber *subscriber, enum subscriber_end reason);
+
+#endif

@@ -7,6 +7,7 @@
  *
  * --print writes one message instead, for other servers to send. */
 #include "base/check.h"
+#include "base/streams.h"
 #include "config/config.h"
 #include "fail.h"
 #include "model/snapshot.h"
@@ -155,6 +156,7 @@ static const char *no_environment(const char *name)
 
 int main(int argc, char **argv)
 {
+    streams_open_standard();
     static struct source source;
     size_t levels = 0;
     bool prints = false;

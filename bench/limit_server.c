@@ -4,6 +4,7 @@
  *
  *     limit_server --size BYTES      of the payload */
 #include "base/check.h"
+#include "base/streams.h"
 #include "fail.h"
 #include "wire/http_head.h"
 #include "wire/websocket.h"
@@ -142,6 +143,7 @@ static void prepare_frame(struct server *server, size_t payload_size)
 
 int main(int argc, char **argv)
 {
+    streams_open_standard();
     if (argc != 3 || strcmp(argv[1], "--size") != 0)
         fail("usage", "limit_server --size BYTES");
     struct server server = {0};

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/streams.h"
 #include "clients.h"
 #include "fail.h"
 #include "target.h"
@@ -315,6 +316,7 @@ static void raise_descriptor_limit(size_t needed)
 
 int main(int argc, char **argv)
 {
+    streams_open_standard();
     struct options options = {.clients.path = "/",
                               .client_count = 1000,
                               .seconds = 2,

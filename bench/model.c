@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/streams.h"
 #include "model/snapshot.h"
 #include "walk.h"
 
@@ -34,6 +35,7 @@ static double measure(const struct series *series, const struct leverage_weights
 
 int main(int argc, char **argv)
 {
+    streams_open_standard();
     double seconds = argc > 1 ? atof(argv[1]) : 0.2;
     struct leverage_weights weights;
     check(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, NULL) == STATUS_OK);

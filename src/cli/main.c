@@ -3,6 +3,7 @@
  * wrong one costs nothing but a line. Exit codes: 0 done, 1 failed, 2 wrong usage. */
 #include "base/check.h"
 #include "base/log.h"
+#include "base/streams.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
 
@@ -100,6 +101,7 @@ static enum exit_code run_command(const struct command *command, int argc, char 
 
 int main(int argc, char **argv)
 {
+    streams_open_standard();
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
     if (argc < 2) {
         print_general_help(stderr);

@@ -6,22 +6,41 @@
  * broken size) makes it, and no caller could do better than to stop. */
 #include "base/check.h"
 
+#include <poll.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { LAST_WORDS_MS = 1000 };
+
+/* Says why, unless standard error is a pipe that is full and not read: the end does not wait for
+ * that. */
+static _Noreturn __attribute__((format(printf, 1, 2))) void end(const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (size > 0 && poll(&ready, 1, LAST_WORDS_MS) > 0) {
+        ssize_t written = write(STDERR_FILENO, line, strlen(line));
+        (void)written;
+    }
+    abort();
+}
 
 _Noreturn void check_failed(const char *condition, const char *file, int line, const char *function)
 {
-    fprintf(stderr, "heatcast: bug: %s does not hold in %s (%s:%d)\n", condition, function, file,
-            line);
-    abort();
+    end("heatcast: bug: %s does not hold in %s (%s:%d)\n", condition, function, file, line);
 }
 
 static _Noreturn void out_of_memory(size_t size)
 {
-    fprintf(stderr, "heatcast: out of memory (%zu bytes asked for)\n", size);
-    abort();
+    end("heatcast: out of memory (%zu bytes asked for)\n", size);
 }
 
 void *memory_allocate(size_t size)

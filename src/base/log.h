@@ -2,7 +2,9 @@
  *
  * An event is a fixed message plus typed fields, so that both forms can be searched:
  *     log_info("listening", log_text("address", address), log_int("workers", count));
- * Any thread; each line is one write(2). */
+ * Any thread. Between log_start() and log_stop() a call never waits for the reader of the log: a
+ * thread writes the lines, and those that find its queue full are lost, counted, and mentioned in
+ * the log when it moves again. Otherwise each call writes its line itself. */
 #ifndef HEATCAST_BASE_LOG_H
 #define HEATCAST_BASE_LOG_H
 
@@ -54,6 +56,16 @@ extern enum log_level log_threshold;
 
 /* Once, before other threads start. The default is info, text. */
 void log_configure(enum log_level level, enum log_format format);
+
+#define LOG_QUEUE_BYTES_MAX (256 * 1024) /* lines that wait to be written */
+#define LOG_STOP_TIMEOUT_MS 500          /* what is not written by then is lost */
+
+/* Starts and stops the thread that writes. Calls on one thread; while no other thread logs. */
+void log_start(void);
+void log_stop(void);
+
+/* How many lines were lost so far. Any thread. */
+uint64_t log_lost(void);
 
 /* Writes the line, whatever its level. For the macros above. */
 void log_event(enum log_level level, const struct log_field *fields);

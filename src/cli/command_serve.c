@@ -1,6 +1,7 @@
 /* `heatcast serve`: decides which database is served, and runs the server until a signal ends it
  * (serve/server.h). Whether settings fit the options of this command is checked here; whether they
  * fit each other, in config_check(). */
+#include "base/log.h"
 #include "cli/command.h"
 #include "serve/server.h"
 
@@ -31,7 +32,10 @@ static enum exit_code run(struct invocation *invocation)
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN); /* writing to a peer that is gone is an error, not the end */
-    if (server_run(config, &options, &error) == STATUS_OK)
+    log_start();
+    enum status status = server_run(config, &options, &error);
+    log_stop();
+    if (status == STATUS_OK)
         return EXIT_DONE;
     fprintf(stderr, "heatcast: %s\n", error.message);
     return EXIT_FAILED;

@@ -3,6 +3,7 @@
  * read counters and never wait. */
 #include "serve/metrics.h"
 
+#include "base/log.h"
 #include "ops/process.h"
 #include "serve/server_internal.h"
 
@@ -46,6 +47,16 @@ static void collect_database(struct buffer *out, void *context)
     metrics_labelled(out, faults, "reason", "unwritable", (double)failed_writes);
 }
 
+static void collect_program(struct buffer *out, void *context)
+{
+    (void)context;
+    metrics_family(out, "heatcast_build_info", "gauge", "The running version.");
+    metrics_labelled(out, "heatcast_build_info", "version", HEATCAST_VERSION, 1);
+    metrics_family(out, "heatcast_log_lines_lost_total", "counter",
+                   "Log lines that were not written because standard error was not read.");
+    metrics_sample(out, "heatcast_log_lines_lost_total", (double)log_lost());
+}
+
 static void collect_skipped(struct buffer *out, const struct generator_stats *stats)
 {
     static const char name[] = "heatcast_generator_skipped_total";
@@ -63,8 +74,6 @@ static void collect_generator(struct buffer *out, void *context)
     struct generator_stats stats = {0};
     if (server->role.generator != NULL)
         generator_read_stats(server->role.generator, &stats);
-    metrics_family(out, "heatcast_build_info", "gauge", "The running version.");
-    metrics_labelled(out, "heatcast_build_info", "version", HEATCAST_VERSION, 1);
     metrics_family(out, "heatcast_generator_ticks_total", "counter",
                    "Symbol ticks: one per symbol and tick.");
     metrics_sample(out, "heatcast_generator_ticks_total", (double)stats.ticks);
@@ -84,6 +93,7 @@ void serve_metrics_init(struct server *server)
 {
     histogram_init(&server->query_seconds, bounds_ns, BOUND_COUNT);
     histogram_init(&server->compute_seconds, bounds_ns, BOUND_COUNT);
+    metrics_register(server->metrics, collect_program, NULL);
     metrics_register(server->metrics, process_collect, NULL);
     metrics_register(server->metrics, collect_database, server);
     metrics_register(server->metrics, collect_generator, server);

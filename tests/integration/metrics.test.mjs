@@ -33,6 +33,7 @@ const families = {
     heatcast_query_seconds: 'histogram',
     heatcast_compute_seconds: 'histogram',
     heatcast_build_info: 'gauge',
+    heatcast_log_lines_lost_total: 'counter',
     process_cpu_seconds_total: 'counter',
     process_resident_memory_bytes: 'gauge',
     process_virtual_memory_bytes: 'gauge',

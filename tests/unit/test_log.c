@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,6 +106,68 @@ static void json_has_the_same_fields(void **state)
                            "\"count\":-3}\n"));
 }
 
+/* -- the thread that writes -------------------------------------------------------------------- */
+
+enum { MANY = 20000 };
+
+static void log_many(void)
+{
+    char text[200];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < MANY; i++)
+        log_info("many", log_int("i", i), log_text("text", text));
+}
+
+/* What the pipe holds now, as text. */
+static size_t drain(char *text, size_t size)
+{
+    ssize_t count = read(pipe_ends[0], text, size - 1);
+    text[count > 0 ? count : 0] = '\0';
+    return count > 0 ? (size_t)count : 0;
+}
+
+static void a_log_that_is_not_read_holds_up_no_caller_and_not_the_end(void **state)
+{
+    (void)state;
+    uint64_t lost_before = log_lost();
+    log_start();
+    log_many(); /* more than pipe and queue take */
+    assert_true(log_lost() > lost_before);
+    log_stop();
+}
+
+static void what_was_lost_is_mentioned_when_the_log_moves_again(void **state)
+{
+    (void)state;
+    static char text[2 * LOG_QUEUE_BYTES_MAX];
+    size_t size = 0;
+    char *found = NULL;
+    log_start();
+    log_many();
+    while (found == NULL || strchr(found, '\n') == NULL) {
+        size_t more = drain(text + size, sizeof text - size);
+        assert_true(more > 0);
+        size += more;
+        found = strstr(text, "log lines lost count=");
+    }
+    log_stop();
+    assert_true(strtoull(found + strlen("log lines lost count="), NULL, 10) > 0);
+}
+
+static void all_lines_are_written_before_the_end(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    log_start();
+    for (int i = 0; i < 100; i++)
+        log_info("line", log_int("i", i));
+    log_stop();
+    drain(text, sizeof text);
+    assert_non_null(strstr(text, " i=0\n"));
+    assert_non_null(strstr(text, " i=99\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +177,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(text_that_is_no_plain_word_is_quoted, catch_stderr,
                                         restore_stderr),
         cmocka_unit_test_setup_teardown(json_has_the_same_fields, catch_stderr, restore_stderr),
+        cmocka_unit_test_setup_teardown(a_log_that_is_not_read_holds_up_no_caller_and_not_the_end,
+                                        catch_stderr, restore_stderr),
+        cmocka_unit_test_setup_teardown(what_was_lost_is_mentioned_when_the_log_moves_again,
+                                        catch_stderr, restore_stderr),
+        cmocka_unit_test_setup_teardown(all_lines_are_written_before_the_end, catch_stderr,
+                                        restore_stderr),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

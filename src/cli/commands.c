@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/iso_time.h"
 #include "engine/history.h"
+#include "model/snapshot_text.h"
 #include "sources/archive/import.h"
 #include "serve/server.h"
 
@@ -193,6 +194,7 @@ static enum status open_history(const struct config *config, struct store **stor
         return status;
     *history = history_create(&(struct history_options){
         .store = *store,
+        .model = model_default(),
         .buckets = &config->heatmap_buckets,
         .weights = &config->heatmap_weights,
         .lookback_ms = config->heatmap_lookback_ms,
@@ -212,7 +214,7 @@ static void append_snapshot(struct buffer *out, const struct snapshot *snapshot)
     buffer_append_format(out,
                          "{\"type\":\"snapshot\",\"symbol\":\"%s\",\"timestamp\":\"%s\",\"data\":",
                          snapshot->symbol, iso_time_format(snapshot->timestamp_ms, time));
-    snapshot_append_data_json(out, snapshot);
+    snapshot_text_append_data(out, snapshot);
     buffer_append_char(out, '}');
 }
 

@@ -22,6 +22,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "model/snapshot_text.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -82,6 +83,7 @@ struct generator {
     struct symbol_state symbols[SYMBOLS_MAX];
     struct batch batch;
     struct series series; /* memory that is used again each time */
+    struct book *book;
     struct snapshot snapshot;
     struct buffer data;
 };
@@ -220,7 +222,7 @@ static void add_publication(struct generator *generator, size_t index)
     state->hash = hash;
     uint64_t seq = next_seq(generator, index);
     buffer_clear(&state->text);
-    snapshot_append_message_json(&state->text, &generator->snapshot, generator->epoch, seq,
+    snapshot_text_append_message(&state->text, &generator->snapshot, generator->epoch, seq,
                                  data->data, data->size);
     batch->published[batch->published_count++] = (struct publication){
         .symbol_index = index,
@@ -270,10 +272,10 @@ static enum status compute_symbol(struct generator *generator, struct store_sess
     if (status != STATUS_OK)
         return status;
     uint64_t loaded_ns = clock_monotonic_ns();
-    snapshot_compute(&generator->snapshot, symbol, &generator->series, options->weights,
+    snapshot_compute(&generator->snapshot, generator->book, symbol, &generator->series,
                      bucket_map_find(options->buckets, symbol));
     buffer_clear(&generator->data);
-    snapshot_append_data_json(&generator->data, &generator->snapshot);
+    snapshot_text_append_data(&generator->data, &generator->snapshot);
     uint64_t computed_ns = clock_monotonic_ns();
 
     pthread_mutex_lock(&generator->mutex);
@@ -493,6 +495,7 @@ struct generator *generator_start(const struct generator_options *options)
 {
     struct generator *generator = memory_allocate_zeroed(1, sizeof *generator);
     generator->options = *options;
+    generator->book = book_create(options->model, options->weights);
     generator->epoch = generator->wanted_epoch = options->epoch;
     generator->interval_ns = (uint64_t)(options->interval_seconds * (double)SECOND_NS);
     check(options->symbols->count <= SYMBOLS_MAX && generator->interval_ns > 0);
@@ -569,6 +572,7 @@ void generator_stop(struct generator *generator)
     for (size_t i = 0; i < generator->options.symbols->count; i++)
         buffer_deinit(&generator->symbols[i].text);
     series_deinit(&generator->series);
+    book_destroy(generator->book);
     snapshot_deinit(&generator->snapshot);
     buffer_deinit(&generator->data);
     free(generator);

@@ -11,7 +11,7 @@
 #define HEATCAST_ENGINE_GENERATOR_H
 
 #include "model/publication.h"
-#include "model/snapshot.h"
+#include "model/model.h"
 #include "store/store.h"
 
 struct generator;
@@ -47,6 +47,7 @@ struct generator_stats {
 struct generator_options {
     struct store *store;               /* must outlive the generator */
     const struct symbol_list *symbols; /* must outlive the generator */
+    const struct model *model;
     const struct bucket_map *buckets;
     const struct leverage_weights *weights;
     int64_t lookback_ms;

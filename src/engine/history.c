@@ -9,7 +9,9 @@
 #include "base/check.h"
 #include "base/decimal.h"
 #include "base/iso_time.h"
+#include "model/bucket.h"
 #include "model/grid.h"
+#include "model/snapshot_text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,6 +26,7 @@ enum { SNAPSHOT_RESERVE = 24 << 10, RESERVE_MAX = 32 << 20 };
 
 struct history {
     struct store *store;
+    const struct model *model;
     struct bucket_map buckets;
     struct leverage_weights weights;
     int64_t lookback_ms;
@@ -48,6 +51,7 @@ struct history *history_create(const struct history_options *options)
 {
     struct history *history = memory_allocate_zeroed(1, sizeof *history);
     history->store = options->store;
+    history->model = options->model;
     history->buckets = *options->buckets;
     history->weights = *options->weights;
     history->lookback_ms = options->lookback_ms;
@@ -190,8 +194,7 @@ static int64_t bucket_of(const struct job *job)
     int64_t bucket_e8 = bucket_map_find(&job->history->buckets, job->request->symbol);
     if (bucket_e8 != 0)
         return bucket_e8;
-    return heatmap_default_bucket(job->request->symbol,
-                                  series->candles[series->count - 1].close_e8);
+    return bucket_default(job->request->symbol, series->candles[series->count - 1].close_e8);
 }
 
 static const struct leverage_weights *weights_of(const struct job *job)
@@ -293,7 +296,7 @@ static enum status append_snapshots(const struct job *job, int64_t bucket_e8,
     const struct series *series = &job->series;
     struct level_list levels = {0};
     struct level_writer writer = {0};
-    struct book *book = book_create(weights_of(job));
+    struct book *book = book_create(job->history->model, weights_of(job));
     for (size_t i = 0; i < series->count && out->size <= HISTORY_BYTES_MAX; i++) {
         struct book_change change = book_advance(book, &series->candles[i], series->deltas[i]);
         book_snapshot(book, bucket_e8, &levels);
@@ -382,6 +385,7 @@ static enum status answer_grid(struct job *job, struct buffer *out, struct error
         return status;
     struct grid_options options = {
         .symbol = request->symbol,
+        .model = job->history->model,
         .series = &job->series,
         .shown_from_ms = shown_from_ms,
         .shown_to_ms = shown_to_ms,
@@ -493,9 +497,12 @@ enum status history_snapshot(struct history *history, const char *symbol, int64_
         status = load_lookback(history, session, symbol, open_time_ms, &series, error);
     if (status == STATUS_OK && series.count == 0)
         status = no_candle(symbol, open_time_ms - history->lookback_ms, open_time_ms, error);
-    if (status == STATUS_OK)
-        snapshot_compute(snapshot, symbol, &series, &history->weights,
+    if (status == STATUS_OK) {
+        struct book *book = book_create(history->model, &history->weights);
+        snapshot_compute(snapshot, book, symbol, &series,
                          bucket_map_find(&history->buckets, symbol));
+        book_destroy(book);
+    }
     store_end(session);
     series_deinit(&series);
     return status;

@@ -33,7 +33,8 @@ struct history_request {
 struct history; /* the settings below */
 
 struct history_options {
-    struct store *store;              /* must outlive the history */
+    struct store *store; /* must outlive the history */
+    const struct model *model;
     const struct bucket_map *buckets; /* copied, as is `weights` */
     const struct leverage_weights *weights;
     int64_t lookback_ms; /* default window */

@@ -20,6 +20,7 @@
 #include "engine/generator.h"
 #include "engine/history.h"
 #include "sources/simulate/simulate.h"
+#include "model/bucket.h"
 #include "net/server.h"
 #include "ops/process.h"
 
@@ -236,7 +237,7 @@ static void append_symbol(struct server *server, struct store_session *session, 
     if (has_data && bucket_e8 == 0 &&
         store_load(session, symbol, newest_ms, newest_ms, CANDLE_MS, &series, NULL) == STATUS_OK &&
         series.count > 0)
-        bucket_e8 = heatmap_default_bucket(symbol, series.candles[series.count - 1].close_e8);
+        bucket_e8 = bucket_default(symbol, series.candles[series.count - 1].close_e8);
     series_deinit(&series);
     if (!has_data) { /* another server may have sent some */
         newest_ms = publisher_data_time_ms(server->publisher, index);
@@ -555,6 +556,7 @@ static void start_generator(struct server *server)
     server->generator = generator_start(&(struct generator_options){
         .store = server->store,
         .symbols = &config->symbols,
+        .model = model_default(),
         .buckets = &config->heatmap_buckets,
         .weights = &config->heatmap_weights,
         .lookback_ms = config->heatmap_lookback_ms,
@@ -599,6 +601,7 @@ static enum status open_market(struct server *server, struct error *error)
         return status;
     server->history = history_create(&(struct history_options){
         .store = server->store,
+        .model = model_default(),
         .buckets = &config->heatmap_buckets,
         .weights = &config->heatmap_weights,
         .lookback_ms = config->heatmap_lookback_ms,

@@ -109,6 +109,7 @@ static struct generator *start_under(uint64_t epoch, struct store *store, struct
     return generator_start(&(struct generator_options){
         .store = store,
         .symbols = &symbols,
+        .model = model_default(),
         .buckets = &buckets,
         .weights = &weights,
         .lookback_ms = DAY_MS,

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "engine/history.h"
+#include "model/snapshot_text.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -128,7 +129,8 @@ static int set_up(void **state)
     store_end(session);
     succeed(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, &error), &error);
     succeed(value_parse_buckets("SOLUSDT:20", &buckets, &error), &error);
-    history = history_create(&(struct history_options){store, &buckets, &weights, 7 * DAY_MS});
+    history = history_create(
+        &(struct history_options){store, model_default(), &buckets, &weights, 7 * DAY_MS});
     return 0;
 }
 
@@ -475,7 +477,7 @@ static void weights_of_the_request_replace_the_configured_ones(void **state)
 static json_t *levels_json(const struct level_list *levels)
 {
     struct buffer text = {0};
-    snapshot_append_levels_json(&text, levels);
+    snapshot_text_append_levels(&text, levels);
     json_t *json = json_loadb(text.data, text.size, 0, NULL);
     buffer_deinit(&text);
     return json;
@@ -854,8 +856,8 @@ static void a_missing_file_is_told(void **state)
     struct error error;
     struct buffer out = {0};
     succeed(store_open("/nonexistent/heatcast.duckdb", STORE_SHARED, &missing, &error), &error);
-    struct history *other =
-        history_create(&(struct history_options){missing, &buckets, &weights, DAY_MS});
+    struct history *other = history_create(
+        &(struct history_options){missing, model_default(), &buckets, &weights, DAY_MS});
     struct history_request request = request_of("BTCUSDT", "");
     assert_int_equal(history_run(other, &request, &out, &error), STATUS_NOT_FOUND);
     assert_int_equal(out.size, 0);

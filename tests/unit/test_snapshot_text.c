@@ -1,7 +1,7 @@
 /* The text of a snapshot, character by character, and what its hash depends on. */
 #include "base/decimal.h"
 #include "model/publication.h"
-#include "model/snapshot.h"
+#include "model/snapshot_text.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,13 +14,6 @@
 
 #define E8 DECIMAL_ONE
 #define TIME_MS INT64_C(1766932200000) /* 2025-12-28T14:30:00Z */
-
-static struct leverage_weights default_weights(void)
-{
-    struct leverage_weights weights;
-    assert_int_equal(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, NULL), STATUS_OK);
-    return weights;
-}
 
 static struct level example_levels[] = {
     {98000 * E8, 1500000, 200000},
@@ -44,7 +37,7 @@ static void data_reads_as_the_protocol_says(void **state)
     (void)state;
     struct snapshot snapshot = example();
     struct buffer out = {0};
-    snapshot_append_data_json(&out, &snapshot);
+    snapshot_text_append_data(&out, &snapshot);
     assert_string_equal(
         buffer_text(&out),
         "{\"levels\":["
@@ -60,7 +53,7 @@ static void a_message_carries_symbol_time_and_order(void **state)
     (void)state;
     struct snapshot snapshot = example();
     struct buffer out = {0};
-    snapshot_append_message_json(&out, &snapshot, 1766932200123, 1042, "{\"levels\":[]}", 13);
+    snapshot_text_append_message(&out, &snapshot, 1766932200123, 1042, "{\"levels\":[]}", 13);
     assert_string_equal(buffer_text(&out),
                         "{\"type\":\"snapshot\",\"symbol\":\"BTCUSDT\","
                         "\"timestamp\":\"2025-12-28T14:30:00Z\",\"epoch\":1766932200123,"
@@ -73,70 +66,11 @@ static void an_empty_book_is_an_empty_list(void **state)
     (void)state;
     struct snapshot snapshot = {.current_price_e8 = 1, .bucket_e8 = 10000};
     struct buffer out = {0};
-    snapshot_append_data_json(&out, &snapshot);
+    snapshot_text_append_data(&out, &snapshot);
     assert_string_equal(buffer_text(&out),
                         "{\"levels\":[],\"current_price\":0.00000001,\"positions_created\":0,"
                         "\"positions_consumed\":0,\"bucket\":0.0001}");
     buffer_deinit(&out);
-}
-
-static void push(struct series *series, int64_t close_e8, double delta)
-{
-    struct candle candle = {
-        TIME_MS + (int64_t)series->count * CANDLE_MS, close_e8, close_e8, close_e8, close_e8, 1};
-    series_push(series, &candle, delta);
-}
-
-static void a_snapshot_is_the_state_after_the_last_candle(void **state)
-{
-    (void)state;
-    struct leverage_weights weights = default_weights();
-    struct series series = {0};
-    struct snapshot snapshot = {0};
-    push(&series, 1000 * E8, 0);
-    push(&series, 1000 * E8, 1000);
-    push(&series, 990 * E8, 2000); /* liquidates the long of 100x at 990.04 */
-    snapshot_compute(&snapshot, "ETHUSDT", &series, &weights, 0);
-    assert_string_equal(snapshot.symbol, "ETHUSDT");
-    assert_int_equal(snapshot.timestamp_ms, TIME_MS + 2 * CANDLE_MS);
-    assert_int_equal(snapshot.current_price_e8, 990 * E8);
-    assert_int_equal(snapshot.bucket_e8, E8);
-    assert_int_equal(snapshot.change.created, 5);
-    assert_int_equal(snapshot.change.consumed, 1);
-    assert_int_equal(snapshot.levels.count, 8); /* 980.08 and 980.1396 share one */
-
-    /* Again into the same value, with a bucket of one's own. */
-    snapshot_compute(&snapshot, "ETHUSDT", &series, &weights, 1000 * E8);
-    assert_int_equal(snapshot.bucket_e8, 1000 * E8);
-    assert_int_equal(snapshot.levels.count, 1);
-    snapshot_deinit(&snapshot);
-    series_deinit(&series);
-}
-
-static void what_a_snapshot_was_before_changes_nothing(void **state)
-{
-    (void)state;
-    struct leverage_weights weights = default_weights(), others;
-    assert_int_equal(value_parse_weights("3:1,20:2,50:4", &others, NULL), STATUS_OK);
-    struct series series = {0}, before = {0};
-    for (int i = 0; i < 300; i++) {
-        push(&series, (1000 + i * 37 % 11) * E8, i % 3 == 2 ? -400 : 1000.5 * (i % 7));
-        push(&before, (2000 - i * 41 % 17) * E8, i % 5 == 4 ? -1e9 : 333.25 * (i % 9));
-    }
-    struct snapshot fresh = {0}, used = {0};
-    snapshot_compute(&fresh, "ETHUSDT", &series, &weights, E8 / 2);
-    snapshot_compute(&used, "BTCUSDT", &before, &others, 3 * E8);
-    snapshot_compute(&used, "ETHUSDT", &series, &weights, E8 / 2);
-    assert_int_equal(used.change.created, fresh.change.created);
-    assert_int_equal(used.change.consumed, fresh.change.consumed);
-    assert_int_equal(used.levels.count, fresh.levels.count);
-    assert_true(fresh.levels.count > 20);
-    assert_memory_equal(used.levels.levels, fresh.levels.levels,
-                        fresh.levels.count * sizeof *fresh.levels.levels);
-    snapshot_deinit(&used);
-    snapshot_deinit(&fresh);
-    series_deinit(&before);
-    series_deinit(&series);
 }
 
 /* -- one list of levels after another ---------------------------------------------------------- */
@@ -148,7 +82,7 @@ static void assert_written(struct level_writer *writer, struct buffer *out,
     const struct level_list list = {.count = count, .levels = (struct level *)levels};
     struct buffer alone = {0};
     size_t start = out->size;
-    snapshot_append_levels_json(&alone, &list);
+    snapshot_text_append_levels(&alone, &list);
     level_writer_append(writer, out, &list);
     assert_int_equal(out->size - start, alone.size);
     assert_memory_equal(out->data + start, alone.data, alone.size);
@@ -223,7 +157,7 @@ static void whatever_levels_come_and_go_they_read_as_they_do_alone(void **state)
 static uint64_t hash_of(const struct snapshot *snapshot)
 {
     struct buffer data = {0};
-    snapshot_append_data_json(&data, snapshot);
+    snapshot_text_append_data(&data, snapshot);
     uint64_t hash = publication_hash(snapshot->timestamp_ms, data.data, data.size);
     buffer_deinit(&data);
     return hash;
@@ -292,13 +226,11 @@ int main(void)
         cmocka_unit_test(data_reads_as_the_protocol_says),
         cmocka_unit_test(a_message_carries_symbol_time_and_order),
         cmocka_unit_test(an_empty_book_is_an_empty_list),
-        cmocka_unit_test(a_snapshot_is_the_state_after_the_last_candle),
-        cmocka_unit_test(what_a_snapshot_was_before_changes_nothing),
         cmocka_unit_test(levels_after_levels_read_as_they_do_alone),
         cmocka_unit_test(whatever_levels_come_and_go_they_read_as_they_do_alone),
         cmocka_unit_test(the_hash_changes_with_everything_a_client_sees),
         cmocka_unit_test(the_hash_ignores_what_no_client_sees),
         cmocka_unit_test(the_hash_is_fnv_1a),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("snapshot_text", tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "store/store_internal.h"
 
 #include "base/check.h"
+#include "model/series_builder.h"
 
 static const char candles_sql[] =
     "SELECT TRY_CAST(open_time AS TIMESTAMP) AS candle_time, TRY_CAST(open AS DECIMAL(18,8)), "
@@ -114,147 +115,33 @@ static void cursor_close(struct cursor *cursor)
     duckdb_destroy_result(&cursor->result);
 }
 
-static int64_t floor_to(int64_t time_ms, int64_t interval_ms)
+/* -- rows -------------------------------------------------------------------------------------- */
+
+/* A price that is missing, or no number that a price can be, reads as 0. */
+static int64_t read_price(const struct cursor *cursor, size_t column)
 {
-    int64_t rest = time_ms % interval_ms;
-    return time_ms - (rest < 0 ? rest + interval_ms : rest);
+    return cursor_has(cursor, column) ? cursor_int64(cursor, column) : 0;
 }
 
-/* -- candles ----------------------------------------------------------------------------------- */
-
-/* False for a row that is no candle: a price that is missing or not above 0. */
-static bool read_candle(const struct cursor *cursor, struct candle *candle)
+static void read_candles(struct cursor *cursor, struct series_builder *builder)
 {
-    int64_t prices[4];
-    for (size_t i = 0; i < 4; i++) {
-        if (!cursor_has(cursor, i + 1))
-            return false;
-        prices[i] = cursor_int64(cursor, i + 1);
-        if (prices[i] <= 0)
-            return false;
-    }
-    *candle = (struct candle){
-        .open_time_ms = floor_to(cursor_int64(cursor, 0), 1000) / 1000,
-        .open_e8 = prices[0],
-        .high_e8 = prices[1],
-        .low_e8 = prices[2],
-        .close_e8 = prices[3],
-        .volume = cursor_has(cursor, 5) ? cursor_double(cursor, 5) : 0,
-    };
-    return true;
-}
-
-static void merge_candle(struct candle *into, const struct candle *later)
-{
-    if (later->high_e8 > into->high_e8)
-        into->high_e8 = later->high_e8;
-    if (later->low_e8 < into->low_e8)
-        into->low_e8 = later->low_e8;
-    into->close_e8 = later->close_e8;
-    into->volume += later->volume;
-}
-
-/* Adds a 5-minute candle to the last candle of the series if it is of the same interval. */
-static void add_candle(struct series *series, const struct candle *candle, int64_t interval_ms)
-{
-    struct candle bucket = *candle;
-    bucket.open_time_ms = floor_to(candle->open_time_ms, interval_ms);
-    if (series->count > 0 && series->candles[series->count - 1].open_time_ms == bucket.open_time_ms)
-        merge_candle(&series->candles[series->count - 1], candle);
-    else
-        series_push(series, &bucket, 0);
-}
-
-/* Which of two candles of the same time counts: the one with more volume has seen more of its five
- * minutes. The rest of the order only makes it one. */
-static bool is_preferred(const struct candle *a, const struct candle *b)
-{
-    if (a->volume != b->volume)
-        return a->volume > b->volume;
-    const int64_t in_a[] = {a->high_e8, a->low_e8, a->open_e8, a->close_e8};
-    const int64_t in_b[] = {b->high_e8, b->low_e8, b->open_e8, b->close_e8};
-    for (size_t i = 0; i < 4; i++)
-        if (in_a[i] != in_b[i])
-            return in_a[i] > in_b[i];
-    return false;
-}
-
-static void read_candles(struct cursor *cursor, int64_t interval_ms, struct series *series)
-{
-    struct candle pending = {0}, candle;
-    bool has_pending = false;
     while (cursor_next(cursor)) {
-        if (!read_candle(cursor, &candle))
-            continue;
-        bool is_same = has_pending && pending.open_time_ms == candle.open_time_ms;
-        if (is_same && !is_preferred(&candle, &pending))
-            continue;
-        if (has_pending && !is_same)
-            add_candle(series, &pending, interval_ms);
-        pending = candle;
-        has_pending = true;
+        const struct candle candle = {
+            .open_e8 = read_price(cursor, 1),
+            .high_e8 = read_price(cursor, 2),
+            .low_e8 = read_price(cursor, 3),
+            .close_e8 = read_price(cursor, 4),
+            .volume = cursor_has(cursor, 5) ? cursor_double(cursor, 5) : 0,
+        };
+        series_builder_add_candle(builder, cursor_int64(cursor, 0), &candle);
     }
-    if (has_pending)
-        add_candle(series, &pending, interval_ms);
 }
 
-/* -- open interest ----------------------------------------------------------------------------- */
-
-/* The average of one interval's values, being taken. */
-struct bucket {
-    int64_t time_ms;
-    __int128 sum_e8;
-    size_t count;
-};
-
-/* What the buckets become deltas with. */
-struct delta_walk {
-    struct series *series;
-    size_t at; /* the first candle that is not before the bucket */
-    double previous;
-    bool has_previous;
-};
-
-/* Each bucket's change goes to the candle of its time; without one it is not used, but the next
- * bucket still compares with it. */
-static void end_bucket(struct delta_walk *walk, const struct bucket *bucket)
+static void read_interest(struct cursor *cursor, struct series_builder *builder)
 {
-    const struct series *series = walk->series;
-    double value = (double)bucket->sum_e8 / 1e8 / (double)bucket->count;
-    while (walk->at < series->count && series->candles[walk->at].open_time_ms < bucket->time_ms)
-        walk->at++;
-    if (walk->has_previous && walk->at < series->count &&
-        series->candles[walk->at].open_time_ms == bucket->time_ms)
-        series->deltas[walk->at] = value - walk->previous;
-    walk->previous = value;
-    walk->has_previous = true;
-}
-
-static void read_deltas(struct cursor *cursor, int64_t interval_ms, struct series *series)
-{
-    struct delta_walk walk = {.series = series};
-    struct bucket bucket = {0};
-    int64_t stamp_us = 0;
-    __int128 amount_e8 = 0;
-    while (cursor_next(cursor)) {
-        bool is_known = cursor_has(cursor, 1) && cursor_wide(cursor, 1) > 0;
-        bool is_repeated = bucket.count > 0 && cursor_int64(cursor, 0) == stamp_us && is_known &&
-                           cursor_wide(cursor, 1) == amount_e8;
-        if (!is_known || is_repeated)
-            continue;
-        stamp_us = cursor_int64(cursor, 0);
-        amount_e8 = cursor_wide(cursor, 1);
-        int64_t time_ms = floor_to(floor_to(stamp_us, 1000) / 1000, interval_ms);
-        if (bucket.count > 0 && bucket.time_ms != time_ms) {
-            end_bucket(&walk, &bucket);
-            bucket = (struct bucket){0};
-        }
-        bucket.time_ms = time_ms;
-        bucket.sum_e8 += amount_e8;
-        bucket.count++;
-    }
-    if (bucket.count > 0)
-        end_bucket(&walk, &bucket);
+    while (cursor_next(cursor))
+        if (cursor_has(cursor, 1))
+            series_builder_add_interest(builder, cursor_int64(cursor, 0), cursor_wide(cursor, 1));
 }
 
 /* -- the public functions ---------------------------------------------------------------------- */
@@ -263,28 +150,27 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
                        int64_t end_ms, int64_t interval_ms, struct series *series,
                        struct error *error)
 {
-    check(interval_ms >= CANDLE_MS && interval_ms % CANDLE_MS == 0);
-    series->count = 0;
+    struct series_builder builder;
     struct parameter parameters[] = {
         {.type = PARAMETER_TEXT, .text = symbol},
         {.type = PARAMETER_TIME, .time_ms = start_ms},
         {.type = PARAMETER_TIME, .time_ms = end_ms},
     };
     struct cursor candles = {.column_count = 6}, interest = {.column_count = 2};
+    series_builder_init(&builder, series, interval_ms);
     enum status status = store_run(session, candles_sql, parameters, 3, &candles.result, error);
     if (status != STATUS_OK)
         return status;
-    read_candles(&candles, interval_ms, series);
+    read_candles(&candles, &builder);
     cursor_close(&candles);
 
-    /* A stamp may be late; it belongs to the candle during which it falls, and the window's last
-     * candle is the last that opens in it. */
-    parameters[2].time_ms = floor_to(end_ms, CANDLE_MS) + CANDLE_MS;
+    parameters[2].time_ms = series_builder_interest_end(end_ms);
     status = store_run(session, interest_sql, parameters, 3, &interest.result, error);
     if (status != STATUS_OK)
         return status;
-    read_deltas(&interest, interval_ms, series);
+    read_interest(&interest, &builder);
     cursor_close(&interest);
+    series_builder_finish(&builder);
     return STATUS_OK;
 }
 

@@ -61,10 +61,13 @@ static void append_field(struct buffer *line, const struct log_field *field)
     }
 }
 
+bool log_is_on(enum log_level level)
+{
+    return level >= threshold;
+}
+
 void log_event(enum log_level level, const struct log_field *fields)
 {
-    if (level < threshold)
-        return;
     struct buffer line = {0};
     const char *message = fields[0].value.text;
     char time[ISO_TIME_SIZE];

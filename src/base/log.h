@@ -2,10 +2,12 @@
  *
  * An event is a fixed message plus typed fields, so that both forms can be searched:
  *     log_info("listening", log_text("address", address), log_int("workers", count));
- * Any thread; each line is one write(2). */
+ * Fields are evaluated only where the level is on, so a log_debug() costs a comparison where it is
+ * off. Any thread; each line is one write(2). */
 #ifndef HEATCAST_BASE_LOG_H
 #define HEATCAST_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
@@ -38,8 +40,10 @@ static inline struct log_field log_real(const char *key, double real)
 
 /* The message travels as the first field. */
 #define log_at(level, message, ...)                                                                \
-    log_event(level,                                                                               \
-              (const struct log_field[]){log_text("message", message), ##__VA_ARGS__, {.key = 0}})
+    (log_is_on(level) ? log_event(level, (const struct log_field[]){log_text("message", message),  \
+                                                                    ##__VA_ARGS__,                 \
+                                                                    {.key = 0}})                   \
+                      : (void)0)
 #define log_debug(message, ...) log_at(LOG_DEBUG, message, ##__VA_ARGS__)
 #define log_info(message, ...) log_at(LOG_INFO, message, ##__VA_ARGS__)
 #define log_warn(message, ...) log_at(LOG_WARN, message, ##__VA_ARGS__)
@@ -47,6 +51,9 @@ static inline struct log_field log_real(const char *key, double real)
 
 /* Set once, before other threads start. The default is info, text. */
 void log_configure(enum log_level level, enum log_format format);
+bool log_is_on(enum log_level level);
+
+/* Writes the line, whatever the level; the macros above test that first. */
 void log_event(enum log_level level, const struct log_field *fields);
 
 #endif

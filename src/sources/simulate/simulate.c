@@ -285,7 +285,7 @@ static enum status refuse_real_data(struct simulator *simulator, struct store_se
                                     struct error *error)
 {
     bool has_real = false;
-    enum status status = store_origin(session, NULL, &has_real, error);
+    enum status status = store_has_others(session, "simulated", &has_real, error);
     if (status == STATUS_OK && has_real)
         return error_set(error, STATUS_INVALID,
                          "%s holds real data, which a simulated market must not be mixed with; "

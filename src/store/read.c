@@ -1,16 +1,12 @@
-/* What the model reads: candles and changes of open interest (ENGINE.md §2).
+/* What is asked of the tables. SQL filters, casts and sorts; what the rows mean is series_builder's
+ * matter.
  *
- * SQL filters, casts and sorts; C aggregates the two sorted streams into intervals and joins them,
- * in one pass, at half the cost of grouping in SQL. Everything is cast to one form
- * first, because a database that another program made may hold the same facts as DOUBLE, wider
- * DECIMAL, or times with a zone; a value that has no such form (NaN, too large) becomes NULL, which
- * is missing data. Where a column has the expected type the cast costs nothing.
- *
- * The result must not depend on the order of rows in the file: of candles with the same time the
- * same one is always chosen, and open interest is added up as integers. */
-#include "store/store_internal.h"
+ * Everything is cast to one form first, because a database that another program made may hold the
+ * same facts as DOUBLE, wider DECIMAL, or times with a zone; a value that has no such form (NaN,
+ * too large) becomes NULL, which is missing data. Where a column has the expected type the cast
+ * costs nothing. */
+#include "store/internal.h"
 
-#include "base/check.h"
 #include "model/series_builder.h"
 
 static const char candles_sql[] =
@@ -42,16 +38,14 @@ static const char newest_interest_sql[] =
     "TRY_CAST(open_interest_value AS DECIMAL(20,8)) AS amount FROM open_interest_history "
     "WHERE symbol = $1) WHERE amount > 0";
 
-/* Klines do not say where they come from; those of a symbol without simulated open interest are
- * taken for real. */
-static const char origin_sql[] =
-    "SELECT EXISTS (SELECT 1 FROM open_interest_history WHERE source = 'simulated'), "
-    "EXISTS (SELECT 1 FROM open_interest_history WHERE source IS DISTINCT FROM 'simulated') "
+/* Klines do not say which source wrote them; those of a symbol are taken for the source's own where
+ * it has written open interest of that symbol. */
+static const char others_sql[] =
+    "SELECT EXISTS (SELECT 1 FROM open_interest_history WHERE source IS DISTINCT FROM $1) "
     "OR EXISTS (SELECT 1 FROM klines_5m_history WHERE symbol NOT IN "
-    "(SELECT symbol FROM open_interest_history WHERE source = 'simulated'))";
-static const char origin_without_source_sql[] =
-    "SELECT false, EXISTS (SELECT 1 FROM open_interest_history) "
-    "OR EXISTS (SELECT 1 FROM klines_5m_history)";
+    "(SELECT symbol FROM open_interest_history WHERE source = $1))";
+static const char any_rows_sql[] = "SELECT EXISTS (SELECT 1 FROM open_interest_history) "
+                                   "OR EXISTS (SELECT 1 FROM klines_5m_history)";
 
 enum { SOURCE_COLUMN = 5 }; /* in store_tables[TABLE_INTEREST] */
 
@@ -115,7 +109,7 @@ static void cursor_close(struct cursor *cursor)
     duckdb_destroy_result(&cursor->result);
 }
 
-/* -- rows -------------------------------------------------------------------------------------- */
+/* -- a window ---------------------------------------------------------------------------------- */
 
 /* A price that is missing, or no number that a price can be, reads as 0. */
 static int64_t read_price(const struct cursor *cursor, size_t column)
@@ -144,8 +138,6 @@ static void read_interest(struct cursor *cursor, struct series_builder *builder)
             series_builder_add_interest(builder, cursor_int64(cursor, 0), cursor_wide(cursor, 1));
 }
 
-/* -- the public functions ---------------------------------------------------------------------- */
-
 enum status store_load(struct store_session *session, const char *symbol, int64_t start_ms,
                        int64_t end_ms, int64_t interval_ms, struct series *series,
                        struct error *error)
@@ -173,6 +165,8 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
     series_builder_finish(&builder);
     return STATUS_OK;
 }
+
+/* -- single values ----------------------------------------------------------------------------- */
 
 enum status store_count(struct store_session *session, const char *symbol, int64_t start_ms,
                         int64_t end_ms, int64_t interval_ms, int64_t *count, struct error *error)
@@ -212,18 +206,15 @@ enum status store_newest_interest(struct store_session *session, const char *sym
     return status;
 }
 
-enum status store_origin(struct store_session *session, bool *has_simulated, bool *has_real,
-                         struct error *error)
+enum status store_has_others(struct store_session *session, const char *source, bool *has_others,
+                             struct error *error)
 {
-    bool has_source = session->instance->schema.has[TABLE_INTEREST][SOURCE_COLUMN];
-    int64_t found[2];
-    enum status status = store_run_row(session, has_source ? origin_sql : origin_without_source_sql,
-                                       NULL, 0, found, NULL, 2, error);
-    if (status != STATUS_OK)
-        return status;
-    if (has_simulated != NULL)
-        *has_simulated = found[0] != 0;
-    if (has_real != NULL)
-        *has_real = found[1] != 0;
-    return STATUS_OK;
+    const struct parameter parameter = {.type = PARAMETER_TEXT, .text = source};
+    bool has_column = session->instance->schema.has[TABLE_INTEREST][SOURCE_COLUMN];
+    int64_t found = 0;
+    enum status status =
+        has_column ? store_run_row(session, others_sql, &parameter, 1, &found, NULL, 1, error)
+                   : store_run_row(session, any_rows_sql, NULL, 0, &found, NULL, 1, error);
+    *has_others = found != 0;
+    return status;
 }

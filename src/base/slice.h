@@ -51,7 +51,8 @@ bool slice_try_take(struct slice *rest, const char *prefix);
 bool slice_split(struct slice *rest, char separator, struct slice *before);
 
 /* Walks a list, "a, b,c": the next item without the blanks around it. False at the end. A list of n
- * separators has n + 1 items, some of which may be empty. `struct slice_list list = {text};` */
+ * separators has n + 1 items, some of which may be empty. `struct slice_list list = {.rest =
+ * text};` */
 struct slice_list {
     struct slice rest;
     bool is_at_end;

@@ -38,7 +38,7 @@ struct server {
     const struct config *config;
     bool is_demo;
     struct store *store;
-    struct simulator *simulator;
+    struct source *source; /* NULL: another program fills the database */
     struct history *history;
     struct metrics *metrics;
     struct publisher *publisher;
@@ -301,7 +301,7 @@ static enum status check_database(struct server *server, struct error *error)
         return status;
     status = generator_check(server->generator, error);
     bool is_free_again = status == STATUS_BUSY;
-    return status == STATUS_OK || is_free_again ? simulate_check(server->simulator, NULL, error)
+    return status == STATUS_OK || is_free_again ? source_status(server->source, NULL, error)
                                                 : status;
 }
 
@@ -436,7 +436,7 @@ static void collect_database(struct buffer *out, void *context)
     uint64_t failed_writes;
     if (server->generator == NULL) /* a relay has no database */
         return;
-    bool is_up = simulate_check(server->simulator, &failed_writes, NULL) == STATUS_OK &&
+    bool is_up = source_status(server->source, &failed_writes, NULL) == STATUS_OK &&
                  generator_check(server->generator, NULL) == STATUS_OK;
     generator_read_stats(server->generator, &stats);
     metrics_family(out, "heatcast_database_up", "gauge",
@@ -594,8 +594,8 @@ static enum status open_market(struct server *server, struct error *error)
         config->duckdb_path, server->is_demo ? STORE_OWNER : STORE_SHARED, &server->store, error);
     if (status == STATUS_OK && server->is_demo) {
         log_info("simulating a market", log_text("database", config->duckdb_path));
-        status = simulate_start(server->store, &config->symbols, DEMO_STEP_SECONDS,
-                                &server->simulator, error);
+        status = simulate_start(server->store, &config->symbols, DEMO_STEP_SECONDS, &server->source,
+                                error);
     }
     if (status != STATUS_OK)
         return status;
@@ -641,7 +641,7 @@ enum status server_run(const struct config *config, const struct server_options 
     close_main_loop(&server);
     if (status == STATUS_OK)
         net_server_begin_stop(server.net);
-    simulate_stop(server.simulator);
+    source_stop(server.source);
     generator_stop(server.generator);
     if (status == STATUS_OK) {
         net_server_join(server.net);

@@ -429,7 +429,7 @@ static void a_database_that_comes_later_is_found(void **state)
     assert_int_equal(witness.snapshots[BTC], 1);
 }
 
-static void it_rests_until_it_is_to_lead(void **state)
+static void it_rests_until_it_leads(void **state)
 {
     struct witness witness = {.wanted = {true, true}};
     make_database(state, 20, 20);
@@ -522,7 +522,7 @@ int main(void)
         in_folder(a_held_lock_is_a_skipped_tick),
         in_folder(what_was_read_of_a_file_that_changes_is_thrown_away),
         in_folder(a_database_that_comes_later_is_found),
-        in_folder(it_rests_until_it_is_to_lead),
+        in_folder(it_rests_until_it_leads),
         in_folder(a_new_epoch_begins_with_every_wanted_symbol_changed_or_not),
         in_folder(numbers_that_others_have_used_are_skipped),
         in_folder(starting_and_stopping_at_once_is_harmless),

@@ -849,7 +849,7 @@ static void many_threads_get_the_same_answer(void **state)
         buffer_deinit(&answers[i]);
 }
 
-static void a_missing_file_is_told(void **state)
+static void a_missing_file_is_named(void **state)
 {
     (void)state;
     struct store *missing;
@@ -897,7 +897,7 @@ int main(void)
         cmocka_unit_test(a_grid_of_too_many_cells_names_a_bucket),
         cmocka_unit_test(requests_that_differ_have_their_own_answers),
         cmocka_unit_test(many_threads_get_the_same_answer),
-        cmocka_unit_test(a_missing_file_is_told),
+        cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(an_answer_is_as_new_as_the_data),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

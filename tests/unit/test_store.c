@@ -956,7 +956,7 @@ static bool has_others(struct store_session *session, const char *source)
     return has_others;
 }
 
-static void rows_of_another_source_are_told(void **state)
+static void rows_of_another_source_are_found(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
     struct store_session *session = begin(store);
@@ -1187,7 +1187,7 @@ int main(void)
         in_folder(a_foreign_table_without_constraints_can_be_written),
         in_folder(a_foreign_key_on_the_time_alone_keeps_the_other_symbol),
         in_folder(a_foreign_sequence_keeps_numbering),
-        in_folder(rows_of_another_source_are_told),
+        in_folder(rows_of_another_source_are_found),
         in_folder(without_a_source_column_all_rows_are_of_another_source),
         in_folder(a_full_disk_fails_a_write_and_leaves_nothing_of_it),
         in_folder(a_disk_that_is_full_at_the_end_keeps_what_was_written),

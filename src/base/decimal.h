@@ -1,4 +1,4 @@
-/* Decimal numbers as integers scaled by 10^8, the precision of the tables (ENGINE.md §3).
+/* Decimal numbers as integers scaled by 10^8, the precision of the tables (docs/model.md).
  *
  * Prices touch exactly, and binary fractions miss such touches; 980.08 is 98008000000 here.
  * Names of values in this form end in `_e8`. Range: about ±92 billion. Any thread. */

@@ -250,21 +250,21 @@ enum exit_code command_history(struct invocation *invocation)
     struct error error;
     struct store *store = NULL;
     struct history *history = NULL;
-    struct history_request request = {0};
+    struct range range = {0};
     struct buffer out = {0};
     const char *symbol = chosen_symbol(invocation, &error);
     if (symbol == NULL)
         return fail(&error);
-    strcpy(request.symbol, symbol);
+    strcpy(range.symbol, symbol);
     for (size_t i = 0; i < invocation->option_count; i++) {
         const char *flag = invocation->options[i].flag;
         if (strcmp(flag, "symbol") != 0 &&
-            history_request_set(&request, flag, invocation->options[i].value, &error) != STATUS_OK)
+            range_set(&range, flag, invocation->options[i].value, &error) != STATUS_OK)
             return fail(&error);
     }
     enum status status = open_history(&invocation->config, &store, &history, &error);
     if (status == STATUS_OK)
-        status = history_run(history, &request, &out, &error);
+        status = history_run(history, &range, &out, &error);
     close_history(store, history);
     if (status == STATUS_OK)
         return print_result(&out);

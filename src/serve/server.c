@@ -352,26 +352,24 @@ static enum status answer_ready(struct server *server, struct buffer *out, struc
 static enum status answer_range(struct server *server, const struct backend_request *question,
                                 struct buffer *out, struct error *error)
 {
-    struct history_request request = {0};
+    struct range range = {0};
     if (is_relay(server))
         return error_set(error, STATUS_UNREACHABLE, RELAY_HAS_NO_DATABASE);
-    memcpy(request.symbol, question->symbol, sizeof request.symbol);
+    memcpy(range.symbol, question->symbol, sizeof range.symbol);
     for (size_t i = 0; i < question->parameter_count; i++) {
         const struct backend_parameter *parameter = &question->parameters[i];
-        enum status status =
-            history_request_set(&request, parameter->name, parameter->value, error);
+        enum status status = range_set(&range, parameter->name, parameter->value, error);
         if (status == STATUS_NOT_FOUND)
             return error_set(error, STATUS_INVALID,
-                             "there is no parameter '%s' (" HISTORY_PARAMETERS ")",
-                             parameter->name);
+                             "there is no parameter '%s' (" RANGE_PARAMETERS ")", parameter->name);
         if (status != STATUS_OK)
             return status;
     }
     if (question->question == BACKEND_HISTORY)
-        return history_run(server->history, &request, out, error);
+        return history_run(server->history, &range, out, error);
     if (question->question == BACKEND_GRID)
-        return history_grid(server->history, &request, out, error);
-    return history_candles(server->history, &request, out, error);
+        return history_grid(server->history, &range, out, error);
+    return history_candles(server->history, &range, out, error);
 }
 
 static enum status answer(void *context, const struct backend_request *question, struct buffer *out,

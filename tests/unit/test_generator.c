@@ -1,4 +1,5 @@
-/* When the generator looks, what it skips, and that one symbol's trouble is its own. */
+/* When the generator computes, what it skips, and that the failure of one symbol leaves the others
+ * alone. */
 #include "market_fixture.h"
 
 #include "engine/generator.h"
@@ -86,7 +87,7 @@ static void want(struct witness *witness, size_t index, bool is_wanted)
 }
 
 /* A consistent copy. */
-static struct witness look(struct witness *witness)
+static struct witness read_witness(struct witness *witness)
 {
     pthread_mutex_lock(&witness->mutex);
     struct witness copy = *witness;
@@ -165,8 +166,8 @@ static void only_wanted_symbols_are_computed(void **state)
     make_database(state, 20, 20);
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[BTC] >= 3);
-    struct witness seen = look(&witness);
+    wait_until(read_witness(&witness).checks[BTC] >= 3);
+    struct witness seen = read_witness(&witness);
     assert_int_equal(seen.status[BTC], STATUS_OK);
     assert_int_equal(seen.checks[ETH], 0);
     assert_int_equal(seen.snapshots[BTC], 1);
@@ -179,7 +180,7 @@ static void only_wanted_symbols_are_computed(void **state)
     store_close(store);
 }
 
-/* A process that locks the file as a writer does, once it is told to, until it is told to end. */
+/* A process that locks the file as a writer does, from one command to the next. */
 struct locker {
     pid_t pid;
     int orders[2], answers[2];
@@ -229,12 +230,12 @@ static void an_unchanged_file_is_not_opened(void **state)
     struct locker locker = make_locker(database(state));
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[ETH] >= 1);
-    /* A writer that holds the file is no obstacle: nobody tries to open it. */
+    wait_until(read_witness(&witness).checks[ETH] >= 1);
+    /* A writer that holds the file is no obstacle: it is not opened. */
     lock_now(&locker);
-    unsigned before = look(&witness).checks[ETH];
-    wait_until(look(&witness).checks[ETH] >= before + 20);
-    struct witness seen = look(&witness);
+    unsigned before = read_witness(&witness).checks[ETH];
+    wait_until(read_witness(&witness).checks[ETH] >= before + 20);
+    struct witness seen = read_witness(&witness);
     struct generator_stats stats = stats_of(generator);
     assert_int_equal(seen.status[BTC], STATUS_OK);
     assert_int_equal(stats.computed, 2);
@@ -253,11 +254,12 @@ static void a_change_makes_the_next_snapshot(void **state)
     write_market(store, "BTCUSDT", 0, 20, 1000);
     write_market(store, "ETHUSDT", 0, 20, 1000);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).snapshots[BTC] == 1 && look(&witness).snapshots[ETH] == 1);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1 &&
+               read_witness(&witness).snapshots[ETH] == 1);
     write_market(store, "BTCUSDT", 20, 1, 1000);
-    wait_until(look(&witness).snapshots[BTC] == 2);
-    assert_int_equal(look(&witness).timestamp_ms[BTC], T0 + 20 * CANDLE_MS);
-    assert_int_equal(look(&witness).seq[BTC], 2);
+    wait_until(read_witness(&witness).snapshots[BTC] == 2);
+    assert_int_equal(read_witness(&witness).timestamp_ms[BTC], T0 + 20 * CANDLE_MS);
+    assert_int_equal(read_witness(&witness).seq[BTC], 2);
     generator_stop(generator);
     store_close(store);
     /* The other symbol was computed again, came out the same, and was not published. */
@@ -270,7 +272,7 @@ static void the_symbols_of_a_tick_are_published_together(void **state)
     make_database(state, 20, 20);
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[ETH] >= 3);
+    wait_until(read_witness(&witness).checks[ETH] >= 3);
     generator_stop(generator);
     /* A machine that needs GENERATOR_BATCH_MS for the first may publish each by itself. */
     assert_int_equal(witness.snapshots[BTC] + witness.snapshots[ETH], 2);
@@ -285,9 +287,9 @@ static void a_write_that_changes_nothing_visible_is_not_published(void **state)
     struct store *store = open_store(database(state), STORE_OWNER);
     write_market(store, "BTCUSDT", 0, 20, 1000);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).snapshots[BTC] == 1);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1);
     write_market(store, "BTCUSDT", 5, 1, 1000); /* the same rows again */
-    wait_until(look(&witness).computed[BTC] == 2);
+    wait_until(read_witness(&witness).computed[BTC] == 2);
     generator_stop(generator);
     store_close(store);
     assert_int_equal(witness.snapshots[BTC], 1);
@@ -300,12 +302,12 @@ static void a_wake_is_answered_at_once(void **state)
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 3600);
     generator_wake(generator, ETH);
-    wait_until(look(&witness).snapshots[ETH] == 1);
-    assert_int_equal(look(&witness).checks[BTC], 0);
+    wait_until(read_witness(&witness).snapshots[ETH] == 1);
+    assert_int_equal(read_witness(&witness).checks[BTC], 0);
     /* Waking again finds nothing new, but answers. */
     generator_wake(generator, ETH);
-    wait_until(look(&witness).checks[ETH] == 2);
-    assert_int_equal(look(&witness).status[ETH], STATUS_OK);
+    wait_until(read_witness(&witness).checks[ETH] == 2);
+    assert_int_equal(read_witness(&witness).status[ETH], STATUS_OK);
     generator_stop(generator);
     store_close(store);
     assert_int_equal(witness.snapshots[ETH], 1);
@@ -317,12 +319,13 @@ static void a_symbol_without_candles_has_no_data_until_some_come(void **state)
     struct store *store = open_store(database(state), STORE_OWNER);
     write_market(store, "BTCUSDT", 0, 20, 1000);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[ETH] >= 3);
-    assert_int_equal(look(&witness).status[ETH], STATUS_NO_DATA);
-    assert_non_null(strstr(look(&witness).message[ETH], "ETHUSDT"));
+    wait_until(read_witness(&witness).checks[ETH] >= 3);
+    assert_int_equal(read_witness(&witness).status[ETH], STATUS_NO_DATA);
+    assert_non_null(strstr(read_witness(&witness).message[ETH], "ETHUSDT"));
     assert_int_equal(stats_of(generator).failures, 0);
     write_market(store, "ETHUSDT", 0, 20, 1000);
-    wait_until(look(&witness).snapshots[ETH] == 1 && look(&witness).status[ETH] == STATUS_OK);
+    wait_until(read_witness(&witness).snapshots[ETH] == 1 &&
+               read_witness(&witness).status[ETH] == STATUS_OK);
     generator_stop(generator);
     store_close(store);
 }
@@ -337,10 +340,11 @@ static void a_failing_symbol_leaves_the_others_alone(void **state)
                 "'BTCUSDT' THEN error('broken')::DOUBLE ELSE close END AS close FROM klines");
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).snapshots[ETH] == 1 && look(&witness).checks[BTC] >= 3);
-    assert_int_equal(look(&witness).status[ETH], STATUS_OK);
-    assert_int_equal(look(&witness).status[BTC], STATUS_IO);
-    assert_non_null(strstr(look(&witness).message[BTC], "broken"));
+    wait_until(read_witness(&witness).snapshots[ETH] == 1 &&
+               read_witness(&witness).checks[BTC] >= 3);
+    assert_int_equal(read_witness(&witness).status[ETH], STATUS_OK);
+    assert_int_equal(read_witness(&witness).status[BTC], STATUS_IO);
+    assert_non_null(strstr(read_witness(&witness).message[BTC], "broken"));
     assert_true(stats_of(generator).failures >= 2);
     struct error error = {0};
     assert_int_equal(generator_check(generator, &error), STATUS_IO);
@@ -348,14 +352,14 @@ static void a_failing_symbol_leaves_the_others_alone(void **state)
     assert_non_null(strstr(error.message, "broken"));
     assert_true(stats_of(generator).faults[GENERATOR_FAULT_UNREADABLE] >= 2);
 
-    /* It is found well again though nobody wants it any more. */
+    /* Its recovery is found though the symbol is not wanted any more. */
     want(&witness, BTC, false);
     struct store *other = open_store(path_in(state, "other.duckdb"), STORE_OWNER);
     write_market(other, "BTCUSDT", 0, 20, 1000);
     store_close(other);
     assert_int_equal(rename(path_in(state, "other.duckdb"), database(state)), 0);
     wait_until(generator_check(generator, NULL) == STATUS_OK);
-    assert_int_equal(look(&witness).snapshots[BTC], 1);
+    assert_int_equal(read_witness(&witness).snapshots[BTC], 1);
     generator_stop(generator);
     store_close(store);
 }
@@ -368,20 +372,20 @@ static void a_held_lock_is_a_skipped_tick(void **state)
     lock_now(&locker);
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[BTC] >= 3);
-    assert_int_equal(look(&witness).status[BTC], STATUS_BUSY);
-    assert_int_equal(look(&witness).snapshots[BTC], 0);
+    wait_until(read_witness(&witness).checks[BTC] >= 3);
+    assert_int_equal(read_witness(&witness).status[BTC], STATUS_BUSY);
+    assert_int_equal(read_witness(&witness).snapshots[BTC], 0);
     assert_true(stats_of(generator).skipped[GENERATOR_SKIP_LOCKED] >= 3);
     assert_int_equal(stats_of(generator).failures, 0);
     assert_true(stats_of(generator).faults[GENERATOR_FAULT_LOCKED] >= 3);
     assert_int_equal(generator_check(generator, NULL), STATUS_BUSY);
-    /* Nobody wants anything: the database is still looked after. */
+    /* No symbol is wanted: the database is still tried. */
     want(&witness, BTC, false);
     unlock(&locker);
     wait_until(generator_check(generator, NULL) == STATUS_OK);
     want(&witness, BTC, true);
-    wait_until(look(&witness).snapshots[BTC] == 1);
-    assert_int_equal(look(&witness).status[BTC], STATUS_OK);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1);
+    assert_int_equal(read_witness(&witness).status[BTC], STATUS_OK);
     generator_stop(generator);
     store_close(store);
 }
@@ -392,10 +396,10 @@ static void what_was_read_of_a_file_that_changes_is_thrown_away(void **state)
     make_database(state, 20, 20);
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).snapshots[ETH] == 1);
+    wait_until(read_witness(&witness).snapshots[ETH] == 1);
     generator_stop(generator);
     store_close(store);
-    /* In the first tick BTCUSDT was computed before the change; the next one looked at both. */
+    /* In the first tick BTCUSDT was computed before the change; the next one computed both. */
     assert_true(witness.checks[ETH] >= 2);
     assert_int_equal(witness.computed[ETH], 1);
     assert_int_equal(witness.computed[BTC], 2);
@@ -407,23 +411,23 @@ static void a_database_that_comes_later_is_found(void **state)
     struct witness witness = {.wanted = {[BTC] = true}};
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[BTC] >= 2);
-    assert_int_equal(look(&witness).status[BTC], STATUS_NOT_FOUND);
-    assert_non_null(strstr(look(&witness).message[BTC], "heatcast import"));
+    wait_until(read_witness(&witness).checks[BTC] >= 2);
+    assert_int_equal(read_witness(&witness).status[BTC], STATUS_NOT_FOUND);
+    assert_non_null(strstr(read_witness(&witness).message[BTC], "heatcast import"));
     struct error error = {0};
     assert_int_equal(generator_check(generator, &error), STATUS_NOT_FOUND);
-    assert_string_equal(error.message, look(&witness).message[BTC]);
+    assert_string_equal(error.message, read_witness(&witness).message[BTC]);
     assert_true(stats_of(generator).faults[GENERATOR_FAULT_MISSING] >= 1);
 
     struct store *other = open_store(path_in(state, "other.duckdb"), STORE_OWNER);
     write_market(other, "BTCUSDT", 0, 20, 1000);
     store_close(other);
     assert_int_equal(rename(path_in(state, "other.duckdb"), database(state)), 0);
-    wait_until(look(&witness).snapshots[BTC] == 1);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1);
 
     /* It goes away: that is said, and the snapshot stays the last one. */
     assert_int_equal(unlink(database(state)), 0);
-    wait_until(look(&witness).status[BTC] == STATUS_NOT_FOUND);
+    wait_until(read_witness(&witness).status[BTC] == STATUS_NOT_FOUND);
     generator_stop(generator);
     store_close(store);
     assert_int_equal(witness.snapshots[BTC], 1);
@@ -437,15 +441,16 @@ static void it_rests_until_it_leads(void **state)
     struct generator *generator = start_under(0, store, &witness, 0.02);
     generator_wake(generator, BTC);
     sleep_ms(200);
-    assert_int_equal(look(&witness).checks[BTC], 0);
+    assert_int_equal(read_witness(&witness).checks[BTC], 0);
     generator_lead(generator, 7);
-    wait_until(look(&witness).snapshots[BTC] == 1 && look(&witness).snapshots[ETH] == 1);
-    assert_int_equal(look(&witness).epoch, 7);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1 &&
+               read_witness(&witness).snapshots[ETH] == 1);
+    assert_int_equal(read_witness(&witness).epoch, 7);
     generator_lead(generator, 0);
     sleep_ms(100); /* a tick may be under way */
-    unsigned checks = look(&witness).checks[BTC];
+    unsigned checks = read_witness(&witness).checks[BTC];
     sleep_ms(200);
-    assert_int_equal(look(&witness).checks[BTC], checks);
+    assert_int_equal(read_witness(&witness).checks[BTC], checks);
     generator_stop(generator);
     store_close(store);
 }
@@ -456,16 +461,16 @@ static void a_new_epoch_begins_with_every_wanted_symbol_changed_or_not(void **st
     make_database(state, 20, 20);
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 3600);
-    wait_until(look(&witness).snapshots[BTC] == 1);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1);
     generator_lead(generator, EPOCH); /* the one that it has */
     generator_wake(generator, BTC);
-    wait_until(look(&witness).checks[BTC] == 2);
-    assert_int_equal(look(&witness).snapshots[BTC], 1);
+    wait_until(read_witness(&witness).checks[BTC] == 2);
+    assert_int_equal(read_witness(&witness).snapshots[BTC], 1);
     generator_lead(generator, EPOCH + 5);
-    wait_until(look(&witness).snapshots[BTC] == 2);
-    assert_int_equal(look(&witness).epoch, EPOCH + 5);
-    assert_int_equal(look(&witness).seq[BTC], 1);
-    assert_int_equal(look(&witness).checks[ETH], 0);
+    wait_until(read_witness(&witness).snapshots[BTC] == 2);
+    assert_int_equal(read_witness(&witness).epoch, EPOCH + 5);
+    assert_int_equal(read_witness(&witness).seq[BTC], 1);
+    assert_int_equal(read_witness(&witness).checks[ETH], 0);
     generator_stop(generator);
     store_close(store);
 }
@@ -477,18 +482,20 @@ static void numbers_that_others_have_used_are_skipped(void **state)
     write_market(store, "BTCUSDT", 0, 20, 1000);
     write_market(store, "ETHUSDT", 0, 20, 1000);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).snapshots[BTC] == 1 && look(&witness).snapshots[ETH] == 1);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1 &&
+               read_witness(&witness).snapshots[ETH] == 1);
     generator_skip(generator, BTC, EPOCH, 41);
     generator_skip(generator, ETH, EPOCH - 1, 41); /* of another epoch: nothing to it */
     write_market(store, "BTCUSDT", 20, 1, 1000);
     write_market(store, "ETHUSDT", 20, 1, 1000);
-    wait_until(look(&witness).snapshots[BTC] == 2 && look(&witness).snapshots[ETH] == 2);
-    assert_int_equal(look(&witness).seq[BTC], 42);
-    assert_int_equal(look(&witness).seq[ETH], 2);
+    wait_until(read_witness(&witness).snapshots[BTC] == 2 &&
+               read_witness(&witness).snapshots[ETH] == 2);
+    assert_int_equal(read_witness(&witness).seq[BTC], 42);
+    assert_int_equal(read_witness(&witness).seq[ETH], 2);
     generator_skip(generator, BTC, EPOCH, 7); /* it is past that */
     write_market(store, "BTCUSDT", 21, 1, 1000);
-    wait_until(look(&witness).snapshots[BTC] == 3);
-    assert_int_equal(look(&witness).seq[BTC], 43);
+    wait_until(read_witness(&witness).snapshots[BTC] == 3);
+    assert_int_equal(read_witness(&witness).seq[BTC], 43);
     generator_stop(generator);
     store_close(store);
 }

@@ -43,9 +43,12 @@ static void see(struct witness *witness, const struct publication *published)
     witness->seq[index] = published->seq;
     witness->timestamp_ms[index] = published->timestamp_ms;
     assert_int_equal(published->text[published->text_size - 1], '}');
-    const char *data = strstr(published->text, "\"data\":");
+    static const char key[] = "\"data\":";
+    const char *end = published->text + published->text_size;
+    const char *data = memmem(published->text, published->text_size, key, strlen(key));
     assert_non_null(data);
-    snprintf(witness->data[index], sizeof witness->data[index], "%s", data + strlen("\"data\":"));
+    data += strlen(key);
+    snprintf(witness->data[index], sizeof witness->data[index], "%.*s", (int)(end - data), data);
 }
 
 static void on_published(const struct publication *published, size_t count, void *context)

@@ -28,7 +28,6 @@
 #include "model/snapshot_text.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,7 +36,7 @@
 #define LOG_PAUSE_NS (60 * SECOND_NS) /* between two logged failures of a symbol */
 
 /* What is known of one symbol. */
-struct symbol_state {
+struct known_symbol {
     struct buffer text; /* of the message, until it is published */
 
     bool is_computed; /* `version` and `status` are of a completed computation */
@@ -85,7 +84,7 @@ struct generator {
     bool has_tried;       /* to open the database, since the start */
     enum status database; /* why the last tick could not use it; STATUS_OK */
     unsigned logged;      /* what was logged since it last could; a bit for each fault */
-    struct symbol_state states[SYMBOLS_MAX];
+    struct known_symbol states[SYMBOLS_MAX];
     struct batch batch;
     struct series series; /* this and what follows: of the symbol being computed */
     struct book *book;
@@ -135,7 +134,7 @@ static bool is_logged(const struct generator *generator, const char *message)
  * tick. */
 static void report_failure(struct generator *generator, size_t index, const struct error *error)
 {
-    struct symbol_state *state = &generator->states[index];
+    struct known_symbol *state = &generator->states[index];
     uint64_t now_ns = clock_monotonic_ns();
     bool is_pausing = state->logged_message[0] != '\0' && now_ns - state->logged_ns < LOG_PAUSE_NS;
     if (!is_pausing && !is_logged(generator, error->message)) {
@@ -180,7 +179,7 @@ static void note_database(struct generator *generator, const struct error *fault
 static void note_fault(struct generator *generator, struct error *fault)
 {
     for (size_t i = 0; i < generator->symbols.count; i++) {
-        const struct symbol_state *state = &generator->states[i];
+        const struct known_symbol *state = &generator->states[i];
         if (fault->status == STATUS_OK && state->has_failed)
             error_set(fault, state->status, "%s: %s", generator->symbols.names[i], state->message);
     }
@@ -210,7 +209,7 @@ static enum status load_window(struct generator *generator, struct store_session
 /* The number after the last one, its own or another's. */
 static uint64_t next_seq(struct generator *generator, size_t index)
 {
-    struct symbol_state *state = &generator->states[index];
+    struct known_symbol *state = &generator->states[index];
     pthread_mutex_lock(&generator->mutex);
     if (generator->used[index].epoch == generator->epoch && generator->used[index].seq > state->seq)
         state->seq = generator->used[index].seq;
@@ -221,7 +220,7 @@ static uint64_t next_seq(struct generator *generator, size_t index)
 /* Adds the snapshot to the batch if a client could tell it from the one before. False if not. */
 static bool add_publication(struct generator *generator, size_t index)
 {
-    struct symbol_state *state = &generator->states[index];
+    struct known_symbol *state = &generator->states[index];
     struct batch *batch = &generator->batch;
     const struct buffer *data = &generator->data;
     uint64_t hash = publication_hash(generator->snapshot.timestamp_ms, data->data, data->size);
@@ -255,7 +254,7 @@ static void end_batch(struct generator *generator)
         generator->options.on_published(batch->published, batch->published_count,
                                         generator->options.context);
     for (size_t i = 0; i < batch->checked_count; i++) {
-        const struct symbol_state *state = &generator->states[batch->checked[i]];
+        const struct known_symbol *state = &generator->states[batch->checked[i]];
         report(generator, batch->checked[i], state->status, state->message);
     }
     batch->published_count = batch->checked_count = 0;
@@ -315,7 +314,7 @@ static enum status compute_symbol(struct generator *generator, struct store_sess
 static void check_symbol(struct generator *generator, struct store_session *session, size_t index,
                          uint64_t version)
 {
-    struct symbol_state *state = &generator->states[index];
+    struct known_symbol *state = &generator->states[index];
     struct error error = {0};
     enum status status = compute_symbol(generator, session, index, &error);
     if (status == STATUS_CANCELLED)
@@ -372,7 +371,7 @@ static void skip_unchanged(struct generator *generator, struct selection *select
     size_t kept = 0;
     for (size_t i = 0; i < selection->count; i++) {
         size_t index = selection->indexes[i];
-        const struct symbol_state *state = &generator->states[index];
+        const struct known_symbol *state = &generator->states[index];
         if (!state->is_computed || state->version != version) {
             selection->indexes[kept++] = index;
             continue;
@@ -458,7 +457,7 @@ static bool take_epoch(struct generator *generator)
         return false;
     generator->epoch = generator->wanted_epoch;
     for (size_t i = 0; i < generator->symbols.count; i++) {
-        struct symbol_state *state = &generator->states[i];
+        struct known_symbol *state = &generator->states[i];
         state->is_computed = state->is_published = false;
         state->seq = 0;
     }

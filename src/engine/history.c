@@ -31,33 +31,33 @@ void history_destroy(struct history *history)
 }
 
 /* What the meta object says about all snapshots. */
-struct summary {
+struct totals {
     bool has_levels;
     int64_t price_min_e8, price_max_e8;
     double long_volume, short_volume; /* of the last */
     uint64_t consumed;
 };
 
-static void summarise(struct summary *summary, struct book_change change,
-                      const struct level_list *levels)
+static void add_to_totals(struct totals *totals, struct book_change change,
+                          const struct level_list *levels)
 {
-    summary->consumed += change.consumed;
+    totals->consumed += change.consumed;
     if (levels->count == 0)
         return;
     int64_t first_e8 = levels->levels[0].price_e8;
     int64_t last_e8 = levels->levels[levels->count - 1].price_e8;
-    if (!summary->has_levels || first_e8 < summary->price_min_e8)
-        summary->price_min_e8 = first_e8;
-    if (!summary->has_levels || last_e8 > summary->price_max_e8)
-        summary->price_max_e8 = last_e8;
-    summary->has_levels = true;
+    if (!totals->has_levels || first_e8 < totals->price_min_e8)
+        totals->price_min_e8 = first_e8;
+    if (!totals->has_levels || last_e8 > totals->price_max_e8)
+        totals->price_max_e8 = last_e8;
+    totals->has_levels = true;
 }
 
-static void sum_volumes(struct summary *summary, const struct level_list *levels)
+static void sum_volumes(struct totals *totals, const struct level_list *levels)
 {
     for (size_t i = 0; i < levels->count; i++) {
-        summary->long_volume += levels->levels[i].long_density;
-        summary->short_volume += levels->levels[i].short_density;
+        totals->long_volume += levels->levels[i].long_density;
+        totals->short_volume += levels->levels[i].short_density;
     }
 }
 
@@ -77,13 +77,13 @@ static void write_snapshot(struct json *json, const struct candle *candle,
     json_close_object(json);
 }
 
-static void write_price_range(struct json *json, const struct summary *summary)
+static void write_price_range(struct json *json, const struct totals *totals)
 {
     json_key(json, "price_range");
     json_open_object(json);
-    if (summary->has_levels) {
-        json_member_decimal(json, "min", summary->price_min_e8);
-        json_member_decimal(json, "max", summary->price_max_e8);
+    if (totals->has_levels) {
+        json_member_decimal(json, "min", totals->price_min_e8);
+        json_member_decimal(json, "max", totals->price_max_e8);
     } else {
         json_member_null(json, "min");
         json_member_null(json, "max");
@@ -92,15 +92,15 @@ static void write_price_range(struct json *json, const struct summary *summary)
 }
 
 static void write_meta(const struct question *question, int64_t bucket_e8,
-                       const struct summary *summary, struct json *json)
+                       const struct totals *totals, struct json *json)
 {
     question_open_meta(question, json);
     json_member_decimal(json, "bucket", bucket_e8);
     json_member_integer(json, "total_snapshots", (int64_t)question->series.count);
-    write_price_range(json, summary);
-    json_member_number(json, "total_long_volume", summary->long_volume);
-    json_member_number(json, "total_short_volume", summary->short_volume);
-    json_member_integer(json, "total_consumed", (int64_t)summary->consumed);
+    write_price_range(json, totals);
+    json_member_number(json, "total_long_volume", totals->long_volume);
+    json_member_number(json, "total_short_volume", totals->short_volume);
+    json_member_integer(json, "total_consumed", (int64_t)totals->consumed);
     json_close_object(json);
 }
 
@@ -108,7 +108,7 @@ static void write_meta(const struct question *question, int64_t bucket_e8,
 
 /* Writes the snapshot after each candle, until the answer is too large. */
 static enum status write_snapshots(const struct question *question, int64_t bucket_e8,
-                                   struct summary *summary, struct json *json, struct error *error)
+                                   struct totals *totals, struct json *json, struct error *error)
 {
     const struct series *series = &question->series;
     struct level_list levels = {0};
@@ -117,10 +117,10 @@ static enum status write_snapshots(const struct question *question, int64_t buck
     for (size_t i = 0; i < series->count && json->out->size <= HISTORY_BYTES_MAX; i++) {
         struct book_change change = book_advance(book, &series->candles[i], series->deltas[i]);
         book_snapshot(book, bucket_e8, &levels);
-        summarise(summary, change, &levels);
+        add_to_totals(totals, change, &levels);
         write_snapshot(json, &series->candles[i], change, &levels, &writer);
     }
-    sum_volumes(summary, &levels);
+    sum_volumes(totals, &levels);
     book_destroy(book);
     level_list_deinit(&levels);
     level_writer_deinit(&writer);
@@ -133,7 +133,7 @@ static enum status write_snapshots(const struct question *question, int64_t buck
 
 static enum status answer(struct question *question, struct buffer *out, struct error *error)
 {
-    struct summary summary = {0};
+    struct totals totals = {0};
     enum status status = question_load_bounded(question, error);
     if (status != STATUS_OK)
         return status;
@@ -144,9 +144,9 @@ static enum status answer(struct question *question, struct buffer *out, struct 
     json_open_object(&json);
     json_key(&json, "data");
     json_open_array(&json);
-    status = write_snapshots(question, bucket_e8, &summary, &json, error);
+    status = write_snapshots(question, bucket_e8, &totals, &json, error);
     json_close_array(&json);
-    write_meta(question, bucket_e8, &summary, &json);
+    write_meta(question, bucket_e8, &totals, &json);
     json_close_object(&json);
     return status;
 }

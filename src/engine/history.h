@@ -28,9 +28,9 @@ struct history *history_create(const struct history_options *options);
 void history_destroy(struct history *history); /* NULL is harmless */
 
 /* The answers of docs/protocol.md, appended to `out`, whole or not at all, over the window of the
- * range (range_resolve()). STATUS_INVALID: as range_check(). STATUS_TOO_LARGE: over
- * HISTORY_SNAPSHOTS_MAX; the message names an interval that fits; or over HISTORY_BYTES_MAX.
- * STATUS_NO_DATA: no candle in the window. Others as store_begin().
+ * range (range_resolve()). STATUS_INVALID: as range_check(), or a part of a grid is asked for.
+ * STATUS_TOO_LARGE: over HISTORY_SNAPSHOTS_MAX, and the message names an interval that fits; or
+ * over HISTORY_BYTES_MAX. STATUS_NO_DATA: no candle in the window. Others as store_begin().
  *
  * The book of a history is empty before the first candle of the window; `start_time` and `end_time`
  * are the timestamps of the first and the last snapshot; `price_range` holds null where no snapshot

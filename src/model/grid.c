@@ -19,7 +19,7 @@
 
 enum { BYTE_MAX = 255, BYTES_PER_DECADE = 51 };
 
-struct column {
+struct grid_column {
     const struct candle *candle;
     size_t first_level, level_count;
 };
@@ -28,7 +28,7 @@ struct grid {
     const struct grid_options *options;
     int64_t step_ms;
     size_t column_count;
-    struct column columns[GRID_COLUMNS_MAX];
+    struct grid_column columns[GRID_COLUMNS_MAX];
     struct level_list levels; /* of all columns, one after the other */
     int64_t price_min_e8, price_max_e8;
     double max_density;
@@ -150,7 +150,7 @@ static enum status gather(struct grid *grid, struct error *error)
             continue;
         book_snapshot(book, options->bucket_e8, &levels);
         grid->columns[grid->column_count++] =
-            (struct column){&series->candles[i], grid->levels.count, levels.count};
+            (struct grid_column){&series->candles[i], grid->levels.count, levels.count};
         level_list_append(&grid->levels, &levels);
         widen(grid, &levels);
         if (grid->rows > GRID_CELLS_MAX / column_count)

@@ -54,7 +54,7 @@ enum { SOURCE_COLUMN = 5 }; /* in store_tables[TABLE_INTEREST] */
 enum { RESULT_COLUMNS_MAX = 6 };
 
 /* The rows of a result, one after the other, straight from DuckDB's vectors. */
-struct cursor {
+struct rows {
     duckdb_result result;
     size_t column_count;
     duckdb_data_chunk chunk;
@@ -63,79 +63,79 @@ struct cursor {
     uint64_t *validity[RESULT_COLUMNS_MAX];
 };
 
-static bool cursor_next(struct cursor *cursor)
+static bool rows_next(struct rows *rows)
 {
-    cursor->row++;
-    while (cursor->chunk == NULL || cursor->row >= cursor->row_count) {
-        duckdb_destroy_data_chunk(&cursor->chunk);
-        cursor->chunk = duckdb_fetch_chunk(cursor->result);
-        if (cursor->chunk == NULL)
+    rows->row++;
+    while (rows->chunk == NULL || rows->row >= rows->row_count) {
+        duckdb_destroy_data_chunk(&rows->chunk);
+        rows->chunk = duckdb_fetch_chunk(rows->result);
+        if (rows->chunk == NULL)
             return false;
-        cursor->row = 0;
-        cursor->row_count = duckdb_data_chunk_get_size(cursor->chunk);
-        for (size_t i = 0; i < cursor->column_count; i++) {
-            duckdb_vector vector = duckdb_data_chunk_get_vector(cursor->chunk, i);
-            cursor->data[i] = duckdb_vector_get_data(vector);
-            cursor->validity[i] = duckdb_vector_get_validity(vector);
+        rows->row = 0;
+        rows->row_count = duckdb_data_chunk_get_size(rows->chunk);
+        for (size_t i = 0; i < rows->column_count; i++) {
+            duckdb_vector vector = duckdb_data_chunk_get_vector(rows->chunk, i);
+            rows->data[i] = duckdb_vector_get_data(vector);
+            rows->validity[i] = duckdb_vector_get_validity(vector);
         }
     }
     return true;
 }
 
-static bool cursor_has(const struct cursor *cursor, size_t column)
+static bool rows_has(const struct rows *rows, size_t column)
 {
-    return duckdb_validity_row_is_valid(cursor->validity[column], cursor->row);
+    return duckdb_validity_row_is_valid(rows->validity[column], rows->row);
 }
 
-static int64_t cursor_int64(const struct cursor *cursor, size_t column)
+static int64_t rows_int64(const struct rows *rows, size_t column)
 {
-    return ((const int64_t *)cursor->data[column])[cursor->row];
+    return ((const int64_t *)rows->data[column])[rows->row];
 }
 
-static double cursor_double(const struct cursor *cursor, size_t column)
+static double rows_double(const struct rows *rows, size_t column)
 {
-    return ((const double *)cursor->data[column])[cursor->row];
+    return ((const double *)rows->data[column])[rows->row];
 }
 
-static __int128 cursor_wide(const struct cursor *cursor, size_t column)
+static __int128 rows_wide(const struct rows *rows, size_t column)
 {
-    duckdb_hugeint value = ((const duckdb_hugeint *)cursor->data[column])[cursor->row];
+    duckdb_hugeint value = ((const duckdb_hugeint *)rows->data[column])[rows->row];
     return (__int128)value.upper * ((__int128)1 << 64) + (__int128)value.lower;
 }
 
-static void cursor_close(struct cursor *cursor)
+static void rows_close(struct rows *rows)
 {
-    duckdb_destroy_data_chunk(&cursor->chunk);
-    duckdb_destroy_result(&cursor->result);
+    duckdb_destroy_data_chunk(&rows->chunk);
+    duckdb_destroy_result(&rows->result);
 }
 
 /* -- a window ---------------------------------------------------------------------------------- */
 
 /* A price that is missing, or no number that a price can be, reads as 0. */
-static int64_t read_price(const struct cursor *cursor, size_t column)
+static int64_t read_price(const struct rows *rows, size_t column)
 {
-    return cursor_has(cursor, column) ? cursor_int64(cursor, column) : 0;
+    return rows_has(rows, column) ? rows_int64(rows, column) : 0;
 }
 
-static void read_candles(struct cursor *cursor, struct series_builder *builder)
+static void read_candles(struct rows *rows, struct series_builder *builder)
 {
-    while (cursor_next(cursor)) {
+    while (rows_next(rows)) {
         const struct candle candle = {
-            .open_e8 = read_price(cursor, 1),
-            .high_e8 = read_price(cursor, 2),
-            .low_e8 = read_price(cursor, 3),
-            .close_e8 = read_price(cursor, 4),
-            .volume = cursor_has(cursor, 5) ? cursor_double(cursor, 5) : 0,
+            .open_e8 = read_price(rows, 1),
+            .high_e8 = read_price(rows, 2),
+            .low_e8 = read_price(rows, 3),
+            .close_e8 = read_price(rows, 4),
+            .volume = rows_has(rows, 5) ? rows_double(rows, 5) : 0,
         };
-        series_builder_add_candle(builder, cursor_int64(cursor, 0), &candle);
+        series_builder_add_candle(builder, rows_int64(rows, 0), &candle);
     }
 }
 
-static void read_interest(struct cursor *cursor, struct series_builder *builder)
+static void read_interest(struct rows *rows, struct series_builder *builder)
 {
-    while (cursor_next(cursor))
-        if (cursor_has(cursor, 1))
-            series_builder_add_interest(builder, cursor_int64(cursor, 0), cursor_wide(cursor, 1));
+    while (rows_next(rows))
+        if (rows_has(rows, 1))
+            series_builder_add_interest(builder, rows_int64(rows, 0), rows_wide(rows, 1));
 }
 
 enum status store_load(struct store_session *session, const char *symbol, int64_t start_ms,
@@ -148,20 +148,20 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
         {.type = PARAMETER_TIME, .time_ms = start_ms},
         {.type = PARAMETER_TIME, .time_ms = end_ms},
     };
-    struct cursor candles = {.column_count = 6}, interest = {.column_count = 2};
+    struct rows candles = {.column_count = 6}, interest = {.column_count = 2};
     series_builder_init(&builder, series, interval_ms);
     enum status status = store_run(session, candles_sql, parameters, 3, &candles.result, error);
     if (status != STATUS_OK)
         return status;
     read_candles(&candles, &builder);
-    cursor_close(&candles);
+    rows_close(&candles);
 
     parameters[2].time_ms = series_builder_interest_end(end_ms);
     status = store_run(session, interest_sql, parameters, 3, &interest.result, error);
     if (status != STATUS_OK)
         return status;
     read_interest(&interest, &builder);
-    cursor_close(&interest);
+    rows_close(&interest);
     series_builder_finish(&builder);
     return STATUS_OK;
 }

@@ -18,21 +18,19 @@
 struct series_builder {
     struct series *series;
     int64_t interval_ms;
+    bool has_candle, has_interest, has_previous; /* what is below, each */
 
-    bool has_candle;
     struct candle candle; /* the best so far of those with its time */
 
-    bool has_interest;
-    int64_t interest_time_us; /* of the last row that counted, as is its value */
-    __int128 interest_e8;
+    __int128 interest_e8; /* of the last row of open interest that counted, as is its time */
+    int64_t interest_time_us;
 
-    size_t bucket_count; /* rows in the bucket of open interest that is being added up */
-    int64_t bucket_time_ms;
+    int64_t bucket_time_ms; /* of the bucket of open interest that is being added up */
     __int128 bucket_sum_e8;
+    size_t bucket_count; /* rows in it; 0: none has begun */
 
-    bool has_previous; /* a bucket before it, and its average */
-    double previous;
-    size_t at; /* candles before it are before the bucket */
+    double previous; /* average of the bucket before it */
+    size_t at;       /* candles before it are before the bucket */
 };
 
 /* Empties the series, which keeps its memory and must outlive the builder. `interval_ms` is a

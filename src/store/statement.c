@@ -81,7 +81,7 @@ enum status store_run_row(struct store_session *session, const char *sql,
                           const struct parameter *parameters, size_t parameter_count,
                           int64_t *values, bool *is_null, size_t value_count, struct error *error)
 {
-    duckdb_result result;
+    duckdb_result result = {0};
     enum status status = store_run(session, sql, parameters, parameter_count, &result, error);
     if (status != STATUS_OK)
         return status;

@@ -127,6 +127,7 @@ static bool is_time(int64_t time_ms)
 static bool read_epoch(struct slice digits, int64_t *time_ms)
 {
     uint64_t number;
+    *time_ms = 0;
     if (!slice_parse_unsigned(digits, INT64_MAX / 1000, &number))
         return false;
     const int64_t as_s = (int64_t)number * 1000, as_ms = (int64_t)number, as_us = as_ms / 1000;

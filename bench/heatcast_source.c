@@ -10,7 +10,8 @@
 #include "base/streams.h"
 #include "config/config.h"
 #include "fail.h"
-#include "model/snapshot.h"
+#include "model/publication.h"
+#include "model/snapshot_text.h"
 #include "net/page.h"
 #include "net/server.h"
 #include "stream/publisher.h"
@@ -59,18 +60,19 @@ static void cut_levels(struct level_list *levels, size_t count)
 static void prepare(struct source *source, size_t levels)
 {
     struct series series = {0};
+    struct book *book = book_create(model_default(), &source->config.heatmap_weights);
     walk_make(&series, WALK_RISING, CANDLES + SNAPSHOTS);
     for (size_t i = 0; i < SNAPSHOTS; i++) {
         struct prepared *prepared = &source->prepared[i];
         const struct series window = {
             .count = CANDLES, .candles = series.candles + i, .deltas = series.deltas + i};
-        snapshot_compute(&prepared->snapshot, source->config.symbols.names[0], &window,
-                         &source->config.heatmap_weights, 0);
+        snapshot_compute(&prepared->snapshot, book, source->config.symbols.names[0], &window, 0);
         cut_levels(&prepared->snapshot.levels, levels);
-        snapshot_append_data_json(&prepared->data, &prepared->snapshot);
+        snapshot_text_append_data(&prepared->data, &prepared->snapshot);
         prepared->hash = publication_hash(prepared->snapshot.timestamp_ms, prepared->data.data,
                                           prepared->data.size);
     }
+    book_destroy(book);
     series_deinit(&series);
 }
 
@@ -79,7 +81,7 @@ static void publish(struct source *source)
     const struct prepared *prepared = &source->prepared[source->seq % SNAPSHOTS];
     struct frame *frame;
     buffer_clear(&source->text);
-    snapshot_append_message_json(&source->text, &prepared->snapshot, epoch, ++source->seq,
+    snapshot_text_append_message(&source->text, &prepared->snapshot, epoch, ++source->seq,
                                  prepared->data.data, prepared->data.size);
     publisher_publish(source->publisher,
                       &(struct publication){.timestamp_ms = prepared->snapshot.timestamp_ms,
@@ -96,7 +98,7 @@ static void print_message(const struct source *source)
 {
     const struct prepared *prepared = &source->prepared[0];
     struct buffer out = {0};
-    snapshot_append_message_json(&out, &prepared->snapshot, epoch, 1, prepared->data.data,
+    snapshot_text_append_message(&out, &prepared->snapshot, epoch, 1, prepared->data.data,
                                  prepared->data.size);
     fwrite(out.data, 1, out.size, stdout);
     buffer_deinit(&out);

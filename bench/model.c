@@ -1,7 +1,7 @@
 /* What one computation of the model costs: a whole window of candles to a snapshot, as a tick does
  * it. Prints one JSON object; times are the best of several, in microseconds.
  *
- *     model_bench [SECONDS]       of measuring per window (0.2) */
+ *     model_bench [SECONDS [MODEL]]       seconds of measuring per window (0.2) */
 #include "base/buffer.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -16,15 +16,15 @@ static const size_t windows[] = {288, 2016, 8640, 105120}; /* a day, a week, a m
 
 enum { REPEATS_MIN = 3 };
 
-static double measure(const struct series *series, const struct leverage_weights *weights,
-                      double seconds, size_t *levels)
+static double measure(struct book *book, const struct series *series, double seconds,
+                      size_t *levels)
 {
     struct snapshot snapshot = {0};
     uint64_t best_ns = UINT64_MAX, start_ns = clock_monotonic_ns();
     for (int i = 0; i < REPEATS_MIN || (double)(clock_monotonic_ns() - start_ns) < seconds * 1e9;
          i++) {
         uint64_t begin_ns = clock_monotonic_ns();
-        snapshot_compute(&snapshot, "BTCUSDT", series, weights, 0);
+        snapshot_compute(&snapshot, book, "BTCUSDT", series, 0);
         uint64_t ns = clock_monotonic_ns() - begin_ns;
         best_ns = ns < best_ns ? ns : best_ns;
     }
@@ -37,20 +37,24 @@ int main(int argc, char **argv)
 {
     streams_open_standard();
     double seconds = argc > 1 ? atof(argv[1]) : 0.2;
+    const struct model *model = argc > 2 ? model_find(argv[2]) : model_default();
     struct leverage_weights weights;
+    check(model != NULL);
     check(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, NULL) == STATUS_OK);
     struct buffer out = {0};
     buffer_append_text(&out, "{\"windows\":[");
     for (size_t w = 0; w < sizeof windows / sizeof windows[0]; w++) {
         buffer_append_format(&out, "%s{\"candles\":%zu", w > 0 ? "," : "", windows[w]);
         for (int interest = 0; interest < WALK_COUNT; interest++) {
+            struct book *book = book_create(model, &weights);
             struct series series = {0};
             size_t levels;
             walk_make(&series, (enum walk_interest)interest, windows[w]);
-            double us = measure(&series, &weights, seconds, &levels);
+            double us = measure(book, &series, seconds, &levels);
             buffer_append_format(&out, ",\"%s\":{\"us\":%.1f,\"levels\":%zu}", walk_names[interest],
                                  us, levels);
             series_deinit(&series);
+            book_destroy(book);
         }
         buffer_append_char(&out, '}');
     }

@@ -122,6 +122,11 @@ void json_raw(struct json *json, const char *text, size_t size)
     buffer_append(json->out, text, size);
 }
 
+void json_begin_raw(struct json *json)
+{
+    begin_value(json);
+}
+
 void json_member_text(struct json *json, const char *key, const char *text)
 {
     json_key(json, key);

@@ -49,6 +49,10 @@ void json_none(struct json *json);                               /* null */
 void json_time(struct json *json, int64_t time_ms);              /* "2025-12-28T14:30:00Z" */
 void json_raw(struct json *json, const char *text, size_t size); /* is JSON already */
 
+/* One value that the caller appends to the buffer without the writer: text that is made in pieces.
+ */
+void json_begin_raw(struct json *json);
+
 /* A key and its value. */
 void json_member_text(struct json *json, const char *key, const char *text);
 void json_member_integer(struct json *json, const char *key, int64_t value);

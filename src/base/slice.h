@@ -61,7 +61,8 @@ bool slice_split_last(struct slice *rest, char separator, struct slice *after);
 bool slice_take_word(struct slice *rest, const char *separators, struct slice *word);
 
 /* Walks a list, "a, b,c": the next item without the blanks around it. False at the end. A list of n
- * separators has n + 1 items, some of which may be empty. `struct slice_list list = {text};` */
+ * separators has n + 1 items, some of which may be empty. `struct slice_list list = {.rest =
+ * text};` */
 struct slice_list {
     struct slice rest;
     bool is_at_end;

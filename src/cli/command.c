@@ -53,6 +53,7 @@ enum status command_open_history(const struct config *config, struct store **sto
         return status;
     *history = history_create(&(struct history_options){
         .store = *store,
+        .model = model_default(),
         .buckets = &config->heatmap_buckets,
         .weights = &config->heatmap_weights,
         .lookback_ms = config->heatmap_lookback_ms,

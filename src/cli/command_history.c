@@ -5,14 +5,14 @@
 
 #include <string.h>
 
-static enum status read_request(const struct invocation *invocation,
-                                struct history_request *request, struct error *error)
+static enum status read_range(const struct invocation *invocation, struct range *range,
+                              struct error *error)
 {
-    enum status status = command_symbol(invocation, request->symbol, error);
+    enum status status = command_symbol(invocation, range->symbol, error);
     for (size_t i = 0; i < invocation->option_count && status == STATUS_OK; i++) {
         const char *flag = invocation->options[i].flag;
         if (strcmp(flag, "symbol") != 0)
-            status = history_request_set(request, flag, invocation->options[i].value, error);
+            status = range_set(range, flag, invocation->options[i].value, error);
     }
     return status;
 }
@@ -22,13 +22,13 @@ static enum exit_code run(struct invocation *invocation)
     struct error error;
     struct store *store = NULL;
     struct history *history = NULL;
-    struct history_request request = {0};
+    struct range range = {0};
     struct buffer out = {0};
-    if (read_request(invocation, &request, &error) != STATUS_OK)
+    if (read_range(invocation, &range, &error) != STATUS_OK)
         return command_fail(&error);
     enum status status = command_open_history(&invocation->config, &store, &history, &error);
     if (status == STATUS_OK)
-        status = history_run(history, &request, &out, &error);
+        status = history_run(history, &range, &out, &error);
     command_close_history(store, history);
     if (status == STATUS_OK)
         return command_print(&out);

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "engine/history.h"
+#include "model/snapshot_text.h"
 
 #include <string.h>
 
@@ -24,7 +25,7 @@ static void append_snapshot(struct buffer *out, const struct snapshot *snapshot)
     json_member_text(&json, "symbol", snapshot->symbol);
     json_member_time(&json, "timestamp", snapshot->timestamp_ms);
     json_key(&json, "data");
-    snapshot_append_data_json(out, snapshot);
+    snapshot_text_append_data(out, snapshot);
     json_close_object(&json);
 }
 

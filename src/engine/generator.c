@@ -2,16 +2,19 @@
  *
  *     wait -> version (stat) -> [changed] session -> per symbol: query, compute, hash -> publish
  *
- * It is a loop that must not die and must not shout. What costs is done only where something can
- * have changed: a file whose version is the one that a symbol was computed from is not even opened,
- * and a symbol whose hash is the last one is not published again. The version is read before the
- * data, so that a change in between is found at the next tick, never missed. One session serves all
+ * It must never end and must not flood the log. What costs is done only where something can have
+ * changed: a file whose version is the one that a symbol was computed from is not even opened, and
+ * a symbol whose hash is the last one is not published again. The version is read before the data,
+ * so that a change in between is found at the next tick, never missed. One session serves all
  * symbols of a tick; a symbol whose query fails leaves the others their turn, keeps its last
  * snapshot, and is tried again at each tick, wanted or not, since many causes pass (too many open
- * files, a file that is restored), and somebody may wait to hear of it (generator_check()).
+ * files, a file that is restored), and generator_check() is to report that they have.
  *
  * A file that is not what it was when the session began was changed past all locks. What was read
- * may be half of this and half of that, so it is thrown away, and read again in the next tick.
+ * may be of two files, so it is thrown away, and read again in the next tick.
+ *
+ * Memory that every tick needs (the series, the book, the text) is kept from one to the next: half
+ * of what a week costs to compute in new memory is to get that memory.
  *
  * Threads: the state of the symbols belongs to the generator's thread. `mutex` guards what others
  * touch: the wake flags, the stop flag, the statistics, the last fault and the session pointer,
@@ -22,9 +25,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "model/snapshot_text.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -33,14 +36,14 @@
 #define LOG_PAUSE_NS (60 * SECOND_NS) /* between two logged failures of a symbol */
 
 /* What is known of one symbol. */
-struct symbol_state {
+struct known_symbol {
     struct buffer text; /* of the message, until it is published */
 
     bool is_computed; /* `version` and `status` are of a completed computation */
     uint64_t version;
     enum status status; /* STATUS_OK or STATUS_NO_DATA; if it has failed, why */
     char message[ERROR_MESSAGE_MAX];
-    bool has_failed; /* at the last look, though the database could be opened */
+    bool has_failed; /* at its last tick, though the database could be opened */
 
     bool is_published;  /* under the present epoch */
     uint64_t hash, seq; /* of the last snapshot published */
@@ -49,7 +52,7 @@ struct symbol_state {
     uint64_t logged_ns;
 };
 
-/* What a tick has made and found out, and has not told yet. */
+/* What a tick has made and found out, and has not reported yet. */
 struct batch {
     uint64_t since_ns; /* when the first of it was added */
     size_t published_count, checked_count;
@@ -58,7 +61,9 @@ struct batch {
 };
 
 struct generator {
-    struct generator_options options;
+    struct generator_options options; /* its lists are those below */
+    struct symbol_list symbols;
+    struct bucket_map buckets;
     uint64_t epoch; /* 0: it rests */
     uint64_t interval_ns;
     pthread_t thread;
@@ -76,15 +81,21 @@ struct generator {
     struct generator_stats stats;
     struct error fault; /* the last tick's */
 
-    bool has_looked;      /* the database was opened, or tried, since the start */
+    bool has_tried;       /* to open the database, since the start */
     enum status database; /* why the last tick could not use it; STATUS_OK */
     unsigned logged;      /* what was logged since it last could; a bit for each fault */
-    struct symbol_state symbols[SYMBOLS_MAX];
+    struct known_symbol states[SYMBOLS_MAX];
     struct batch batch;
-    struct series series; /* memory that is used again each time */
+    struct series series; /* this and what follows: of the symbol being computed */
+    struct book *book;
     struct snapshot snapshot;
     struct buffer data;
 };
+
+static double milliseconds(uint64_t ns)
+{
+    return (double)ns / 1e6;
+}
 
 /* -- outcomes ---------------------------------------------------------------------------------- */
 
@@ -113,8 +124,8 @@ static void report(struct generator *generator, size_t index, enum status status
 /* A failure that another symbol has logged, for the same cause, is not logged again. */
 static bool is_logged(const struct generator *generator, const char *message)
 {
-    for (size_t i = 0; i < generator->options.symbols->count; i++)
-        if (strcmp(generator->symbols[i].logged_message, message) == 0)
+    for (size_t i = 0; i < generator->symbols.count; i++)
+        if (strcmp(generator->states[i].logged_message, message) == 0)
             return true;
     return false;
 }
@@ -123,11 +134,11 @@ static bool is_logged(const struct generator *generator, const char *message)
  * tick. */
 static void report_failure(struct generator *generator, size_t index, const struct error *error)
 {
-    struct symbol_state *state = &generator->symbols[index];
+    struct known_symbol *state = &generator->states[index];
     uint64_t now_ns = clock_monotonic_ns();
     bool is_pausing = state->logged_message[0] != '\0' && now_ns - state->logged_ns < LOG_PAUSE_NS;
     if (!is_pausing && !is_logged(generator, error->message)) {
-        log_warn("symbol skipped", log_text("symbol", generator->options.symbols->names[index]),
+        log_warn("symbol skipped", log_text("symbol", generator->symbols.names[index]),
                  log_text("reason", error->message));
         memcpy(state->logged_message, error->message, sizeof state->logged_message);
         state->logged_ns = now_ns;
@@ -147,7 +158,7 @@ static enum generator_fault fault_of(enum status status)
                                       : GENERATOR_FAULT_UNREADABLE;
 }
 
-/* Says when the database comes to be of no use, and when it is back, and nothing in between. */
+/* Logs when the database becomes unusable, and when it is back, and nothing in between. */
 static void note_database(struct generator *generator, const struct error *fault)
 {
     const char *path = store_path(generator->options.store);
@@ -164,14 +175,13 @@ static void note_database(struct generator *generator, const struct error *fault
     generator->logged |= bit;
 }
 
-/* What generator_check() says from now on: the database's fault, or that of a symbol. */
+/* What generator_check() returns from now on: the database's fault, or that of a symbol. */
 static void note_fault(struct generator *generator, struct error *fault)
 {
-    for (size_t i = 0; i < generator->options.symbols->count; i++) {
-        const struct symbol_state *state = &generator->symbols[i];
+    for (size_t i = 0; i < generator->symbols.count; i++) {
+        const struct known_symbol *state = &generator->states[i];
         if (fault->status == STATUS_OK && state->has_failed)
-            error_set(fault, state->status, "%s: %s", generator->options.symbols->names[i],
-                      state->message);
+            error_set(fault, state->status, "%s: %s", generator->symbols.names[i], state->message);
     }
     pthread_mutex_lock(&generator->mutex);
     generator->fault = *fault;
@@ -199,7 +209,7 @@ static enum status load_window(struct generator *generator, struct store_session
 /* The number after the last one, its own or another's. */
 static uint64_t next_seq(struct generator *generator, size_t index)
 {
-    struct symbol_state *state = &generator->symbols[index];
+    struct known_symbol *state = &generator->states[index];
     pthread_mutex_lock(&generator->mutex);
     if (generator->used[index].epoch == generator->epoch && generator->used[index].seq > state->seq)
         state->seq = generator->used[index].seq;
@@ -207,20 +217,20 @@ static uint64_t next_seq(struct generator *generator, size_t index)
     return ++state->seq;
 }
 
-/* Adds the snapshot to the batch if a client could tell it from the one before. */
-static void add_publication(struct generator *generator, size_t index)
+/* Adds the snapshot to the batch if a client could tell it from the one before. False if not. */
+static bool add_publication(struct generator *generator, size_t index)
 {
-    struct symbol_state *state = &generator->symbols[index];
+    struct known_symbol *state = &generator->states[index];
     struct batch *batch = &generator->batch;
     const struct buffer *data = &generator->data;
     uint64_t hash = publication_hash(generator->snapshot.timestamp_ms, data->data, data->size);
     if (state->is_published && state->hash == hash)
-        return;
+        return false;
     state->is_published = true;
     state->hash = hash;
     uint64_t seq = next_seq(generator, index);
     buffer_clear(&state->text);
-    snapshot_append_message_json(&state->text, &generator->snapshot, generator->epoch, seq,
+    snapshot_text_append_message(&state->text, &generator->snapshot, generator->epoch, seq,
                                  data->data, data->size);
     batch->published[batch->published_count++] = (struct publication){
         .symbol_index = index,
@@ -232,10 +242,11 @@ static void add_publication(struct generator *generator, size_t index)
         .text_size = state->text.size,
     };
     count_stat(generator, snapshots, 1);
+    return true;
 }
 
-/* Publishes the batch, and then says what came of its symbols: a client that waits for one finds
- * its snapshot there. */
+/* Publishes the batch, and then reports the outcome of its symbols: a client that waits for one
+ * finds its snapshot there. */
 static void end_batch(struct generator *generator)
 {
     struct batch *batch = &generator->batch;
@@ -243,7 +254,7 @@ static void end_batch(struct generator *generator)
         generator->options.on_published(batch->published, batch->published_count,
                                         generator->options.context);
     for (size_t i = 0; i < batch->checked_count; i++) {
-        const struct symbol_state *state = &generator->symbols[batch->checked[i]];
+        const struct known_symbol *state = &generator->states[batch->checked[i]];
         report(generator, batch->checked[i], state->status, state->message);
     }
     batch->published_count = batch->checked_count = 0;
@@ -257,11 +268,22 @@ static void add_checked(struct generator *generator, size_t index)
     batch->checked[batch->checked_count++] = index;
 }
 
+static void log_computed(const struct generator *generator, uint64_t query_ns, uint64_t compute_ns,
+                         bool is_news)
+{
+    log_debug("symbol computed", log_text("symbol", generator->snapshot.symbol),
+              log_int("candles", (int64_t)generator->series.count),
+              log_int("levels", (int64_t)generator->snapshot.levels.count),
+              log_real("query_ms", milliseconds(query_ns)),
+              log_real("compute_ms", milliseconds(compute_ns)),
+              log_text("published", is_news ? "yes" : "no"));
+}
+
 static enum status compute_symbol(struct generator *generator, struct store_session *session,
                                   size_t index, struct error *error)
 {
     const struct generator_options *options = &generator->options;
-    const char *symbol = options->symbols->names[index];
+    const char *symbol = generator->symbols.names[index];
     uint64_t start_ns = clock_monotonic_ns();
     enum status status = load_window(generator, session, symbol, error);
     if (!store_is_current(session))
@@ -270,10 +292,10 @@ static enum status compute_symbol(struct generator *generator, struct store_sess
     if (status != STATUS_OK)
         return status;
     uint64_t loaded_ns = clock_monotonic_ns();
-    snapshot_compute(&generator->snapshot, symbol, &generator->series, options->weights,
-                     bucket_map_find(options->buckets, symbol));
+    snapshot_compute(&generator->snapshot, generator->book, symbol, &generator->series,
+                     bucket_map_find(&generator->buckets, symbol));
     buffer_clear(&generator->data);
-    snapshot_append_data_json(&generator->data, &generator->snapshot);
+    snapshot_text_append_data(&generator->data, &generator->snapshot);
     uint64_t computed_ns = clock_monotonic_ns();
 
     pthread_mutex_lock(&generator->mutex);
@@ -284,14 +306,15 @@ static enum status compute_symbol(struct generator *generator, struct store_sess
     if (options->on_computed != NULL)
         options->on_computed(index, loaded_ns - start_ns, computed_ns - loaded_ns,
                              options->context);
-    add_publication(generator, index);
+    bool is_news = add_publication(generator, index);
+    log_computed(generator, loaded_ns - start_ns, computed_ns - loaded_ns, is_news);
     return STATUS_OK;
 }
 
 static void check_symbol(struct generator *generator, struct store_session *session, size_t index,
                          uint64_t version)
 {
-    struct symbol_state *state = &generator->symbols[index];
+    struct known_symbol *state = &generator->states[index];
     struct error error = {0};
     enum status status = compute_symbol(generator, session, index, &error);
     if (status == STATUS_CANCELLED)
@@ -312,7 +335,7 @@ static void check_symbol(struct generator *generator, struct store_session *sess
     state->status = status;
     memcpy(state->message, error.message, sizeof state->message);
     if (state->logged_message[0] != '\0')
-        log_info("symbol recovered", log_text("symbol", generator->options.symbols->names[index]));
+        log_info("symbol recovered", log_text("symbol", generator->symbols.names[index]));
     state->logged_message[0] = '\0';
     add_checked(generator, index);
 }
@@ -348,7 +371,7 @@ static void skip_unchanged(struct generator *generator, struct selection *select
     size_t kept = 0;
     for (size_t i = 0; i < selection->count; i++) {
         size_t index = selection->indexes[i];
-        const struct symbol_state *state = &generator->symbols[index];
+        const struct known_symbol *state = &generator->states[index];
         if (!state->is_computed || state->version != version) {
             selection->indexes[kept++] = index;
             continue;
@@ -366,9 +389,10 @@ static void set_session(struct generator *generator, struct store_session *sessi
     pthread_mutex_unlock(&generator->mutex);
 }
 
-/* Opens the database if something may have changed in it, or to see whether it is back. */
-static enum status look(struct generator *generator, struct selection *selection, uint64_t *version,
-                        struct store_session **session, struct error *fault)
+/* Opens the database if something may have changed in it, or to find out whether it is back. */
+static enum status open_changed(struct generator *generator, struct selection *selection,
+                                uint64_t *version, struct store_session **session,
+                                struct error *fault)
 {
     uint64_t start_ns = clock_monotonic_ns();
     *session = NULL;
@@ -376,7 +400,7 @@ static enum status look(struct generator *generator, struct selection *selection
     if (status != STATUS_OK)
         return status;
     skip_unchanged(generator, selection, *version);
-    if (selection->count == 0 && generator->has_looked && generator->database == STATUS_OK)
+    if (selection->count == 0 && generator->has_tried && generator->database == STATUS_OK)
         return STATUS_OK;
     status = store_begin(generator->options.store, session, fault);
     if (status == STATUS_OK)
@@ -400,10 +424,11 @@ static void tick(struct generator *generator, struct selection *selection)
 {
     struct store_session *session;
     struct error fault = {0};
-    uint64_t version;
-    count_stat(generator, ticks, selection->count);
-    fault.status = look(generator, selection, &version, &session, &fault);
-    generator->has_looked = true;
+    uint64_t version, start_ns = clock_monotonic_ns();
+    const size_t selected = selection->count;
+    count_stat(generator, ticks, selected);
+    fault.status = open_changed(generator, selection, &version, &session, &fault);
+    generator->has_tried = true;
     note_database(generator, &fault);
     if (fault.status == STATUS_BUSY)
         skip_locked(generator, selection, &fault);
@@ -415,28 +440,32 @@ static void tick(struct generator *generator, struct selection *selection)
         set_session(generator, NULL);
         store_end(session);
     }
+    log_debug("tick", log_int("symbols", (int64_t)selected),
+              log_int("unchanged", (int64_t)(selected - selection->count)),
+              log_text("database", fault.status == STATUS_OK ? "ok" : fault.message),
+              log_real("ms", milliseconds(clock_monotonic_ns() - start_ns)));
     note_fault(generator, &fault);
 }
 
 /* -- the thread -------------------------------------------------------------------------------- */
 
-/* Takes the epoch that generator_lead() wants; with a new one every symbol begins anew. Under the
+/* Takes the epoch that generator_lead() wants; with a new one every symbol starts over. Under the
  * lock. */
 static bool take_epoch(struct generator *generator)
 {
     if (generator->epoch == generator->wanted_epoch)
         return false;
     generator->epoch = generator->wanted_epoch;
-    for (size_t i = 0; i < generator->options.symbols->count; i++) {
-        struct symbol_state *state = &generator->symbols[i];
+    for (size_t i = 0; i < generator->symbols.count; i++) {
+        struct known_symbol *state = &generator->states[i];
         state->is_computed = state->is_published = false;
         state->seq = 0;
     }
     return generator->epoch != 0;
 }
 
-/* Waits until the tick is due, somebody wakes the thread, or it is to stop. Takes the wake flags,
- * and the epoch: true if that is a new one. */
+/* Waits until the tick is due, another thread wakes this one, or it is to stop. Takes the wake
+ * flags, and the epoch: true if that is a new one. */
 static bool wait_for_work(struct generator *generator, uint64_t due_ns, bool woken[SYMBOLS_MAX])
 {
     const struct timespec due = {.tv_sec = (time_t)(due_ns / SECOND_NS),
@@ -452,15 +481,15 @@ static bool wait_for_work(struct generator *generator, uint64_t due_ns, bool wok
     return is_new_epoch;
 }
 
-/* Those that were woken, and when the tick is due all that somebody needs or that have failed; none
+/* Those that were woken, and when the tick is due all that are wanted or that have failed; none
  * while it rests. */
 static void select_symbols(const struct generator *generator, const bool woken[SYMBOLS_MAX],
                            bool is_due, struct selection *selection)
 {
     const struct generator_options *options = &generator->options;
     selection->count = 0;
-    for (size_t i = 0; generator->epoch != 0 && i < options->symbols->count; i++)
-        if (woken[i] || (is_due && (generator->symbols[i].has_failed ||
+    for (size_t i = 0; generator->epoch != 0 && i < generator->symbols.count; i++)
+        if (woken[i] || (is_due && (generator->states[i].has_failed ||
                                     options->is_wanted(i, options->context))))
             selection->indexes[selection->count++] = i;
 }
@@ -479,7 +508,7 @@ static void *run(void *context)
         bool is_due = now_ns >= due_ns;
         select_symbols(generator, woken, is_due, &selection);
         if (is_due) {
-            /* The time of ticks that were slept or worked through is not made up for. */
+            /* Ticks that were missed while it slept or worked are not made up. */
             due_ns += generator->interval_ns;
             due_ns = due_ns > now_ns ? due_ns : now_ns + generator->interval_ns;
         }
@@ -493,9 +522,15 @@ struct generator *generator_start(const struct generator_options *options)
 {
     struct generator *generator = memory_allocate_zeroed(1, sizeof *generator);
     generator->options = *options;
+    generator->symbols = *options->symbols;
+    generator->buckets = *options->buckets;
+    generator->options.symbols = &generator->symbols;
+    generator->options.buckets = &generator->buckets;
+    generator->options.weights = NULL; /* the book has a copy */
+    generator->book = book_create(options->model, options->weights);
     generator->epoch = generator->wanted_epoch = options->epoch;
     generator->interval_ns = (uint64_t)(options->interval_seconds * (double)SECOND_NS);
-    check(options->symbols->count <= SYMBOLS_MAX && generator->interval_ns > 0);
+    check(generator->symbols.count <= SYMBOLS_MAX && generator->interval_ns > 0);
 
     pthread_condattr_t attributes;
     check(pthread_condattr_init(&attributes) == 0);
@@ -510,7 +545,7 @@ struct generator *generator_start(const struct generator_options *options)
 
 void generator_wake(struct generator *generator, size_t symbol_index)
 {
-    check(symbol_index < generator->options.symbols->count);
+    check(symbol_index < generator->symbols.count);
     pthread_mutex_lock(&generator->mutex);
     generator->woken[symbol_index] = true;
     generator->is_woken = true;
@@ -538,7 +573,7 @@ void generator_lead(struct generator *generator, uint64_t epoch)
 
 void generator_skip(struct generator *generator, size_t symbol_index, uint64_t epoch, uint64_t seq)
 {
-    check(symbol_index < generator->options.symbols->count);
+    check(symbol_index < generator->symbols.count);
     pthread_mutex_lock(&generator->mutex);
     generator->used[symbol_index].epoch = epoch;
     generator->used[symbol_index].seq = seq;
@@ -566,9 +601,10 @@ void generator_stop(struct generator *generator)
 
     pthread_cond_destroy(&generator->wakeup);
     pthread_mutex_destroy(&generator->mutex);
-    for (size_t i = 0; i < generator->options.symbols->count; i++)
-        buffer_deinit(&generator->symbols[i].text);
+    for (size_t i = 0; i < generator->symbols.count; i++)
+        buffer_deinit(&generator->states[i].text);
     series_deinit(&generator->series);
+    book_destroy(generator->book);
     snapshot_deinit(&generator->snapshot);
     buffer_deinit(&generator->data);
     free(generator);

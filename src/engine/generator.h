@@ -1,17 +1,17 @@
 /* The background thread that turns database content into snapshots.
  *
  * Every tick, for each symbol that is wanted: has the database changed? query, compute, hash; if
- * the hash differs from the last one, hand the snapshot to on_snapshot. A symbol's failure is
- * logged, counted and skipped, and its last snapshot stays. The thread never dies before
+ * the hash differs from the last one, the snapshot goes to on_published. A symbol's failure is
+ * logged, counted and skipped, and its last snapshot stays. The thread never ends before
  * generator_stop(). A database that cannot be used (missing, locked, unreadable) is logged once
- * when that begins and once when it ends, and looked at in each tick, wanted or not, until it does.
+ * when that begins and once when it ends, and tried in each tick, wanted or not, until it does.
  *
- * All callbacks run on the generator thread. */
+ * All callbacks run on the generator's thread. */
 #ifndef HEATCAST_ENGINE_GENERATOR_H
 #define HEATCAST_ENGINE_GENERATOR_H
 
+#include "model/model.h"
 #include "model/publication.h"
-#include "model/snapshot.h"
 #include "store/store.h"
 
 struct generator;
@@ -33,7 +33,7 @@ enum generator_fault {
     GENERATOR_FAULT_COUNT
 };
 
-/* What the thread has done so far; read it with generator_stats(). */
+/* What the thread has done so far; read it with generator_read_stats(). */
 struct generator_stats {
     uint64_t ticks; /* symbol ticks: one per symbol and tick */
     uint64_t skipped[GENERATOR_SKIP_COUNT];
@@ -45,15 +45,17 @@ struct generator_stats {
 };
 
 struct generator_options {
-    struct store *store;               /* must outlive the generator */
-    const struct symbol_list *symbols; /* must outlive the generator */
+    struct store *store;       /* must outlive the generator */
+    const struct model *model; /* constant */
+    /* These three are copied. */
+    const struct symbol_list *symbols;
     const struct bucket_map *buckets;
     const struct leverage_weights *weights;
     int64_t lookback_ms;
-    double interval_seconds;
-    uint64_t epoch; /* of its snapshots; 0: it rests until generator_lead() */
+    double interval_seconds; /* between two ticks */
+    uint64_t epoch;          /* of its snapshots; 0: it rests until generator_lead() */
 
-    /* Whether anybody needs this symbol now. */
+    /* Whether this symbol is to be computed in a tick. */
     bool (*is_wanted)(size_t symbol_index, void *context);
     /* Snapshots of one epoch that changed in one tick, of different symbols, valid during the call.
      * Those of one tick come together, except that a symbol does not wait much longer than
@@ -65,32 +67,33 @@ struct generator_options {
     void (*on_checked)(size_t symbol_index, enum status status, const char *message, void *context);
     /* What a symbol tick that computed has cost, for histograms. May be NULL. */
     void (*on_computed)(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context);
-    void *context;
+    void *context; /* must outlive the generator */
 };
 
-/* Starts the thread. Everything in `options` is copied except what its comments say. */
+/* Starts the thread. Symbol indexes are places in `symbols`. */
 struct generator *generator_start(const struct generator_options *options);
 
-/* Makes the thread look at this symbol at once, wanted or not (any thread, never blocks for
- * long). */
+/* Gives this symbol a tick at once, wanted or not. Any thread, does not block. */
 void generator_wake(struct generator *generator, size_t symbol_index);
 
 /* STATUS_OK, or why the last tick could not use the database or failed with a symbol. Any thread,
- * never blocks for long. */
+ * does not block. */
 enum status generator_check(struct generator *generator, struct error *error);
 
-/* From now on snapshots bear this epoch, and seq begins anew; all symbols that are wanted are
- * looked at at once, and handed on whether they have changed or not. 0: it rests, and looks at
- * nothing. The epoch that it has is no change. Any thread. */
+/* From now on snapshots bear this epoch, and seq begins at 1; all symbols that are wanted get a
+ * tick at once, and are published whether they have changed or not. 0: it rests, without ticks. The
+ * epoch that it has is no change. Any thread, does not block. */
 void generator_lead(struct generator *generator, uint64_t epoch);
 
-/* Somebody else has used the numbers of this epoch and symbol up to `seq`: goes on after them. Any
- * thread. */
+/* Another server has used the numbers of this epoch and symbol up to `seq`: the next snapshot's is
+ * greater. Any thread, does not block. */
 void generator_skip(struct generator *generator, size_t symbol_index, uint64_t epoch, uint64_t seq);
 
+/* Any thread, does not block. */
 void generator_read_stats(struct generator *generator, struct generator_stats *stats);
 
-/* Ends the thread and frees everything; returns when it is gone. NULL is harmless. */
+/* Interrupts a query, ends the thread and frees everything; returns when it is gone. NULL is
+ * harmless. */
 void generator_stop(struct generator *generator);
 
 #endif

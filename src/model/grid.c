@@ -9,6 +9,8 @@
 #include "base/check.h"
 #include "base/decimal.h"
 #include "base/iso_time.h"
+#include "base/json.h"
+#include "model/bucket.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -17,7 +19,7 @@
 
 enum { BYTE_MAX = 255, BYTES_PER_DECADE = 51 };
 
-struct column {
+struct grid_column {
     const struct candle *candle;
     size_t first_level, level_count;
 };
@@ -26,7 +28,7 @@ struct grid {
     const struct grid_options *options;
     int64_t step_ms;
     size_t column_count;
-    struct column columns[GRID_COLUMNS_MAX];
+    struct grid_column columns[GRID_COLUMNS_MAX];
     struct level_list levels; /* of all columns, one after the other */
     int64_t price_min_e8, price_max_e8;
     double max_density;
@@ -63,17 +65,6 @@ static int64_t choose_step(const struct grid_options *options)
             step_ms = next_ms != 0 ? next_ms : 2 * step_ms;
         } while (step_ms % options->interval_ms != 0);
     return step_ms;
-}
-
-static void append_levels(struct level_list *list, const struct level_list *more)
-{
-    if (list->capacity - list->count < more->count) {
-        list->capacity = 2 * (list->capacity + more->count);
-        list->levels = memory_resize(list->levels, list->capacity, sizeof *list->levels);
-    }
-    if (more->count > 0)
-        memcpy(list->levels + list->count, more->levels, more->count * sizeof *more->levels);
-    list->count += more->count;
 }
 
 /* fmax() of what is never NaN, without a call. */
@@ -115,20 +106,12 @@ static double price_span_e8(const struct grid_options *options)
     return highest_e8 * (1 + distance) - lowest_e8 * (1 - distance);
 }
 
-/* The least bucket of the steps 1-2-5 with which any map of that many columns is small enough. */
+/* The least bucket with which any map of that many columns is small enough. */
 static int64_t fitting_bucket(const struct grid_options *options, size_t column_count)
 {
-    static const int64_t mantissas[] = {1, 2, 5};
     size_t whole_rows = GRID_CELLS_MAX / column_count;
     double rows_max = (double)whole_rows - 2;
-    double bucket_min_e8 = price_span_e8(options) / rows_max;
-    int64_t power = 1;
-    for (size_t i = 0;; i++) {
-        if (i > 0 && i % 3 == 0)
-            power *= 10;
-        if ((double)(power * mantissas[i % 3]) >= bucket_min_e8)
-            return power * mantissas[i % 3];
-    }
+    return bucket_least(price_span_e8(options) / rows_max);
 }
 
 static enum status too_many_cells(const struct grid *grid, size_t column_count, struct error *error)
@@ -158,7 +141,7 @@ static enum status gather(struct grid *grid, struct error *error)
     size_t column_count = count_columns(options, grid->step_ms);
     if (column_count == 0)
         return no_column(options, error);
-    struct book *book = book_create(options->weights);
+    struct book *book = book_create(options->model, options->weights);
     struct level_list levels = {0};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < series->count && status == STATUS_OK; i++) {
@@ -167,8 +150,8 @@ static enum status gather(struct grid *grid, struct error *error)
             continue;
         book_snapshot(book, options->bucket_e8, &levels);
         grid->columns[grid->column_count++] =
-            (struct column){&series->candles[i], grid->levels.count, levels.count};
-        append_levels(&grid->levels, &levels);
+            (struct grid_column){&series->candles[i], grid->levels.count, levels.count};
+        level_list_append(&grid->levels, &levels);
         widen(grid, &levels);
         if (grid->rows > GRID_CELLS_MAX / column_count)
             status = too_many_cells(grid, column_count, error);
@@ -207,65 +190,78 @@ static void paint(struct grid *grid)
 
 /* -- text -------------------------------------------------------------------------------------- */
 
-static void append_meta(const struct grid *grid, struct buffer *out)
+static void write_duration(struct json *json, const char *key, int64_t duration_ms)
 {
-    char start[ISO_TIME_SIZE], end[ISO_TIME_SIZE], interval[24], step[24];
-    iso_time_format(grid->columns[0].candle->open_time_ms, start);
-    iso_time_format(grid->columns[grid->column_count - 1].candle->open_time_ms, end);
-    value_format_duration(grid->options->interval_ms, interval);
-    value_format_duration(grid->step_ms, step);
-    buffer_append_text(out, "{\"meta\":{\"symbol\":");
-    buffer_append_json_string(out, grid->options->symbol, strlen(grid->options->symbol));
-    buffer_append_format(out,
-                         ",\"start_time\":\"%s\",\"end_time\":\"%s\",\"interval\":\"%s\","
-                         "\"step\":\"%s\",\"bucket\":",
-                         start, end, interval, step);
-    decimal_append(out, grid->options->bucket_e8);
-    buffer_append_text(out, ",\"price_min\":");
-    decimal_append(out, grid->price_min_e8);
-    buffer_append_format(out, ",\"rows\":%zu,\"columns\":%zu,\"max_density\":", grid->rows,
-                         grid->column_count);
-    decimal_append_double(out, grid->max_density);
-    buffer_append_char(out, '}');
+    char text[24];
+    json_member_text(json, key, value_format_duration(duration_ms, text));
 }
 
-static void append_columns(const struct grid *grid, struct buffer *out)
+static void write_meta(const struct grid *grid, struct json *json)
 {
-    buffer_append_text(out, ",\"times\":[");
-    for (size_t c = 0; c < grid->column_count; c++) {
-        if (c > 0)
-            buffer_append_char(out, ',');
-        buffer_append_int(out, grid->columns[c].candle->open_time_ms / 1000);
-    }
-    buffer_append_text(out, "],\"closes\":[");
-    for (size_t c = 0; c < grid->column_count; c++) {
-        if (c > 0)
-            buffer_append_char(out, ',');
-        decimal_append(out, grid->columns[c].candle->close_e8);
-    }
-    buffer_append_char(out, ']');
+    const struct candle *first = grid->columns[0].candle;
+    const struct candle *last = grid->columns[grid->column_count - 1].candle;
+    json_key(json, "meta");
+    json_open_object(json);
+    json_member_text(json, "symbol", grid->options->symbol);
+    json_member_time(json, "start_time", first->open_time_ms);
+    json_member_time(json, "end_time", last->open_time_ms);
+    write_duration(json, "interval", grid->options->interval_ms);
+    write_duration(json, "step", grid->step_ms);
+    json_member_decimal(json, "bucket", grid->options->bucket_e8);
+    json_member_decimal(json, "price_min", grid->price_min_e8);
+    json_member_integer(json, "rows", (int64_t)grid->rows);
+    json_member_integer(json, "columns", (int64_t)grid->column_count);
+    json_member_number(json, "max_density", grid->max_density);
+    json_close_object(json);
+}
+
+static void write_columns(const struct grid *grid, struct json *json)
+{
+    json_key(json, "times");
+    json_open_array(json);
+    for (size_t c = 0; c < grid->column_count; c++)
+        json_int(json, grid->columns[c].candle->open_time_ms / 1000);
+    json_close_array(json);
+    json_key(json, "closes");
+    json_open_array(json);
+    for (size_t c = 0; c < grid->column_count; c++)
+        json_decimal(json, grid->columns[c].candle->close_e8);
+    json_close_array(json);
+}
+
+static void write_cells(const struct grid *grid, const char *key, size_t side, struct json *json)
+{
+    json_key(json, key);
+    json_begin_raw(json);
+    buffer_append_char(json->out, '"');
+    base64_append(json->out, grid->sides[side], grid->rows * grid->column_count);
+    buffer_append_char(json->out, '"');
+}
+
+static void write_grid(const struct grid *grid, struct buffer *out)
+{
+    struct json json = json_start(out);
+    json_open_object(&json);
+    write_meta(grid, &json);
+    write_columns(grid, &json);
+    write_cells(grid, "long", 0, &json);
+    write_cells(grid, "short", 1, &json);
+    json_close_object(&json);
 }
 
 enum status grid_append_json(const struct grid_options *options, struct buffer *out,
                              struct error *error)
 {
-    const struct candle *last = &options->series->candles[options->series->count - 1];
     struct grid *grid = memory_allocate_zeroed(1, sizeof *grid);
     grid->options = options;
     grid->step_ms = choose_step(options);
     /* Where a map without levels would have its first row. */
-    grid->price_min_e8 = last->close_e8 / options->bucket_e8 * options->bucket_e8;
+    grid->price_min_e8 =
+        series_last(options->series)->close_e8 / options->bucket_e8 * options->bucket_e8;
     enum status status = gather(grid, error);
     if (status == STATUS_OK) {
-        size_t cell_count = grid->rows * grid->column_count;
         paint(grid);
-        append_meta(grid, out);
-        append_columns(grid, out);
-        buffer_append_text(out, ",\"long\":\"");
-        base64_append(out, grid->sides[0], cell_count);
-        buffer_append_text(out, "\",\"short\":\"");
-        base64_append(out, grid->sides[1], cell_count);
-        buffer_append_text(out, "\"}");
+        write_grid(grid, out);
     }
     free(grid->sides[0]);
     free(grid->sides[1]);

@@ -1,27 +1,40 @@
-/* The map of a series as a picture: one byte a cell, for pages (see history_grid() for the format).
- * Pure computation. */
+/* The map of a whole series as a picture: one byte a cell, for pages. Pure computation.
+ *
+ *   {"meta":{"symbol","start_time","end_time","interval","step","bucket","price_min","rows",
+ *            "columns","max_density"},
+ *    "times":[epoch seconds of each column],
+ *    "closes":[...],
+ *    "long":"<base64>","short":"<base64>"}
+ *
+ * rows x columns bytes each, row 0 the lowest price, columns in time order within a row. A byte b
+ * stands for 0 if b = 0, else for max_density * 10^((b - 255) / 51): a logarithmic scale over five
+ * decades, the lowest byte standing for everything below as well. Columns are the candles at
+ * multiples of `step` (chosen so that there are at most GRID_COLUMNS_MAX) and always the newest
+ * one. `interval` and `step` are durations as text ("5m"). */
 #ifndef HEATCAST_MODEL_GRID_H
 #define HEATCAST_MODEL_GRID_H
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "model/book.h"
+#include "model/model.h"
+#include "model/series.h"
 
 #define GRID_COLUMNS_MAX 2100
 #define GRID_CELLS_MAX ((size_t)4 << 20) /* of one side */
 
 struct grid_options {
     const char *symbol;
+    const struct model *model;
+    const struct leverage_weights *weights;
     const struct series *series; /* what the model is run over; at least one candle */
     int64_t shown_from_ms;       /* earlier candles only feed the book */
     int64_t shown_to_ms;         /* inclusive; later candles are of no use */
     int64_t interval_ms;         /* of the candles */
     int64_t bucket_e8;
-    const struct leverage_weights *weights;
 };
 
-/* Appends the JSON answer. STATUS_TOO_LARGE: over GRID_CELLS_MAX; the message names a bucket that
- * fits. STATUS_NO_DATA: no candle is shown. */
+/* Appends the JSON. STATUS_TOO_LARGE: over GRID_CELLS_MAX; the message names a bucket that fits.
+ * STATUS_NO_DATA: no candle is shown. Nothing is appended unless it is STATUS_OK. */
 enum status grid_append_json(const struct grid_options *options, struct buffer *out,
                              struct error *error);
 

@@ -1,7 +1,7 @@
-/* A snapshot on its way to the clients: what a generator made, or what another server published.
+/* A snapshot on its way to the clients: made by a generator, or published by another server. What
+ * the engine, the stream and the cluster pass to each other.
  *
- * The one carrier between the engine, the stream and the cluster. It owns nothing: the text belongs
- * to whoever hands the publication over, and is valid for the length of the call. */
+ * It owns nothing: the text belongs to the caller and is valid for the length of the call. */
 #ifndef HEATCAST_MODEL_PUBLICATION_H
 #define HEATCAST_MODEL_PUBLICATION_H
 

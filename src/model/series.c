@@ -1,3 +1,6 @@
+/* Two arrays rather than one of pairs: candles come first, all of them, and the changes of open
+ * interest are filled in when a second query has them. The memory of a series is used again for the
+ * next one (`count = 0`), since a series is loaded at every tick and its size hardly changes. */
 #include "model/series.h"
 
 #include "base/check.h"

@@ -1,25 +1,28 @@
-/* One candle, and the run of candles that the model eats. */
+/* What a model is run over: candles in time order, each with the change of open interest that
+ * belongs to it. Made by series_builder. One thread at a time. */
 #ifndef HEATCAST_MODEL_SERIES_H
 #define HEATCAST_MODEL_SERIES_H
 
+#include "model/candle.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
-struct candle {
-    int64_t open_time_ms; /* UTC */
-    int64_t open_e8, high_e8, low_e8, close_e8;
-    double volume; /* base asset */
-};
-
-/* Candles in time order, each with the change of open interest (quote currency) that belongs to it.
- * Owns its arrays: series_deinit(). `struct series s = {0};` is a valid empty one. */
+/* Owns its arrays: series_deinit(). `struct series s = {0};` is a valid empty one. */
 struct series {
     size_t count, capacity;
     struct candle *candles;
-    double *deltas;
+    double *deltas; /* quote currency; 0 where nothing is known */
 };
 
+/* Appends a candle, which is later than the last one. */
 void series_push(struct series *series, const struct candle *candle, double delta);
-void series_deinit(struct series *series);
+
+/* The newest candle of a series that is not empty. */
+static inline const struct candle *series_last(const struct series *series)
+{
+    return &series->candles[series->count - 1];
+}
+
+void series_deinit(struct series *series); /* leaves a valid empty one */
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "model/bucket.h"
 #include "serve/readiness.h"
 #include "serve/server_internal.h"
 
@@ -26,7 +27,7 @@ static int64_t find_bucket(struct server *server, struct store_session *session,
     if (bucket_e8 == 0 &&
         store_load(session, symbol, newest_ms, newest_ms, CANDLE_MS, &series, NULL) == STATUS_OK &&
         series.count > 0)
-        bucket_e8 = heatmap_default_bucket(symbol, series.candles[series.count - 1].close_e8);
+        bucket_e8 = bucket_default(symbol, series.candles[series.count - 1].close_e8);
     series_deinit(&series);
     return bucket_e8;
 }
@@ -89,18 +90,17 @@ static enum status answer_symbols(struct server *server, struct buffer *out)
 
 /* -- the past ---------------------------------------------------------------------------------- */
 
-static enum status read_request(const struct backend_request *question,
-                                struct history_request *request, struct error *error)
+static enum status read_range(const struct backend_request *question, struct range *range,
+                              struct error *error)
 {
-    *request = (struct history_request){0};
-    memcpy(request->symbol, question->symbol, sizeof request->symbol);
+    *range = (struct range){0};
+    memcpy(range->symbol, question->symbol, sizeof range->symbol);
     for (size_t i = 0; i < question->parameter_count; i++) {
         const struct backend_parameter *parameter = &question->parameters[i];
-        enum status status = history_request_set(request, parameter->name, parameter->value, error);
+        enum status status = range_set(range, parameter->name, parameter->value, error);
         if (status == STATUS_NOT_FOUND)
             return error_set(error, STATUS_INVALID,
-                             "there is no parameter '%s' (" HISTORY_PARAMETERS ")",
-                             parameter->name);
+                             "there is no parameter '%s' (" RANGE_PARAMETERS ")", parameter->name);
         if (status != STATUS_OK)
             return status;
     }
@@ -110,17 +110,17 @@ static enum status read_request(const struct backend_request *question,
 static enum status answer_past(struct server *server, const struct backend_request *question,
                                struct buffer *out, struct error *error)
 {
-    struct history_request request;
+    struct range range;
     if (role_is_relay(server->config))
         return error_set(error, STATUS_UNREACHABLE, RELAY_HAS_NO_DATABASE);
-    enum status status = read_request(question, &request, error);
+    enum status status = read_range(question, &range, error);
     if (status != STATUS_OK)
         return status;
     if (question->question == BACKEND_HISTORY)
-        return history_run(server->history, &request, out, error);
+        return history_run(server->history, &range, out, error);
     if (question->question == BACKEND_GRID)
-        return history_grid(server->history, &request, out, error);
-    return history_candles(server->history, &request, out, error);
+        return history_grid(server->history, &range, out, error);
+    return history_candles(server->history, &range, out, error);
 }
 
 /* -- the interface ----------------------------------------------------------------------------- */

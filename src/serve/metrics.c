@@ -35,7 +35,7 @@ static void collect_database(struct buffer *out, void *context)
     uint64_t failed_writes;
     if (generator == NULL) /* a relay has no database */
         return;
-    bool is_up = simulate_check(server->simulator, &failed_writes, NULL) == STATUS_OK &&
+    bool is_up = source_status(server->source, &failed_writes, NULL) == STATUS_OK &&
                  generator_check(generator, NULL) == STATUS_OK;
     generator_read_stats(generator, &stats);
     metrics_family(out, "heatcast_database_up", "gauge",

@@ -16,9 +16,8 @@ static enum status check_database(struct server *server, struct error *error)
     if (status != STATUS_OK)
         return status;
     status = generator_check(server->role.generator, error);
-    return status == STATUS_OK || status == STATUS_BUSY
-               ? simulate_check(server->simulator, NULL, error)
-               : status;
+    return status == STATUS_OK || status == STATUS_BUSY ? source_status(server->source, NULL, error)
+                                                        : status;
 }
 
 static bool append_check(struct json *json, const char *name, bool is_ok, const char *reason)

@@ -172,6 +172,7 @@ static void start_generator(struct role *role)
     const struct config *config = role->config;
     role->generator = generator_start(&(struct generator_options){
         .store = role->parts.store,
+        .model = model_default(),
         .symbols = &config->symbols,
         .buckets = &config->heatmap_buckets,
         .weights = &config->heatmap_weights,

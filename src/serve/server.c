@@ -1,5 +1,5 @@
 /*
- *   simulator (demo) -> store <- generator -> publisher -> workers' mailboxes -> clients
+ *   source (a demo's) -> store <- generator -> publisher -> workers' mailboxes -> clients
  *                         ^          |           ^
  *                         |          +-> cluster-+   Redis, other servers (REDIS_ENABLED)
  *                         |
@@ -18,6 +18,7 @@
 #include "serve/backend.h"
 #include "serve/metrics.h"
 #include "serve/server_internal.h"
+#include "sources/simulate/simulate.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -112,13 +113,14 @@ static enum status open_market(struct server *server, struct error *error)
         config->duckdb_path, server->is_demo ? STORE_OWNER : STORE_SHARED, &server->store, error);
     if (status == STATUS_OK && server->is_demo) {
         log_info("simulating a market", log_text("database", config->duckdb_path));
-        status = simulate_start(server->store, &config->symbols, DEMO_STEP_SECONDS,
-                                &server->simulator, error);
+        status = simulate_start(server->store, &config->symbols, DEMO_STEP_SECONDS, &server->source,
+                                error);
     }
     if (status != STATUS_OK)
         return status;
     server->history = history_create(&(struct history_options){
         .store = server->store,
+        .model = model_default(),
         .buckets = &config->heatmap_buckets,
         .weights = &config->heatmap_weights,
         .lookback_ms = config->heatmap_lookback_ms,
@@ -153,7 +155,7 @@ static void stop_parts(struct server *server, bool is_started)
         net_server_begin_stop(server->net);
         net_server_join(server->net); /* until then questions use the parts below */
     }
-    simulate_stop(server->simulator);
+    source_stop(server->source);
     role_stop(&server->role);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     check(uv_loop_close(&server->loop) == 0);

@@ -10,7 +10,7 @@
 #include "net/server.h"
 #include "ops/histogram.h"
 #include "serve/role.h"
-#include "sources/simulate/simulate.h"
+#include "sources/source.h"
 
 #include <stdatomic.h>
 #include <uv.h>
@@ -18,8 +18,8 @@
 struct server {
     const struct config *config;
     bool is_demo;
-    struct store *store;         /* NULL: a relay, as the next two */
-    struct simulator *simulator; /* NULL but for a demo */
+    struct store *store;   /* NULL: a relay, as the next two */
+    struct source *source; /* NULL but for a demo */
     struct history *history;
     struct metrics *metrics;
     struct publisher *publisher;

@@ -13,15 +13,12 @@
 #define HEATCAST_STORE_STORE_H
 
 #include "base/error.h"
-#include "config/value.h"
 #include "model/series.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "store/row.h"
 
 enum store_mode {
     STORE_SHARED, /* read-only, opened for each session */
-    STORE_OWNER,  /* read-write, held until store_close(), and opened anew after a fault */
+    STORE_OWNER,  /* read-write, held until store_close(), and opened again after a fault */
 };
 
 struct store;
@@ -40,8 +37,8 @@ const char *store_path(const struct store *store);
 
 /* What the content of the database depends on: it stays the same as long as nothing was written.
  * In shared mode it comes from stat() of the file and its .wal (inode, size, mtime, ctime) alone,
- * so it costs microseconds and opens nothing; in owner mode it counts this process's own writes.
- * STATUS_NOT_FOUND: there is no such file. */
+ * so it costs microseconds and opens nothing; in owner mode it counts this process's own writes
+ * and openings. STATUS_NOT_FOUND: there is no such file. */
 enum status store_version(struct store *store, uint64_t *version, struct error *error);
 
 /* STATUS_BUSY: a writer holds the file just now. STATUS_NOT_FOUND: no such file (shared mode), or a
@@ -50,8 +47,8 @@ enum status store_version(struct store *store, uint64_t *version, struct error *
 enum status store_begin(struct store *store, struct store_session **session, struct error *error);
 void store_end(struct store_session *session); /* NULL is harmless; rolls an open write back */
 
-/* False if somebody changed the file past all locks, or replaced it, since the session began: what
- * was read may be of two files. Always true in owner mode. */
+/* False if the file was changed past all locks, or replaced, since the session began: what was read
+ * may be of two files. Always true in owner mode. */
 bool store_is_current(const struct store_session *session);
 
 /* Counts the times that the store opened the file, up to the one that the session uses: where it
@@ -68,14 +65,15 @@ void store_interrupt(struct store_session *session);
 enum status store_newest(struct store_session *session, const char *symbol, int64_t *open_time_ms,
                          struct error *error);
 
-/* Candles (aggregated to `interval_ms`) and open-interest deltas of the window, ENGINE.md §2. Both
- * ends are inclusive open times of 5-minute candles. `series` is overwritten, its memory reused.
- * An empty window is STATUS_OK with count 0. */
+/* Candles (joined to `interval_ms`) of the window and their changes of open interest, as
+ * series_builder makes them. Both ends are inclusive open times of 5-minute candles. `series` is
+ * overwritten, its memory reused. An empty window is STATUS_OK with count 0. */
 enum status store_load(struct store_session *session, const char *symbol, int64_t start_ms,
                        int64_t end_ms, int64_t interval_ms, struct series *series,
                        struct error *error);
 
-/* How many candles of `interval_ms` store_load() would find, without loading them. */
+/* How many candles of `interval_ms` store_load() would find, without loading them; more than that
+ * where rows are no candles. */
 enum status store_count(struct store_session *session, const char *symbol, int64_t start_ms,
                         int64_t end_ms, int64_t interval_ms, int64_t *count, struct error *error);
 
@@ -83,35 +81,18 @@ enum status store_count(struct store_session *session, const char *symbol, int64
 enum status store_newest_interest(struct store_session *session, const char *symbol,
                                   int64_t *value_e8, struct error *error);
 
-/* True if rows written by the simulation are in the database, and true in `has_real` if others
- * are. Either may be NULL. */
-enum status store_origin(struct store_session *session, bool *has_simulated, bool *has_real,
-                         struct error *error);
+/* Whether the database holds rows that another source than this one wrote. */
+enum status store_has_others(struct store_session *session, const char *source, bool *has_others,
+                             struct error *error);
 
 /* -- writing (owner mode) ---------------------------------------------------------------------- */
 
-/* A row of klines_5m_history. Columns that the model does not use may be unknown. */
-struct kline_row {
-    char symbol[SYMBOL_SIZE];
-    struct candle candle;
-    int64_t volume_e8; /* what is stored as volume, not candle.volume; negative: unknown */
-    int64_t close_time_ms;
-    bool has_quote_volume, has_count, has_taker_buy_volume, has_taker_buy_quote_volume;
-    int64_t quote_volume_e8, count, taker_buy_volume_e8, taker_buy_quote_volume_e8;
-};
-
-/* A row of open_interest_history; the table numbers it itself. */
-struct interest_row {
-    char symbol[SYMBOL_SIZE];
-    int64_t timestamp_ms;
-    int64_t value_e8; /* quote currency */
-    bool has_contracts;
-    int64_t contracts_e8;
-};
+#define STORE_SOURCE_SIZE 51 /* 50 characters, as the table has it, and the terminator */
 
 /* One transaction that takes many rows; others wait in store_write_begin() until it ends. What is
  * there already (symbol and time) stays and is not counted, or is overwritten when the transaction
- * was begun with `replaces`. Of rows given twice the first counts, or with `replaces` the last. */
+ * was begun with `replaces`. Of rows given twice the first counts, or with `replaces` the last.
+ * `source` is what the rows of open interest name as theirs. */
 enum status store_write_begin(struct store_session *session, const char *source, bool replaces,
                               struct error *error);
 enum status store_write_kline(struct store_session *session, const struct kline_row *row,
@@ -122,6 +103,6 @@ enum status store_write_interest(struct store_session *session, const struct int
 /* Ends the transaction. Rows that were not there before are counted; pointers may be NULL. */
 enum status store_write_commit(struct store_session *session, uint64_t *klines_new,
                                uint64_t *interest_new, struct error *error);
-void store_write_rollback(struct store_session *session);
+void store_write_rollback(struct store_session *session); /* harmless where none is open */
 
 #endif

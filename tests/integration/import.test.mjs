@@ -1,4 +1,4 @@
-// `heatcast import`: files of the Binance archive into the database (ENGINE.md section 4).
+// `heatcast import`: files of the Binance archive into the database (docs/model.md, "Files").
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

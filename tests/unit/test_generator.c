@@ -1,4 +1,5 @@
-/* When the generator looks, what it skips, and that one symbol's trouble is its own. */
+/* When the generator computes, what it skips, and that the failure of one symbol leaves the others
+ * alone. */
 #include "market_fixture.h"
 
 #include "engine/generator.h"
@@ -42,9 +43,12 @@ static void see(struct witness *witness, const struct publication *published)
     witness->seq[index] = published->seq;
     witness->timestamp_ms[index] = published->timestamp_ms;
     assert_int_equal(published->text[published->text_size - 1], '}');
-    const char *data = strstr(published->text, "\"data\":");
+    static const char key[] = "\"data\":";
+    const char *end = published->text + published->text_size;
+    const char *data = memmem(published->text, published->text_size, key, strlen(key));
     assert_non_null(data);
-    snprintf(witness->data[index], sizeof witness->data[index], "%s", data + strlen("\"data\":"));
+    data += strlen(key);
+    snprintf(witness->data[index], sizeof witness->data[index], "%.*s", (int)(end - data), data);
 }
 
 static void on_published(const struct publication *published, size_t count, void *context)
@@ -86,7 +90,7 @@ static void want(struct witness *witness, size_t index, bool is_wanted)
 }
 
 /* A consistent copy. */
-static struct witness look(struct witness *witness)
+static struct witness read_witness(struct witness *witness)
 {
     pthread_mutex_lock(&witness->mutex);
     struct witness copy = *witness;
@@ -109,6 +113,7 @@ static struct generator *start_under(uint64_t epoch, struct store *store, struct
     return generator_start(&(struct generator_options){
         .store = store,
         .symbols = &symbols,
+        .model = model_default(),
         .buckets = &buckets,
         .weights = &weights,
         .lookback_ms = DAY_MS,
@@ -164,8 +169,8 @@ static void only_wanted_symbols_are_computed(void **state)
     make_database(state, 20, 20);
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[BTC] >= 3);
-    struct witness seen = look(&witness);
+    wait_until(read_witness(&witness).checks[BTC] >= 3);
+    struct witness seen = read_witness(&witness);
     assert_int_equal(seen.status[BTC], STATUS_OK);
     assert_int_equal(seen.checks[ETH], 0);
     assert_int_equal(seen.snapshots[BTC], 1);
@@ -178,7 +183,7 @@ static void only_wanted_symbols_are_computed(void **state)
     store_close(store);
 }
 
-/* A process that locks the file as a writer does, once it is told to, until it is told to end. */
+/* A process that locks the file as a writer does, from one command to the next. */
 struct locker {
     pid_t pid;
     int orders[2], answers[2];
@@ -228,12 +233,12 @@ static void an_unchanged_file_is_not_opened(void **state)
     struct locker locker = make_locker(database(state));
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[ETH] >= 1);
-    /* A writer that holds the file is no obstacle: nobody tries to open it. */
+    wait_until(read_witness(&witness).checks[ETH] >= 1);
+    /* A writer that holds the file is no obstacle: it is not opened. */
     lock_now(&locker);
-    unsigned before = look(&witness).checks[ETH];
-    wait_until(look(&witness).checks[ETH] >= before + 20);
-    struct witness seen = look(&witness);
+    unsigned before = read_witness(&witness).checks[ETH];
+    wait_until(read_witness(&witness).checks[ETH] >= before + 20);
+    struct witness seen = read_witness(&witness);
     struct generator_stats stats = stats_of(generator);
     assert_int_equal(seen.status[BTC], STATUS_OK);
     assert_int_equal(stats.computed, 2);
@@ -252,11 +257,12 @@ static void a_change_makes_the_next_snapshot(void **state)
     write_market(store, "BTCUSDT", 0, 20, 1000);
     write_market(store, "ETHUSDT", 0, 20, 1000);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).snapshots[BTC] == 1 && look(&witness).snapshots[ETH] == 1);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1 &&
+               read_witness(&witness).snapshots[ETH] == 1);
     write_market(store, "BTCUSDT", 20, 1, 1000);
-    wait_until(look(&witness).snapshots[BTC] == 2);
-    assert_int_equal(look(&witness).timestamp_ms[BTC], T0 + 20 * CANDLE_MS);
-    assert_int_equal(look(&witness).seq[BTC], 2);
+    wait_until(read_witness(&witness).snapshots[BTC] == 2);
+    assert_int_equal(read_witness(&witness).timestamp_ms[BTC], T0 + 20 * CANDLE_MS);
+    assert_int_equal(read_witness(&witness).seq[BTC], 2);
     generator_stop(generator);
     store_close(store);
     /* The other symbol was computed again, came out the same, and was not published. */
@@ -269,7 +275,7 @@ static void the_symbols_of_a_tick_are_published_together(void **state)
     make_database(state, 20, 20);
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[ETH] >= 3);
+    wait_until(read_witness(&witness).checks[ETH] >= 3);
     generator_stop(generator);
     /* A machine that needs GENERATOR_BATCH_MS for the first may publish each by itself. */
     assert_int_equal(witness.snapshots[BTC] + witness.snapshots[ETH], 2);
@@ -284,9 +290,9 @@ static void a_write_that_changes_nothing_visible_is_not_published(void **state)
     struct store *store = open_store(database(state), STORE_OWNER);
     write_market(store, "BTCUSDT", 0, 20, 1000);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).snapshots[BTC] == 1);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1);
     write_market(store, "BTCUSDT", 5, 1, 1000); /* the same rows again */
-    wait_until(look(&witness).computed[BTC] == 2);
+    wait_until(read_witness(&witness).computed[BTC] == 2);
     generator_stop(generator);
     store_close(store);
     assert_int_equal(witness.snapshots[BTC], 1);
@@ -299,12 +305,12 @@ static void a_wake_is_answered_at_once(void **state)
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 3600);
     generator_wake(generator, ETH);
-    wait_until(look(&witness).snapshots[ETH] == 1);
-    assert_int_equal(look(&witness).checks[BTC], 0);
+    wait_until(read_witness(&witness).snapshots[ETH] == 1);
+    assert_int_equal(read_witness(&witness).checks[BTC], 0);
     /* Waking again finds nothing new, but answers. */
     generator_wake(generator, ETH);
-    wait_until(look(&witness).checks[ETH] == 2);
-    assert_int_equal(look(&witness).status[ETH], STATUS_OK);
+    wait_until(read_witness(&witness).checks[ETH] == 2);
+    assert_int_equal(read_witness(&witness).status[ETH], STATUS_OK);
     generator_stop(generator);
     store_close(store);
     assert_int_equal(witness.snapshots[ETH], 1);
@@ -316,12 +322,13 @@ static void a_symbol_without_candles_has_no_data_until_some_come(void **state)
     struct store *store = open_store(database(state), STORE_OWNER);
     write_market(store, "BTCUSDT", 0, 20, 1000);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[ETH] >= 3);
-    assert_int_equal(look(&witness).status[ETH], STATUS_NO_DATA);
-    assert_non_null(strstr(look(&witness).message[ETH], "ETHUSDT"));
+    wait_until(read_witness(&witness).checks[ETH] >= 3);
+    assert_int_equal(read_witness(&witness).status[ETH], STATUS_NO_DATA);
+    assert_non_null(strstr(read_witness(&witness).message[ETH], "ETHUSDT"));
     assert_int_equal(stats_of(generator).failures, 0);
     write_market(store, "ETHUSDT", 0, 20, 1000);
-    wait_until(look(&witness).snapshots[ETH] == 1 && look(&witness).status[ETH] == STATUS_OK);
+    wait_until(read_witness(&witness).snapshots[ETH] == 1 &&
+               read_witness(&witness).status[ETH] == STATUS_OK);
     generator_stop(generator);
     store_close(store);
 }
@@ -336,10 +343,11 @@ static void a_failing_symbol_leaves_the_others_alone(void **state)
                 "'BTCUSDT' THEN error('broken')::DOUBLE ELSE close END AS close FROM klines");
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).snapshots[ETH] == 1 && look(&witness).checks[BTC] >= 3);
-    assert_int_equal(look(&witness).status[ETH], STATUS_OK);
-    assert_int_equal(look(&witness).status[BTC], STATUS_IO);
-    assert_non_null(strstr(look(&witness).message[BTC], "broken"));
+    wait_until(read_witness(&witness).snapshots[ETH] == 1 &&
+               read_witness(&witness).checks[BTC] >= 3);
+    assert_int_equal(read_witness(&witness).status[ETH], STATUS_OK);
+    assert_int_equal(read_witness(&witness).status[BTC], STATUS_IO);
+    assert_non_null(strstr(read_witness(&witness).message[BTC], "broken"));
     assert_true(stats_of(generator).failures >= 2);
     struct error error = {0};
     assert_int_equal(generator_check(generator, &error), STATUS_IO);
@@ -347,14 +355,14 @@ static void a_failing_symbol_leaves_the_others_alone(void **state)
     assert_non_null(strstr(error.message, "broken"));
     assert_true(stats_of(generator).faults[GENERATOR_FAULT_UNREADABLE] >= 2);
 
-    /* It is found well again though nobody wants it any more. */
+    /* Its recovery is found though the symbol is not wanted any more. */
     want(&witness, BTC, false);
     struct store *other = open_store(path_in(state, "other.duckdb"), STORE_OWNER);
     write_market(other, "BTCUSDT", 0, 20, 1000);
     store_close(other);
     assert_int_equal(rename(path_in(state, "other.duckdb"), database(state)), 0);
     wait_until(generator_check(generator, NULL) == STATUS_OK);
-    assert_int_equal(look(&witness).snapshots[BTC], 1);
+    assert_int_equal(read_witness(&witness).snapshots[BTC], 1);
     generator_stop(generator);
     store_close(store);
 }
@@ -367,20 +375,20 @@ static void a_held_lock_is_a_skipped_tick(void **state)
     lock_now(&locker);
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[BTC] >= 3);
-    assert_int_equal(look(&witness).status[BTC], STATUS_BUSY);
-    assert_int_equal(look(&witness).snapshots[BTC], 0);
+    wait_until(read_witness(&witness).checks[BTC] >= 3);
+    assert_int_equal(read_witness(&witness).status[BTC], STATUS_BUSY);
+    assert_int_equal(read_witness(&witness).snapshots[BTC], 0);
     assert_true(stats_of(generator).skipped[GENERATOR_SKIP_LOCKED] >= 3);
     assert_int_equal(stats_of(generator).failures, 0);
     assert_true(stats_of(generator).faults[GENERATOR_FAULT_LOCKED] >= 3);
     assert_int_equal(generator_check(generator, NULL), STATUS_BUSY);
-    /* Nobody wants anything: the database is still looked after. */
+    /* No symbol is wanted: the database is still tried. */
     want(&witness, BTC, false);
     unlock(&locker);
     wait_until(generator_check(generator, NULL) == STATUS_OK);
     want(&witness, BTC, true);
-    wait_until(look(&witness).snapshots[BTC] == 1);
-    assert_int_equal(look(&witness).status[BTC], STATUS_OK);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1);
+    assert_int_equal(read_witness(&witness).status[BTC], STATUS_OK);
     generator_stop(generator);
     store_close(store);
 }
@@ -391,10 +399,10 @@ static void what_was_read_of_a_file_that_changes_is_thrown_away(void **state)
     make_database(state, 20, 20);
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).snapshots[ETH] == 1);
+    wait_until(read_witness(&witness).snapshots[ETH] == 1);
     generator_stop(generator);
     store_close(store);
-    /* In the first tick BTCUSDT was computed before the change; the next one looked at both. */
+    /* In the first tick BTCUSDT was computed before the change; the next one computed both. */
     assert_true(witness.checks[ETH] >= 2);
     assert_int_equal(witness.computed[ETH], 1);
     assert_int_equal(witness.computed[BTC], 2);
@@ -406,29 +414,29 @@ static void a_database_that_comes_later_is_found(void **state)
     struct witness witness = {.wanted = {[BTC] = true}};
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).checks[BTC] >= 2);
-    assert_int_equal(look(&witness).status[BTC], STATUS_NOT_FOUND);
-    assert_non_null(strstr(look(&witness).message[BTC], "heatcast import"));
+    wait_until(read_witness(&witness).checks[BTC] >= 2);
+    assert_int_equal(read_witness(&witness).status[BTC], STATUS_NOT_FOUND);
+    assert_non_null(strstr(read_witness(&witness).message[BTC], "heatcast import"));
     struct error error = {0};
     assert_int_equal(generator_check(generator, &error), STATUS_NOT_FOUND);
-    assert_string_equal(error.message, look(&witness).message[BTC]);
+    assert_string_equal(error.message, read_witness(&witness).message[BTC]);
     assert_true(stats_of(generator).faults[GENERATOR_FAULT_MISSING] >= 1);
 
     struct store *other = open_store(path_in(state, "other.duckdb"), STORE_OWNER);
     write_market(other, "BTCUSDT", 0, 20, 1000);
     store_close(other);
     assert_int_equal(rename(path_in(state, "other.duckdb"), database(state)), 0);
-    wait_until(look(&witness).snapshots[BTC] == 1);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1);
 
     /* It goes away: that is said, and the snapshot stays the last one. */
     assert_int_equal(unlink(database(state)), 0);
-    wait_until(look(&witness).status[BTC] == STATUS_NOT_FOUND);
+    wait_until(read_witness(&witness).status[BTC] == STATUS_NOT_FOUND);
     generator_stop(generator);
     store_close(store);
     assert_int_equal(witness.snapshots[BTC], 1);
 }
 
-static void it_rests_until_it_is_to_lead(void **state)
+static void it_rests_until_it_leads(void **state)
 {
     struct witness witness = {.wanted = {true, true}};
     make_database(state, 20, 20);
@@ -436,15 +444,16 @@ static void it_rests_until_it_is_to_lead(void **state)
     struct generator *generator = start_under(0, store, &witness, 0.02);
     generator_wake(generator, BTC);
     sleep_ms(200);
-    assert_int_equal(look(&witness).checks[BTC], 0);
+    assert_int_equal(read_witness(&witness).checks[BTC], 0);
     generator_lead(generator, 7);
-    wait_until(look(&witness).snapshots[BTC] == 1 && look(&witness).snapshots[ETH] == 1);
-    assert_int_equal(look(&witness).epoch, 7);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1 &&
+               read_witness(&witness).snapshots[ETH] == 1);
+    assert_int_equal(read_witness(&witness).epoch, 7);
     generator_lead(generator, 0);
     sleep_ms(100); /* a tick may be under way */
-    unsigned checks = look(&witness).checks[BTC];
+    unsigned checks = read_witness(&witness).checks[BTC];
     sleep_ms(200);
-    assert_int_equal(look(&witness).checks[BTC], checks);
+    assert_int_equal(read_witness(&witness).checks[BTC], checks);
     generator_stop(generator);
     store_close(store);
 }
@@ -455,16 +464,16 @@ static void a_new_epoch_begins_with_every_wanted_symbol_changed_or_not(void **st
     make_database(state, 20, 20);
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 3600);
-    wait_until(look(&witness).snapshots[BTC] == 1);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1);
     generator_lead(generator, EPOCH); /* the one that it has */
     generator_wake(generator, BTC);
-    wait_until(look(&witness).checks[BTC] == 2);
-    assert_int_equal(look(&witness).snapshots[BTC], 1);
+    wait_until(read_witness(&witness).checks[BTC] == 2);
+    assert_int_equal(read_witness(&witness).snapshots[BTC], 1);
     generator_lead(generator, EPOCH + 5);
-    wait_until(look(&witness).snapshots[BTC] == 2);
-    assert_int_equal(look(&witness).epoch, EPOCH + 5);
-    assert_int_equal(look(&witness).seq[BTC], 1);
-    assert_int_equal(look(&witness).checks[ETH], 0);
+    wait_until(read_witness(&witness).snapshots[BTC] == 2);
+    assert_int_equal(read_witness(&witness).epoch, EPOCH + 5);
+    assert_int_equal(read_witness(&witness).seq[BTC], 1);
+    assert_int_equal(read_witness(&witness).checks[ETH], 0);
     generator_stop(generator);
     store_close(store);
 }
@@ -476,18 +485,20 @@ static void numbers_that_others_have_used_are_skipped(void **state)
     write_market(store, "BTCUSDT", 0, 20, 1000);
     write_market(store, "ETHUSDT", 0, 20, 1000);
     struct generator *generator = start(store, &witness, 0.02);
-    wait_until(look(&witness).snapshots[BTC] == 1 && look(&witness).snapshots[ETH] == 1);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1 &&
+               read_witness(&witness).snapshots[ETH] == 1);
     generator_skip(generator, BTC, EPOCH, 41);
     generator_skip(generator, ETH, EPOCH - 1, 41); /* of another epoch: nothing to it */
     write_market(store, "BTCUSDT", 20, 1, 1000);
     write_market(store, "ETHUSDT", 20, 1, 1000);
-    wait_until(look(&witness).snapshots[BTC] == 2 && look(&witness).snapshots[ETH] == 2);
-    assert_int_equal(look(&witness).seq[BTC], 42);
-    assert_int_equal(look(&witness).seq[ETH], 2);
+    wait_until(read_witness(&witness).snapshots[BTC] == 2 &&
+               read_witness(&witness).snapshots[ETH] == 2);
+    assert_int_equal(read_witness(&witness).seq[BTC], 42);
+    assert_int_equal(read_witness(&witness).seq[ETH], 2);
     generator_skip(generator, BTC, EPOCH, 7); /* it is past that */
     write_market(store, "BTCUSDT", 21, 1, 1000);
-    wait_until(look(&witness).snapshots[BTC] == 3);
-    assert_int_equal(look(&witness).seq[BTC], 43);
+    wait_until(read_witness(&witness).snapshots[BTC] == 3);
+    assert_int_equal(read_witness(&witness).seq[BTC], 43);
     generator_stop(generator);
     store_close(store);
 }
@@ -521,7 +532,7 @@ int main(void)
         in_folder(a_held_lock_is_a_skipped_tick),
         in_folder(what_was_read_of_a_file_that_changes_is_thrown_away),
         in_folder(a_database_that_comes_later_is_found),
-        in_folder(it_rests_until_it_is_to_lead),
+        in_folder(it_rests_until_it_leads),
         in_folder(a_new_epoch_begins_with_every_wanted_symbol_changed_or_not),
         in_folder(numbers_that_others_have_used_are_skipped),
         in_folder(starting_and_stopping_at_once_is_harmless),

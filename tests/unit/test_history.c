@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "engine/history.h"
+#include "model/snapshot_text.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -128,7 +129,8 @@ static int set_up(void **state)
     store_end(session);
     succeed(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, &error), &error);
     succeed(value_parse_buckets("SOLUSDT:20", &buckets, &error), &error);
-    history = history_create(&(struct history_options){store, &buckets, &weights, 7 * DAY_MS});
+    history = history_create(
+        &(struct history_options){store, model_default(), &buckets, &weights, 7 * DAY_MS});
     return 0;
 }
 
@@ -146,32 +148,32 @@ static int tear_down(void **state)
 
 /* -- asking ------------------------------------------------------------------------------------ */
 
-typedef enum status answer_function(struct history *, const struct history_request *,
-                                    struct buffer *, struct error *);
+typedef enum status answer_function(struct history *, const struct range *, struct buffer *,
+                                    struct error *);
 
 /* Parameters as "name=value&name=value". */
-static struct history_request request_of(const char *symbol, const char *parameters)
+static struct range range_of(const char *symbol, const char *parameters)
 {
-    struct history_request request = {0};
+    struct range range = {0};
     struct error error;
     char text[512], *rest = text, *item;
-    snprintf(request.symbol, sizeof request.symbol, "%s", symbol);
+    snprintf(range.symbol, sizeof range.symbol, "%s", symbol);
     snprintf(text, sizeof text, "%s", parameters);
     while ((item = strsep(&rest, "&")) != NULL && *item != '\0') {
         char *value = strchr(item, '=');
         *value++ = '\0';
-        succeed(history_request_set(&request, item, value, &error), &error);
+        succeed(range_set(&range, item, value, &error), &error);
     }
-    return request;
+    return range;
 }
 
 static json_t *ask(answer_function *question, const char *symbol, const char *parameters)
 {
-    struct history_request request = request_of(symbol, parameters);
+    struct range range = range_of(symbol, parameters);
     struct buffer out = {0};
     struct error error;
     json_error_t json_error;
-    succeed(question(history, &request, &out, &error), &error);
+    succeed(question(history, &range, &out, &error), &error);
     json_t *answer = json_loadb(out.data, out.size, 0, &json_error);
     if (answer == NULL)
         fail_msg("%s at %d", json_error.text, json_error.position);
@@ -182,10 +184,10 @@ static json_t *ask(answer_function *question, const char *symbol, const char *pa
 static void assert_refused(answer_function *question, const char *symbol, const char *parameters,
                            enum status expected, const char *part)
 {
-    struct history_request request = request_of(symbol, parameters);
+    struct range range = range_of(symbol, parameters);
     struct buffer out = {0};
     struct error error = {.message = ""};
-    enum status status = question(history, &request, &out, &error);
+    enum status status = question(history, &range, &out, &error);
     if (status != expected || error.status != expected || strstr(error.message, part) == NULL)
         fail_msg("status %d: %s", status, error.message);
     assert_int_equal(out.size, 0);
@@ -213,42 +215,6 @@ static void assert_range(const json_t *answer, size_t count, const char *start, 
     assert_string_equal(text_of(json_array_get(data, count - 1), "timestamp"), end);
     assert_string_equal(text_of(meta, "start_time"), start);
     assert_string_equal(text_of(meta, "end_time"), end);
-}
-
-/* -- parameters -------------------------------------------------------------------------------- */
-
-static void parameters_are_set_by_name(void **state)
-{
-    (void)state;
-    struct history_request request =
-        request_of("BTCUSDT", "start=2025-12-01&end=2025-12-02T00:00:00Z&window=48h&interval=1h&"
-                              "bucket=0.5&weights=10:1,20:3");
-    assert_true(request.has_start && request.has_end && request.has_weights);
-    assert_int_equal(request.start_ms, START_MS);
-    assert_int_equal(request.end_ms, START_MS + DAY_MS);
-    assert_int_equal(request.window_ms, 2 * DAY_MS);
-    assert_int_equal(request.interval_ms, DAY_MS / 24);
-    assert_int_equal(request.bucket_e8, E8 / 2);
-    assert_int_equal(request.weights.count, 2);
-}
-
-static void a_wrong_parameter_is_named(void **state)
-{
-    (void)state;
-    static const char *const wrong[][2] = {{"start", "yesterday"}, {"end", "12:00"},
-                                           {"window", "2"},        {"interval", "7m"},
-                                           {"bucket", "0"},        {"weights", "x"}};
-    struct history_request request = {0};
-    struct error error;
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        assert_int_equal(history_request_set(&request, wrong[i][0], wrong[i][1], &error),
-                         STATUS_INVALID);
-        assert_memory_equal(error.message, wrong[i][0], strlen(wrong[i][0]));
-        assert_non_null(strstr(error.message, wrong[i][1]));
-    }
-    assert_false(request.has_start || request.has_end || request.has_weights);
-    assert_int_equal(history_request_set(&request, "limit", "5", &error), STATUS_NOT_FOUND);
-    assert_non_null(strstr(error.message, "'limit'"));
 }
 
 /* -- ranges ------------------------------------------------------------------------------------ */
@@ -384,11 +350,11 @@ static void an_end_between_candles_takes_no_later_open_interest(void **state)
 static void assert_text(answer_function *question, const char *symbol, const char *parameters,
                         const char *expected)
 {
-    struct history_request request = request_of(symbol, parameters);
+    struct range range = range_of(symbol, parameters);
     struct buffer out = {0};
     struct error error;
     buffer_append_text(&out, "before ");
-    succeed(question(history, &request, &out, &error), &error);
+    succeed(question(history, &range, &out, &error), &error);
     assert_memory_equal(buffer_text(&out), "before ", 7);
     assert_string_equal(out.data + 7, expected);
     buffer_deinit(&out);
@@ -459,7 +425,7 @@ static void the_bucket_is_asked_for_configured_or_chosen(void **state)
     assert_true(bucket_of("BTCUSDT", "window=1h") == 100);
 }
 
-static void weights_of_the_request_replace_the_configured_ones(void **state)
+static void weights_that_are_asked_for_replace_the_configured_ones(void **state)
 {
     (void)state;
     json_t *answer = ask(history_run, "ETHUSDT", "weights=10:1,20:3");
@@ -475,7 +441,7 @@ static void weights_of_the_request_replace_the_configured_ones(void **state)
 static json_t *levels_json(const struct level_list *levels)
 {
     struct buffer text = {0};
-    snapshot_append_levels_json(&text, levels);
+    snapshot_text_append_levels(&text, levels);
     json_t *json = json_loadb(text.data, text.size, 0, NULL);
     buffer_deinit(&text);
     return json;
@@ -486,10 +452,10 @@ static void the_last_of_a_history_is_the_snapshot(void **state)
     (void)state;
     static const char *const ends[] = {"", "end=2025-12-15T08:05:00Z"};
     for (size_t i = 0; i < 2; i++) {
-        struct history_request request = request_of("BTCUSDT", ends[i]);
+        struct range range = range_of("BTCUSDT", ends[i]);
         struct snapshot snapshot = {0};
         struct error error;
-        succeed(history_snapshot(history, "BTCUSDT", request.has_end ? request.end_ms : INT64_MAX,
+        succeed(history_snapshot(history, "BTCUSDT", range.has_end ? range.end_ms : INT64_MAX,
                                  &snapshot, &error),
                 &error);
         json_t *answer = ask(history_run, "BTCUSDT", ends[i]);
@@ -756,10 +722,10 @@ static void a_grid_of_too_many_cells_names_a_bucket(void **state)
 {
     (void)state;
     static const char asked_for[] = "bucket=0.01";
-    struct history_request request = request_of("BTCUSDT", asked_for);
+    struct range range = range_of("BTCUSDT", asked_for);
     struct buffer out = {0};
     struct error error;
-    assert_int_equal(history_grid(history, &request, &out, &error), STATUS_TOO_LARGE);
+    assert_int_equal(history_grid(history, &range, &out, &error), STATUS_TOO_LARGE);
     assert_int_equal(out.size, 0);
     char *bucket = strstr(error.message, "bucket=");
     assert_non_null(bucket);
@@ -792,7 +758,7 @@ static void an_answer_is_as_new_as_the_data(void **state)
     json_decref(after);
 }
 
-static void requests_that_differ_have_their_own_answers(void **state)
+static void ranges_that_differ_have_their_own_answers(void **state)
 {
     (void)state;
     static const char *const parameters[] = {"",
@@ -823,8 +789,8 @@ static void requests_that_differ_have_their_own_answers(void **state)
 
 static void *ask_in_thread(void *context)
 {
-    struct history_request request = request_of("BTCUSDT", "window=6d");
-    history_run(history, &request, context, NULL);
+    struct range range = range_of("BTCUSDT", "window=6d");
+    history_run(history, &range, context, NULL);
     return NULL;
 }
 
@@ -847,17 +813,17 @@ static void many_threads_get_the_same_answer(void **state)
         buffer_deinit(&answers[i]);
 }
 
-static void a_missing_file_is_told(void **state)
+static void a_missing_file_is_named(void **state)
 {
     (void)state;
     struct store *missing;
     struct error error;
     struct buffer out = {0};
     succeed(store_open("/nonexistent/heatcast.duckdb", STORE_SHARED, &missing, &error), &error);
-    struct history *other =
-        history_create(&(struct history_options){missing, &buckets, &weights, DAY_MS});
-    struct history_request request = request_of("BTCUSDT", "");
-    assert_int_equal(history_run(other, &request, &out, &error), STATUS_NOT_FOUND);
+    struct history *other = history_create(
+        &(struct history_options){missing, model_default(), &buckets, &weights, DAY_MS});
+    struct range range = range_of("BTCUSDT", "");
+    assert_int_equal(history_run(other, &range, &out, &error), STATUS_NOT_FOUND);
     assert_int_equal(out.size, 0);
     history_destroy(other);
     store_close(missing);
@@ -866,8 +832,6 @@ static void a_missing_file_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parameters_are_set_by_name),
-        cmocka_unit_test(a_wrong_parameter_is_named),
         cmocka_unit_test(the_default_range_is_the_lookback_before_the_newest_candle),
         cmocka_unit_test(a_range_is_what_start_end_and_window_make),
         cmocka_unit_test(parameters_that_contradict_each_other_are_refused),
@@ -881,7 +845,7 @@ int main(void)
         cmocka_unit_test(a_history_without_levels_has_no_price_range),
         cmocka_unit_test(candles_read_as_the_protocol_says),
         cmocka_unit_test(the_bucket_is_asked_for_configured_or_chosen),
-        cmocka_unit_test(weights_of_the_request_replace_the_configured_ones),
+        cmocka_unit_test(weights_that_are_asked_for_replace_the_configured_ones),
         cmocka_unit_test(the_last_of_a_history_is_the_snapshot),
         cmocka_unit_test(the_totals_of_a_history_are_the_sums_of_its_snapshots),
         cmocka_unit_test(a_moment_has_the_snapshot_of_the_candle_before_it),
@@ -893,9 +857,9 @@ int main(void)
         cmocka_unit_test(a_part_without_candles_and_one_of_a_history_are_refused),
         cmocka_unit_test(a_grid_without_levels_has_no_rows),
         cmocka_unit_test(a_grid_of_too_many_cells_names_a_bucket),
-        cmocka_unit_test(requests_that_differ_have_their_own_answers),
+        cmocka_unit_test(ranges_that_differ_have_their_own_answers),
         cmocka_unit_test(many_threads_get_the_same_answer),
-        cmocka_unit_test(a_missing_file_is_told),
+        cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(an_answer_is_as_new_as_the_data),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

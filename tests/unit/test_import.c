@@ -268,7 +268,7 @@ static void what_cannot_be_imported_says_why(void **state)
     assert_non_null(strstr(outcome.error.message, "btc"));
 }
 
-static void a_file_of_another_name_is_told_by_its_content(void **state)
+static void the_content_says_what_a_file_of_another_name_holds(void **state)
 {
     struct outcome outcome = run_new(state, "BTCUSDT", false, put(state, "a.csv", KLINE_0));
     assert_int_equal(outcome.klines.rows_new, 1);
@@ -348,7 +348,7 @@ int main(void)
         in_folder(only_bad_rows_is_a_failure),
         in_folder(an_unreadable_file_leaves_the_others_alone),
         in_folder(what_cannot_be_imported_says_why),
-        in_folder(a_file_of_another_name_is_told_by_its_content),
+        in_folder(the_content_says_what_a_file_of_another_name_holds),
         in_folder(the_symbol_option_names_klines_and_selects_the_rest),
         in_folder(symbols_may_have_dashes),
         in_folder(open_interest_of_zero_is_stored_and_passed_over),

@@ -30,12 +30,14 @@ static void nesting_needs_no_thought_of_commas(void **state)
     }
     json_none(&json);
     json_raw(&json, "[1]", 3);
+    json_begin_raw(&json);
+    buffer_append_text(&out, "\"by hand\"");
     json_close_array(&json);
     json_member_null(&json, "end");
     json_close_object(&json);
     assert_string_equal(buffer_text(&out), "{\"symbol\":\"BTCUSDT\",\"empty\":[],\"levels\":["
                                            "{\"i\":0,\"is_last\":false},{\"i\":1,\"is_last\":true},"
-                                           "null,[1]],\"end\":null}");
+                                           "null,[1],\"by hand\"],\"end\":null}");
     buffer_deinit(&out);
 }
 

@@ -7,11 +7,11 @@
 
 static const struct symbol_list symbols = {.count = 3, .names = {"BTCUSDT", "ETHUSDT", "XYZUSDT"}};
 
-static struct simulator *simulate(struct store *store, double step_seconds)
+static struct source *simulate(struct store *store, double step_seconds)
 {
-    struct simulator *simulator = NULL;
-    assert_ok(simulate_start(store, &symbols, step_seconds, &simulator, fault));
-    return simulator;
+    struct source *source = NULL;
+    assert_ok(simulate_start(store, &symbols, step_seconds, &source, fault));
+    return source;
 }
 
 static struct series load_all(struct store *store, const char *symbol)
@@ -34,7 +34,7 @@ static void assert_no_hole(const struct series *series)
 static void write_simulated(struct store *store, int64_t newest_ms, int count)
 {
     struct store_session *session = begin(store);
-    assert_ok(store_write_begin(session, "simulated", true, fault));
+    assert_ok(store_write_begin(session, SOURCE_SIMULATED, true, fault));
     for (size_t i = 0; i < symbols.count; i++)
         for (int k = 0; k < count; k++) {
             struct kline_row row = kline(symbols.names[i], 0, 4990, 5050, 4950, 5000);
@@ -55,7 +55,7 @@ static int64_t now_candle_ms(void)
 static void an_empty_database_gets_a_week(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
-    struct simulator *simulator = simulate(store, 3600);
+    struct source *source = simulate(store, 3600);
     for (size_t i = 0; i < symbols.count; i++) {
         struct series series = load_all(store, symbols.names[i]);
         assert_in_range(series.count, 2016, 2018);
@@ -64,14 +64,14 @@ static void an_empty_database_gets_a_week(void **state)
                     CANDLE_MS + 60000);
         series_deinit(&series);
     }
-    simulate_stop(simulator);
+    source_stop(source);
     store_close(store);
 }
 
 static void the_market_is_believable(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
-    struct simulator *simulator = simulate(store, 3600);
+    struct source *source = simulate(store, 3600);
     struct series series = load_all(store, "BTCUSDT");
     double moves = 0, rises = 0, falls = 0;
     for (size_t i = 0; i + 1 < series.count; i++) { /* the last one has just begun */
@@ -96,7 +96,7 @@ static void the_market_is_believable(void **state)
     assert_int_equal(series.candles[0].open_e8, 3400 * DECIMAL_ONE);
     assert_int_equal(series.candles[99].close_e8 % (DECIMAL_ONE / 100), 0);
     series_deinit(&series);
-    simulate_stop(simulator);
+    source_stop(source);
     store_close(store);
 }
 
@@ -112,13 +112,13 @@ static double forming_delta(struct store *store)
 static void the_forming_candle_moves(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
-    struct simulator *simulator = simulate(store, 0.02);
+    struct source *source = simulate(store, 0.02);
     double seen = forming_delta(store);
     for (int changes = 0; changes < 5; changes++) {
         wait_until(fabs(forming_delta(store) - seen) > 1000);
         seen = forming_delta(store);
     }
-    simulate_stop(simulator);
+    source_stop(source);
     /* Rewritten, not added. */
     struct series series = load_all(store, "BTCUSDT");
     assert_in_range(series.count, 2016, 2018);
@@ -127,14 +127,14 @@ static void the_forming_candle_moves(void **state)
     store_close(store);
 }
 
-static void a_restart_goes_on_where_it_stopped(void **state)
+static void a_restart_continues_where_it_stopped(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
-    simulate_stop(simulate(store, 3600));
+    source_stop(simulate(store, 3600));
     struct series before = load_all(store, "BTCUSDT");
     store_close(store);
     store = open_store(database(state), STORE_OWNER);
-    simulate_stop(simulate(store, 3600));
+    source_stop(simulate(store, 3600));
     struct series after = load_all(store, "BTCUSDT");
     assert_in_range(after.count, before.count, before.count + 1);
     assert_memory_equal(before.candles, after.candles,
@@ -153,12 +153,12 @@ static void a_candle_that_was_forming_is_not_begun_again(void **state)
     write_simulated(store, forming_ms, 3);
     uint64_t before, after;
     assert_ok(store_version(store, &before, fault));
-    struct simulator *simulator = simulate(store, 0.02);
+    struct source *source = simulate(store, 0.02);
     do {
         sleep_ms(5);
         assert_ok(store_version(store, &after, fault));
     } while (after < before + 5);
-    simulate_stop(simulator);
+    source_stop(source);
     struct series series = load_all(store, "BTCUSDT");
     const struct candle *candle = &series.candles[2];
     assert_int_equal(candle->open_time_ms, forming_ms);
@@ -172,7 +172,7 @@ static void a_gap_is_filled(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
     write_simulated(store, now_candle_ms() - 12 * CANDLE_MS, 10);
-    simulate_stop(simulate(store, 3600));
+    source_stop(simulate(store, 3600));
     struct series series = load_all(store, "XYZUSDT");
     assert_in_range(series.count, 22, 23);
     assert_no_hole(&series);
@@ -186,7 +186,7 @@ static void of_a_long_gap_a_week_is_filled(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
     write_simulated(store, now_candle_ms() - 20 * DAY_MS, 10);
-    simulate_stop(simulate(store, 3600));
+    source_stop(simulate(store, 3600));
     struct series series = load_all(store, "ETHUSDT");
     assert_in_range(series.count, 10 + 2016, 10 + 2018);
     assert_true(series.candles[10].open_time_ms - series.candles[9].open_time_ms > 12 * DAY_MS);
@@ -199,43 +199,43 @@ static void real_data_is_left_alone(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
     write_market(store, "BTCUSDT", 0, 10, 1000);
-    struct simulator *simulator = NULL;
+    struct source *source = NULL;
     struct error error = {0};
-    assert_int_equal(simulate_start(store, &symbols, 1, &simulator, &error), STATUS_INVALID);
-    assert_null(simulator);
+    assert_int_equal(simulate_start(store, &symbols, 1, &source, &error), STATUS_INVALID);
+    assert_null(source);
     assert_non_null(strstr(error.message, "real data"));
     assert_non_null(strstr(error.message, database(state)));
     struct series series = load_all(store, "BTCUSDT");
     assert_int_equal(series.count, 10);
     series_deinit(&series);
-    simulate_stop(NULL);
+    source_stop(NULL);
     store_close(store);
 }
 
-static void after_a_full_disk_the_market_goes_on_without_a_hole(void **state)
+static void after_a_full_disk_the_market_continues_without_a_hole(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
-    struct simulator *simulator = simulate(store, 0.02);
+    struct source *source = simulate(store, 0.02);
     struct error error = {0};
     uint64_t failures, before, after;
-    assert_ok(simulate_check(simulator, &failures, fault));
+    assert_ok(source_status(source, &failures, fault));
     assert_int_equal(failures, 0);
     leave_space(state, 100);
-    wait_until(simulate_check(simulator, &failures, &error) != STATUS_OK && failures >= 3);
+    wait_until(source_status(source, &failures, &error) != STATUS_OK && failures >= 3);
     assert_non_null(strstr(error.message, database(state)));
     struct series series = load_all(store, "BTCUSDT");
     assert_in_range(series.count, 2016, 2018);
     series_deinit(&series);
     leave_space(state, -1);
 
-    wait_until(simulate_check(simulator, NULL, NULL) == STATUS_OK);
+    wait_until(source_status(source, NULL, NULL) == STATUS_OK);
     assert_ok(store_version(store, &before, fault));
     do {
         sleep_ms(5);
         assert_ok(store_version(store, &after, fault));
     } while (after < before + 5);
-    assert_ok(simulate_check(simulator, NULL, fault));
-    simulate_stop(simulator);
+    assert_ok(source_status(source, NULL, fault));
+    source_stop(source);
     series = load_all(store, "BTCUSDT");
     assert_in_range(series.count, 2016, 2018);
     assert_no_hole(&series);
@@ -253,18 +253,18 @@ static void a_database_that_takes_the_place_is_filled_up_to_now(void **state)
     store_close(store);
 
     store = open_store(database(state), STORE_OWNER);
-    struct simulator *simulator = simulate(store, 0.02);
+    struct source *source = simulate(store, 0.02);
     struct error error = {0};
     assert_int_equal(rename(path_in(state, "real.duckdb"), database(state)), 0);
-    wait_until(simulate_check(simulator, NULL, &error) == STATUS_INVALID);
+    wait_until(source_status(source, NULL, &error) == STATUS_INVALID);
     assert_non_null(strstr(error.message, "real data"));
     struct series series = load_all(store, "BTCUSDT");
     assert_int_equal(series.count, 10);
     series_deinit(&series);
 
     assert_int_equal(rename(path_in(state, "older.duckdb"), database(state)), 0);
-    wait_until(simulate_check(simulator, NULL, NULL) == STATUS_OK);
-    simulate_stop(simulator);
+    wait_until(source_status(source, NULL, NULL) == STATUS_OK);
+    source_stop(source);
     series = load_all(store, "XYZUSDT");
     assert_in_range(series.count, 22, 23);
     assert_no_hole(&series);
@@ -279,12 +279,12 @@ int main(void)
         in_folder(an_empty_database_gets_a_week),
         in_folder(the_market_is_believable),
         in_folder(the_forming_candle_moves),
-        in_folder(a_restart_goes_on_where_it_stopped),
+        in_folder(a_restart_continues_where_it_stopped),
         in_folder(a_candle_that_was_forming_is_not_begun_again),
         in_folder(a_gap_is_filled),
         in_folder(of_a_long_gap_a_week_is_filled),
         in_folder(real_data_is_left_alone),
-        in_folder(after_a_full_disk_the_market_goes_on_without_a_hole),
+        in_folder(after_a_full_disk_the_market_continues_without_a_hole),
         in_folder(a_database_that_takes_the_place_is_filled_up_to_now),
     };
     return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);

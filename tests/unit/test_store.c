@@ -691,7 +691,7 @@ static void *begin_and_count(void *context)
     return NULL;
 }
 
-static void a_file_that_was_copied_over_waits_for_who_uses_it(void **state)
+static void a_file_that_was_copied_over_waits_for_the_sessions_on_it(void **state)
 {
     struct store *owner = open_store(database(state), STORE_OWNER);
     write_market(owner, "BTCUSDT", 0, 3, 5);
@@ -754,7 +754,7 @@ static void many_threads_may_read_at_once(void **state)
         pthread_join(readers[i].thread, NULL);
         assert_int_equal(readers[i].failures, 0);
     }
-    /* Nobody has it open now: another process may write. */
+    /* It is not open now: another process may write. */
     struct child child = hold_in_child(database(state));
     end_child(&child);
     store_close(store);
@@ -885,7 +885,7 @@ static void unknown_values_are_null_and_known_ones_exact(void **state)
                      1);
 }
 
-static void ids_go_on_from_the_greatest(void **state)
+static void ids_continue_from_the_greatest(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
     write_market(store, "BTCUSDT", 0, 5, 5);
@@ -949,13 +949,18 @@ static void a_foreign_sequence_keeps_numbering(void **state)
                                  "VALUES ('2025-12-05', 'BTCUSDT')");
 }
 
-static void the_origin_is_told(void **state)
+static bool has_others(struct store_session *session, const char *source)
+{
+    bool has_others = false;
+    assert_ok(store_has_others(session, source, &has_others, fault));
+    return has_others;
+}
+
+static void rows_of_another_source_are_found(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
     struct store_session *session = begin(store);
-    bool has_simulated, has_real;
-    assert_ok(store_origin(session, &has_simulated, &has_real, fault));
-    assert_false(has_simulated || has_real);
+    assert_false(has_others(session, "simulated"));
 
     const struct kline_row row = kline("BTCUSDT", 0, 100, 101, 99, 100);
     const struct interest_row value = interest("BTCUSDT", 0, 1000);
@@ -963,13 +968,27 @@ static void the_origin_is_told(void **state)
     assert_ok(store_write_kline(session, &row, fault));
     assert_ok(store_write_interest(session, &value, fault));
     assert_ok(store_write_commit(session, NULL, NULL, fault));
-    assert_ok(store_origin(session, &has_simulated, &has_real, fault));
-    assert_true(has_simulated && !has_real);
+    assert_false(has_others(session, "simulated"));
+    assert_true(has_others(session, "test"));
 
+    /* Klines of a symbol without open interest are taken for another source's. */
     const struct kline_row real = kline("ETHUSDT", 0, 100, 101, 99, 100);
     write_rows(store, false, &real, 1, NULL, 0, NULL, NULL);
-    assert_ok(store_origin(session, &has_simulated, &has_real, fault));
-    assert_true(has_simulated && has_real);
+    assert_true(has_others(session, "simulated"));
+    store_end(session);
+    store_close(store);
+}
+
+static void without_a_source_column_all_rows_are_of_another_source(void **state)
+{
+    const char *path = database(state);
+    make_foreign(path, "TIMESTAMP", "DOUBLE");
+    struct store *store = open_store(path, STORE_OWNER);
+    struct store_session *session = begin(store);
+    assert_false(has_others(session, "simulated"));
+    const struct interest_row value = interest("BTCUSDT", 0, 1000);
+    write_rows(store, false, NULL, 0, &value, 1, NULL, NULL);
+    assert_true(has_others(session, "simulated"));
     store_end(session);
     store_close(store);
 }
@@ -1008,7 +1027,7 @@ static void a_full_disk_fails_a_write_and_leaves_nothing_of_it(void **state)
     leave_space(state, 50);
     assert_int_equal(try_write(store, &new, &error), STATUS_IO);
     assert_non_null(strstr(error.message, database(state)));
-    /* Who was reading goes on, and so do others after it. */
+    /* A session that was reading continues, and so do others after it. */
     assert_ok(store_load(reader, "BTCUSDT", T0, T0 + DAY_MS, CANDLE_MS, &series, fault));
     assert_int_equal(series.count, 20);
     series_deinit(&series);
@@ -1030,7 +1049,7 @@ static void a_full_disk_fails_a_write_and_leaves_nothing_of_it(void **state)
     store = open_store(database(state), STORE_OWNER);
     assert_ok(try_write(store, &new, fault));
     assert_int_equal(new, 0);
-    write_market(store, "BTCUSDT", 0, 30, 5); /* replaces, and goes on */
+    write_market(store, "BTCUSDT", 0, 30, 5); /* replaces, and continues */
     assert_count(store, "BTCUSDT", 30);
     store_close(store);
 }
@@ -1156,7 +1175,7 @@ int main(void)
         in_folder(the_version_changes_with_the_file_alone),
         in_folder(an_owners_version_counts_its_commits),
         in_folder(a_replaced_file_is_seen_while_the_old_one_is_in_use),
-        in_folder(a_file_that_was_copied_over_waits_for_who_uses_it),
+        in_folder(a_file_that_was_copied_over_waits_for_the_sessions_on_it),
         in_folder(many_threads_may_read_at_once),
         in_folder(writing_twice_changes_nothing),
         in_folder(a_replacing_write_overwrites),
@@ -1164,11 +1183,12 @@ int main(void)
         in_folder(two_symbols_with_the_same_open_time_both_survive),
         in_folder(a_rollback_leaves_nothing),
         in_folder(unknown_values_are_null_and_known_ones_exact),
-        in_folder(ids_go_on_from_the_greatest),
+        in_folder(ids_continue_from_the_greatest),
         in_folder(a_foreign_table_without_constraints_can_be_written),
         in_folder(a_foreign_key_on_the_time_alone_keeps_the_other_symbol),
         in_folder(a_foreign_sequence_keeps_numbering),
-        in_folder(the_origin_is_told),
+        in_folder(rows_of_another_source_are_found),
+        in_folder(without_a_source_column_all_rows_are_of_another_source),
         in_folder(a_full_disk_fails_a_write_and_leaves_nothing_of_it),
         in_folder(a_disk_that_is_full_at_the_end_keeps_what_was_written),
         in_folder(an_owner_notices_that_its_file_is_gone),

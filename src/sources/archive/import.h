@@ -1,15 +1,12 @@
-/* Files of the Binance public archive into the database (ENGINE.md §4).
+/* Files of the Binance public archive into the database (docs/model.md, "Files"): a source that
+ * runs once, as `heatcast import`.
  *
  * Each file is one transaction. A bad row is reported (file, line, why) and counted; the good rows
- * of the file are kept, unless `is_strict`. Blocks; for the command line. */
+ * of the file are kept, unless `is_strict`. Blocks. */
 #ifndef HEATCAST_SOURCES_ARCHIVE_IMPORT_H
 #define HEATCAST_SOURCES_ARCHIVE_IMPORT_H
 
 #include "store/store.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 enum import_kind { IMPORT_KLINES, IMPORT_INTEREST, IMPORT_KIND_COUNT };
 

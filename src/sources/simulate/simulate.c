@@ -1,18 +1,14 @@
-/* A market that looks like one, without claiming to be one.
+/* The simulated market as a source: markets (market.c) that a thread moves and writes.
  *
- * Price moves in steps of any length: a random walk whose volatility wanders (an Ornstein-Uhlenbeck
- * process of its logarithm), with fat tails, a weak pull towards an anchor so that a week stays in
- * one picture, and now and then a cascade: some minutes of a hard run in one direction while open
- * interest falls, as when positions are force-closed. Open interest counts contracts, is pulled to
- * its mean and grows a little with moves; its value in quote currency moves with the price too.
+ *     start -> step: fill --.
+ *                           v            the same opening as before: move
+ *              thread: wait -> step --<
+ *                ^                |      otherwise (a write failed, or the store has opened the
+ *                `----------------'      file again): fill
  *
- * The same step function makes the week of history (ten steps a candle) and the live market (one of
- * a second or so on the forming candle), so the map has no seam between them. Randomness is a
- * generator of its own, seeded by symbol and time: a demo can be repeated in a test.
- *
- * After a write that failed, and when the store has opened the file anew, nothing is known of what
- * the database holds; so the next step is the one of the start: it looks where the database ends,
- * goes on from there, and fills up to now.
+ * After a write that failed, and when the store has opened the file again, nothing is known of what
+ * the database holds. So the next step is the one of the start: it finds where the database ends,
+ * continues from there, and fills up to now. All markets are written in one transaction.
  *
  * Threads: simulate_start() writes history on the caller's thread; afterwards everything belongs to
  * the simulator's thread but `is_stopping` and how the last step ended, which `mutex` guards. */
@@ -20,59 +16,31 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
+#include "sources/simulate/market.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #define HISTORY_MS (7 * DAY_MS)
-#define HISTORY_STEPS 10 /* of a candle of the past */
-#define RETRY_STEPS                                                                                \
-    5 /* until the next try, after one that failed: it reads the whole log again                   \
-       */
+#define CANDLE_SECONDS ((double)CANDLE_MS / 1000)
 #define LOG_PAUSE_NS                                                                               \
     UINT64_C(60000000000) /* between two lines about a market that stands still                    \
                            */
-#define CANDLE_SECONDS 300.0
 
-/* Per square root of a 5-minute candle. */
-#define VOLATILITY 0.0011
-#define VOLATILITY_LOG_LIMIT 1.1
-#define INTEREST_VOLATILITY 0.0009
-/* Contracts close into strength and open into weakness, which offsets most of what the price alone
- * does to their value; without it, nearly every rise in value would come with a rising candle. */
-#define INTEREST_PRICE_OFFSET 0.8
-/* Per candle. */
-#define ANCHOR_PULL 0.002
-#define INTEREST_PULL 0.001
-#define CASCADE_CHANCE 0.003
-#define CASCADE_DRIFT 0.0028
-#define CASCADE_INTEREST_FALL 0.003
-#define CASCADE_CANDLES_MAX 5
-
-struct market {
-    char symbol[SYMBOL_SIZE];
-    double tick;          /* smallest price step */
-    double anchor;        /* price that the walk is pulled to */
-    double mean_interest; /* contracts */
-    double price, interest;
-    double volatility_log;
-    double cascade_seconds; /* left of the present one */
-    int cascade_direction;
-    uint64_t random;
-    struct kline_row candle; /* the forming one */
+enum {
+    HISTORY_STEPS = 10, /* of a candle of the past */
+    RETRY_STEPS = 5, /* until the next try, after one that failed: it reads the whole log again */
 };
 
 struct simulator {
+    struct source base; /* first: a pointer to it is one to the whole */
     struct store *store;
     double step_seconds;
     size_t market_count;
     struct market *markets;
-    uint64_t opening; /* store_opening() of the last step that went well; 0: it did not */
+    uint64_t opening; /* store_opening() of the last step that succeeded; 0: it did not */
     uint64_t logged_ns;
     bool is_logged; /* that it stands still */
     pthread_t thread;
@@ -83,134 +51,17 @@ struct simulator {
     struct error fault; /* of the last step; its own thread reads it without the mutex */
 };
 
-/* -- randomness -------------------------------------------------------------------------------- */
-
-/* SplitMix64 (Steele, Lea, Flood 2014): small, and good enough for a picture. */
-static uint64_t next_random(struct market *market)
-{
-    uint64_t z = market->random += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-static double uniform(struct market *market)
-{
-    return (double)((next_random(market) >> 11) + 1) / 9007199254740993.0; /* (0, 1) */
-}
-
-/* A standard normal deviate (Box-Muller). */
-static double normal(struct market *market)
-{
-    double radius = sqrt(-2 * log(uniform(market)));
-    return radius * cos(2 * M_PI * uniform(market));
-}
-
-/* -- one market -------------------------------------------------------------------------------- */
-
-/* A tick of about a millionth of the price, a power of ten. */
-static double tick_for(double price)
-{
-    double tick = pow(10, floor(log10(price)) - 5);
-    return tick < 1e-8 ? 1e-8 : tick;
-}
-
-static void init_market(struct market *market, const char *symbol)
-{
-    memset(market, 0, sizeof *market);
-    strcpy(market->symbol, symbol);
-    market->random = hash_bytes(HASH_START, symbol, strlen(symbol));
-    double interest_value = 4e8 * (1 + uniform(market));
-    market->anchor = pow(10, -1 + 3 * uniform(market));
-    if (strncmp(symbol, "BTC", 3) == 0) {
-        market->anchor = 98000;
-        interest_value = 8e9;
-    } else if (strncmp(symbol, "ETH", 3) == 0) {
-        market->anchor = 3400;
-        interest_value = 5e9;
-    }
-    market->tick = tick_for(market->anchor);
-    market->mean_interest = interest_value / market->anchor;
-    market->price = market->anchor;
-    market->interest = market->mean_interest;
-}
-
-/* Draws how the next `candles` (usually a fraction of one) go: the relative moves of price and of
- * open interest. */
-static void step_cascade(struct market *market, double candles, double *move, double *flow)
-{
-    if (market->cascade_seconds <= 0) {
-        if (uniform(market) >= CASCADE_CHANCE * candles)
-            return;
-        market->cascade_seconds =
-            CANDLE_SECONDS * (1 + (CASCADE_CANDLES_MAX - 1) * uniform(market));
-        market->cascade_direction = uniform(market) < 0.55 ? -1 : 1;
-    }
-    market->cascade_seconds -= candles * CANDLE_SECONDS;
-    *move += market->cascade_direction * CASCADE_DRIFT * candles;
-    *flow -= CASCADE_INTEREST_FALL * candles;
-}
-
-static void step_market(struct market *market, double seconds)
-{
-    double candles = seconds / CANDLE_SECONDS, root = sqrt(candles);
-    market->volatility_log +=
-        -0.01 * candles * market->volatility_log + 0.09 * root * normal(market);
-    market->volatility_log =
-        fmax(-VOLATILITY_LOG_LIMIT, fmin(VOLATILITY_LOG_LIMIT, market->volatility_log));
-    double tail = uniform(market) < 0.02 ? 3 : 1;
-    double move = VOLATILITY * exp(market->volatility_log) * tail * root * normal(market);
-    double flow = INTEREST_VOLATILITY * root * normal(market) + 0.12 * fabs(move) * root;
-    move -= ANCHOR_PULL * candles * log(market->price / market->anchor);
-    flow -= INTEREST_PRICE_OFFSET * move;
-    flow -= INTEREST_PULL * candles * log(market->interest / market->mean_interest);
-    step_cascade(market, candles, &move, &flow);
-    market->price = fmax(market->tick, market->price * exp(move));
-    market->interest *= exp(flow);
-
-    struct candle *candle = &market->candle.candle;
-    candle->close_e8 = llround(round(market->price / market->tick) * market->tick * 1e8);
-    if (candle->close_e8 > candle->high_e8)
-        candle->high_e8 = candle->close_e8;
-    if (candle->close_e8 < candle->low_e8)
-        candle->low_e8 = candle->close_e8;
-    double activity = 0.3 + fabs(move) / (VOLATILITY * root) + (tail > 1);
-    candle->volume += market->mean_interest * 0.004 * candles * activity;
-    market->candle.volume_e8 = llround(candle->volume * 1e8);
-}
-
-/* A new candle opens where the last one closed. */
-static void begin_candle(struct market *market, int64_t open_time_ms)
-{
-    int64_t open_e8 = llround(round(market->price / market->tick) * market->tick * 1e8);
-    market->candle = (struct kline_row){
-        .candle = {.open_time_ms = open_time_ms,
-                   .open_e8 = open_e8,
-                   .high_e8 = open_e8,
-                   .low_e8 = open_e8,
-                   .close_e8 = open_e8},
-        .close_time_ms = open_time_ms + CANDLE_MS - 1,
-    };
-    strcpy(market->candle.symbol, market->symbol);
-}
-
 static enum status write_market(const struct market *market, struct store_session *session,
                                 struct error *error)
 {
-    struct interest_row interest = {
-        .timestamp_ms = market->candle.candle.open_time_ms,
-        .value_e8 = llround(market->interest * market->price * 1e8),
-        .has_contracts = true,
-        .contracts_e8 = llround(market->interest * 1e8),
-    };
-    strcpy(interest.symbol, market->symbol);
+    const struct interest_row interest = market_interest(market);
     enum status status = store_write_kline(session, &market->candle, error);
     return status == STATUS_OK ? store_write_interest(session, &interest, error) : status;
 }
 
 /* -- history ----------------------------------------------------------------------------------- */
 
-/* Where an earlier run has left off: price, open interest, the open time of its newest candle. */
+/* Where an earlier run stopped: price, open interest, the open time of its newest candle. */
 static enum status resume_market(struct market *market, struct store_session *session,
                                  int64_t *newest_ms, struct error *error)
 {
@@ -222,18 +73,14 @@ static enum status resume_market(struct market *market, struct store_session *se
             store_load(session, market->symbol, *newest_ms, *newest_ms, CANDLE_MS, &series, error);
     if (status == STATUS_OK)
         status = store_newest_interest(session, market->symbol, &interest_e8, error);
-    if (status == STATUS_OK && series.count == 1) {
-        market->price = (double)series.candles[0].close_e8 / 1e8;
-        market->interest = (double)interest_e8 / 1e8 / market->price;
-        market->random ^= (uint64_t)*newest_ms;
-        market->candle.candle = series.candles[0];
-    }
+    if (status == STATUS_OK && series.count == 1)
+        market_resume(market, series_last(&series), interest_e8);
     series_deinit(&series);
     return status;
 }
 
 /* Writes the finished candles that are missing before `now_ms`, at most HISTORY_MS of them, and
- * leaves the market with its forming candle begun. */
+ * leaves the market with its forming candle begun, which an earlier run may have done. */
 static enum status fill_market(struct market *market, struct store_session *session, int64_t now_ms,
                                struct error *error)
 {
@@ -245,19 +92,17 @@ static enum status fill_market(struct market *market, struct store_session *sess
     else if (status != STATUS_OK && status != STATUS_NO_DATA)
         return status;
     for (int64_t open_ms = first_ms; open_ms < forming_ms; open_ms += CANDLE_MS) {
-        begin_candle(market, open_ms);
+        market_begin_candle(market, open_ms);
         for (int step = 0; step < HISTORY_STEPS; step++)
-            step_market(market, CANDLE_SECONDS / HISTORY_STEPS);
+            market_step(market, CANDLE_SECONDS / HISTORY_STEPS);
         status = write_market(market, session, error);
         if (status != STATUS_OK)
             return status;
     }
-    const struct candle newest = market->candle.candle;
-    begin_candle(market, forming_ms);
-    if (newest.open_time_ms == forming_ms) { /* an earlier run had begun it */
-        market->candle.candle = newest;
-        market->candle.volume_e8 = llround(newest.volume * 1e8);
-    }
+    if (market->candle.candle.open_time_ms != forming_ms)
+        market_begin_candle(market, forming_ms);
+    log_debug("simulated market filled", log_text("symbol", market->symbol),
+              log_int("candles", first_ms < forming_ms ? (forming_ms - first_ms) / CANDLE_MS : 0));
     return write_market(market, session, error);
 }
 
@@ -270,14 +115,14 @@ static enum status move_market(struct market *market, struct store_session *sess
     int64_t forming_ms = now_ms - now_ms % CANDLE_MS;
     enum status status = STATUS_OK;
     if (forming_ms - market->candle.candle.open_time_ms > HISTORY_MS)
-        begin_candle(market, forming_ms - HISTORY_MS); /* the machine slept for long */
+        market_begin_candle(market, forming_ms - HISTORY_MS); /* the machine slept for long */
     while (status == STATUS_OK && market->candle.candle.open_time_ms < forming_ms) {
         status = write_market(market, session, error);
-        begin_candle(market, market->candle.candle.open_time_ms + CANDLE_MS);
+        market_begin_candle(market, market->candle.candle.open_time_ms + CANDLE_MS);
         if (market->candle.candle.open_time_ms < forming_ms)
-            step_market(market, CANDLE_SECONDS);
+            market_step(market, CANDLE_SECONDS);
     }
-    step_market(market, seconds);
+    market_step(market, seconds);
     return status == STATUS_OK ? write_market(market, session, error) : status;
 }
 
@@ -285,7 +130,7 @@ static enum status refuse_real_data(struct simulator *simulator, struct store_se
                                     struct error *error)
 {
     bool has_real = false;
-    enum status status = store_origin(session, NULL, &has_real, error);
+    enum status status = store_has_others(session, SOURCE_SIMULATED, &has_real, error);
     if (status == STATUS_OK && has_real)
         return error_set(error, STATUS_INVALID,
                          "%s holds real data, which a simulated market must not be mixed with; "
@@ -299,7 +144,7 @@ static enum status write_all(struct simulator *simulator, struct store_session *
                              struct error *error)
 {
     int64_t now_ms = clock_wall_ms();
-    enum status status = store_write_begin(session, "simulated", true, error);
+    enum status status = store_write_begin(session, SOURCE_SIMULATED, true, error);
     for (size_t i = 0; i < simulator->market_count && status == STATUS_OK; i++) {
         struct market *market = &simulator->markets[i];
         status = fills ? fill_market(market, session, now_ms, error)
@@ -311,7 +156,7 @@ static enum status write_all(struct simulator *simulator, struct store_session *
     return status;
 }
 
-/* Moves the market on, in a database that is known from the step before; fills any other. */
+/* Moves the markets in a database that is known from the step before; fills any other. */
 static enum status step(struct simulator *simulator, struct error *error)
 {
     struct store_session *session = NULL;
@@ -360,9 +205,9 @@ static bool wait_step(struct simulator *simulator)
     int result = 0;
     while (!simulator->is_stopping && result == 0)
         result = pthread_cond_timedwait(&simulator->wakeup, &simulator->mutex, &until);
-    bool goes_on = !simulator->is_stopping;
+    bool is_stopping = simulator->is_stopping;
     pthread_mutex_unlock(&simulator->mutex);
-    return goes_on;
+    return !is_stopping;
 }
 
 static void *run(void *argument)
@@ -386,17 +231,48 @@ static void destroy(struct simulator *simulator)
     free(simulator);
 }
 
-enum status simulate_start(struct store *store, const struct symbol_list *symbols,
-                           double step_seconds, struct simulator **result, struct error *error)
+/* -- the source -------------------------------------------------------------------------------- */
+
+static enum status status_of(struct source *source, uint64_t *failures, struct error *error)
 {
-    *result = NULL;
+    struct simulator *simulator = (struct simulator *)(void *)source;
+    pthread_mutex_lock(&simulator->mutex);
+    const struct error fault = simulator->fault;
+    if (failures != NULL)
+        *failures = simulator->failures;
+    pthread_mutex_unlock(&simulator->mutex);
+    return fault.status == STATUS_OK ? STATUS_OK
+                                     : error_set(error, fault.status, "%s", fault.message);
+}
+
+static void stop_source(struct source *source)
+{
+    struct simulator *simulator = (struct simulator *)(void *)source;
+    pthread_mutex_lock(&simulator->mutex);
+    simulator->is_stopping = true;
+    pthread_cond_signal(&simulator->wakeup);
+    pthread_mutex_unlock(&simulator->mutex);
+    pthread_join(simulator->thread, NULL);
+    destroy(simulator);
+}
+
+static const struct source_type simulated = {
+    .status = status_of,
+    .stop = stop_source,
+};
+
+enum status simulate_start(struct store *store, const struct symbol_list *symbols,
+                           double step_seconds, struct source **source, struct error *error)
+{
+    *source = NULL;
     struct simulator *simulator = memory_allocate_zeroed(1, sizeof *simulator);
+    simulator->base.type = &simulated;
     simulator->store = store;
     simulator->step_seconds = step_seconds;
     simulator->market_count = symbols->count;
     simulator->markets = memory_allocate_zeroed(symbols->count, sizeof *simulator->markets);
     for (size_t i = 0; i < symbols->count; i++)
-        init_market(&simulator->markets[i], symbols->names[i]);
+        market_init(&simulator->markets[i], symbols->names[i]);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -410,33 +286,6 @@ enum status simulate_start(struct store *store, const struct symbol_list *symbol
         return status;
     }
     check(pthread_create(&simulator->thread, NULL, run, simulator) == 0);
-    *result = simulator;
+    *source = &simulator->base;
     return STATUS_OK;
-}
-
-enum status simulate_check(struct simulator *simulator, uint64_t *failures, struct error *error)
-{
-    if (failures != NULL)
-        *failures = 0;
-    if (simulator == NULL)
-        return STATUS_OK;
-    pthread_mutex_lock(&simulator->mutex);
-    const struct error fault = simulator->fault;
-    if (failures != NULL)
-        *failures = simulator->failures;
-    pthread_mutex_unlock(&simulator->mutex);
-    return fault.status == STATUS_OK ? STATUS_OK
-                                     : error_set(error, fault.status, "%s", fault.message);
-}
-
-void simulate_stop(struct simulator *simulator)
-{
-    if (simulator == NULL)
-        return;
-    pthread_mutex_lock(&simulator->mutex);
-    simulator->is_stopping = true;
-    pthread_cond_signal(&simulator->wakeup);
-    pthread_mutex_unlock(&simulator->mutex);
-    pthread_join(simulator->thread, NULL);
-    destroy(simulator);
 }

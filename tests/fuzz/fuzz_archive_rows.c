@@ -1,10 +1,10 @@
-/* Archives come from elsewhere, and what an accepted row holds goes into the model without another
- * look. Each line of the input is read as a candle and as an open interest: an accepted row must
- * hold its own rules, and a refused one must say why. */
+/* Archives come from elsewhere, and what an accepted row holds goes into the model unchecked. Each
+ * line of the input is read as a candle and as an open interest: an accepted row must hold its own
+ * rules, and a refused one must say why. */
 #include "fuzz.h"
 
 #include "base/decimal.h"
-#include "sources/archive/import_row.h"
+#include "sources/archive/rows.h"
 
 #include <math.h>
 
@@ -49,25 +49,26 @@ static void check_interest(const struct interest_row *row)
 
 static void read_line(const uint8_t *data, size_t size)
 {
-    char *line = fuzz_copy(data, size);
+    char *text = fuzz_copy(data, size);
+    const struct slice line = {text, size};
     struct kline_row kline;
     struct interest_row interest;
     struct error error;
-    enum status status = import_row_kline(line, size, &kline, &error);
+    enum status status = archive_row_read_kline(line, &kline, &error);
     if (status == STATUS_OK)
         check_kline(&kline);
     else
         fuzz_check_refusal(status, &error);
     bool is_row = status == STATUS_OK;
-    status = import_row_interest(line, size, &interest, &error);
+    status = archive_row_read_interest(line, &interest, &error);
     if (status == STATUS_OK)
         check_interest(&interest);
     else
         fuzz_check_refusal(status, &error);
     is_row = is_row || status == STATUS_OK;
     /* What is passed over must not be a row. */
-    check(!is_row || (!import_row_is_header(line, size) && !import_row_is_blank(line, size)));
-    free(line);
+    check(!is_row || (!archive_row_is_header(line) && !archive_row_is_blank(line)));
+    free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,7 +1,7 @@
 /* The two tables: what they are like when heatcast makes them, and what of them an open database
  * has. One that another program made may have more columns, fewer, or others of the same name; only
  * those that are read must be there. */
-#include "store/store_internal.h"
+#include "store/internal.h"
 
 #include "base/buffer.h"
 

@@ -1,10 +1,10 @@
-/* One row of the archive. The rules of a field live in the small functions here, so that a message
- * always names the column, what it holds, and what would be right.
+/* One row of the archive (docs/model.md, "Files"). The rules of a field live in the small functions
+ * here, so that a message always names the column, what it holds, and what would be right.
  *
  * Only what the model needs makes a row bad: times, prices, open interest, and volume, which is
  * shown. In the other columns an empty field is unknown, and so is a number that the tables cannot
  * hold; some coins trade trillions of units, and their candles are good all the same. */
-#include "sources/archive/import_row.h"
+#include "sources/archive/rows.h"
 
 #include "base/decimal.h"
 #include "base/iso_time.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KLINE_FIELDS = 12, INTEREST_FIELDS = 8, FIELDS_MAX = 12, SHOWN_MAX = 40 };
+enum { KLINE_FIELDS = 12, INTEREST_FIELDS = 8, FIELDS_MAX = 12 };
 
 /* Years 2000 to 2100: seconds, milliseconds and microseconds of such times cannot be confused. */
 #define TIME_MIN_MS INT64_C(946684800000)
@@ -22,82 +22,53 @@ enum { KLINE_FIELDS = 12, INTEREST_FIELDS = 8, FIELDS_MAX = 12, SHOWN_MAX = 40 }
 /* What DECIMAL(18,8) holds: ten digits before the point. */
 #define DECIMAL_18_8_MAX INT64_C(999999999999999999)
 
-struct field {
-    const char *text;
-    size_t size;
-};
-
 /* -- fields ------------------------------------------------------------------------------------ */
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct field trim(struct field field)
-{
-    while (field.size > 0 && is_space(field.text[0])) {
-        field.text++;
-        field.size--;
-    }
-    while (field.size > 0 && is_space(field.text[field.size - 1]))
-        field.size--;
-    return field;
-}
-
 /* Takes "..." off a field; quoted fields with commas or quotes in them do not occur in numbers. */
-static struct field unquote(struct field field)
+static struct slice unquote(struct slice field)
 {
-    if (field.size >= 2 && field.text[0] == '"' && field.text[field.size - 1] == '"')
-        return trim((struct field){field.text + 1, field.size - 2});
+    if (field.size >= 2 && field.data[0] == '"' && field.data[field.size - 1] == '"')
+        return slice_trim((struct slice){field.data + 1, field.size - 2});
     return field;
 }
 
 /* Splits at the commas; the number of fields, of which at most FIELDS_MAX are stored. */
-static size_t split(const char *line, size_t size, struct field fields[FIELDS_MAX])
+static size_t split(struct slice line, struct slice fields[FIELDS_MAX])
 {
+    struct slice_list list = {.rest = line};
+    struct slice field;
     size_t count = 0;
-    for (const char *at = line, *end = line + size;;) {
-        const char *comma = memchr(at, ',', (size_t)(end - at));
-        const char *stop = comma != NULL ? comma : end;
+    for (; slice_list_next(&list, ',', &field); count++)
         if (count < FIELDS_MAX)
-            fields[count] = unquote(trim((struct field){at, (size_t)(stop - at)}));
-        count++;
-        if (comma == NULL)
-            return count;
-        at = comma + 1;
-    }
+            fields[count] = unquote(field);
+    return count;
 }
 
-static enum status wrong(const char *name, struct field field, const char *reason,
+static enum status wrong(const char *name, struct slice field, const char *reason,
                          struct error *error)
 {
     if (field.size == 0)
         return error_set(error, STATUS_INVALID, "%s is empty", name);
-    return error_set(error, STATUS_INVALID, "%s '%.*s' %s", name,
-                     (int)(field.size < SHOWN_MAX ? field.size : SHOWN_MAX), field.text, reason);
+    return error_set(error, STATUS_INVALID, "%s '%.*s' %s", name, slice_arguments(field), reason);
 }
 
 /* -- numbers ----------------------------------------------------------------------------------- */
 
 enum number { NUMBER_OK, NUMBER_TOO_LARGE, NUMBER_NONE };
 
-static enum number parse_number(struct field field, int64_t max_e8, int64_t *value_e8)
+static enum number parse_number(struct slice field, int64_t max_e8, int64_t *value_e8)
 {
-    char copy[64];
-    if (decimal_parse(field.text, field.size, value_e8))
+    char copy[64], *end;
+    if (decimal_parse(field.data, field.size, value_e8))
         return *value_e8 <= max_e8 ? NUMBER_OK : NUMBER_TOO_LARGE;
-    if (field.size == 0 || field.size >= sizeof copy)
+    if (field.size == 0 || !slice_copy(field, copy, sizeof copy))
         return NUMBER_NONE;
-    memcpy(copy, field.text, field.size);
-    copy[field.size] = '\0';
-    char *end;
     double value = strtod(copy, &end);
     bool is_plain = strspn(copy, "+-.0123456789eE") == field.size && *end == '\0';
     return is_plain && value > 0 ? NUMBER_TOO_LARGE : NUMBER_NONE;
 }
 
-static enum status parse_price(const char *name, struct field field, int64_t *price_e8,
+static enum status parse_price(const char *name, struct slice field, int64_t *price_e8,
                                struct error *error)
 {
     switch (parse_number(field, DECIMAL_18_8_MAX, price_e8)) {
@@ -112,7 +83,7 @@ static enum status parse_price(const char *name, struct field field, int64_t *pr
 }
 
 /* An amount that the model can do without: empty or too large for `max_e8` is unknown. */
-static enum status parse_optional(const char *name, struct field field, int64_t max_e8,
+static enum status parse_optional(const char *name, struct slice field, int64_t max_e8,
                                   bool *is_known, int64_t *value_e8, struct error *error)
 {
     *is_known = false;
@@ -128,7 +99,7 @@ static enum status parse_optional(const char *name, struct field field, int64_t 
     return STATUS_OK;
 }
 
-static enum status parse_count(const char *name, struct field field, bool *is_known, int64_t *count,
+static enum status parse_count(const char *name, struct slice field, bool *is_known, int64_t *count,
                                struct error *error)
 {
     int64_t value_e8;
@@ -142,40 +113,43 @@ static enum status parse_count(const char *name, struct field field, bool *is_kn
 
 /* -- times ------------------------------------------------------------------------------------- */
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static bool is_time(int64_t time_ms)
 {
     return time_ms >= TIME_MIN_MS && time_ms < TIME_MAX_MS;
 }
 
-/* Digits alone are seconds, milliseconds or microseconds since 1970, told by magnitude; anything
- * else is a date and a time of day in UTC. */
-static enum status parse_time(const char *name, struct field field, int64_t *time_ms,
+/* Digits alone are seconds, milliseconds or microseconds since 1970, by their magnitude. */
+static bool read_epoch(struct slice digits, int64_t *time_ms)
+{
+    uint64_t number;
+    *time_ms = 0;
+    if (!slice_parse_unsigned(digits, INT64_MAX / 1000, &number))
+        return false;
+    const int64_t as_s = (int64_t)number * 1000, as_ms = (int64_t)number, as_us = as_ms / 1000;
+    *time_ms = is_time(as_us) ? as_us : is_time(as_ms) ? as_ms : as_s;
+    return is_time(*time_ms);
+}
+
+/* Anything but digits alone is a date and a time of day in UTC. */
+static enum status parse_time(const char *name, struct slice field, int64_t *time_ms,
                               struct error *error)
 {
-    int64_t number = 0;
-    size_t digits = 0;
-    for (; digits < field.size && isdigit((unsigned char)field.text[digits]); digits++)
-        if (number < INT64_MAX / 10 - 1)
-            number = number * 10 + (field.text[digits] - '0');
-    if (digits == field.size && digits > 0) {
-        if (is_time(number / 1000))
-            *time_ms = number / 1000;
-        else if (is_time(number))
-            *time_ms = number;
-        else if (number < TIME_MAX_MS / 1000 && is_time(number * 1000))
-            *time_ms = number * 1000;
-        else
-            return wrong(name, field, "is not a time between 2000 and 2100", error);
-        return STATUS_OK;
-    }
-    if (!iso_time_parse(field.text, field.size, time_ms))
+    struct slice rest = field;
+    slice_take_while(&rest, is_digit);
+    bool is_epoch = field.size > 0 && rest.size == 0;
+    if (!is_epoch && !iso_time_parse(field.data, field.size, time_ms))
         return wrong(name, field, "is not a time (milliseconds, or YYYY-MM-DD HH:MM:SS)", error);
-    if (!is_time(*time_ms))
+    if (is_epoch ? !read_epoch(field, time_ms) : !is_time(*time_ms))
         return wrong(name, field, "is not a time between 2000 and 2100", error);
     return STATUS_OK;
 }
 
-static enum status parse_kline_times(struct field open, struct field close, struct kline_row *row,
+static enum status parse_kline_times(struct slice open, struct slice close, struct kline_row *row,
                                      struct error *error)
 {
     int64_t open_ms;
@@ -198,20 +172,36 @@ static enum status parse_kline_times(struct field open, struct field close, stru
 
 /* -- rows -------------------------------------------------------------------------------------- */
 
-bool import_row_is_blank(const char *line, size_t size)
+bool archive_row_is_blank(struct slice line)
 {
-    return trim((struct field){line, size}).size == 0;
+    return slice_trim(line).size == 0;
 }
 
-bool import_row_is_header(const char *line, size_t size)
+/* The line from its first field on, without a quote before it. */
+static struct slice from_first_field(struct slice line)
 {
-    struct field rest = trim((struct field){line, size});
-    if (rest.size > 0 && rest.text[0] == '"')
-        rest = (struct field){rest.text + 1, rest.size - 1};
-    return rest.size > 0 && isalpha((unsigned char)rest.text[0]);
+    line = slice_trim(line);
+    slice_try_take(&line, "\"");
+    return line;
 }
 
-static enum status parse_prices(const struct field fields[FIELDS_MAX], struct candle *candle,
+bool archive_row_is_header(struct slice line)
+{
+    line = from_first_field(line);
+    return line.size > 0 && isalpha((unsigned char)line.data[0]);
+}
+
+bool archive_row_is_kline_header(struct slice line)
+{
+    return slice_starts_with(from_first_field(line), "open_time");
+}
+
+bool archive_row_is_interest_header(struct slice line)
+{
+    return slice_starts_with(from_first_field(line), "create_time");
+}
+
+static enum status parse_prices(const struct slice fields[FIELDS_MAX], struct candle *candle,
                                 struct error *error)
 {
     enum status status = parse_price("open", fields[1], &candle->open_e8, error);
@@ -230,7 +220,7 @@ static enum status parse_prices(const struct field fields[FIELDS_MAX], struct ca
     return STATUS_OK;
 }
 
-static enum status parse_volume(struct field field, struct kline_row *row, struct error *error)
+static enum status parse_volume(struct slice field, struct kline_row *row, struct error *error)
 {
     bool is_known;
     if (field.size == 0)
@@ -243,11 +233,10 @@ static enum status parse_volume(struct field field, struct kline_row *row, struc
     return status;
 }
 
-enum status import_row_kline(const char *line, size_t size, struct kline_row *row,
-                             struct error *error)
+enum status archive_row_read_kline(struct slice line, struct kline_row *row, struct error *error)
 {
-    struct field fields[FIELDS_MAX];
-    size_t count = split(line, size, fields);
+    struct slice fields[FIELDS_MAX];
+    size_t count = split(line, fields);
     *row = (struct kline_row){0};
     if (count != KLINE_FIELDS)
         return error_set(error, STATUS_INVALID, "column count is %zu instead of %d", count,
@@ -272,11 +261,11 @@ enum status import_row_kline(const char *line, size_t size, struct kline_row *ro
     return status;
 }
 
-enum status import_row_interest(const char *line, size_t size, struct interest_row *row,
-                                struct error *error)
+enum status archive_row_read_interest(struct slice line, struct interest_row *row,
+                                      struct error *error)
 {
-    struct field fields[FIELDS_MAX];
-    size_t count = split(line, size, fields);
+    struct slice fields[FIELDS_MAX];
+    size_t count = split(line, fields);
     *row = (struct interest_row){0};
     if (count != INTEREST_FIELDS)
         return error_set(error, STATUS_INVALID, "column count is %zu instead of %d", count,
@@ -284,9 +273,9 @@ enum status import_row_interest(const char *line, size_t size, struct interest_r
     enum status status = parse_time("create_time", fields[0], &row->timestamp_ms, error);
     if (status != STATUS_OK)
         return status;
-    if (!value_is_symbol(fields[1].text, fields[1].size))
+    if (!value_is_symbol(fields[1].data, fields[1].size))
         return wrong("symbol", fields[1], "is not a symbol (1 to 20 of A-Z, 0-9, _ and -)", error);
-    memcpy(row->symbol, fields[1].text, fields[1].size);
+    slice_copy(fields[1], row->symbol, sizeof row->symbol);
     status = parse_optional("sum_open_interest", fields[2], DECIMAL_18_8_MAX, &row->has_contracts,
                             &row->contracts_e8, error);
     if (status != STATUS_OK)

@@ -1,4 +1,4 @@
-/* The model of ENGINE.md §1, at O(log n) a candle instead of O(n).
+/* The model `reference` of docs/model.md, at O(log n) a candle instead of O(n).
  *
  * A candle that reaches down to its low liquidates every long whose price is at or above it; these
  * are the highest longs of the book, so each leverage tier keeps its longs in a heap, highest
@@ -23,12 +23,11 @@
  * moved on. Stale entries are passed over, and a heap of which they are half is rebuilt. No work is
  * done before it is needed: a heap is put in order when something is to be popped. The heap of dust
  * holds only what is near to being dust, below a horizon, which most positions never are. When
- * dust reaches the horizon, all positions are looked through for those below the next one. That is
- * after shrinking by DUST_HORIZON at least, and no position outlives many of these. */
-#include "model/book.h"
+ * dust reaches the horizon, all positions are searched for those below the next one. That is after
+ * shrinking by DUST_HORIZON at least, and no position outlives many of these. */
+#include "model/reference.h"
 
 #include "base/check.h"
-#include "base/decimal.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -46,7 +45,7 @@ enum { LEVERAGE_UNIT = 1000, LEVERAGE_LESS_MARGIN = 996 };
 #define DELTA_MAX 1e18
 /* Below it the stored volumes are brought back to scale 1, long before anything underflows. */
 #define SCALE_MIN 1e-60L
-/* The running total is summed anew once it is this small against what it was: before that, what
+/* The running total is summed up again once it is this small against what it was: before that, what
  * subtracting has left of rounding (2^-64 of the peak) is far below any digit that is shown. */
 #define TOTAL_PEAK_RATIO_MIN 1e-9L
 /* Buckets from the lowest to the highest position up to which a snapshot is summed in arrays. */
@@ -87,13 +86,14 @@ struct side {
     int64_t dust_horizon; /* 0 at first: nothing is below */
 };
 
-struct book {
+struct reference {
+    struct book base; /* first: a pointer to it is one to the whole */
     struct leverage_weights weights;
     struct side sides[SIDE_COUNT];
     size_t count;
     long double scale;      /* effective volume = position volume * scale */
     long double total;      /* sum of the positions' volumes, before the scale */
-    long double total_peak; /* its greatest value since it was last summed anew */
+    long double total_peak; /* its greatest value since it was last summed up */
 
     int64_t bucket_e8; /* of the last snapshot; 0: none yet */
     /* Bounds of the positions' buckets. They widen only, until the book is empty again. */
@@ -213,7 +213,7 @@ static struct liquidation liquidation_price(enum side_name name, int64_t entry_e
     uint64_t whole = (uint64_t)entry_e8 / denominator, rest = (uint64_t)entry_e8 % denominator;
     uint64_t floor = whole * numerator + rest * numerator / denominator;
     uint64_t touch = floor + (name == SHORT && rest * numerator % denominator != 0);
-    /* Beyond the range of prices nothing comes; the position waits at its end. */
+    /* No price is beyond the range of prices; the position waits at its end. */
     return (struct liquidation){
         .floor_e8 = floor < INT64_MAX ? (int64_t)floor : INT64_MAX,
         .touch_e8 = touch < INT64_MAX ? (int64_t)touch : INT64_MAX,
@@ -237,7 +237,7 @@ static void clear_side(struct side *side)
     forget_dust(side);
 }
 
-static void clear_book(struct book *book)
+static void clear_book(struct reference *book)
 {
     clear_side(&book->sides[LONG]);
     clear_side(&book->sides[SHORT]);
@@ -248,7 +248,7 @@ static void clear_book(struct book *book)
     book->bucket_highest = INT64_MIN;
 }
 
-static void sum_total(struct book *book)
+static void sum_total(struct reference *book)
 {
     book->total = 0;
     for (size_t s = 0; s < SIDE_COUNT; s++)
@@ -257,7 +257,7 @@ static void sum_total(struct book *book)
     book->total_peak = book->total;
 }
 
-static void assign_bucket(struct book *book, struct position *position)
+static void assign_bucket(struct reference *book, struct position *position)
 {
     position->bucket = floor_divide(position->price_e8, book->bucket_e8);
     if (position->bucket < book->bucket_lowest)
@@ -294,8 +294,8 @@ static void watch_for_dust(struct side *side, uint32_t slot)
                   (struct heap_entry){volume_key(position->volume), slot, position->generation});
 }
 
-static void add_position(struct book *book, enum side_name name, uint32_t tier, int64_t entry_e8,
-                         double volume)
+static void add_position(struct reference *book, enum side_name name, uint32_t tier,
+                         int64_t entry_e8, double volume)
 {
     struct side *side = &book->sides[name];
     struct liquidation liquidation =
@@ -334,7 +334,7 @@ static void note_stale_entry(const struct side *side, struct heap *heap)
             heap_push(heap, heap->entries[i]);
 }
 
-static void remove_position(struct book *book, struct side *side, uint32_t slot)
+static void remove_position(struct reference *book, struct side *side, uint32_t slot)
 {
     struct position *position = &side->positions[slot];
     book->count--;
@@ -346,7 +346,12 @@ static void remove_position(struct book *book, struct side *side, uint32_t slot)
 
 /* -- one candle -------------------------------------------------------------------------------- */
 
-static uint32_t consume(struct book *book, enum side_name name, int64_t reached_e8)
+static struct reference *reference_of(struct book *base)
+{
+    return (struct reference *)(void *)base;
+}
+
+static uint32_t consume(struct reference *book, enum side_name name, int64_t reached_e8)
 {
     struct side *side = &book->sides[name];
     int64_t key = edge_key(name, reached_e8);
@@ -369,7 +374,7 @@ static uint32_t consume(struct book *book, enum side_name name, int64_t reached_
     return consumed;
 }
 
-static uint32_t create(struct book *book, const struct candle *candle, double delta)
+static uint32_t create(struct reference *book, const struct candle *candle, double delta)
 {
     enum side_name name = candle->close_e8 >= candle->open_e8 ? LONG : SHORT;
     uint32_t created = 0;
@@ -383,16 +388,16 @@ static uint32_t create(struct book *book, const struct candle *candle, double de
     return created;
 }
 
-static void drop_position(struct book *book, struct side *side, uint32_t slot)
+static void drop_position(struct reference *book, struct side *side, uint32_t slot)
 {
     uint32_t tier = side->positions[slot].tier;
     remove_position(book, side, slot);
     note_stale_entry(side, &side->edges[tier]);
 }
 
-/* Looks through all positions: drops those below `key`, and fills the heap of dust anew with those
- * up to a horizon further away. */
-static void search_dust(struct book *book, struct side *side, int64_t key, int64_t horizon)
+/* Searches all positions: drops those below `key`, and refills the heap of dust with those up to a
+ * horizon further away. */
+static void search_dust(struct reference *book, struct side *side, int64_t key, int64_t horizon)
 {
     heap_clear(&side->dust);
     side->dust.is_ordered = false;
@@ -406,7 +411,7 @@ static void search_dust(struct book *book, struct side *side, int64_t key, int64
     }
 }
 
-static void drop_dust(struct book *book, struct side *side)
+static void drop_dust(struct reference *book, struct side *side)
 {
     double limit = (double)(DUST_VOLUME * (1 - DUST_TOLERANCE) / book->scale);
     int64_t key = volume_key(limit);
@@ -422,7 +427,7 @@ static void drop_dust(struct book *book, struct side *side)
 }
 
 /* Brings the scale back to 1. */
-static void renormalise(struct book *book)
+static void renormalise(struct reference *book)
 {
     for (size_t s = 0; s < SIDE_COUNT; s++) {
         struct side *side = &book->sides[s];
@@ -434,7 +439,7 @@ static void renormalise(struct book *book)
     sum_total(book);
 }
 
-static void shrink(struct book *book, double amount)
+static void shrink(struct reference *book, double amount)
 {
     long double total = book->total * book->scale;
     if (amount >= total) {
@@ -448,8 +453,9 @@ static void shrink(struct book *book, double amount)
         renormalise(book);
 }
 
-struct book_change book_advance(struct book *book, const struct candle *candle, double delta)
+static struct book_change advance(struct book *base, const struct candle *candle, double delta)
 {
+    struct reference *book = reference_of(base);
     struct book_change change = {0};
     change.consumed += consume(book, LONG, candle->low_e8);
     change.consumed += consume(book, SHORT, candle->high_e8);
@@ -468,16 +474,7 @@ struct book_change book_advance(struct book *book, const struct candle *candle, 
 
 /* -- snapshot ---------------------------------------------------------------------------------- */
 
-static struct level *push_level(struct level_list *levels)
-{
-    if (levels->count == levels->capacity) {
-        levels->capacity = levels->capacity > 0 ? levels->capacity * 2 : CAPACITY_MIN;
-        levels->levels = memory_resize(levels->levels, levels->capacity, sizeof *levels->levels);
-    }
-    return &levels->levels[levels->count++];
-}
-
-static void assign_all_buckets(struct book *book, int64_t bucket_e8)
+static void assign_all_buckets(struct reference *book, int64_t bucket_e8)
 {
     book->bucket_e8 = bucket_e8;
     book->bucket_lowest = INT64_MAX;
@@ -497,7 +494,7 @@ static void sum_side(const struct side *side, int64_t bucket_lowest, double *sum
 }
 
 /* One array of sums per side, over all buckets between the lowest and the highest. */
-static void snapshot_dense(struct book *book, struct level_list *levels)
+static void snapshot_dense(struct reference *book, struct level_list *levels)
 {
     size_t range = (size_t)(book->bucket_highest - book->bucket_lowest) + 1;
     double scale = (double)book->scale;
@@ -512,11 +509,12 @@ static void snapshot_dense(struct book *book, struct level_list *levels)
     const double *longs = book->sums[LONG], *shorts = book->sums[SHORT];
     for (size_t i = 0; i < range; i++)
         if (longs[i] > 0 || shorts[i] > 0)
-            *push_level(levels) = (struct level){
-                .price_e8 = (book->bucket_lowest + (int64_t)i) * book->bucket_e8,
-                .long_density = longs[i] * scale,
-                .short_density = shorts[i] * scale,
-            };
+            level_list_push(levels,
+                            (struct level){
+                                .price_e8 = (book->bucket_lowest + (int64_t)i) * book->bucket_e8,
+                                .long_density = longs[i] * scale,
+                                .short_density = shorts[i] * scale,
+                            });
 }
 
 static int compare_levels(const void *a, const void *b)
@@ -527,18 +525,19 @@ static int compare_levels(const void *a, const void *b)
 }
 
 /* For buckets so fine that most between the bounds are empty: sorts and joins equal prices. */
-static void snapshot_sorted(struct book *book, struct level_list *levels)
+static void snapshot_sorted(struct reference *book, struct level_list *levels)
 {
     double scale = (double)book->scale;
     for (size_t s = 0; s < SIDE_COUNT; s++)
         for (uint32_t i = 0; i < book->sides[s].slot_count; i++) {
             const struct position *position = &book->sides[s].positions[i];
             if (position->volume > 0)
-                *push_level(levels) = (struct level){
-                    .price_e8 = position->bucket * book->bucket_e8,
-                    .long_density = s == LONG ? position->volume * scale : 0,
-                    .short_density = s == SHORT ? position->volume * scale : 0,
-                };
+                level_list_push(levels,
+                                (struct level){
+                                    .price_e8 = position->bucket * book->bucket_e8,
+                                    .long_density = s == LONG ? position->volume * scale : 0,
+                                    .short_density = s == SHORT ? position->volume * scale : 0,
+                                });
         }
     qsort(levels->levels, levels->count, sizeof *levels->levels, compare_levels);
     size_t joined = 0;
@@ -554,8 +553,9 @@ static void snapshot_sorted(struct book *book, struct level_list *levels)
     levels->count = levels->count > 0 ? joined + 1 : 0;
 }
 
-void book_snapshot(struct book *book, int64_t bucket_e8, struct level_list *levels)
+static void snapshot(struct book *base, int64_t bucket_e8, struct level_list *levels)
 {
+    struct reference *book = reference_of(base);
     check(bucket_e8 > 0);
     levels->count = 0;
     if (book->count == 0)
@@ -568,27 +568,27 @@ void book_snapshot(struct book *book, int64_t bucket_e8, struct level_list *leve
         snapshot_sorted(book, levels);
 }
 
-/* -- the rest ---------------------------------------------------------------------------------- */
+/* -- life -------------------------------------------------------------------------------------- */
 
-struct book *book_create(const struct leverage_weights *weights)
+static void reset(struct book *base)
 {
-    struct book *book = memory_allocate_zeroed(1, sizeof *book);
-    book_reset(book, weights);
-    return book;
-}
-
-void book_reset(struct book *book, const struct leverage_weights *weights)
-{
-    check(weights->count <= TIERS_MAX);
-    book->weights = *weights;
+    struct reference *book = reference_of(base);
     book->bucket_e8 = 0;
     clear_book(book);
 }
 
-void book_destroy(struct book *book)
+static struct book *create_book(const struct leverage_weights *weights)
 {
-    if (book == NULL)
-        return;
+    check(weights->count <= TIERS_MAX);
+    struct reference *book = memory_allocate_zeroed(1, sizeof *book);
+    book->weights = *weights;
+    reset(&book->base);
+    return &book->base;
+}
+
+static void destroy(struct book *base)
+{
+    struct reference *book = reference_of(base);
     for (size_t s = 0; s < SIDE_COUNT; s++) {
         struct side *side = &book->sides[s];
         for (size_t i = 0; i < TIERS_MAX; i++)
@@ -601,53 +601,24 @@ void book_destroy(struct book *book)
     free(book);
 }
 
-size_t book_position_count(const struct book *book)
+const struct model reference_model = {
+    .name = "reference",
+    .create = create_book,
+    .destroy = destroy,
+    .reset = reset,
+    .advance = advance,
+    .snapshot = snapshot,
+};
+
+/* -- for tests --------------------------------------------------------------------------------- */
+
+size_t reference_position_count(const struct book *base)
 {
-    return book->count;
+    return ((const struct reference *)(const void *)base)->count;
 }
 
-double book_volume(const struct book *book)
+double reference_volume(const struct book *base)
 {
+    const struct reference *book = (const struct reference *)(const void *)base;
     return (double)(book->total * book->scale);
-}
-
-void level_list_deinit(struct level_list *levels)
-{
-    free(levels->levels);
-    *levels = (struct level_list){0};
-}
-
-static bool is_bitcoin_in_dollars(const char *symbol)
-{
-    static const char *const quotes[] = {"USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USD"};
-    if (strncmp(symbol, "BTC", 3) != 0)
-        return false;
-    const char *rest = symbol + 3;
-    rest += *rest == '-' || *rest == '_';
-    for (size_t i = 0; i < sizeof quotes / sizeof quotes[0]; i++) {
-        size_t size = strlen(quotes[i]);
-        if (strncmp(rest, quotes[i], size) != 0)
-            continue;
-        /* Nothing follows, or the kind of contract: BTCUSD_PERP, BTCUSDT_260626. */
-        if (rest[size] == '\0' || rest[size] == '_' || rest[size] == '-')
-            return true;
-    }
-    return false;
-}
-
-int64_t heatmap_default_bucket(const char *symbol, int64_t close_e8)
-{
-    static const unsigned mantissas[] = {1, 2, 5, 10};
-    if (is_bitcoin_in_dollars(symbol))
-        return 100 * DECIMAL_ONE;
-    /* Of two neighbours a < b, x is nearer in ratio to a iff x * x < a * b; everything times 1000.
-     */
-    unsigned __int128 close = close_e8 > 0 ? (unsigned __int128)close_e8 : 0;
-    unsigned __int128 power = 1;
-    for (;; power *= 10)
-        for (size_t i = 0; i < 3; i++) {
-            unsigned __int128 step = mantissas[i] * power, next = mantissas[i + 1] * power;
-            if (close * close < 1000 * step * 1000 * next)
-                return (int64_t)step;
-        }
 }

@@ -1,7 +1,13 @@
-/* To make a database object takes DuckDB ten milliseconds and more, for it fills a catalog with all
- * of its functions; to attach a file to one takes less than one. So in shared mode a file is
- * attached to an object that is otherwise empty and stays for the next opening. */
-#include "store/store_internal.h"
+/* DuckDB's object below an instance.
+ *
+ * To make one takes DuckDB ten milliseconds and more, for it fills a catalog with all of its
+ * functions; to attach a file to one takes less than one. So in shared mode, which opens the file
+ * for nearly every tick, a file is attached to an object that is otherwise empty and stays for the
+ * next opening. It is allowed no other files than those that it is for. In owner mode, which opens
+ * once, the object is the file's own.
+ *
+ * With the store's mutex held. */
+#include "store/internal.h"
 
 #include "base/buffer.h"
 #include "base/check.h"
@@ -33,7 +39,7 @@ static enum status open_error(const struct store *store, const char *message, st
 }
 
 /* Makes a database object: owner mode's of the file, shared mode's of nothing. */
-static enum status create_engine(const struct store *store, struct engine *engine,
+static enum status create_object(const struct store *store, struct database *database,
                                  struct error *error)
 {
     const struct {
@@ -52,11 +58,11 @@ static enum status create_engine(const struct store *store, struct engine *engin
 
     char *message = NULL;
     enum status status = STATUS_OK;
-    *engine = (struct engine){0};
+    *database = (struct database){0};
     const char *path = store->mode == STORE_OWNER ? store->path : NULL;
-    if (duckdb_open_ext(path, &engine->database, config, &message) != DuckDBSuccess) {
+    if (duckdb_open_ext(path, &database->handle, config, &message) != DuckDBSuccess) {
         status = open_error(store, message, error);
-        engine->database = NULL;
+        database->handle = NULL;
     }
     duckdb_free(message);
     duckdb_destroy_config(&config);
@@ -64,12 +70,12 @@ static enum status create_engine(const struct store *store, struct engine *engin
 }
 
 /* Runs a statement on a connection of its own. */
-static enum status command(const struct store *store, struct engine *engine, const char *sql,
+static enum status command(const struct store *store, struct database *database, const char *sql,
                            struct error *error)
 {
     duckdb_connection connection = NULL;
     duckdb_result result;
-    if (duckdb_connect(engine->database, &connection) != DuckDBSuccess)
+    if (duckdb_connect(database->handle, &connection) != DuckDBSuccess)
         return store_fail(store, STATUS_IO, "cannot connect", error);
     enum status status = STATUS_OK;
     if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
@@ -111,7 +117,7 @@ char *store_catalog_name(const char *path)
 }
 
 /* Leaves shared mode's object no other files than those that it is for. */
-static enum status seal(const struct store *store, struct engine *engine, struct error *error)
+static enum status seal(const struct store *store, struct database *database, struct error *error)
 {
     struct buffer sql = {0}, temporary = {0};
     buffer_append_format(&temporary, "%s.tmp", store->path); /* as DuckDB has it for a file */
@@ -122,13 +128,13 @@ static enum status seal(const struct store *store, struct engine *engine, struct
     buffer_append_char(&sql, ',');
     append_quoted(&sql, '\'', store->wal_path);
     buffer_append_text(&sql, "]; SET GLOBAL enable_external_access = false");
-    enum status status = command(store, engine, buffer_text(&sql), error);
+    enum status status = command(store, database, buffer_text(&sql), error);
     buffer_deinit(&sql);
     buffer_deinit(&temporary);
     return status;
 }
 
-static enum status attach(const struct store *store, struct engine *engine, struct error *error)
+static enum status attach(const struct store *store, struct database *database, struct error *error)
 {
     struct buffer sql = {0};
     buffer_append_text(&sql, "ATTACH ");
@@ -136,48 +142,48 @@ static enum status attach(const struct store *store, struct engine *engine, stru
     buffer_append_text(&sql, " AS ");
     append_quoted(&sql, '"', store->catalog);
     buffer_append_text(&sql, " (READ_ONLY)");
-    enum status status = command(store, engine, buffer_text(&sql), error);
+    enum status status = command(store, database, buffer_text(&sql), error);
     buffer_deinit(&sql);
-    engine->attachments++;
+    database->attachments++;
     return status;
 }
 
-static enum status detach(const struct store *store, struct engine *engine)
+static enum status detach(const struct store *store, struct database *database)
 {
     struct buffer sql = {0};
     buffer_append_text(&sql, "DETACH ");
     append_quoted(&sql, '"', store->catalog);
-    enum status status = command(store, engine, buffer_text(&sql), NULL);
+    enum status status = command(store, database, buffer_text(&sql), NULL);
     buffer_deinit(&sql);
     return status;
 }
 
-enum status store_engine_open(struct store *store, struct engine *engine, struct error *error)
+enum status store_database_open(struct store *store, struct database *database, struct error *error)
 {
     if (store->mode == STORE_OWNER)
-        return create_engine(store, engine, error);
+        return create_object(store, database, error);
     enum status status = STATUS_OK;
-    *engine = store->idle;
-    store->idle = (struct engine){0};
-    if (engine->database == NULL) {
-        status = create_engine(store, engine, error);
+    *database = store->idle;
+    store->idle = (struct database){0};
+    if (database->handle == NULL) {
+        status = create_object(store, database, error);
         if (status == STATUS_OK)
-            status = seal(store, engine, error);
+            status = seal(store, database, error);
     }
     if (status == STATUS_OK)
-        status = attach(store, engine, error);
+        status = attach(store, database, error);
     if (status != STATUS_OK)
-        duckdb_close(&engine->database);
+        duckdb_close(&database->handle);
     return status;
 }
 
-void store_engine_close(struct store *store, struct engine *engine, bool is_sound)
+void store_database_close(struct store *store, struct database *database, bool is_sound)
 {
-    if (store->mode == STORE_SHARED && is_sound && engine->attachments < ATTACHMENTS_MAX &&
-        store->idle.database == NULL && detach(store, engine) == STATUS_OK)
-        store->idle = *engine;
+    if (store->mode == STORE_SHARED && is_sound && database->attachments < ATTACHMENTS_MAX &&
+        store->idle.handle == NULL && detach(store, database) == STATUS_OK)
+        store->idle = *database;
     else
-        duckdb_close(&engine->database);
+        duckdb_close(&database->handle);
 }
 
 /* In shared mode names stand for the attached file's tables. */
@@ -193,9 +199,9 @@ static bool use_catalog(const struct store *store, duckdb_connection connection)
     return is_used;
 }
 
-bool store_engine_connect(const struct store *store, struct engine *engine,
-                          duckdb_connection *connection)
+bool store_database_connect(const struct store *store, struct database *database,
+                            duckdb_connection *connection)
 {
-    return duckdb_connect(engine->database, connection) == DuckDBSuccess &&
+    return duckdb_connect(database->handle, connection) == DuckDBSuccess &&
            (store->mode == STORE_OWNER || use_catalog(store, *connection));
 }

@@ -1,15 +1,15 @@
-/* What importers, collectors and the simulation write.
+/* What sources write.
  *
  * Rows go through an appender into temporary staging tables, and from there into the real tables
  * with two statements at commit. That is fast for a month of rows and for one, needs no constraint
  * of the target table (a database that another program made may have none, or a key on the time
  * alone), and counts exactly what is new. An anti-join decides what is new rather than ON CONFLICT,
- * which would silently drop the other symbol where the key is the time alone. The join looks at the
+ * which would silently drop the other symbol where the key is the time alone. The join covers the
  * batch's time range only, so that its cost does not grow with the table.
  *
  * All of it, staging tables included, is one DuckDB transaction. Transactions of a store take turns
  * (write_mutex): writers in one process wait for each other instead of failing on a conflict. */
-#include "store/store_internal.h"
+#include "store/internal.h"
 
 #include "base/buffer.h"
 #include "base/check.h"
@@ -39,10 +39,10 @@ enum status store_write_begin(struct store_session *session, const char *source,
 {
     check(session->store->mode == STORE_OWNER && !session->write.is_open);
     pthread_mutex_lock(&session->store->write_mutex);
-    bool is_spent = atomic_load_explicit(&session->instance->is_spent, memory_order_relaxed);
+    bool is_faulty = store_instance_is_faulty(session->instance);
     enum status status =
-        is_spent ? store_fail(session->store, STATUS_IO, "an earlier write failed", error)
-                 : store_run(session, "BEGIN TRANSACTION", NULL, 0, NULL, error);
+        is_faulty ? store_fail(session->store, STATUS_IO, "an earlier write failed", error)
+                  : store_run(session, "BEGIN TRANSACTION", NULL, 0, NULL, error);
     if (status != STATUS_OK) {
         pthread_mutex_unlock(&session->store->write_mutex);
         return status;
@@ -268,7 +268,7 @@ enum status store_write_commit(struct store_session *session, uint64_t *klines_n
     if (status == STATUS_OK) {
         status = store_run(session, "COMMIT", NULL, 0, NULL, error);
         if (status != STATUS_OK)
-            store_spend(session); /* see store.c */
+            store_mark_faulty(session); /* see instance.c */
     }
     if (status != STATUS_OK) {
         store_write_rollback(session);

@@ -1,6 +1,6 @@
 /* Which rows of the archive are good, what they mean, and how a bad one is named. */
 #include "base/decimal.h"
-#include "sources/archive/import_row.h"
+#include "sources/archive/rows.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@ static struct kline_row good_kline(const char *line)
 {
     struct kline_row row;
     struct error error = {0};
-    if (import_row_kline(line, strlen(line), &row, &error) != STATUS_OK)
+    if (archive_row_read_kline(slice_of(line), &row, &error) != STATUS_OK)
         fail_msg("%s: %s", line, error.message);
     return row;
 }
@@ -25,7 +25,7 @@ static struct interest_row good_interest(const char *line)
 {
     struct interest_row row;
     struct error error = {0};
-    if (import_row_interest(line, strlen(line), &row, &error) != STATUS_OK)
+    if (archive_row_read_interest(slice_of(line), &row, &error) != STATUS_OK)
         fail_msg("%s: %s", line, error.message);
     return row;
 }
@@ -34,8 +34,8 @@ static void assert_bad_kline(const char *line, const char *word)
 {
     struct kline_row row;
     struct error error = {0};
-    if (import_row_kline(line, strlen(line), &row, &error) != STATUS_INVALID)
-        fail_msg("%s is taken for good", line);
+    if (archive_row_read_kline(slice_of(line), &row, &error) != STATUS_INVALID)
+        fail_msg("%s is accepted", line);
     if (strstr(error.message, word) == NULL)
         fail_msg("%s: '%s' does not say '%s'", line, error.message, word);
 }
@@ -44,8 +44,8 @@ static void assert_bad_interest(const char *line, const char *word)
 {
     struct interest_row row;
     struct error error = {0};
-    if (import_row_interest(line, strlen(line), &row, &error) != STATUS_INVALID)
-        fail_msg("%s is taken for good", line);
+    if (archive_row_read_interest(slice_of(line), &row, &error) != STATUS_INVALID)
+        fail_msg("%s is accepted", line);
     if (strstr(error.message, word) == NULL)
         fail_msg("%s: '%s' does not say '%s'", line, error.message, word);
 }
@@ -79,7 +79,7 @@ static void blank_columns_are_unknown_not_zero(void **state)
     assert_int_equal(row.close_time_ms, T0 + 299999);
 }
 
-static void the_unit_of_a_time_is_told_by_magnitude(void **state)
+static void the_magnitude_of_a_time_says_its_unit(void **state)
 {
     (void)state;
     assert_int_equal(good_kline("1764547200,9,9,9,9,5,,,,,,").candle.open_time_ms, T0);
@@ -196,17 +196,22 @@ static void a_bad_open_interest_row_is_named(void **state)
     assert_bad_interest("2025-12-01 00:05:00,BTCUSDT,1,99999999999,,,,", "92 billion");
 }
 
-static void headers_and_blank_lines_are_told(void **state)
+static void headers_and_blank_lines_are_recognised(void **state)
 {
     (void)state;
-    assert_true(import_row_is_header("open_time,open", 14));
-    assert_true(import_row_is_header("\"create_time\",x", 15));
-    assert_false(import_row_is_header("1764547200000,9", 15));
-    assert_false(import_row_is_header("2025-12-01 00:05:00", 19));
-    assert_false(import_row_is_header("", 0));
-    assert_true(import_row_is_blank("", 0));
-    assert_true(import_row_is_blank(" \t ", 3));
-    assert_false(import_row_is_blank(",", 1));
+    assert_true(archive_row_is_header(slice_of("open_time,open")));
+    assert_true(archive_row_is_header(slice_of("\"create_time\",x")));
+    assert_false(archive_row_is_header(slice_of("1764547200000,9")));
+    assert_false(archive_row_is_header(slice_of("2025-12-01 00:05:00")));
+    assert_false(archive_row_is_header(slice_of("")));
+    assert_true(archive_row_is_kline_header(slice_of("open_time,open")));
+    assert_true(archive_row_is_kline_header(slice_of("\"open_time\",\"open\"")));
+    assert_false(archive_row_is_kline_header(slice_of("create_time,symbol")));
+    assert_true(archive_row_is_interest_header(slice_of("create_time,symbol")));
+    assert_false(archive_row_is_interest_header(slice_of("1764547200000,9")));
+    assert_true(archive_row_is_blank(slice_of("")));
+    assert_true(archive_row_is_blank(slice_of(" \t ")));
+    assert_false(archive_row_is_blank(slice_of(",")));
 }
 
 int main(void)
@@ -214,7 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_kline_is_read),
         cmocka_unit_test(blank_columns_are_unknown_not_zero),
-        cmocka_unit_test(the_unit_of_a_time_is_told_by_magnitude),
+        cmocka_unit_test(the_magnitude_of_a_time_says_its_unit),
         cmocka_unit_test(a_kline_covers_five_minutes),
         cmocka_unit_test(prices_must_be_possible),
         cmocka_unit_test(a_volume_is_needed_and_not_below_zero),
@@ -224,7 +229,7 @@ int main(void)
         cmocka_unit_test(a_whole_open_interest_row_is_read),
         cmocka_unit_test(an_open_interest_of_zero_is_valid),
         cmocka_unit_test(a_bad_open_interest_row_is_named),
-        cmocka_unit_test(headers_and_blank_lines_are_told),
+        cmocka_unit_test(headers_and_blank_lines_are_recognised),
     };
-    return cmocka_run_group_tests_name("import_row", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("archive_rows", tests, NULL, NULL);
 }

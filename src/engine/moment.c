@@ -1,0 +1,68 @@
+/* One snapshot at a moment of the past: what the live stream would have sent then, so the window is
+ * the lookback before the newest candle of that moment. */
+#include "engine/question.h"
+
+#include "base/iso_time.h"
+
+static enum status load_newest_before(struct store_session *session, const char *symbol,
+                                      int64_t at_ms, struct series *series, struct error *error)
+{
+    /* In the hour before it nearly always, else, across a hole of any length, on the last day that
+     * has one. */
+    enum status status =
+        store_load(session, symbol, at_ms - DAY_MS / 24, at_ms, CANDLE_MS, series, error);
+    if (status != STATUS_OK || series->count > 0)
+        return status;
+    status = store_load(session, symbol, range_clamp_time(INT64_MIN), at_ms, DAY_MS, series, error);
+    if (status != STATUS_OK || series->count == 0)
+        return status;
+    return store_load(session, symbol, series_last(series)->open_time_ms, at_ms, CANDLE_MS, series,
+                      error);
+}
+
+/* Open time of the newest candle at or before a moment. */
+static enum status find_candle(struct store_session *session, const char *symbol, int64_t at_ms,
+                               int64_t *open_time_ms, struct series *series, struct error *error)
+{
+    enum status status = store_newest(session, symbol, open_time_ms, error);
+    if (status != STATUS_OK || *open_time_ms <= at_ms)
+        return status;
+    status = load_newest_before(session, symbol, at_ms, series, error);
+    if (status == STATUS_OK && series->count == 0) {
+        char at[ISO_TIME_SIZE];
+        return error_set(error, STATUS_NO_DATA, "no candle of %s at or before %s", symbol,
+                         iso_time_format(at_ms, at));
+    }
+    if (status == STATUS_OK)
+        *open_time_ms = series_last(series)->open_time_ms;
+    return status;
+}
+
+static void compute(const struct history *history, const char *symbol, const struct series *series,
+                    struct snapshot *snapshot)
+{
+    struct book *book = book_create(history->model, &history->weights);
+    snapshot_compute(snapshot, book, symbol, series, bucket_map_find(&history->buckets, symbol));
+    book_destroy(book);
+}
+
+enum status history_snapshot(struct history *history, const char *symbol, int64_t at_ms,
+                             struct snapshot *snapshot, struct error *error)
+{
+    struct store_session *session = NULL;
+    struct series series = {0};
+    int64_t end_ms = 0, lookback_ms = history->lookback_ms;
+    enum status status = store_begin(history->store, &session, error);
+    if (status == STATUS_OK)
+        status = find_candle(session, symbol, range_clamp_time(at_ms), &end_ms, &series, error);
+    if (status == STATUS_OK)
+        status =
+            store_load(session, symbol, end_ms - lookback_ms, end_ms, CANDLE_MS, &series, error);
+    if (status == STATUS_OK && series.count == 0)
+        status = question_no_candle(symbol, end_ms - lookback_ms, end_ms, error);
+    if (status == STATUS_OK)
+        compute(history, symbol, &series, snapshot);
+    store_end(session);
+    series_deinit(&series);
+    return status;
+}

@@ -1,0 +1,55 @@
+/* A question about the past that is being answered: what history.c, candles.c, map.c and moment.c
+ * share. history.h is what the rest of the program includes. One thread a question. */
+#ifndef HEATCAST_ENGINE_QUESTION_H
+#define HEATCAST_ENGINE_QUESTION_H
+
+#include "base/json.h"
+#include "engine/history.h"
+
+struct history {
+    struct store *store;
+    const struct model *model;
+    struct bucket_map buckets;
+    struct leverage_weights weights;
+    int64_t lookback_ms;
+};
+
+struct question {
+    const char *name; /* for the log */
+    struct history *history;
+    const struct range *range;
+    struct store_session *session;
+    struct window window;
+    struct series series;
+};
+
+/* Opens the database, resolves the range, and has `answer` append its text, all of which is taken
+ * back if that fails. */
+enum status question_ask(struct history *history, const char *name, const struct range *range,
+                         enum status (*answer)(struct question *question, struct buffer *out,
+                                               struct error *error),
+                         struct buffer *out, struct error *error);
+
+/* Loads the series of the window. STATUS_NO_DATA if it is empty. */
+enum status question_load(struct question *question, struct error *error);
+
+/* The same where every candle becomes a part of the answer. STATUS_TOO_LARGE names an interval of
+ * which there are at most HISTORY_SNAPSHOTS_MAX. */
+enum status question_load_bounded(struct question *question, struct error *error);
+
+/* What the question asks for, or what is configured, or the default for the newest candle of the
+ * series, which is not empty. */
+int64_t question_bucket(const struct question *question);
+const struct leverage_weights *question_weights(const struct question *question);
+
+/* STATUS_INVALID if the range asks for a part of a grid. */
+enum status question_check_no_part(const struct range *range, struct error *error);
+
+/* Opens the member "meta" and writes what all answers of a series say in it. */
+void question_open_meta(const struct question *question, struct json *json);
+
+/* STATUS_NO_DATA, with a message. */
+enum status question_no_candle(const char *symbol, int64_t start_ms, int64_t end_ms,
+                               struct error *error);
+
+#endif

@@ -1,0 +1,32 @@
+/* From paths to the list of files to import: files as they are named, and what is below folders.
+ * One thread. */
+#ifndef HEATCAST_SOURCES_ARCHIVE_WALK_H
+#define HEATCAST_SOURCES_ARCHIVE_WALK_H
+
+#include "sources/archive/problems.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct archive_file {
+    char *path;
+    uint64_t size_bytes;
+    bool is_named; /* by the user, not found in a folder */
+};
+
+struct archive_walk {
+    const char *symbol; /* in folders only files of this symbol; NULL: of any */
+    struct archive_problems *problems;
+
+    size_t file_count, file_capacity; /* what was found; zeroed at first */
+    struct archive_file *files;
+    uint64_t bytes_total;
+};
+
+/* Adds a file, or what is below a folder in name order; in a folder, only files whose names are of
+ * the archive. False, and reported, if the path gives nothing. */
+bool archive_walk_add(struct archive_walk *walk, const char *path);
+
+void archive_walk_deinit(struct archive_walk *walk);
+
+#endif

@@ -1,0 +1,59 @@
+/* Which file a name means, and whether its content may have changed, by stat() alone: it takes
+ * microseconds and no lock, so a file that has not changed is never opened for nothing.
+ *
+ * A .wal that a dead writer left behind is replayed in memory by read-only opens too; it is part of
+ * the file's identity. */
+#include "store/internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum status store_missing(const struct store *store, struct error *error)
+{
+    return error_set(error, STATUS_NOT_FOUND,
+                     "no database at %s; import data with `heatcast import`, or try "
+                     "`heatcast serve --demo`",
+                     store->path);
+}
+
+static int64_t nanoseconds(const struct timespec *time)
+{
+    return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+enum status store_identify(const struct store *store, struct identity *identity,
+                           struct error *error)
+{
+    struct stat file, wal;
+    *identity = (struct identity){0};
+    if (stat(store->path, &file) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return store_missing(store, error);
+        return store_fail(store, STATUS_IO, strerror(errno), error);
+    }
+    identity->file.device = file.st_dev;
+    identity->file.inode = file.st_ino;
+    identity->file.size_bytes = (uint64_t)file.st_size;
+    identity->file.modified_ns = nanoseconds(&file.st_mtim);
+    identity->file.changed_ns = nanoseconds(&file.st_ctim);
+    if (stat(store->wal_path, &wal) == 0) {
+        identity->wal.device = wal.st_dev;
+        identity->wal.inode = wal.st_ino;
+        identity->wal.size_bytes = (uint64_t)wal.st_size;
+        identity->wal.modified_ns = nanoseconds(&wal.st_mtim);
+        identity->wal.changed_ns = nanoseconds(&wal.st_ctim);
+    }
+    return STATUS_OK;
+}
+
+bool store_is_same_identity(const struct identity *a, const struct identity *b)
+{
+    return memcmp(a, b, sizeof *a) == 0; /* it has no padding */
+}
+
+bool store_is_same_file(const struct identity *a, const struct identity *b)
+{
+    return a->file.device == b->file.device && a->file.inode == b->file.inode;
+}

@@ -1,0 +1,203 @@
+/* What the files of this folder share; store.h is what the rest of the program includes.
+ *
+ *     store.c      a path and a mode              identity.c   which file a name means, by stat()
+ *     session.c    one use of it                  instance.c   one opening of the file
+ *     shared.c     which instance a session       database.c   DuckDB's object below it
+ *     owner.c      gets, in either mode           statement.c  running SQL
+ *     schema.c     the tables                     read.c, write.c */
+#ifndef HEATCAST_STORE_INTERNAL_H
+#define HEATCAST_STORE_INTERNAL_H
+
+#include "base/list.h"
+#include "store/store.h"
+
+#include <duckdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum table { TABLE_KLINES, TABLE_INTEREST, TABLE_COUNT };
+
+#define COLUMNS_MAX 12
+
+/* A column of a table (docs/model.md, "Tables"). A database that another program made must have
+ * those that are read; the rest is written where it exists. */
+struct column {
+    const char *name;
+    const char *type;   /* and constraint, in a table of our own */
+    const char *staged; /* how a staged row gives it (write.c) */
+    bool is_read;
+};
+
+struct table_shape {
+    const char *name;
+    const char *time_column;
+    const char *constraint;
+    size_t column_count;
+    struct column columns[COLUMNS_MAX];
+};
+
+extern const struct table_shape store_tables[TABLE_COUNT];
+
+/* Which columns of the tables an open database has. */
+struct schema {
+    bool has[TABLE_COUNT][COLUMNS_MAX];
+    bool has_default[TABLE_COUNT][COLUMNS_MAX];
+};
+
+/* Tells two states of the file apart without opening it. All members have 64 bits, so there is no
+ * padding. */
+struct identity {
+    struct {
+        uint64_t device, inode, size_bytes;
+        int64_t modified_ns;
+        int64_t changed_ns; /* also by chmod, and by a program that puts the other time back */
+    } file, wal;            /* a missing .wal is all zero */
+};
+
+/* A database object of DuckDB. In owner mode the file is opened as one. In shared mode it is an
+ * empty one in memory, to which the file is attached while it is open. */
+struct database {
+    duckdb_database handle; /* may be NULL */
+    unsigned attachments;   /* so far */
+};
+
+/* One opening of the file. */
+struct instance {
+    struct list link; /* in struct store */
+    struct database database;
+    struct identity identity; /* when it was opened; in owner mode, when a session last began */
+    bool is_gone;             /* owner mode: the name does not mean this file any more */
+    struct schema schema;
+    uint64_t opening; /* store_opening() */
+    size_t session_count;
+    /* Not to be used for anything new: it closes with its last session. Any thread of a session
+     * sets it; relaxed, as nothing is published by it. */
+    atomic_bool is_faulty;
+};
+
+struct store {
+    char *path, *wal_path;
+    char *catalog; /* the file's name in shared mode's SQL */
+    enum store_mode mode;
+
+    pthread_mutex_t mutex; /* of the instances and their counts */
+    pthread_cond_t closed; /* an instance went away */
+    struct list instances; /* owner mode has at most one */
+    struct database idle;  /* shared mode's for the next opening */
+    uint64_t openings;
+
+    pthread_mutex_t write_mutex; /* one transaction at a time: they never conflict */
+    /* Owner mode's version, of commits and openings; any thread reads it. */
+    atomic_uint_fast64_t changes;
+};
+
+/* The transaction of a session, if it has one. */
+struct write {
+    bool is_open, replaces;
+    char source[STORE_SOURCE_SIZE];
+    struct stage {
+        duckdb_appender appender; /* NULL: no rows yet */
+        int64_t row_count;
+        int64_t time_min_ms, time_max_ms;
+    } stages[TABLE_COUNT];
+};
+
+struct store_session {
+    struct store *store;
+    struct instance *instance;
+    duckdb_connection connection;
+    struct write write;
+};
+
+/* -- identity.c -------------------------------------------------------------------------------- */
+
+/* STATUS_NOT_FOUND: there is no such file; the message says what to do. */
+enum status store_identify(const struct store *store, struct identity *identity,
+                           struct error *error);
+bool store_is_same_identity(const struct identity *a, const struct identity *b);
+bool store_is_same_file(const struct identity *a, const struct identity *b); /* same inode */
+enum status store_missing(const struct store *store, struct error *error);
+
+/* -- database.c -------------------------------------------------------------------------------- */
+
+/* Opens and closes the file, with the store's mutex held. `is_sound`: the object can be used for
+ * another opening. STATUS_BUSY, STATUS_NOT_FOUND and STATUS_IO as store_begin(). */
+enum status store_database_open(struct store *store, struct database *database,
+                                struct error *error);
+void store_database_close(struct store *store, struct database *database, bool is_sound);
+
+/* A connection on which the names of tables are those of the file; to be disconnected in any case.
+ */
+bool store_database_connect(const struct store *store, struct database *database,
+                            duckdb_connection *connection);
+
+/* What DuckDB calls a database that it opens, as views in it may do: the file's name up to a dot.
+ * To be freed. */
+char *store_catalog_name(const char *path);
+
+/* -- instance.c -------------------------------------------------------------------------------- */
+
+/* Opens the file, and in owner mode creates it and its tables. With the store's mutex held, so that
+ * no other thread opens it a second time meanwhile. `identity` may be NULL: it is set later. */
+enum status store_instance_open(struct store *store, const struct identity *identity,
+                                struct instance **opened, struct error *error);
+
+/* With the store's mutex held; no session uses it. A faulty one closes without a checkpoint. */
+void store_instance_close(struct store *store, struct instance *instance);
+
+bool store_instance_is_faulty(const struct instance *instance);
+
+/* The session's instance can no longer be trusted. Any thread. */
+void store_mark_faulty(struct store_session *session);
+
+/* Gives a session its connection. */
+enum status store_connect(struct store_session *session, struct error *error);
+
+/* -- shared.c, owner.c ------------------------------------------------------------------------- */
+
+/* The instance for a new session: one that is open, or a new one. With the store's mutex held,
+ * which waiting for an older instance to close gives up meanwhile. */
+enum status store_shared_join(struct store *store, struct instance **joined, struct error *error);
+enum status store_owner_join(struct store *store, struct instance **joined, struct error *error);
+
+/* Owner mode's first opening. Waits a moment for readers that hold the file. */
+enum status store_owner_open(struct store *store, struct error *error);
+
+/* Before owner mode's store is closed: moves what was written from the .wal into the file. */
+void store_owner_checkpoint(struct store *store, struct instance *instance);
+
+/* -- statement.c ------------------------------------------------------------------------------- */
+
+/* A value bound to $1, $2, ... */
+struct parameter {
+    enum { PARAMETER_TEXT, PARAMETER_TIME, PARAMETER_INTEGER } type;
+    const char *text;
+    int64_t time_ms;
+    int64_t integer;
+};
+
+/* Runs one statement. `result` may be NULL; otherwise it is to be destroyed after STATUS_OK. */
+enum status store_run(struct store_session *session, const char *sql,
+                      const struct parameter *parameters, size_t parameter_count,
+                      duckdb_result *result, struct error *error);
+
+/* Runs a query that gives one row; its first `value_count` columns (BOOLEAN or BIGINT) become
+ * `values`. `is_null` may be NULL. */
+enum status store_run_row(struct store_session *session, const char *sql,
+                          const struct parameter *parameters, size_t parameter_count,
+                          int64_t *values, bool *is_null, size_t value_count, struct error *error);
+
+/* "<path>: <first line of DuckDB's message>" */
+enum status store_fail(const struct store *store, enum status status, const char *message,
+                       struct error *error);
+
+/* -- schema.c ---------------------------------------------------------------------------------- */
+
+/* Makes the tables that are not there yet. */
+enum status store_create_tables(struct store_session *session, struct error *error);
+
+/* Finds which columns there are. STATUS_NOT_FOUND names a table or a column that is needed. */
+enum status store_check_schema(struct store_session *session, struct schema *schema,
+                               struct error *error);
+
+#endif

@@ -1,0 +1,220 @@
+/* What is asked of the tables. SQL filters, casts and sorts; what the rows mean is series_builder's
+ * matter.
+ *
+ * Everything is cast to one form first, because a database that another program made may hold the
+ * same facts as DOUBLE, wider DECIMAL, or times with a zone; a value that has no such form (NaN,
+ * too large) becomes NULL, which is missing data. Where a column has the expected type the cast
+ * costs nothing. */
+#include "store/internal.h"
+
+#include "model/series_builder.h"
+
+static const char candles_sql[] =
+    "SELECT TRY_CAST(open_time AS TIMESTAMP) AS candle_time, TRY_CAST(open AS DECIMAL(18,8)), "
+    "TRY_CAST(high AS DECIMAL(18,8)), TRY_CAST(low AS DECIMAL(18,8)), "
+    "TRY_CAST(close AS DECIMAL(18,8)), TRY_CAST(volume AS DOUBLE) FROM klines_5m_history "
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3 ORDER BY candle_time";
+
+static const char count_sql[] =
+    "SELECT count(DISTINCT epoch_ms(TRY_CAST(open_time AS TIMESTAMP)) // $4) "
+    "FROM klines_5m_history "
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3";
+
+/* Fetched as DECIMAL, since DuckDB is slow at making DOUBLE of the wide ones. */
+static const char interest_sql[] =
+    "SELECT TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "
+    "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount FROM open_interest_history "
+    "WHERE symbol = $1 AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "
+    "AND TRY_CAST(timestamp AS TIMESTAMP) < $3 ORDER BY stamp, amount";
+
+/* Comparisons rather than isfinite(): they are checked against a block's bounds, not each row. */
+static const char newest_sql[] =
+    "SELECT epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))) FROM klines_5m_history "
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) > TIMESTAMP '-infinity' "
+    "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity'";
+
+static const char newest_interest_sql[] =
+    "SELECT CAST(arg_max(amount, timestamp) * 100000000 AS BIGINT) FROM (SELECT timestamp, "
+    "TRY_CAST(open_interest_value AS DECIMAL(20,8)) AS amount FROM open_interest_history "
+    "WHERE symbol = $1) WHERE amount > 0";
+
+/* Klines do not say which source wrote them; those of a symbol are taken for the source's own where
+ * it has written open interest of that symbol. */
+static const char others_sql[] =
+    "SELECT EXISTS (SELECT 1 FROM open_interest_history WHERE source IS DISTINCT FROM $1) "
+    "OR EXISTS (SELECT 1 FROM klines_5m_history WHERE symbol NOT IN "
+    "(SELECT symbol FROM open_interest_history WHERE source = $1))";
+static const char any_rows_sql[] = "SELECT EXISTS (SELECT 1 FROM open_interest_history) "
+                                   "OR EXISTS (SELECT 1 FROM klines_5m_history)";
+
+enum { SOURCE_COLUMN = 5 }; /* in store_tables[TABLE_INTEREST] */
+
+/* -- walking over results ---------------------------------------------------------------------- */
+
+enum { RESULT_COLUMNS_MAX = 6 };
+
+/* The rows of a result, one after the other, straight from DuckDB's vectors. */
+struct rows {
+    duckdb_result result;
+    size_t column_count;
+    duckdb_data_chunk chunk;
+    idx_t row, row_count;
+    const void *data[RESULT_COLUMNS_MAX];
+    uint64_t *validity[RESULT_COLUMNS_MAX];
+};
+
+static bool rows_next(struct rows *rows)
+{
+    rows->row++;
+    while (rows->chunk == NULL || rows->row >= rows->row_count) {
+        duckdb_destroy_data_chunk(&rows->chunk);
+        rows->chunk = duckdb_fetch_chunk(rows->result);
+        if (rows->chunk == NULL)
+            return false;
+        rows->row = 0;
+        rows->row_count = duckdb_data_chunk_get_size(rows->chunk);
+        for (size_t i = 0; i < rows->column_count; i++) {
+            duckdb_vector vector = duckdb_data_chunk_get_vector(rows->chunk, i);
+            rows->data[i] = duckdb_vector_get_data(vector);
+            rows->validity[i] = duckdb_vector_get_validity(vector);
+        }
+    }
+    return true;
+}
+
+static bool rows_has(const struct rows *rows, size_t column)
+{
+    return duckdb_validity_row_is_valid(rows->validity[column], rows->row);
+}
+
+static int64_t rows_int64(const struct rows *rows, size_t column)
+{
+    return ((const int64_t *)rows->data[column])[rows->row];
+}
+
+static double rows_double(const struct rows *rows, size_t column)
+{
+    return ((const double *)rows->data[column])[rows->row];
+}
+
+static __int128 rows_wide(const struct rows *rows, size_t column)
+{
+    duckdb_hugeint value = ((const duckdb_hugeint *)rows->data[column])[rows->row];
+    return (__int128)value.upper * ((__int128)1 << 64) + (__int128)value.lower;
+}
+
+static void rows_close(struct rows *rows)
+{
+    duckdb_destroy_data_chunk(&rows->chunk);
+    duckdb_destroy_result(&rows->result);
+}
+
+/* -- a window ---------------------------------------------------------------------------------- */
+
+/* A price that is missing, or no number that a price can be, reads as 0. */
+static int64_t read_price(const struct rows *rows, size_t column)
+{
+    return rows_has(rows, column) ? rows_int64(rows, column) : 0;
+}
+
+static void read_candles(struct rows *rows, struct series_builder *builder)
+{
+    while (rows_next(rows)) {
+        const struct candle candle = {
+            .open_e8 = read_price(rows, 1),
+            .high_e8 = read_price(rows, 2),
+            .low_e8 = read_price(rows, 3),
+            .close_e8 = read_price(rows, 4),
+            .volume = rows_has(rows, 5) ? rows_double(rows, 5) : 0,
+        };
+        series_builder_add_candle(builder, rows_int64(rows, 0), &candle);
+    }
+}
+
+static void read_interest(struct rows *rows, struct series_builder *builder)
+{
+    while (rows_next(rows))
+        if (rows_has(rows, 1))
+            series_builder_add_interest(builder, rows_int64(rows, 0), rows_wide(rows, 1));
+}
+
+enum status store_load(struct store_session *session, const char *symbol, int64_t start_ms,
+                       int64_t end_ms, int64_t interval_ms, struct series *series,
+                       struct error *error)
+{
+    struct series_builder builder;
+    struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = end_ms},
+    };
+    struct rows candles = {.column_count = 6}, interest = {.column_count = 2};
+    series_builder_init(&builder, series, interval_ms);
+    enum status status = store_run(session, candles_sql, parameters, 3, &candles.result, error);
+    if (status != STATUS_OK)
+        return status;
+    read_candles(&candles, &builder);
+    rows_close(&candles);
+
+    parameters[2].time_ms = series_builder_interest_end(end_ms);
+    status = store_run(session, interest_sql, parameters, 3, &interest.result, error);
+    if (status != STATUS_OK)
+        return status;
+    read_interest(&interest, &builder);
+    rows_close(&interest);
+    series_builder_finish(&builder);
+    return STATUS_OK;
+}
+
+/* -- single values ----------------------------------------------------------------------------- */
+
+enum status store_count(struct store_session *session, const char *symbol, int64_t start_ms,
+                        int64_t end_ms, int64_t interval_ms, int64_t *count, struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = end_ms},
+        {.type = PARAMETER_INTEGER, .integer = interval_ms},
+    };
+    return store_run_row(session, count_sql, parameters, 4, count, NULL, 1, error);
+}
+
+enum status store_newest(struct store_session *session, const char *symbol, int64_t *open_time_ms,
+                         struct error *error)
+{
+    const struct parameter parameter = {.type = PARAMETER_TEXT, .text = symbol};
+    bool is_null;
+    enum status status =
+        store_run_row(session, newest_sql, &parameter, 1, open_time_ms, &is_null, 1, error);
+    if (status == STATUS_OK && is_null)
+        return error_set(error, STATUS_NO_DATA, "no candles of %s in %s", symbol,
+                         session->store->path);
+    return status;
+}
+
+enum status store_newest_interest(struct store_session *session, const char *symbol,
+                                  int64_t *value_e8, struct error *error)
+{
+    const struct parameter parameter = {.type = PARAMETER_TEXT, .text = symbol};
+    bool is_null;
+    enum status status =
+        store_run_row(session, newest_interest_sql, &parameter, 1, value_e8, &is_null, 1, error);
+    if (status == STATUS_OK && is_null)
+        return error_set(error, STATUS_NO_DATA, "no open interest of %s in %s", symbol,
+                         session->store->path);
+    return status;
+}
+
+enum status store_has_others(struct store_session *session, const char *source, bool *has_others,
+                             struct error *error)
+{
+    const struct parameter parameter = {.type = PARAMETER_TEXT, .text = source};
+    bool has_column = session->instance->schema.has[TABLE_INTEREST][SOURCE_COLUMN];
+    int64_t found = 0;
+    enum status status =
+        has_column ? store_run_row(session, others_sql, &parameter, 1, &found, NULL, 1, error)
+                   : store_run_row(session, any_rows_sql, NULL, 0, &found, NULL, 1, error);
+    *has_others = found != 0;
+    return status;
+}

@@ -1,0 +1,30 @@
+/* Rows of the two tables, as sources write them. Plain values. */
+#ifndef HEATCAST_STORE_ROW_H
+#define HEATCAST_STORE_ROW_H
+
+#include "config/value.h"
+#include "model/candle.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A row of klines_5m_history. Columns that no model uses may be unknown. */
+struct kline_row {
+    char symbol[SYMBOL_SIZE];
+    struct candle candle;
+    int64_t volume_e8; /* what is stored as volume, not candle.volume; negative: unknown */
+    int64_t close_time_ms;
+    bool has_quote_volume, has_count, has_taker_buy_volume, has_taker_buy_quote_volume;
+    int64_t quote_volume_e8, count, taker_buy_volume_e8, taker_buy_quote_volume_e8;
+};
+
+/* A row of open_interest_history; the table numbers it itself. */
+struct interest_row {
+    char symbol[SYMBOL_SIZE];
+    int64_t timestamp_ms;
+    int64_t value_e8; /* quote currency */
+    bool has_contracts;
+    int64_t contracts_e8;
+};
+
+#endif

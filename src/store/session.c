@@ -1,0 +1,75 @@
+/* A session: one connection to the instance that the store's mode gives it, used by one thread.
+ *
+ * The mutex of the store is held while an instance is found, opened or closed, so a file is never
+ * opened twice and never opened before it is closed; queries run without it. */
+#include "store/internal.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+
+/* Gives up one use of an instance; the last one closes it in shared mode, or when it is unusable.
+ */
+static void leave_instance(struct store *store, struct instance *instance)
+{
+    pthread_mutex_lock(&store->mutex);
+    if (--instance->session_count == 0 &&
+        (store->mode == STORE_SHARED || store_instance_is_faulty(instance) || instance->is_gone))
+        store_instance_close(store, instance);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+enum status store_begin(struct store *store, struct store_session **begun, struct error *error)
+{
+    struct instance *instance = NULL;
+    enum status status = STATUS_OK;
+    *begun = NULL;
+    pthread_mutex_lock(&store->mutex);
+    if (store->mode == STORE_OWNER)
+        status = store_owner_join(store, &instance, error);
+    else
+        status = store_shared_join(store, &instance, error);
+    if (status == STATUS_OK)
+        instance->session_count++;
+    pthread_mutex_unlock(&store->mutex);
+    if (status != STATUS_OK)
+        return status;
+
+    struct store_session *session = memory_allocate_zeroed(1, sizeof *session);
+    session->store = store;
+    session->instance = instance;
+    status = store_connect(session, error);
+    if (status == STATUS_OK)
+        *begun = session;
+    else
+        store_end(session);
+    return status;
+}
+
+bool store_is_current(const struct store_session *session)
+{
+    struct identity identity;
+    return session->store->mode == STORE_OWNER ||
+           (store_identify(session->store, &identity, NULL) == STATUS_OK &&
+            store_is_same_identity(&identity, &session->instance->identity));
+}
+
+uint64_t store_opening(const struct store_session *session)
+{
+    return session->instance->opening;
+}
+
+void store_interrupt(struct store_session *session)
+{
+    duckdb_interrupt(session->connection);
+}
+
+void store_end(struct store_session *session)
+{
+    if (session == NULL)
+        return;
+    store_write_rollback(session);
+    duckdb_disconnect(&session->connection);
+    leave_instance(session->store, session->instance);
+    free(session);
+}

@@ -1,0 +1,82 @@
+/* Shared mode: a reader that stays out of the way of writers.
+ *
+ * DuckDB lets one process write or many read. So the file is open only while a session uses it, and
+ * sessions that overlap share one instance. That is more than cost: DuckDB's lock is a POSIX record
+ * lock, which belongs to the process, and closing *any* descriptor of the file drops it. Two
+ * database objects of one file in one process would silently unlock each other. Hence also the rule
+ * that a process has one store for a path.
+ *
+ *                   begin: no instance of this file            end: the last session
+ *          (none) ----------------------------------> CURRENT ----------------------> (none)
+ *                                                     ^  |  |
+ *                          begin: joins, stat() says  |  |  | stat() says that the file is not
+ *                          that nothing has changed   +--+  | what it was, or a fault
+ *                                                           v
+ *                                                       OUTDATED ---------------------> (none)
+ *                                                           |      end: the last session
+ *               begin, another inode: a second instance  <--+
+ *               begin, the same inode: waits until it is gone
+ *
+ * An outdated instance has two cases, because locks belong to inodes. Another inode has another
+ * lock, so a second instance is opened at once and the old one goes with its last session. The same
+ * inode means that the file was copied over in place, past all locks: a new session waits until the
+ * last one on the old content has ended.
+ *
+ * Nothing of this is stored: CURRENT and OUTDATED are what stat() says when a session begins. */
+#include "store/internal.h"
+
+enum { OPEN_TRIES_MAX = 3 }; /* of a file that is being replaced just now */
+
+/* The instance of the file that the name means now, current or outdated; or NULL. */
+static struct instance *find_same_file(struct store *store, const struct identity *identity)
+{
+    struct instance *found = NULL;
+    list_for_each_safe(link, following, &store->instances)
+    {
+        struct instance *instance = list_entry(link, struct instance, link);
+        if (store_is_same_file(&instance->identity, identity))
+            found = instance;
+    }
+    return found;
+}
+
+static bool is_current(const struct instance *instance, const struct identity *identity)
+{
+    return store_is_same_identity(&instance->identity, identity) &&
+           !store_instance_is_faulty(instance);
+}
+
+/* Whether the name still means the file that was identified: it may have been replaced between
+ * stat() and open(). */
+static bool is_unchanged(const struct store *store, const struct identity *identity)
+{
+    struct identity now;
+    return store_identify(store, &now, NULL) == STATUS_OK && store_is_same_identity(identity, &now);
+}
+
+enum status store_shared_join(struct store *store, struct instance **joined, struct error *error)
+{
+    for (int tries = 0; tries < OPEN_TRIES_MAX;) {
+        struct identity identity;
+        enum status status = store_identify(store, &identity, error);
+        if (status != STATUS_OK)
+            return status;
+        struct instance *same_file = find_same_file(store, &identity);
+        if (same_file != NULL && is_current(same_file, &identity)) {
+            *joined = same_file;
+            return STATUS_OK;
+        }
+        if (same_file != NULL) {
+            pthread_cond_wait(&store->closed, &store->mutex);
+            continue;
+        }
+        status = store_instance_open(store, &identity, joined, error);
+        if (status != STATUS_OK)
+            return status;
+        if (is_unchanged(store, &identity))
+            return STATUS_OK;
+        store_instance_close(store, *joined);
+        tries++;
+    }
+    return store_fail(store, STATUS_BUSY, "the file is being replaced", error);
+}

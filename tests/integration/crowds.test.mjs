@@ -10,7 +10,7 @@ import { connectFor } from '../support/client.mjs';
 import { Crowd } from '../support/crowd.mjs';
 import { get } from '../support/http.mjs';
 import { importMarkets, makeMarket } from '../support/market.mjs';
-import { eventually, run, scratch } from '../support/process.mjs';
+import { eventually, run, scratch, logged } from '../support/process.mjs';
 import { serveFor, startServer } from '../support/server.mjs';
 
 async function makeDatabase(t) {
@@ -61,7 +61,7 @@ test('out of file descriptors it waits, without spinning, and goes on when some 
         under: ['prlimit', '--nofile=80:80'],
         args: ['--ws-max-connections', '500', '--workers', '1'],
     });
-    assert.match(server.logs(), /warn.*open-file limit.*limit=80/);
+    await logged(server, /warn.*open-file limit.*limit=80/);
     const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
     await client.nextSnapshot('BTCUSDT');
     const silent = openSilent(t, server.port, 200);

@@ -11,7 +11,7 @@ import { renameInCatalogue } from '../support/duckdb-file.mjs';
 import { get } from '../support/http.mjs';
 import { importMarkets, makeMarket } from '../support/market.mjs';
 import { expectedSnapshot } from '../support/model.mjs';
-import { eventually, run, scratch, sleep, start } from '../support/process.mjs';
+import { eventually, run, scratch, sleep, start, logged } from '../support/process.mjs';
 import { openRawFor } from '../support/raw-websocket.mjs';
 import { serveFor, startServer } from '../support/server.mjs';
 
@@ -112,7 +112,7 @@ describe('the database', () => {
             assert.equal((await client.nextError()).code, 'SERVER_ERROR');
             await client.settle();
             await client.close();
-            assert.match(server.logs(), named);
+            await logged(server, named);
             assert.equal(await server.stop(), 0);
         }
     });

@@ -112,3 +112,7 @@ export async function eventually(what, question, { deadlineMs = patienceMs, ever
         await sleep(everyMs);
     }
 }
+
+// Waits for a line of a server's log, which is written a moment after what it tells of.
+export const logged = (server, pattern) =>
+    eventually(`the log has ${pattern}`, () => pattern.test(server.logs()));

@@ -37,6 +37,6 @@ void net_server_begin_stop(struct net_server *server);
 void net_server_join(struct net_server *server);    /* waits until all of that is done */
 void net_server_destroy(struct net_server *server); /* after nothing is published any more */
 
-#define SHUTDOWN_FLUSH_MS 5000
+#define SHUTDOWN_FLUSH_MS 4000
 
 #endif

@@ -29,8 +29,9 @@ struct server {
     struct histogram query_seconds, compute_seconds;
     atomic_bool is_stopping;
     uv_loop_t loop;
-    uv_signal_t on_terminate, on_interrupt, on_hangup;
-    uv_timer_t second;
+    uv_async_t stop_asked; /* by a signal */
+    uv_signal_t on_hangup;
+    uv_timer_t second, delay;
 };
 
 #endif

@@ -1,5 +1,5 @@
-// Thousands of WebSocket clients in one process: bare sockets that shake hands, count what comes and
-// keep nothing of it. Each connects again when asked to, for as long as that takes.
+// Thousands of WebSocket clients in one process: bare sockets that shake hands, count what comes
+// and keep nothing of it. Each connects again when asked to, for as long as that takes.
 import { connect } from 'node:net';
 
 const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';

@@ -3,7 +3,15 @@ import { callables } from '../c-source.mjs';
 import { lineAt } from '../scan.mjs';
 
 // Functions of the system and of libraries that are spoken of without being called.
-const foreign = new Set(['duckdb_columns', 'fork', 'sendto', 'unshare']);
+const foreign = new Set([
+    'duckdb_columns',
+    'fork',
+    'getopt_long',
+    'json_integer',
+    'json_null',
+    'sendto',
+    'unshare',
+]);
 
 function codeNames(tree, pattern) {
     const names = new Set(foreign);

@@ -63,8 +63,8 @@ export class Client {
         return this.received.filter((m) => m.type === 'snapshot' && m.symbol === symbol);
     }
 
-    // Everything sent before is answered when this returns: replies keep their order, and a snapshot
-    // that was due is out with them.
+    // Everything sent before is answered when this returns: replies keep their order, and a
+    // snapshot that was due is out with them.
     async settle() {
         this.send({ action: 'ping' });
         await this.next((m) => m.type === 'pong');

@@ -1,4 +1,4 @@
-// Every path of PROTOCOL.md section 2, and HTTP/1.1 itself.
+// Every path of docs/protocol.md, and HTTP/1.1 itself.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { join } from 'node:path';

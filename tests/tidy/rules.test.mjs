@@ -277,11 +277,11 @@ describe('unused', () => {
 describe('lines', () => {
     const long = 'x '.repeat(51).trim();
 
-    test('100 columns, tabs in a Makefile, and what cannot be broken', () => {
+    test('100 columns, 120 of a document, tabs in a Makefile, and what cannot be broken', () => {
         assertHolds(lines, {
             'src/a.c': `/* ${'é'.repeat(94)} */\n`,
             Makefile: 'a:\n\tb\n',
-            'a.md': `| ${long} |\n`,
+            'a.md': `| ${long} |\n${'x'.repeat(120)}\n`,
             'a.sh': `sum=${'0'.repeat(120)}\n`,
             'a.mjs': `test('${long}');\n`,
         });
@@ -293,13 +293,13 @@ describe('lines', () => {
             {
                 'src/a.c': `char *a = "${long}";\n`,
                 'a.mjs': `    // ${long}\n`,
-                'a.md': `a\n${long}\n`,
+                'a.md': `a\n${long} ${long}\n`,
                 'a.yml': '\ta:\n',
                 'a.sh': 'a  \n',
             },
             ['src/a.c:1', /114 columns/],
             ['a.mjs:1', /108 columns/],
-            ['a.md:2', /101 columns/],
+            ['a.md:2', /203 columns/],
             ['a.yml:1', /tab/],
             ['a.sh:1', /blanks/],
         );

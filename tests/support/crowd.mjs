@@ -13,16 +13,18 @@ class Member {
     open() {
         this.rest = Buffer.alloc(0);
         this.isOpen = false;
-        this.socket = connect(this.port, '127.0.0.1');
-        this.socket.on('connect', () =>
-            this.socket.write(
+        const socket = connect(this.port, '127.0.0.1');
+        this.socket = socket;
+        socket.on('connect', () =>
+            socket.write(
                 `GET ${this.path} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
                     `${key}Sec-WebSocket-Version: 13\r\n\r\n`,
             ),
         );
-        this.socket.on('data', (bytes) => this.take(bytes));
-        this.socket.on('error', () => {}); // the close follows
-        this.socket.on('close', () => {
+        socket.on('data', (bytes) => this.take(bytes));
+        socket.on('error', () => {}); // the close follows
+        socket.on('close', () => {
+            if (socket !== this.socket) return; // reopen() has taken another one
             if (this.wantsOpen && !this.isOpen) this.timer = setTimeout(() => this.open(), 100);
         });
     }

@@ -11,8 +11,8 @@ DEMO_DB ?= data/demo.duckdb
 JOBS ?= $(shell nproc)
 
 # The unit tests in which threads meet (scripts/run-tests.sh has the same list).
-THREADED_TESTS = test_mailbox test_publisher test_generator test_metrics test_answer_cache \
-                 test_answers test_net_server test_net_websocket test_net_questions
+THREADED_TESTS = test_mailbox test_publisher test_generator test_metrics test_questions \
+                 test_net_server test_net_websocket test_net_questions
 space := $(empty) $(empty)
 
 # What the tests run: Node's runner, one file at a time, since each starts servers of its own.

@@ -28,8 +28,8 @@ cmake --build build-asan --parallel "$jobs" || exit 1
 ctest --test-dir build-asan --output-on-failure || failed=1
 
 section "the tests in which threads meet, under ThreadSanitizer"
-threaded=(test_mailbox test_publisher test_generator test_metrics test_answer_cache test_answers
-          test_net_server test_net_websocket test_net_questions)
+threaded=(test_mailbox test_publisher test_generator test_metrics test_questions test_net_server
+          test_net_websocket test_net_questions)
 cmake --preset tsan -DDUCKDB_ROOT="$duckdb" >/dev/null || exit 1
 cmake --build build-tsan --parallel "$jobs" --target "${threaded[@]}" || exit 1
 ctest --test-dir build-tsan --output-on-failure -R "$(IFS='|'; echo "${threaded[*]}")" || failed=1

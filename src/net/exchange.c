@@ -16,8 +16,8 @@ struct exchange *exchange_create(const struct exchange_host *host, void *owner)
     struct exchange *exchange = memory_allocate_zeroed(1, sizeof *exchange);
     exchange->host = host;
     exchange->owner = owner;
+    exchange->asker.inbox = host->inbox;
     list_init(&exchange->waiter.in_symbol);
-    list_init(&exchange->in_work);
     return exchange;
 }
 
@@ -42,7 +42,7 @@ void exchange_destroy(struct exchange *exchange)
     if (exchange == NULL)
         return;
     hub_stop_waiting(&exchange->waiter);
-    list_remove(&exchange->in_work);
+    questions_leave(exchange->host->shared->questions, &exchange->asker);
     forget_answer(exchange);
     buffer_deinit(&exchange->in);
     free(exchange);

@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "net/answer.h"
+#include "net/questions.h"
 #include "net/shared.h"
 #include "stream/frame.h"
 #include "stream/hub.h"
@@ -30,8 +31,7 @@ struct session_protocol;
 struct exchange_host {
     struct net_shared *shared;
     struct hub *hub;
-    struct uv_loop_s *loop;
-    struct list *works; /* of the loop: questions on the thread pool; routes.c */
+    struct question_inbox *inbox;
     /* The answer is complete, some time after routes_serve_next() has returned EXCHANGE_WAITS. May
      * destroy the exchange. */
     void (*on_answered)(struct exchange *exchange);
@@ -60,7 +60,8 @@ struct exchange {
     bool deflates;                            /* that WebSocket negotiated permessage-deflate */
     char websocket_symbols[SYMBOLS_MAX * SYMBOL_SIZE]; /* room for all of them */
     struct hub_waiter waiter;                          /* for a snapshot */
-    struct list in_work; /* those that wait for the same answer from the thread pool */
+    struct asker asker; /* for an answer of the backend, to a question of this kind */
+    enum question_kind question_kind;
 };
 
 struct exchange *exchange_create(const struct exchange_host *host, void *owner);

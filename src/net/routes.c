@@ -1,28 +1,22 @@
 /* Nothing here blocks the loop. A handler answers at once (files of the page, counters, a shared
- * frame), waits for the hub, or hands a question to the thread pool. */
+ * frame), waits for the hub, or asks a question of the backend; in the last two cases it installs
+ * what is called with the answer. */
 #include "net/routes.h"
 
-#include "base/check.h"
-#include "base/clock.h"
 #include "base/log.h"
-#include "net/answers.h"
 #include "net/page.h"
 #include "net/respond.h"
 #include "net/upgrade.h"
 #include "stream/echo.h"
 #include "stream/request.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 /* The page's policy: nothing inline, nothing from anywhere else; an arrow in the style is data. */
 #define PAGE_POLICY                                                                                \
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "           \
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "              \
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'\r\n"
-
-#define LOG_PAUSE_NS UINT64_C(60000000000)
 
 struct route_match {
     const struct http_head *head;
@@ -128,131 +122,35 @@ static void serve_snapshot(struct exchange *exchange, const struct route_match *
 
 /* -- questions to the backend ------------------------------------------------------------------ */
 
-enum { WORKS_MAX = 64 }; /* questions on the thread pool at a time, over all loops */
-
-/* A question on the thread pool, and all of a loop who wait for its answer. */
-struct work {
-    uv_work_t request;
-    struct list in_worker;
-    struct list exchanges; /* struct exchange; who goes leaves. The loop's alone */
-    struct answers *answers;
-    struct backend_request question;
-    bool gzips;
-    atomic_bool is_begun; /* the data that it is about may have been looked at already */
-    struct answer *answer;
-    enum status status;
-    struct error error;
-};
-
-static atomic_int works_under_way;
-
-static void run_work(uv_work_t *request)
+static void respond_to_question(struct exchange *exchange, struct answer *answer)
 {
-    struct work *work = request->data;
-    atomic_store_explicit(&work->is_begun, true, memory_order_relaxed);
-    work->status =
-        answers_get(work->answers, &work->question, work->gzips, &work->answer, &work->error);
-}
-
-/* One line a minute and loop: clients may ask as often as they like. */
-static void log_failure(const char *reason)
-{
-    static _Thread_local uint64_t logged_ns;
-    uint64_t now_ns = clock_monotonic_ns();
-    if (logged_ns != 0 && now_ns - logged_ns < LOG_PAUSE_NS)
-        return;
-    log_warn("requests fail", log_text("reason", reason));
-    logged_ns = now_ns;
-}
-
-static void answer_work(struct exchange *exchange, const struct work *work)
-{
-    if (work->status == STATUS_OK) {
-        respond_answer(exchange, work->answer);
-    } else if (work->question.question == BACKEND_READY && work->answer != NULL) {
-        const struct buffer *body = &work->answer->body;
-        buffer_append(&exchange->body, body->data, body->size);
+    if (answer->status == STATUS_OK) {
+        respond_answer(exchange, answer);
+    } else if (exchange->question_kind == QUESTION_READY) {
+        buffer_append(&exchange->body, answer->body.data, answer->body.size);
         respond(exchange, 503, TYPE_JSON, NO_STORE);
     } else {
-        if (work->status == STATUS_IO || work->status == STATUS_NOT_FOUND)
-            log_failure(work->error.message);
-        respond_failure(exchange, work->status, work->error.message);
+        respond_failure(exchange, answer->status, answer->message);
     }
 }
 
-static void after_work(uv_work_t *request, int status)
+static void on_answered(struct asker *asker, enum question_outcome outcome, struct answer *answer)
 {
-    (void)status;
-    struct work *work = request->data;
-    atomic_fetch_sub_explicit(&works_under_way, 1, memory_order_relaxed);
-    list_remove(&work->in_worker);
-    while (!list_is_empty(&work->exchanges)) {
-        struct exchange *exchange = list_entry(work->exchanges.next, struct exchange, in_work);
-        list_remove(&exchange->in_work);
-        answer_work(exchange, work);
-    }
-    answer_release(work->answer);
-    free(work);
-}
-
-static bool is_same_question(const struct backend_request *a, const struct backend_request *b)
-{
-    if (a->question != b->question || strcmp(a->symbol, b->symbol) != 0 ||
-        a->parameter_count != b->parameter_count)
-        return false;
-    for (size_t i = 0; i < a->parameter_count; i++)
-        if (strcmp(a->parameters[i].name, b->parameters[i].name) != 0 ||
-            strcmp(a->parameters[i].value, b->parameters[i].value) != 0)
-            return false;
-    return true;
-}
-
-/* The work that will answer the same question in the same form, or NULL. One that has begun may not
- * know of the newest data; who comes then waits in the cache if they are the same. */
-static struct work *find_work(const struct exchange_host *host,
-                              const struct backend_request *question, bool gzips)
-{
-    for (struct list *link = host->works->next; link != host->works; link = link->next) {
-        struct work *work = list_entry(link, struct work, in_worker);
-        bool is_begun = atomic_load_explicit(&work->is_begun, memory_order_relaxed);
-        if (!is_begun && work->gzips == gzips && is_same_question(&work->question, question))
-            return work;
-    }
-    return NULL;
-}
-
-/* Hands the question to the thread pool; NULL if there are too many. */
-static struct work *begin_work(const struct exchange_host *host,
-                               const struct backend_request *question, bool gzips)
-{
-    if (atomic_fetch_add_explicit(&works_under_way, 1, memory_order_relaxed) >= WORKS_MAX) {
-        atomic_fetch_sub_explicit(&works_under_way, 1, memory_order_relaxed);
-        return NULL;
-    }
-    struct work *work = memory_allocate_zeroed(1, sizeof *work);
-    work->request.data = work;
-    work->answers = host->shared->answers;
-    work->question = *question;
-    work->gzips = gzips;
-    list_init(&work->exchanges);
-    list_push_back(host->works, &work->in_worker);
-    check(uv_queue_work(host->loop, &work->request, run_work, after_work) == 0);
-    return work;
-}
-
-/* Answers what the backend has to be asked, on the thread pool. */
-static void ask_backend(struct exchange *exchange, const struct backend_request *question)
-{
-    const struct exchange_host *host = exchange->host;
-    struct work *work = find_work(host, question, exchange->accepts_gzip);
-    if (work == NULL)
-        work = begin_work(host, question, exchange->accepts_gzip);
-    if (work == NULL) {
+    struct exchange *exchange = list_entry(asker, struct exchange, asker);
+    switch (outcome) {
+    case QUESTION_ANSWERED:
+        respond_to_question(exchange, answer);
+        break;
+    case QUESTION_REFUSED:
+        log_debug("question refused", log_text("code", "BUSY"));
         respond_error(exchange, 503, "BUSY", "Too many queries at a time; try again",
                       "Retry-After: 1\r\n");
-        return;
+        break;
+    case QUESTION_STOPPED:
+        respond_error(exchange, 503, "SHUTTING_DOWN", "This server is stopping; ask again later",
+                      "Retry-After: 5\r\n");
+        break;
     }
-    list_push_back(&work->exchanges, &exchange->in_work);
 }
 
 /* Reads the query into the request. False if it cannot: then it is answered (400). */
@@ -276,13 +174,27 @@ static bool read_parameters(struct exchange *exchange, struct slice query,
     return false;
 }
 
+/* What is wrong with a request is said here, at no cost; what is right goes to the threads. */
 static void serve_question(struct exchange *exchange, const struct route_match *match)
 {
-    struct backend_request question = {.question = (enum backend_question)match->argument};
+    const struct backend *backend = shared_of(exchange)->backend;
+    struct backend_request request = {.kind = (enum question_kind)match->argument};
+    struct buffer canonical = {0};
+    struct error error;
     if (match->symbol_index >= 0)
-        strcpy(question.symbol, symbols_of(exchange)->names[match->symbol_index]);
-    if (read_parameters(exchange, match->head->query, &question))
-        ask_backend(exchange, &question);
+        strcpy(request.symbol, symbols_of(exchange)->names[match->symbol_index]);
+    if (!read_parameters(exchange, match->head->query, &request))
+        return;
+    enum status status = backend->canonicalize(backend->context, &request, &canonical, &error);
+    if (status == STATUS_OK) {
+        exchange->question_kind = request.kind;
+        exchange->asker.on_answered = on_answered;
+        questions_ask(shared_of(exchange)->questions, &exchange->asker, &request, &canonical,
+                      exchange->accepts_gzip);
+    } else {
+        respond_failure(exchange, status, error.message);
+    }
+    buffer_deinit(&canonical);
 }
 
 /* -- the table --------------------------------------------------------------------------------- */
@@ -296,14 +208,14 @@ static const struct route {
     {"/ws/heatmap", serve_websocket, 0},
     {"/ws/echo", serve_echo, 0},
     {"/ws/stats", serve_stats, 0},
-    {"/api/v1/symbols", serve_question, BACKEND_SYMBOLS},
+    {"/api/v1/symbols", serve_question, QUESTION_SYMBOLS},
     {"/api/v1/heatmap/*", serve_snapshot, 0},
-    {"/api/v1/heatmap/*/history", serve_question, BACKEND_HISTORY},
-    {"/api/v1/heatmap/*/grid", serve_question, BACKEND_GRID},
-    {"/api/v1/candles/*", serve_question, BACKEND_CANDLES},
+    {"/api/v1/heatmap/*/history", serve_question, QUESTION_HISTORY},
+    {"/api/v1/heatmap/*/grid", serve_question, QUESTION_GRID},
+    {"/api/v1/candles/*", serve_question, QUESTION_CANDLES},
     {"/metrics", serve_metrics, 0},
     {"/healthz", serve_health, 0},
-    {"/readyz", serve_question, BACKEND_READY},
+    {"/readyz", serve_question, QUESTION_READY},
 };
 
 static const struct page_asset *find_asset(struct slice path)

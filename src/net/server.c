@@ -1,4 +1,6 @@
-/* The composition root of net/: it makes what the loops share, then the loops.
+/* The composition root of net/: it makes what the loops share, then the loops, and sees to the
+ * order in which they end. Questions end before the loops do, since clients stay connected until
+ * they have an answer.
  *
  * Every worker has a listening socket of its own on the same port (SO_REUSEPORT), and the kernel
  * spreads the connections. Because such a port can be shared by accident with another process, it
@@ -7,7 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "net/answers.h"
+#include "net/questions.h"
 #include "net/server_stats.h"
 #include "net/tls.h"
 #include "net/worker.h"
@@ -150,7 +152,8 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     struct net_server *server = memory_allocate_zeroed(1, sizeof *server);
     server->shared.config = config;
     server->shared.publisher = publisher;
-    server->shared.answers = answers_create(backend);
+    server->shared.backend = backend;
+    server->shared.questions = questions_create(backend);
     server->shared.metrics = metrics;
     server->shared.append_stats = server_stats_append_json;
     server->shared.server = server;
@@ -180,6 +183,7 @@ void net_server_open_echo(struct net_server *server)
 
 void net_server_start(struct net_server *server)
 {
+    questions_start(server->shared.questions);
     for (size_t i = 0; i < server->worker_count; i++)
         worker_start(server->workers[i]);
 }
@@ -207,6 +211,8 @@ void net_server_begin_stop(struct net_server *server)
 
 void net_server_join(struct net_server *server)
 {
+    /* First, since clients that wait for an answer stay connected until they have it. */
+    questions_stop(server->shared.questions);
     for (size_t i = 0; i < server->worker_count; i++)
         worker_join(server->workers[i]);
 }
@@ -217,7 +223,7 @@ void net_server_destroy(struct net_server *server)
         return;
     for (size_t i = 0; i < server->worker_count; i++)
         worker_destroy(server->workers[i]);
-    answers_destroy(server->shared.answers);
+    questions_destroy(server->shared.questions);
     places_deinit(&server->shared.places);
     tls_context_destroy(server->shared.tls);
     server_stats_deinit(server);

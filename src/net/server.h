@@ -11,7 +11,7 @@
 struct net_server;
 
 /* Binds and makes the workers, whose mailboxes then take mail. What is passed must outlive the
- * server. STATUS_IO: it cannot listen on the
+ * server; the backend is not used before net_server_start(). STATUS_IO: it cannot listen on the
  * address; STATUS_INVALID: the certificate or its key cannot be used; the message says why. */
 enum status net_server_create(const struct config *config, struct publisher *publisher,
                               const struct backend *backend, struct metrics *metrics,
@@ -24,7 +24,7 @@ enum status net_server_reload_tls(struct net_server *server, struct error *error
 /* Opens /ws/echo, for conformance suites. Before the start. */
 void net_server_open_echo(struct net_server *server);
 
-/* Starts one thread per worker. */
+/* Starts one thread per worker, and those that answer questions. */
 void net_server_start(struct net_server *server);
 
 /* The port it listens on (the system's choice where port 0 was asked for). */
@@ -37,7 +37,9 @@ void net_server_tick(struct net_server *server);
  * at once. */
 void net_server_begin_stop(struct net_server *server);
 
-/* Waits until the clients are gone; then no thread of the server is left. */
+/* Answers 503 to the questions that wait, cancels those under way and waits for them; then waits
+ * until the clients are gone. When it returns, no thread of the server is left, and the backend is
+ * never used again. */
 void net_server_join(struct net_server *server);
 
 void net_server_destroy(struct net_server *server); /* after the last publication */

@@ -6,14 +6,15 @@
 #define HEATCAST_NET_SHARED_H
 
 #include "config/config.h"
+#include "net/backend.h"
 #include "net/places.h"
 #include "ops/metrics.h"
 #include "stream/publisher.h"
 
 #include <stdatomic.h>
 
-struct answers;
 struct net_server;
+struct questions;
 struct tls_context;
 
 /* Why a connection was not taken on, gave way, or did not become a WebSocket. */
@@ -30,7 +31,8 @@ enum refusal {
 struct net_shared {
     const struct config *config;
     struct publisher *publisher;
-    struct answers *answers;
+    const struct backend *backend;
+    struct questions *questions;
     struct metrics *metrics;
     struct places places;
     struct tls_context *tls; /* NULL: plain */

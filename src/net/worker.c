@@ -2,7 +2,9 @@
  * the limit, and loops that share nothing add up. Each accepts connections on a socket of its own
  * (SO_REUSEPORT), and a connection stays on its loop until it ends; nothing here is locked.
  *
- * Snapshots come from other threads in the mailbox, and a uv_async_t wakes the loop for them.
+ * What comes from other threads arrives in two places: snapshots in the mailbox, answers to
+ * questions in the inbox. Each has a uv_async_t that wakes the loop, so that neither is looked for
+ * when the other comes: a broadcast takes no lock but the mailbox's own.
  *
  * A loop that accepts must not let newcomers starve those it has, nor the other way round; the
  * comments at accepts_in_turn() and pause_accepting() say how. A loop ends when it has been told to
@@ -113,6 +115,7 @@ static void end_loop(struct worker *worker)
     mailbox_close(&worker->mailbox);
     uv_close((uv_handle_t *)&worker->tick, NULL);
     uv_close((uv_handle_t *)&worker->wake, NULL);
+    uv_close((uv_handle_t *)&worker->answered, NULL); /* no asker is left that could be answered */
 }
 
 /* Says goodbye to the clients whose turn has come; cuts off those that do not leave in time. */
@@ -152,6 +155,12 @@ static void on_wake(uv_async_t *async)
         begin_drain(worker);
 }
 
+static void on_answers(uv_async_t *async)
+{
+    struct worker *worker = async->data;
+    questions_deliver(worker->shared->questions, &worker->inbox);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
@@ -173,6 +182,12 @@ static void on_mail(void *context)
     uv_async_send(&worker->wake);
 }
 
+static void on_answer_posted(void *context)
+{
+    struct worker *worker = context;
+    uv_async_send(&worker->answered);
+}
+
 static void run(void *argument)
 {
     struct worker *worker = argument;
@@ -184,8 +199,7 @@ static void init_host(struct worker *worker)
 {
     worker->host.shared = worker->shared;
     worker->host.hub = &worker->hub;
-    worker->host.loop = &worker->loop;
-    worker->host.works = &worker->works;
+    worker->host.inbox = &worker->inbox;
     connection_init_host(&worker->host);
 }
 
@@ -197,13 +211,15 @@ struct worker *worker_create(struct net_shared *shared, int listener_fd)
     worker->is_listening = true;
     list_init(&worker->connections);
     list_init(&worker->http);
-    list_init(&worker->works);
     check(uv_loop_init(&worker->loop) == 0);
     check(uv_async_init(&worker->loop, &worker->wake, on_wake) == 0);
+    check(uv_async_init(&worker->loop, &worker->answered, on_answers) == 0);
     check(uv_timer_init(&worker->loop, &worker->tick) == 0);
     check(uv_poll_init(&worker->loop, &worker->listener, listener_fd) == 0);
-    worker->wake.data = worker->tick.data = worker->listener.data = worker;
+    worker->wake.data = worker->answered.data = worker;
+    worker->tick.data = worker->listener.data = worker;
     mailbox_init(&worker->mailbox, on_mail, worker);
+    question_inbox_init(&worker->inbox, on_answer_posted, worker);
     hub_init(&worker->hub, shared->config, shared->publisher, &connection_transport);
     init_host(worker);
     publisher_add_mailbox(shared->publisher, &worker->mailbox);

@@ -1,7 +1,7 @@
 /* One worker loop: a thread, its listener, its connections, its hub. Private to net/.
  *
- * Everything in it belongs to its thread, but for the mailbox, which says itself which threads may
- * put something there, and the hub's counters. */
+ * Everything in it belongs to its thread, but for the mailbox and the inbox, which say themselves
+ * which threads may put something there, and the hub's counters. */
 #ifndef HEATCAST_NET_WORKER_H
 #define HEATCAST_NET_WORKER_H
 
@@ -14,7 +14,8 @@
 struct worker {
     uv_loop_t loop;
     uv_thread_t thread;
-    uv_async_t wake; /* mail, or the end */
+    uv_async_t wake;     /* mail, or the end */
+    uv_async_t answered; /* answers to questions */
     uv_poll_t listener;
     uv_timer_t tick; /* every HUB_TICK_MS */
     int listener_fd;
@@ -27,7 +28,7 @@ struct worker {
     struct list http; /* those of them that are not WebSockets, oldest first */
     size_t connection_count;
     struct mailbox mailbox;
-    struct list works; /* questions on the thread pool; routes.c */
+    struct question_inbox inbox;
     struct exchange_host host;
     struct hub hub;
     /* What one connection may bring in one turn; for all of them, since nothing is kept in it. */

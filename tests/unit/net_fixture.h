@@ -45,13 +45,32 @@ static sem_t asked, may_answer; /* a question has come; it may be answered */
 static size_t answer_size;
 static atomic_uint data_version; /* answers are kept until it changes */
 
-static inline enum status answer(void *context, const struct backend_request *request,
-                                 struct buffer *out, struct error *error)
+/* The parameters as they are given. */
+static inline enum status canonicalize(void *context, const struct backend_request *request,
+                                       struct buffer *canonical, struct error *error)
 {
-    (void)context, (void)error;
+    (void)context;
+    buffer_append_text(canonical, request->symbol);
+    for (size_t i = 0; i < request->parameter_count; i++) {
+        const struct backend_parameter *parameter = &request->parameters[i];
+        if (strcmp(parameter->name, "wrong") == 0)
+            return error_set(error, STATUS_INVALID, "there is no parameter 'wrong'");
+        buffer_append_format(canonical, " %s=%s", parameter->name, parameter->value);
+    }
+    return STATUS_OK;
+}
+
+static inline enum status answer(void *context, const struct backend_request *request,
+                                 const struct question_control *control, struct buffer *out,
+                                 struct error *error)
+{
+    (void)context;
     sem_post(&asked);
-    if (request->question == BACKEND_HISTORY) /* the slow one */
-        sem_wait(&may_answer);
+    while (request->kind == QUESTION_HISTORY && sem_trywait(&may_answer) != 0) { /* the slow one */
+        if (question_is_cancelled(control))
+            return error_set(error, STATUS_CANCELLED, "it is not wanted");
+        usleep(500);
+    }
     buffer_append_char(out, '"');
     for (size_t i = 2; i < answer_size; i++)
         buffer_append_char(out, 'a');
@@ -59,14 +78,15 @@ static inline enum status answer(void *context, const struct backend_request *re
     return STATUS_OK;
 }
 
-static inline bool version(void *context, const struct backend_request *request, uint64_t *result)
+static inline bool version(void *context, uint64_t *result)
 {
     (void)context;
     *result = atomic_load(&data_version);
-    return request->question != BACKEND_READY;
+    return true;
 }
 
-static const struct backend backend = {.answer = answer, .version = version};
+static const struct backend backend = {
+    .canonicalize = canonicalize, .answer = answer, .version = version};
 
 static inline void on_wanted(size_t symbol_index, void *context)
 {

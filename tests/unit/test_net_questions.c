@@ -1,7 +1,7 @@
-/* Questions to the backend over real sockets: shared, refused, and answered in pieces. */
+/* Questions to the backend over real sockets: shared, refused, stopped, and answered in pieces. */
 #include "net_fixture.h"
 
-/* -- questions to the backend ------------------------------------------------------------------ */
+#include <pthread.h>
 
 static int ask_for_history(int window)
 {
@@ -29,7 +29,7 @@ static void let_the_loop_read(void)
     expect_answer(GET("/healthz"), "HTTP/1.1 200 ", "ok");
 }
 
-static void those_who_ask_the_same_at_once_cost_one_question(void **state)
+static void equal_questions_at_once_are_one(void **state)
 {
     (void)state;
     enum { VIEWERS = 200 };
@@ -39,7 +39,7 @@ static void those_who_ask_the_same_at_once_cost_one_question(void **state)
         fds[i] = ask_for_history(7);
     sem_wait(&asked);
     let_the_loop_read();
-    close(fds[0]); /* who asked first does not wait */
+    close(fds[0]); /* the first that asked */
     close(fds[VIEWERS / 2]);
     let_the_loop_read();
     sem_post(&may_answer);
@@ -57,7 +57,7 @@ static void those_who_ask_the_same_at_once_cost_one_question(void **state)
     stop_server();
 }
 
-static void who_asks_after_a_change_is_not_told_what_was_before(void **state)
+static void a_question_after_a_change_is_answered_from_the_new_data(void **state)
 {
     (void)state;
     start_server();
@@ -65,7 +65,7 @@ static void who_asks_after_a_change_is_not_told_what_was_before(void **state)
     sem_wait(&asked);
     atomic_fetch_add(&data_version, 1);
     int after = ask_for_history(7);
-    sem_wait(&asked); /* anew, while the first is still worked on */
+    sem_wait(&asked); /* while the first is still being answered */
     sem_post(&may_answer);
     sem_post(&may_answer);
     expect_from(before, "HTTP/1.1 200 ", "\"aaaa");
@@ -93,6 +93,53 @@ static void too_many_different_questions_are_refused(void **state)
     stop_server();
 }
 
+static void
+what_is_wrong_is_refused_and_what_is_short_is_answered_while_all_threads_are_busy(void **state)
+{
+    (void)state;
+    enum { QUESTIONS = 64 };
+    int fds[QUESTIONS];
+    start_server();
+    for (int i = 0; i < QUESTIONS; i++)
+        fds[i] = ask_for_history(i);
+    expect_answer(GET("/api/v1/heatmap/BTCUSDT/history?wrong=1"), "HTTP/1.1 400 ",
+                  "INVALID_PARAMETER");
+    expect_answer(GET("/readyz"), "HTTP/1.1 200 ", "\"aaaa");
+    expect_answer(GET("/api/v1/symbols"), "HTTP/1.1 200 ", "\"aaaa");
+    for (int i = 0; i < QUESTIONS; i++)
+        sem_post(&may_answer);
+    for (int i = 0; i < QUESTIONS; i++)
+        expect_from(fds[i], "HTTP/1.1 200 ", "\"aaaa");
+    stop_server();
+}
+
+static void *join_server(void *context)
+{
+    (void)context;
+    net_server_join(server);
+    return NULL;
+}
+
+static void questions_that_wait_when_the_server_stops_are_answered_503(void **state)
+{
+    (void)state;
+    enum { QUESTIONS = 10 };
+    int fds[QUESTIONS];
+    pthread_t thread;
+    start_server();
+    for (int i = 0; i < QUESTIONS; i++)
+        fds[i] = ask_for_history(i);
+    for (int i = 0; i < 4; i++)
+        sem_wait(&asked); /* these are being answered */
+    let_the_loop_read();
+    net_server_begin_stop(server);
+    assert_int_equal(pthread_create(&thread, NULL, join_server, NULL), 0);
+    for (int i = 0; i < QUESTIONS; i++)
+        expect_from(fds[i], "HTTP/1.1 503 ", "SHUTTING_DOWN");
+    pthread_join(thread, NULL);
+    destroy_server();
+}
+
 static void an_answer_larger_than_a_turn_comes_whole(void **state)
 {
     (void)state;
@@ -110,9 +157,11 @@ static void an_answer_larger_than_a_turn_comes_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        fact(those_who_ask_the_same_at_once_cost_one_question),
-        fact(who_asks_after_a_change_is_not_told_what_was_before),
+        fact(equal_questions_at_once_are_one),
+        fact(a_question_after_a_change_is_answered_from_the_new_data),
         fact(too_many_different_questions_are_refused),
+        fact(what_is_wrong_is_refused_and_what_is_short_is_answered_while_all_threads_are_busy),
+        fact(questions_that_wait_when_the_server_stops_are_answered_503),
         fact(an_answer_larger_than_a_turn_comes_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,7 +112,7 @@ static void an_answer_that_shrinks_below_the_threshold_is_still_marked_as_gzip(v
     stop_server();
 }
 
-static void who_does_not_want_gzip_gets_none(void **state)
+static void a_client_that_refuses_gzip_gets_none(void **state)
 {
     (void)state;
     start_server();
@@ -132,7 +132,7 @@ static void who_does_not_want_gzip_gets_none(void **state)
 
 /* -- the end ----------------------------------------------------------------------------------- */
 
-static void a_stopping_server_tells_its_clients(void **state)
+static void a_stopping_server_closes_its_clients_with_1001(void **state)
 {
     (void)state;
     start_server();
@@ -157,7 +157,7 @@ static void a_server_that_never_started_leaves_nothing_behind(void **state)
     set("workers", "3");
     create_server();
     int fd = connect_client(); /* the kernel takes it */
-    destroy_server();          /* and the sanitizer looks for the rest */
+    destroy_server();          /* and the sanitizer finds the rest */
     close(fd);
 }
 
@@ -169,8 +169,8 @@ int main(void)
         fact(pipelined_requests_are_answered_in_their_order),
         fact(the_newest_snapshot_has_a_tag),
         fact(an_answer_that_shrinks_below_the_threshold_is_still_marked_as_gzip),
-        fact(who_does_not_want_gzip_gets_none),
-        fact(a_stopping_server_tells_its_clients),
+        fact(a_client_that_refuses_gzip_gets_none),
+        fact(a_stopping_server_closes_its_clients_with_1001),
         fact(a_server_that_never_started_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,7 +157,7 @@ static void connections_of_one_address_over_its_limit_are_refused_until_one_goes
     start_server();
     int one = connect_quietly(), two = connect_quietly();
     expect_refused();
-    expect_answer(GET("/healthz"), "HTTP/1.1 200 ", "ok"); /* HTTP goes on */
+    expect_answer(GET("/healthz"), "HTTP/1.1 200 ", "ok"); /* HTTP is not limited */
     close(two);
     expect_connections(1);
     two = connect_quietly();

@@ -153,6 +153,33 @@ test('readiness and symbols do not wait behind questions that keep all threads b
     assert.ok(before.filter((name) => name === 'history').length < count / 2, order.join(' '));
 });
 
+test('a server that stops with questions queued ends in good order, and answers them', async (t) => {
+    const folder = await scratch(t);
+    const database = join(folder, 'market.duckdb');
+    await importMarkets(folder, database, makeMarket({ candles: 1500 }));
+    const server = await startServer({ database });
+    const paths = Array.from({ length: 32 }, (_, i) =>
+        i % 4 === 3 ? '/readyz' : `/api/v1/heatmap/BTCUSDT/history?bucket=2.${i + 10}`,
+    );
+    const statuses = [];
+    const answers = paths.map(async (path) => {
+        try {
+            statuses.push((await get(server.url + path, { method: 'HEAD' })).status);
+        } catch {
+            statuses.push('cut'); // it had not been read yet
+        }
+    });
+    await eventually('it has begun', () => statuses.length > 0);
+    assert.equal(await server.stop(), 0, server.logs());
+    await Promise.all(answers);
+    const stopped = statuses.filter((status) => status === 503).length;
+    assert.ok(stopped > 0, statuses.join(' '));
+    assert.ok(
+        statuses.every((status) => [200, 503, 'cut'].includes(status)),
+        statuses.join(' '),
+    );
+});
+
 test('one question in other words is one question', async (t) => {
     const { database } = await makeDatabase(t);
     const server = await serveFor(t, {

@@ -172,7 +172,7 @@ static void stop_parts(struct server *server, bool is_started)
     close_main_loop(server);
     if (is_started) {
         net_server_begin_stop(server->net);
-        net_server_join(server->net); /* until then questions use the parts below */
+        net_server_join(server->net); /* afterwards no question uses the parts below */
     }
     source_stop(server->source);
     role_stop(&server->role);

@@ -2,7 +2,7 @@
  *
  * Made and freed by server.c on the main thread. While it runs, the main loop, the generator, the
  * worker loops and the threads that answer questions read it; what changes meanwhile is atomic, or
- * one of the parts, which say themselves who may call them. */
+ * one of the parts, which say themselves which threads may call them. */
 #ifndef HEATCAST_SERVE_SERVER_INTERNAL_H
 #define HEATCAST_SERVE_SERVER_INTERNAL_H
 

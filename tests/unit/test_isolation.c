@@ -55,14 +55,7 @@ static void on_wanted(size_t symbol_index, void *context)
     publisher_checked(publisher, symbol_index, STATUS_NO_DATA);
 }
 
-static enum status answer(void *context, const struct backend_request *request, struct buffer *out,
-                          struct error *error)
-{
-    (void)context, (void)request, (void)out, (void)error;
-    return STATUS_OK;
-}
-
-static const struct backend backend = {.answer = answer};
+static const struct backend backend = {.context = NULL}; /* no question is asked */
 
 static const char *no_environment(const char *name)
 {

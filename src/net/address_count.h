@@ -27,7 +27,7 @@ bool address_count_try_add(struct address_count *counts, uint64_t key);
 /* One less; it must have been added. */
 void address_count_remove(struct address_count *counts, uint64_t key);
 
-/* For tests: how many addresses have a connection. */
+/* How many addresses have a connection. Only for tests. */
 size_t address_count_size(struct address_count *counts);
 
 #endif

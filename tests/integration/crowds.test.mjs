@@ -129,7 +129,7 @@ test('hundreds of viewers that ask the same at once all get it, in the form that
 test('readiness and symbols do not wait behind questions that keep all threads busy', async (t) => {
     const folder = await scratch(t);
     const database = join(folder, 'market.duckdb');
-    await importMarkets(folder, database, makeMarket({ candles: 1500 }));
+    await importMarkets(folder, database, makeMarket({ candles: 800 }));
     const server = await serveFor(t, { database });
     const history = (bucket) => `${server.url}/api/v1/heatmap/BTCUSDT/history?bucket=${bucket}`;
     const order = [];
@@ -156,7 +156,7 @@ test('readiness and symbols do not wait behind questions that keep all threads b
 test('a server that stops with questions queued ends in good order, and answers them', async (t) => {
     const folder = await scratch(t);
     const database = join(folder, 'market.duckdb');
-    await importMarkets(folder, database, makeMarket({ candles: 1500 }));
+    await importMarkets(folder, database, makeMarket({ candles: 800 }));
     const server = await startServer({ database });
     const paths = Array.from({ length: 32 }, (_, i) =>
         i % 4 === 3 ? '/readyz' : `/api/v1/heatmap/BTCUSDT/history?bucket=2.${i + 10}`,

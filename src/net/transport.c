@@ -9,13 +9,10 @@
 #include "net/transport.h"
 
 #include "base/check.h"
-#include "net/tls.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-_Static_assert(TRANSPORT_READ_SIZE >= TLS_RECORD_SIZE_MAX, "a read takes a whole record");
 
 void transport_init(struct transport *transport, int fd, struct tls_context *tls_context)
 {

@@ -6,21 +6,20 @@
 #ifndef HEATCAST_NET_TRANSPORT_H
 #define HEATCAST_NET_TRANSPORT_H
 
+#include "net/tls.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
-
-struct tls;
-struct tls_context;
 
 struct transport {
     struct tls *tls; /* NULL: plain */
     int fd;
 };
 
-/* What transport_read() needs room for: one TLS record, RFC 8446 §5.1. */
-#define TRANSPORT_READ_SIZE (16 * 1024)
+/* What transport_read() needs room for: a whole record, plain or not. */
+#define TRANSPORT_READ_SIZE TLS_RECORD_SIZE_MAX
 
 /* Takes over a non-blocking socket. `tls_context` is NULL for a plain one. */
 void transport_init(struct transport *transport, int fd, struct tls_context *tls_context);

@@ -4,8 +4,7 @@
 
 #include <uv.h>
 
-#define STOPPING_SAME_SIGNAL_MS 1000 /* SIGTERM and SIGINT so soon after the first mean the same   \
-                                      */
+#define STOPPING_SAME_SIGNAL_MS 1000 /* a signal so soon after the first means the same */
 #define STOPPING_TIMEOUT_MS 5000     /* for all that stopping takes */
 
 /* From here on the first SIGTERM or SIGINT sends `asked`, on whose loop the server then stops. A

@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 .PHONY: help run build quick test check lint unit system asan tsan conformance fuzz scale bench \
-        format hooks clean deps-build deps-quick deps-test deps-fuzz deps-bench
+        sbom reproducible format hooks clean deps-build deps-quick deps-test deps-fuzz deps-bench
 
 PORT ?= 8000
 DEMO_DB ?= data/demo.duckdb
@@ -81,6 +81,15 @@ bench: deps-bench build bench/node_modules/.installed
 	@$(call configure,release,)
 	@$(call compile,) --target bench_programs
 	@node bench/run.mjs build
+
+## sbom: the software bill of materials of build/heatcast (CycloneDX), build/heatcast.cdx.json
+sbom: build
+	@node scripts/sbom.mjs build/heatcast >build/heatcast.cdx.json
+	@echo "heatcast: build/heatcast.cdx.json"
+
+## reproducible: whether two clones in different folders build the same release binary
+reproducible: deps-build node_modules/.installed
+	@scripts/reproducible.sh
 
 ## format: rewrite C, TypeScript, JavaScript and CSS in the project's layout
 format: node_modules/.installed

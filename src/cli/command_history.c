@@ -28,7 +28,7 @@ static enum exit_code run(struct invocation *invocation)
         return command_fail(&error);
     enum status status = command_open_history(&invocation->config, &store, &history, &error);
     if (status == STATUS_OK)
-        status = history_run(history, &range, &out, &error);
+        status = history_run(history, &range, NULL, &out, &error);
     command_close_history(store, history);
     if (status == STATUS_OK)
         return command_print(&out);

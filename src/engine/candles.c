@@ -32,11 +32,12 @@ static enum status answer(struct question *question, struct buffer *out, struct 
     return STATUS_OK;
 }
 
-enum status history_candles(struct history *history, const struct range *range, struct buffer *out,
+enum status history_candles(struct history *history, const struct range *range,
+                            const atomic_bool *is_cancelled, struct buffer *out,
                             struct error *error)
 {
-    enum status status = question_check_no_part(range, error);
+    enum status status = range_check_no_part(range, error);
     if (status != STATUS_OK)
         return status;
-    return question_ask(history, "candles", range, answer, out, error);
+    return question_ask(history, "candles", range, is_cancelled, answer, out, error);
 }

@@ -106,7 +106,7 @@ static void write_meta(const struct question *question, int64_t bucket_e8,
 
 /* -- the answer -------------------------------------------------------------------------------- */
 
-/* Writes the snapshot after each candle, until the answer is too large. */
+/* Writes the snapshot after each candle, until the answer is too large or not wanted any more. */
 static enum status write_snapshots(const struct question *question, int64_t bucket_e8,
                                    struct totals *totals, struct json *json, struct error *error)
 {
@@ -114,7 +114,11 @@ static enum status write_snapshots(const struct question *question, int64_t buck
     struct level_list levels = {0};
     struct level_writer writer = {0};
     struct book *book = book_create(question->history->model, question_weights(question));
+    enum status status = STATUS_OK;
     for (size_t i = 0; i < series->count && json->out->size <= HISTORY_BYTES_MAX; i++) {
+        status = question_check_wanted(question, error);
+        if (status != STATUS_OK)
+            break;
         struct book_change change = book_advance(book, &series->candles[i], series->deltas[i]);
         book_snapshot(book, bucket_e8, &levels);
         add_to_totals(totals, change, &levels);
@@ -128,7 +132,7 @@ static enum status write_snapshots(const struct question *question, int64_t buck
         return error_set(error, STATUS_TOO_LARGE,
                          "the answer is over %u MiB; ask for a greater bucket or a shorter range",
                          HISTORY_BYTES_MAX >> 20);
-    return STATUS_OK;
+    return status;
 }
 
 static enum status answer(struct question *question, struct buffer *out, struct error *error)
@@ -151,11 +155,11 @@ static enum status answer(struct question *question, struct buffer *out, struct 
     return status;
 }
 
-enum status history_run(struct history *history, const struct range *range, struct buffer *out,
-                        struct error *error)
+enum status history_run(struct history *history, const struct range *range,
+                        const atomic_bool *is_cancelled, struct buffer *out, struct error *error)
 {
-    enum status status = question_check_no_part(range, error);
+    enum status status = range_check_no_part(range, error);
     if (status != STATUS_OK)
         return status;
-    return question_ask(history, "history", range, answer, out, error);
+    return question_ask(history, "history", range, is_cancelled, answer, out, error);
 }

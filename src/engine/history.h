@@ -11,6 +11,8 @@
 #include "model/snapshot.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
+
 #define HISTORY_SNAPSHOTS_MAX 5000     /* snapshots or candles one answer may hold */
 #define HISTORY_BYTES_MAX (256u << 20) /* its size, which only very fine buckets reach */
 
@@ -27,7 +29,13 @@ struct history_options {
 struct history *history_create(const struct history_options *options);
 void history_destroy(struct history *history); /* NULL is harmless */
 
-/* The answers of docs/protocol.md, appended to `out`, whole or not at all, over the window of the
+/* -- answers -----------------------------------------------------------------------------------
+ *
+ * Another thread sets `*is_cancelled` when an answer is not wanted any more; the call then returns
+ * STATUS_CANCELLED soon: at the latest when the series is loaded, in a history at the next candle.
+ * NULL: it never is.
+ *
+ * The answers of docs/protocol.md, appended to `out`, whole or not at all, over the window of the
  * range (range_resolve()). STATUS_INVALID: as range_check(), or a part of a grid is asked for.
  * STATUS_TOO_LARGE: over HISTORY_SNAPSHOTS_MAX, and the message names an interval that fits; or
  * over HISTORY_BYTES_MAX. STATUS_NO_DATA: no candle in the window. Others as store_begin().
@@ -35,9 +43,10 @@ void history_destroy(struct history *history); /* NULL is harmless */
  * The book of a history is empty before the first candle of the window; `start_time` and `end_time`
  * are the timestamps of the first and the last snapshot; `price_range` holds null where no snapshot
  * has a level. */
-enum status history_run(struct history *history, const struct range *range, struct buffer *out,
-                        struct error *error);
-enum status history_candles(struct history *history, const struct range *range, struct buffer *out,
+enum status history_run(struct history *history, const struct range *range,
+                        const atomic_bool *is_cancelled, struct buffer *out, struct error *error);
+enum status history_candles(struct history *history, const struct range *range,
+                            const atomic_bool *is_cancelled, struct buffer *out,
                             struct error *error);
 
 /* The whole map as one compact picture, for pages: the form is model/grid.h's. The book is followed
@@ -45,8 +54,8 @@ enum status history_candles(struct history *history, const struct range *range, 
  * last column is the live snapshot. With shown_start or shown_end only that part of the range
  * becomes columns, from the same book: a part in finer steps. STATUS_NO_DATA: no candle is in it.
  * STATUS_TOO_LARGE: over GRID_CELLS_MAX; the message names a bucket that fits. */
-enum status history_grid(struct history *history, const struct range *range, struct buffer *out,
-                         struct error *error);
+enum status history_grid(struct history *history, const struct range *range,
+                         const atomic_bool *is_cancelled, struct buffer *out, struct error *error);
 
 /* The snapshot after the newest candle at or before `at_ms` (INT64_MAX: the newest), computed over
  * the default lookback before it. `snapshot` must be zeroed or an earlier result. */

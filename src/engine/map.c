@@ -45,8 +45,8 @@ static enum status answer(struct question *question, struct buffer *out, struct 
     return grid_append_json(&options, out, error);
 }
 
-enum status history_grid(struct history *history, const struct range *range, struct buffer *out,
-                         struct error *error)
+enum status history_grid(struct history *history, const struct range *range,
+                         const atomic_bool *is_cancelled, struct buffer *out, struct error *error)
 {
-    return question_ask(history, "grid", range, answer, out, error);
+    return question_ask(history, "grid", range, is_cancelled, answer, out, error);
 }

@@ -36,11 +36,13 @@ static void log_answer(const struct question *question, const char *outcome, siz
 }
 
 enum status question_ask(struct history *history, const char *name, const struct range *range,
+                         const atomic_bool *is_cancelled,
                          enum status (*answer)(struct question *question, struct buffer *out,
                                                struct error *error),
                          struct buffer *out, struct error *error)
 {
-    struct question question = {.name = name, .history = history, .range = range};
+    struct question question = {
+        .name = name, .history = history, .range = range, .is_cancelled = is_cancelled};
     size_t size_before = out->size;
     uint64_t start_ns = clock_monotonic_ns();
     enum status status = range_check(range, error);
@@ -59,11 +61,13 @@ enum status question_ask(struct history *history, const char *name, const struct
     return status;
 }
 
-enum status question_check_no_part(const struct range *range, struct error *error)
+enum status question_check_wanted(const struct question *question, struct error *error)
 {
-    if (range->has_shown_start || range->has_shown_end)
-        return error_set(error, STATUS_INVALID, "shown_start and shown_end are for a grid alone");
-    return STATUS_OK;
+    /* Relaxed: the flag hands nothing over, it only makes the rest of the work unnecessary. */
+    if (question->is_cancelled == NULL ||
+        !atomic_load_explicit(question->is_cancelled, memory_order_relaxed))
+        return STATUS_OK;
+    return error_set(error, STATUS_CANCELLED, "the answer is not wanted any more");
 }
 
 /* -- the series -------------------------------------------------------------------------------- */
@@ -84,7 +88,7 @@ enum status question_load(struct question *question, struct error *error)
                                     window->interval_ms, &question->series, error);
     if (status == STATUS_OK && question->series.count == 0)
         return question_no_candle(symbol, window->start_ms, window->end_ms, error);
-    return status;
+    return status == STATUS_OK ? question_check_wanted(question, error) : status;
 }
 
 /* Candles that a window can hold at most; the first and the last may be cut. */

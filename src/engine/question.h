@@ -18,6 +18,7 @@ struct question {
     const char *name; /* for the log */
     struct history *history;
     const struct range *range;
+    const atomic_bool *is_cancelled; /* NULL: it cannot be */
     struct store_session *session;
     struct window window;
     struct series series;
@@ -26,11 +27,15 @@ struct question {
 /* Opens the database, resolves the range, and has `answer` append its text, all of which is taken
  * back if that fails. */
 enum status question_ask(struct history *history, const char *name, const struct range *range,
+                         const atomic_bool *is_cancelled,
                          enum status (*answer)(struct question *question, struct buffer *out,
                                                struct error *error),
                          struct buffer *out, struct error *error);
 
-/* Loads the series of the window. STATUS_NO_DATA if it is empty. */
+/* STATUS_CANCELLED if the answer is not wanted any more. */
+enum status question_check_wanted(const struct question *question, struct error *error);
+
+/* Loads the series of the window. STATUS_NO_DATA if it is empty. STATUS_CANCELLED as above. */
 enum status question_load(struct question *question, struct error *error);
 
 /* The same where every candle becomes a part of the answer. STATUS_TOO_LARGE names an interval of
@@ -41,9 +46,6 @@ enum status question_load_bounded(struct question *question, struct error *error
  * series, which is not empty. */
 int64_t question_bucket(const struct question *question);
 const struct leverage_weights *question_weights(const struct question *question);
-
-/* STATUS_INVALID if the range asks for a part of a grid. */
-enum status question_check_no_part(const struct range *range, struct error *error);
 
 /* Opens the member "meta" and writes what all answers of a series say in it. */
 void question_open_meta(const struct question *question, struct json *json);

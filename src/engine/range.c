@@ -137,6 +137,13 @@ enum status range_check(const struct range *range, struct error *error)
     return STATUS_OK;
 }
 
+enum status range_check_no_part(const struct range *range, struct error *error)
+{
+    if (range->has_shown_start || range->has_shown_end)
+        return error_set(error, STATUS_INVALID, "shown_start and shown_end are for a grid alone");
+    return STATUS_OK;
+}
+
 /* -- canonical text ---------------------------------------------------------------------------- */
 
 /* Start and end, where one of them and a window are given. */

@@ -117,10 +117,10 @@ static enum status answer_past(struct server *server, const struct backend_reque
     if (status != STATUS_OK)
         return status;
     if (question->question == BACKEND_HISTORY)
-        return history_run(server->history, &range, out, error);
+        return history_run(server->history, &range, NULL, out, error);
     if (question->question == BACKEND_GRID)
-        return history_grid(server->history, &range, out, error);
-    return history_candles(server->history, &range, out, error);
+        return history_grid(server->history, &range, NULL, out, error);
+    return history_candles(server->history, &range, NULL, out, error);
 }
 
 /* -- the interface ----------------------------------------------------------------------------- */

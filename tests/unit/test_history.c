@@ -148,8 +148,8 @@ static int tear_down(void **state)
 
 /* -- asking ------------------------------------------------------------------------------------ */
 
-typedef enum status answer_function(struct history *, const struct range *, struct buffer *,
-                                    struct error *);
+typedef enum status answer_function(struct history *, const struct range *, const atomic_bool *,
+                                    struct buffer *, struct error *);
 
 /* Parameters as "name=value&name=value". */
 static struct range range_of(const char *symbol, const char *parameters)
@@ -173,7 +173,7 @@ static json_t *ask(answer_function *question, const char *symbol, const char *pa
     struct buffer out = {0};
     struct error error;
     json_error_t json_error;
-    succeed(question(history, &range, &out, &error), &error);
+    succeed(question(history, &range, NULL, &out, &error), &error);
     json_t *answer = json_loadb(out.data, out.size, 0, &json_error);
     if (answer == NULL)
         fail_msg("%s at %d", json_error.text, json_error.position);
@@ -187,7 +187,7 @@ static void assert_refused(answer_function *question, const char *symbol, const 
     struct range range = range_of(symbol, parameters);
     struct buffer out = {0};
     struct error error = {.message = ""};
-    enum status status = question(history, &range, &out, &error);
+    enum status status = question(history, &range, NULL, &out, &error);
     if (status != expected || error.status != expected || strstr(error.message, part) == NULL)
         fail_msg("status %d: %s", status, error.message);
     assert_int_equal(out.size, 0);
@@ -354,7 +354,7 @@ static void assert_text(answer_function *question, const char *symbol, const cha
     struct buffer out = {0};
     struct error error;
     buffer_append_text(&out, "before ");
-    succeed(question(history, &range, &out, &error), &error);
+    succeed(question(history, &range, NULL, &out, &error), &error);
     assert_memory_equal(buffer_text(&out), "before ", 7);
     assert_string_equal(out.data + 7, expected);
     buffer_deinit(&out);
@@ -725,7 +725,7 @@ static void a_grid_of_too_many_cells_names_a_bucket(void **state)
     struct range range = range_of("BTCUSDT", asked_for);
     struct buffer out = {0};
     struct error error;
-    assert_int_equal(history_grid(history, &range, &out, &error), STATUS_TOO_LARGE);
+    assert_int_equal(history_grid(history, &range, NULL, &out, &error), STATUS_TOO_LARGE);
     assert_int_equal(out.size, 0);
     char *bucket = strstr(error.message, "bucket=");
     assert_non_null(bucket);
@@ -790,7 +790,7 @@ static void ranges_that_differ_have_their_own_answers(void **state)
 static void *ask_in_thread(void *context)
 {
     struct range range = range_of("BTCUSDT", "window=6d");
-    history_run(history, &range, context, NULL);
+    history_run(history, &range, NULL, context, NULL);
     return NULL;
 }
 
@@ -813,6 +813,21 @@ static void many_threads_get_the_same_answer(void **state)
         buffer_deinit(&answers[i]);
 }
 
+static void an_answer_that_is_not_wanted_any_more_is_not_made(void **state)
+{
+    (void)state;
+    static answer_function *const questions[] = {history_run, history_candles, history_grid};
+    const struct range range = range_of("BTCUSDT", "window=1d");
+    const atomic_bool is_cancelled = true;
+    for (size_t i = 0; i < 3; i++) {
+        struct buffer out = {0};
+        assert_int_equal(questions[i](history, &range, &is_cancelled, &out, NULL),
+                         STATUS_CANCELLED);
+        assert_int_equal(out.size, 0);
+        buffer_deinit(&out);
+    }
+}
+
 static void a_missing_file_is_named(void **state)
 {
     (void)state;
@@ -823,7 +838,7 @@ static void a_missing_file_is_named(void **state)
     struct history *other = history_create(
         &(struct history_options){missing, model_default(), &buckets, &weights, DAY_MS});
     struct range range = range_of("BTCUSDT", "");
-    assert_int_equal(history_run(other, &range, &out, &error), STATUS_NOT_FOUND);
+    assert_int_equal(history_run(other, &range, NULL, &out, &error), STATUS_NOT_FOUND);
     assert_int_equal(out.size, 0);
     history_destroy(other);
     store_close(missing);
@@ -859,6 +874,7 @@ int main(void)
         cmocka_unit_test(a_grid_of_too_many_cells_names_a_bucket),
         cmocka_unit_test(ranges_that_differ_have_their_own_answers),
         cmocka_unit_test(many_threads_get_the_same_answer),
+        cmocka_unit_test(an_answer_that_is_not_wanted_any_more_is_not_made),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(an_answer_is_as_new_as_the_data),
     };

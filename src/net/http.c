@@ -318,6 +318,11 @@ void http_answer_failure(struct http_exchange *exchange, enum status status, con
     case STATUS_BUSY:
         http_answer_error(exchange, 503, "DATABASE_LOCKED", message, "Retry-After: 1\r\n");
         break;
+    case STATUS_TIMEOUT:
+    case STATUS_CANCELLED:
+    case STATUS_NO_MEMORY:
+        http_answer_error(exchange, 503, "BUSY", message, "Retry-After: 1\r\n");
+        break;
     case STATUS_UNREACHABLE:
         http_answer_error(exchange, 503, "GENERATOR_UNREACHABLE", message, "Retry-After: 5\r\n");
         break;

@@ -107,20 +107,35 @@ static enum status read_range(const struct backend_request *question, struct ran
     return STATUS_OK;
 }
 
+/* Counted from now: how long a question waits for a thread is not its own doing. */
+static struct question_limits limits_of(const struct server *server)
+{
+    const struct config *config = server->config;
+    return (struct question_limits){
+        .stop = {.is_cancelled = &server->is_stopping,
+                 .deadline_ns =
+                     clock_monotonic_ns() + (uint64_t)(config->question_seconds_max * 1e9)},
+        .candles_max = config->question_candles_max,
+        .answer_bytes_max = config->answer_bytes_max,
+        .memory_bytes_max = config->question_memory_max,
+    };
+}
+
 static enum status answer_past(struct server *server, const struct backend_request *question,
                                struct buffer *out, struct error *error)
 {
     struct range range;
+    const struct question_limits limits = limits_of(server);
     if (role_is_relay(server->config))
         return error_set(error, STATUS_UNREACHABLE, RELAY_HAS_NO_DATABASE);
     enum status status = read_range(question, &range, error);
     if (status != STATUS_OK)
         return status;
     if (question->question == BACKEND_HISTORY)
-        return history_run(server->history, &range, NULL, out, error);
+        return history_run(server->history, &range, &limits, out, error);
     if (question->question == BACKEND_GRID)
-        return history_grid(server->history, &range, NULL, out, error);
-    return history_candles(server->history, &range, NULL, out, error);
+        return history_grid(server->history, &range, &limits, out, error);
+    return history_candles(server->history, &range, &limits, out, error);
 }
 
 /* -- the interface ----------------------------------------------------------------------------- */

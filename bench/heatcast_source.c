@@ -66,7 +66,8 @@ static void prepare(struct source *source, size_t levels)
         struct prepared *prepared = &source->prepared[i];
         const struct series window = {
             .count = CANDLES, .candles = series.candles + i, .deltas = series.deltas + i};
-        snapshot_compute(&prepared->snapshot, book, source->config.symbols.names[0], &window, 0);
+        check(snapshot_compute(&prepared->snapshot, book, source->config.symbols.names[0], &window,
+                               0, NULL) == STATUS_OK);
         cut_levels(&prepared->snapshot.levels, levels);
         snapshot_text_append_data(&prepared->data, &prepared->snapshot);
         prepared->hash = publication_hash(prepared->snapshot.timestamp_ms, prepared->data.data,

@@ -24,7 +24,7 @@ static double measure(struct book *book, const struct series *series, double sec
     for (int i = 0; i < REPEATS_MIN || (double)(clock_monotonic_ns() - start_ns) < seconds * 1e9;
          i++) {
         uint64_t begin_ns = clock_monotonic_ns();
-        snapshot_compute(&snapshot, book, "BTCUSDT", series, 0);
+        check(snapshot_compute(&snapshot, book, "BTCUSDT", series, 0, NULL) == STATUS_OK);
         uint64_t ns = clock_monotonic_ns() - begin_ns;
         best_ns = ns < best_ns ? ns : best_ns;
     }

@@ -5,13 +5,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 duckdb=$(scripts/fetch-duckdb.sh)
+export CCACHE_DISABLE=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for clone in a another/folder/b; do
     git clone --quiet . "$work/$clone"
     ln -s "$PWD/node_modules" "$work/$clone/node_modules"
-    (cd "$work/$clone" && CCACHE_DISABLE=1 cmake --preset release -DDUCKDB_ROOT="$duckdb" >/dev/null &&
-        CCACHE_DISABLE=1 cmake --build build --target heatcast >/dev/null)
+    (cd "$work/$clone" && cmake --preset release -DDUCKDB_ROOT="$duckdb" >/dev/null &&
+        cmake --build build --target heatcast >/dev/null)
     sha256sum "$work/$clone/build/heatcast"
 done
 if ! cmp "$work/a/build/heatcast" "$work/another/folder/b/build/heatcast"; then

@@ -2,10 +2,9 @@
 //
 //   node scripts/sbom.mjs build/heatcast
 //
-// Three kinds of parts: the shared libraries that the program loads, by the Debian packages that they
-// come from; DuckDB, which is pinned by version and SHA-512; the npm packages that the page is bundled
-// from. It names versions and hashes, and where the parts are licensed by their packages, not what
-// they are licensed as.
+// Three kinds of parts: the shared libraries that the program loads, by the Debian packages that
+// they come from; DuckDB, which is pinned by version and SHA-512; the npm packages that the page is
+// bundled from. It names versions and hashes; the licences are in the packages.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';

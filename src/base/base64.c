@@ -18,6 +18,8 @@ void base64_append(struct buffer *buffer, const void *bytes, size_t size)
     const unsigned char *byte = bytes;
     size_t encoded_size = (size + 2) / 3 * 4;
     char *to = buffer_reserve(buffer, encoded_size);
+    if (to == NULL)
+        return;
     for (; size >= 3; byte += 3, size -= 3, to += 4)
         put_group(to, (uint32_t)byte[0] << 16 | (uint32_t)byte[1] << 8 | byte[2]);
     if (size > 0) {

@@ -1,12 +1,16 @@
 /* Nearly everything that leaves the program is text put together from pieces whose number is not
  * known before: JSON, log lines, metrics, answers of 20 MB. A buffer doubles its memory when it is
- * full, so appending costs amortized constant time, and it aborts when there is no memory, so a
- * caller appends without checking each call.
+ * full, so appending costs amortized constant time.
  *
- * Limits are the callers': this file knows only that a size must not overflow. */
+ * Code that appends would be hard to read if each call could fail. So none does: an unbounded
+ * buffer, whose size the program itself limits, aborts when there is no memory; a bounded one drops
+ * what does not fit and remembers it, so that a writer of answers asks once at its end, or once in
+ * a while, and everything below it appends as if memory had no end. A failure stays: what is
+ * appended after it would be text with a hole. */
 #include "base/buffer.h"
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 
 #include <stdarg.h>
@@ -43,26 +47,70 @@ static void ask_for_huge_pages(const struct buffer *buffer)
 #endif
 }
 
+static bool fail(struct buffer_bound *bound, enum buffer_failure failure)
+{
+    if (bound->failure == BUFFER_COMPLETE)
+        bound->failure = failure;
+    return false;
+}
+
+static bool is_within(struct buffer_bound *bound, size_t size)
+{
+    return bound->failure == BUFFER_COMPLETE &&
+           (size <= bound->size_max || fail(bound, BUFFER_OVER_BOUND));
+}
+
+void buffer_fail(struct buffer *buffer)
+{
+    check(buffer->bound != NULL);
+    fail(buffer->bound, BUFFER_NO_MEMORY);
+}
+
+/* Gives a bounded buffer `wanted` bytes, or what its bound allows. */
+static bool grow_bounded(struct buffer *buffer, size_t wanted)
+{
+    struct buffer_bound *bound = buffer->bound;
+    size_t capacity = wanted < bound->size_max ? wanted : bound->size_max;
+    char *data = memory_try_resize(buffer->data, capacity, 1);
+    if (data == NULL)
+        return fail(bound, BUFFER_NO_MEMORY);
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return true;
+}
+
+static bool grow(struct buffer *buffer, size_t needed)
+{
+    size_t capacity = buffer->capacity > 0 ? buffer->capacity * 2 : BUFFER_CAPACITY_MIN;
+    if (capacity < needed)
+        capacity = needed;
+    if (buffer->bound == NULL) {
+        buffer->data = memory_resize(buffer->data, capacity, 1);
+        buffer->capacity = capacity;
+    } else if (!grow_bounded(buffer, capacity)) {
+        return false;
+    }
+    ask_for_huge_pages(buffer);
+    return true;
+}
+
 char *buffer_reserve(struct buffer *buffer, size_t size)
 {
     check(size <= SIZE_MAX / 2 - buffer->size);
     size_t needed = buffer->size + size;
-    if (needed > buffer->capacity) {
-        size_t capacity = buffer->capacity > 0 ? buffer->capacity : BUFFER_CAPACITY_MIN;
-        while (capacity < needed)
-            capacity *= 2;
-        buffer->data = memory_resize(buffer->data, capacity, 1);
-        buffer->capacity = capacity;
-        ask_for_huge_pages(buffer);
-    }
+    if (buffer->bound != NULL && !is_within(buffer->bound, needed))
+        return NULL;
+    if ((needed > buffer->capacity || buffer->data == NULL) && !grow(buffer, needed))
+        return NULL;
     return buffer->data + buffer->size;
 }
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t size)
 {
-    if (size == 0)
+    char *room = size > 0 ? buffer_reserve(buffer, size) : NULL;
+    if (room == NULL)
         return;
-    memcpy(buffer_reserve(buffer, size), bytes, size);
+    memcpy(room, bytes, size);
     buffer->size += size;
 }
 
@@ -73,7 +121,10 @@ void buffer_append_text(struct buffer *buffer, const char *text)
 
 void buffer_append_char(struct buffer *buffer, char c)
 {
-    *buffer_reserve(buffer, 1) = c;
+    char *room = buffer_reserve(buffer, 1);
+    if (room == NULL)
+        return;
+    *room = c;
     buffer->size++;
 }
 
@@ -100,9 +151,11 @@ void buffer_append_format(struct buffer *buffer, const char *format, ...)
     va_end(arguments);
     check(length >= 0);
     char *room = buffer_reserve(buffer, (size_t)length + 1);
-    vsnprintf(room, (size_t)length + 1, format, again);
+    if (room != NULL) {
+        vsnprintf(room, (size_t)length + 1, format, again);
+        buffer->size += (size_t)length;
+    }
     va_end(again);
-    buffer->size += (size_t)length;
 }
 
 void buffer_append_json_string(struct buffer *buffer, const char *text, size_t size)
@@ -142,6 +195,7 @@ void buffer_consume(struct buffer *buffer, size_t size)
 
 const char *buffer_text(struct buffer *buffer)
 {
+    check(buffer->bound == NULL);
     *buffer_reserve(buffer, 1) = '\0';
     return buffer->data;
 }

@@ -2,8 +2,9 @@
  * state sends wrong numbers. So a check that fails ends the process with a line that says which and
  * where, abort() leaves a core file, and systemd or the container starts the program again.
  *
- * Memory is treated alike: Linux overcommits, so malloc() fails only where a limit (ulimit -v, a
- * broken size) makes it, and no caller could do better than to stop. */
+ * The allocations here are treated alike: they are small, and few, and where even they find no
+ * memory no caller could do better than to stop. What clients can make large is in base/memory.c.
+ */
 #include "base/check.h"
 
 #include <poll.h>

@@ -165,7 +165,8 @@ char *decimal_write(char *to, int64_t value_e8)
 void decimal_append(struct buffer *buffer, int64_t value_e8)
 {
     char *start = buffer_reserve(buffer, DECIMAL_SIZE_MAX);
-    buffer_commit(buffer, (size_t)(decimal_write(start, value_e8) - start));
+    if (start != NULL)
+        buffer_commit(buffer, (size_t)(decimal_write(start, value_e8) - start));
 }
 
 /* Lays out the digits of a number whose first one stands for 10^exponent. `digits` has room for as
@@ -259,5 +260,6 @@ char *decimal_write_double(char *to, double value)
 void decimal_append_double(struct buffer *buffer, double value)
 {
     char *start = buffer_reserve(buffer, DECIMAL_DOUBLE_SIZE_MAX);
-    buffer_commit(buffer, (size_t)(decimal_write_double(start, value) - start));
+    if (start != NULL)
+        buffer_commit(buffer, (size_t)(decimal_write_double(start, value) - start));
 }

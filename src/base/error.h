@@ -15,7 +15,9 @@ enum status {
     STATUS_IO,          /* the operating system or the database failed */
     STATUS_TOO_LARGE,   /* the answer or the input is over a limit */
     STATUS_UNREACHABLE, /* another server has it, and cannot be asked */
-    STATUS_CANCELLED,   /* the program is shutting down */
+    STATUS_CANCELLED,   /* the result is not wanted any more */
+    STATUS_TIMEOUT,     /* it took longer than is allowed */
+    STATUS_NO_MEMORY,   /* there is not enough memory now; trying again later makes sense */
 };
 
 #define ERROR_MESSAGE_MAX 512

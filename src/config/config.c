@@ -16,6 +16,9 @@
 #include <string.h>
 
 enum { WORKERS_MAX = 256, CONNECTIONS_MAX = 10000000, FLAG_SIZE = 64 };
+enum { CANDLES_MIN = 300, CANDLES_MAX = 100000000 }; /* of one question */
+#define BYTES_MIN ((size_t)1000000)
+#define BYTES_MAX ((size_t)1000000000000)
 
 #define FIELD(c_type, member)                                                                      \
     .offset = _Generic(((struct config *)NULL)->member, c_type : offsetof(struct config, member))
@@ -28,6 +31,7 @@ enum { WORKERS_MAX = 256, CONNECTIONS_MAX = 10000000, FLAG_SIZE = 64 };
     .type = SETTING_SECONDS, .seconds = {low, high}, FIELD(double, member)
 #define DURATION(member, low_ms, low_meaning)                                                      \
     .type = SETTING_DURATION, .duration = {low_ms, low_meaning}, FIELD(int64_t, member)
+#define BYTES(member, low, high) .type = SETTING_BYTES, .bytes = {low, high}, FIELD(size_t, member)
 #define CHOICE(member, shown, list)                                                                \
     .type = SETTING_CHOICE, .choice = {shown, list}, FIELD(unsigned, member)
 #define PATH(member) .type = SETTING_PATH, TEXT_FIELD(member)
@@ -78,6 +82,14 @@ static const struct setting settings[] = {
      "price step of the levels by symbol: BTCUSDT:100,ETHUSDT:5"},
     {"HEATMAP_LEVERAGE_WEIGHTS", WEIGHTS(heatmap_weights), LEVERAGE_WEIGHTS_DEFAULT, NULL,
      "how new positions are distributed over leverages, leverage:weight"},
+    {"QUESTION_SECONDS_MAX", SECONDS(question_seconds_max, 0.1, 3600), "10", NULL,
+     "seconds that making a history, a map or candles may take"},
+    {"QUESTION_CANDLES_MAX", WHOLE(question_candles_max, CANDLES_MIN, CANDLES_MAX), "220000", NULL,
+     "5-minute candles that one of these may read, in whatever interval; 220,000 are two years"},
+    {"QUESTION_MEMORY_MAX", BYTES(question_memory_max, BYTES_MIN, BYTES_MAX), "96MB", NULL,
+     "memory that making one of these may take; four are made at a time"},
+    {"ANSWER_BYTES_MAX", BYTES(answer_bytes_max, BYTES_MIN, BYTES_MAX), "64MB", NULL,
+     "size of one such answer, before compression; part of QUESTION_MEMORY_MAX"},
     {"REDIS_ENABLED", BOOL(redis_enabled), "false", NULL,
      "several servers: share one generator's snapshots through Redis"},
     {"REDIS_URL", .is_secret = true, REDIS(redis_url), REDIS_URL_DEFAULT, NULL,
@@ -154,6 +166,21 @@ enum status config_load(struct config *config, struct config_origin *origin,
     return STATUS_OK;
 }
 
+/* What is configured must be answerable. */
+static enum status check_limits(const struct config *config, struct error *error)
+{
+    int64_t lookback_candles = config->heatmap_lookback_ms / CANDLE_MS + 1;
+    if (config->question_candles_max < lookback_candles)
+        return error_set(error, STATUS_INVALID,
+                         "QUESTION_CANDLES_MAX is %d, and HEATMAP_LOOKBACK alone is %lld candles",
+                         config->question_candles_max, (long long)lookback_candles);
+    if (config->answer_bytes_max > config->question_memory_max)
+        return error_set(
+            error, STATUS_INVALID,
+            "ANSWER_BYTES_MAX is more than QUESTION_MEMORY_MAX, of which it is a part");
+    return STATUS_OK;
+}
+
 enum status config_check(const struct config *config, struct error *error)
 {
     bool has_cert = config->tls_cert[0] != '\0', has_key = config->tls_key[0] != '\0';
@@ -161,7 +188,7 @@ enum status config_check(const struct config *config, struct error *error)
         return error_set(error, STATUS_INVALID,
                          "%s is set and %s is not: TLS needs both, a certificate and its key",
                          has_cert ? "TLS_CERT" : "TLS_KEY", has_cert ? "TLS_KEY" : "TLS_CERT");
-    return STATUS_OK;
+    return check_limits(config, error);
 }
 
 bool config_is_flag(const char *flag, bool *is_switch)

@@ -41,6 +41,9 @@ struct config {
     int64_t heatmap_lookback_ms;
     struct bucket_map heatmap_buckets;
     struct leverage_weights heatmap_weights;
+    double question_seconds_max;
+    int question_candles_max;
+    size_t question_memory_max, answer_bytes_max;
     bool redis_enabled;
     struct redis_url redis_url;
     char redis_channel_prefix[CHANNEL_PREFIX_SIZE];

@@ -75,6 +75,22 @@ static enum status parse_duration(const struct setting *setting, const char *tex
     return status;
 }
 
+static enum status parse_bytes(const struct setting *setting, const char *text, size_t *value,
+                               struct error *error)
+{
+    char min[24], max[24];
+    size_t bytes;
+    enum status status = value_parse_bytes(text, &bytes, error);
+    if (status != STATUS_OK)
+        return status;
+    if (bytes < setting->bytes.min || bytes > setting->bytes.max)
+        return error_set(error, STATUS_INVALID, "'%.60s' is not from %s to %s", text,
+                         value_format_bytes(setting->bytes.min, min),
+                         value_format_bytes(setting->bytes.max, max));
+    *value = bytes;
+    return STATUS_OK;
+}
+
 /* "'x' is neither text nor json", "'x' is not auto, generator or relay". */
 static enum status refuse_choice(const char *const *names, const char *text, struct error *error)
 {
@@ -178,6 +194,8 @@ static enum status parse_field(const struct setting *setting, const char *text, 
         return parse_seconds(setting, text, value, error);
     case SETTING_DURATION:
         return parse_duration(setting, text, value, error);
+    case SETTING_BYTES:
+        return parse_bytes(setting, text, value, error);
     case SETTING_CHOICE:
         return parse_choice(setting, text, value, error);
     case SETTING_PATH:
@@ -242,19 +260,13 @@ const char *setting_shown_default(const struct setting *setting)
 const char *setting_placeholder(const struct setting *setting)
 {
     static const char *const placeholders[] = {
-        [SETTING_BOOL] = "BOOL",
-        [SETTING_WHOLE] = "N",
-        [SETTING_CORES] = "N",
-        [SETTING_SECONDS] = "SECONDS",
-        [SETTING_DURATION] = "DURATION",
-        [SETTING_PATH] = "PATH",
-        [SETTING_ORIGINS] = "LIST",
-        [SETTING_CHANNEL] = "TEXT",
-        [SETTING_ADDRESS] = "ADDRESS:PORT",
-        [SETTING_SYMBOLS] = "LIST",
-        [SETTING_BUCKETS] = "LIST",
-        [SETTING_WEIGHTS] = "LIST",
-        [SETTING_NETWORKS] = "LIST",
+        [SETTING_BOOL] = "BOOL",         [SETTING_WHOLE] = "N",
+        [SETTING_CORES] = "N",           [SETTING_SECONDS] = "SECONDS",
+        [SETTING_DURATION] = "DURATION", [SETTING_BYTES] = "SIZE",
+        [SETTING_PATH] = "PATH",         [SETTING_ORIGINS] = "LIST",
+        [SETTING_CHANNEL] = "TEXT",      [SETTING_ADDRESS] = "ADDRESS:PORT",
+        [SETTING_SYMBOLS] = "LIST",      [SETTING_BUCKETS] = "LIST",
+        [SETTING_WEIGHTS] = "LIST",      [SETTING_NETWORKS] = "LIST",
         [SETTING_REDIS_URL] = "URL",
     };
     if (setting->type == SETTING_CHOICE)

@@ -20,6 +20,7 @@ enum setting_type {
     SETTING_CORES,    /* int, within `whole`; empty: the number of processor cores */
     SETTING_SECONDS,  /* double, within `seconds` */
     SETTING_DURATION, /* int64_t milliseconds, at least `duration.min_ms` */
+    SETTING_BYTES,    /* size_t, within `bytes` */
     SETTING_CHOICE,   /* an enum that numbers `choice.names` from 0 */
     SETTING_PATH,     /* char[text_size]; may be empty if the default is */
     SETTING_ORIGINS,  /* char[text_size]: origins of web pages, or * */
@@ -49,6 +50,9 @@ struct setting {
             int64_t min_ms;
             const char *min_meaning; /* "one candle (5m)" */
         } duration;
+        struct {
+            size_t min, max;
+        } bytes;
         struct {
             const char *placeholder;
             const char *const *names; /* at least two, then NULL */

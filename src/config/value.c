@@ -31,7 +31,7 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-/* -- durations and intervals ------------------------------------------------------------------- */
+/* -- durations --------------------------------------------------------------------------------- */
 
 static bool is_digit(char c)
 {
@@ -73,6 +73,38 @@ char *value_format_duration(int64_t duration_ms, char text[24])
     snprintf(text, 24, "%lldms", (long long)duration_ms);
     return text;
 }
+
+/* -- sizes ------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} size_units[] = {{"GB", 1000000000}, {"MB", 1000000}, {"KB", 1000}};
+
+enum status value_parse_bytes(const char *text, size_t *bytes, struct error *error)
+{
+    struct slice unit = slice_of(text), count_text = slice_take_while(&unit, is_digit);
+    uint64_t count;
+    for (size_t i = 0; i < COUNT(size_units); i++)
+        if (slice_equals(unit, size_units[i].name) &&
+            slice_parse_unsigned(count_text, SIZE_MAX / 4 / size_units[i].bytes, &count)) {
+            *bytes = (size_t)count * size_units[i].bytes;
+            return STATUS_OK;
+        }
+    return error_set(error, STATUS_INVALID,
+                     "'%.60s' is not a size (a whole number and KB, MB or GB: 64MB)", text);
+}
+
+char *value_format_bytes(size_t bytes, char text[24])
+{
+    size_t unit = 0;
+    while (unit + 1 < COUNT(size_units) && bytes % size_units[unit].bytes != 0)
+        unit++;
+    snprintf(text, 24, "%zu%s", bytes / size_units[unit].bytes, size_units[unit].name);
+    return text;
+}
+
+/* -- intervals --------------------------------------------------------------------------------- */
 
 enum status value_parse_interval(const char *text, int64_t *interval_ms, struct error *error)
 {

@@ -29,6 +29,13 @@ enum status value_parse_duration(const char *text, int64_t *duration_ms, struct 
 /* "90m", "7d": the largest unit that divides it. Returns `text`. */
 char *value_format_duration(int64_t duration_ms, char text[24]);
 
+/* "512KB", "64MB", "1GB": a whole number and one unit, of which each is a thousand of the one
+ * before. */
+enum status value_parse_bytes(const char *text, size_t *bytes, struct error *error);
+
+/* "64MB": the largest unit that divides it. Returns `text`. */
+char *value_format_bytes(size_t bytes, char text[24]);
+
 /* A candle interval: 5m, 15m, 30m, 1h, 2h, 4h, 8h, 12h, 1d. */
 enum status value_parse_interval(const char *text, int64_t *interval_ms, struct error *error);
 

@@ -33,11 +33,11 @@ static enum status answer(struct question *question, struct buffer *out, struct 
 }
 
 enum status history_candles(struct history *history, const struct range *range,
-                            const atomic_bool *is_cancelled, struct buffer *out,
+                            const struct question_limits *limits, struct buffer *out,
                             struct error *error)
 {
     enum status status = range_check_no_part(range, error);
     if (status != STATUS_OK)
         return status;
-    return question_ask(history, "candles", range, is_cancelled, answer, out, error);
+    return question_ask(history, "candles", range, limits, answer, out, error);
 }

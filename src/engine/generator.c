@@ -292,8 +292,10 @@ static enum status compute_symbol(struct generator *generator, struct store_sess
     if (status != STATUS_OK)
         return status;
     uint64_t loaded_ns = clock_monotonic_ns();
-    snapshot_compute(&generator->snapshot, generator->book, symbol, &generator->series,
-                     bucket_map_find(&generator->buckets, symbol));
+    status = snapshot_compute(&generator->snapshot, generator->book, symbol, &generator->series,
+                              bucket_map_find(&generator->buckets, symbol), error);
+    if (status != STATUS_OK)
+        return status;
     buffer_clear(&generator->data);
     snapshot_text_append_data(&generator->data, &generator->snapshot);
     uint64_t computed_ns = clock_monotonic_ns();
@@ -531,6 +533,7 @@ struct generator *generator_start(const struct generator_options *options)
     generator->epoch = generator->wanted_epoch = options->epoch;
     generator->interval_ns = (uint64_t)(options->interval_seconds * (double)SECOND_NS);
     check(generator->symbols.count <= SYMBOLS_MAX && generator->interval_ns > 0);
+    check(generator->book != NULL); /* a program without memory for it has not started yet */
 
     pthread_condattr_t attributes;
     check(pthread_condattr_init(&attributes) == 0);

@@ -1,18 +1,16 @@
 /* The history of a range: the model led through its candles, and the snapshot after each.
  *
  * A week is 2,016 snapshots and some 20 MB. Most levels of a snapshot are the same as in the one
- * before, so a level_writer copies their text; and room for the whole is set aside at once, so that
- * the answer does not move in memory as it grows. */
+ * before, so a level_writer copies their text; and room for the whole, whose size is estimated
+ * first (history_size.c), is set aside at once, so that the answer does not move in memory as it
+ * grows. */
 #include "engine/question.h"
 
 #include "base/check.h"
+#include "engine/history_size.h"
 #include "model/snapshot_text.h"
 
 #include <stdlib.h>
-
-/* Room that is set aside for each snapshot of an answer: addresses, since memory is taken page by
- * page as it is written. A snapshot of 350 levels fits. */
-enum { SNAPSHOT_RESERVE = 24 << 10, RESERVE_MAX = 32 << 20 };
 
 struct history *history_create(const struct history_options *options)
 {
@@ -106,60 +104,68 @@ static void write_meta(const struct question *question, int64_t bucket_e8,
 
 /* -- the answer -------------------------------------------------------------------------------- */
 
-/* Writes the snapshot after each candle, until the answer is too large or not wanted any more. */
-static enum status write_snapshots(const struct question *question, int64_t bucket_e8,
-                                   struct totals *totals, struct json *json, struct error *error)
+/* Writes the snapshot after each candle. */
+static enum status write_snapshots(const struct question *question, struct book *book,
+                                   int64_t bucket_e8, struct totals *totals, struct json *json,
+                                   struct error *error)
 {
     const struct series *series = &question->series;
     struct level_list levels = {0};
     struct level_writer writer = {0};
-    struct book *book = book_create(question->history->model, question_weights(question));
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < series->count && json->out->size <= HISTORY_BYTES_MAX; i++) {
-        status = question_check_wanted(question, error);
-        if (status != STATUS_OK)
-            break;
+    for (size_t i = 0; i < series->count && status == STATUS_OK; i++) {
         struct book_change change = book_advance(book, &series->candles[i], series->deltas[i]);
         book_snapshot(book, bucket_e8, &levels);
         add_to_totals(totals, change, &levels);
         write_snapshot(json, &series->candles[i], change, &levels, &writer);
+        status = question_check_progress(question, book, &levels, error);
     }
     sum_volumes(totals, &levels);
-    book_destroy(book);
     level_list_deinit(&levels);
     level_writer_deinit(&writer);
-    if (json->out->size > HISTORY_BYTES_MAX)
-        return error_set(error, STATUS_TOO_LARGE,
-                         "the answer is over %u MiB; ask for a greater bucket or a shorter range",
-                         HISTORY_BYTES_MAX >> 20);
     return status;
 }
 
-static enum status answer(struct question *question, struct buffer *out, struct error *error)
+static enum status write_history(const struct question *question, struct book *book,
+                                 struct buffer *out, struct error *error)
 {
     struct totals totals = {0};
-    enum status status = question_load_bounded(question, error);
+    int64_t bucket_e8 = question_bucket(question);
+    size_t size = 0;
+    enum status status = history_size_check(question, book, bucket_e8, &size, error);
     if (status != STATUS_OK)
         return status;
-    int64_t bucket_e8 = question_bucket(question);
-    size_t wanted = question->series.count * SNAPSHOT_RESERVE;
-    buffer_reserve(out, wanted < RESERVE_MAX ? wanted : RESERVE_MAX);
+    buffer_reserve(out, size);
+    book_reset(book);
     struct json json = json_start(out);
     json_open_object(&json);
     json_key(&json, "data");
     json_open_array(&json);
-    status = write_snapshots(question, bucket_e8, &totals, &json, error);
+    status = write_snapshots(question, book, bucket_e8, &totals, &json, error);
     json_close_array(&json);
     write_meta(question, bucket_e8, &totals, &json);
     json_close_object(&json);
     return status;
 }
 
+static enum status answer(struct question *question, struct buffer *out, struct error *error)
+{
+    enum status status = question_load_bounded(question, error);
+    if (status != STATUS_OK)
+        return status;
+    struct book *book = book_create(question->history->model, question_weights(question));
+    status = book != NULL ? write_history(question, book, out, error)
+                          : question_no_memory(question, error);
+    book_destroy(book);
+    return status;
+}
+
 enum status history_run(struct history *history, const struct range *range,
-                        const atomic_bool *is_cancelled, struct buffer *out, struct error *error)
+                        const struct question_limits *limits, struct buffer *out,
+                        struct error *error)
 {
     enum status status = range_check_no_part(range, error);
     if (status != STATUS_OK)
         return status;
-    return question_ask(history, "history", range, is_cancelled, answer, out, error);
+    return question_ask(history, "history", range, limits, answer, out, error);
 }

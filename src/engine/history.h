@@ -7,14 +7,12 @@
 #define HEATCAST_ENGINE_HISTORY_H
 
 #include "base/buffer.h"
+#include "base/stop_token.h"
 #include "engine/range.h"
 #include "model/snapshot.h"
 #include "store/store.h"
 
-#include <stdatomic.h>
-
-#define HISTORY_SNAPSHOTS_MAX 5000     /* snapshots or candles one answer may hold */
-#define HISTORY_BYTES_MAX (256u << 20) /* its size, which only very fine buckets reach */
+#define HISTORY_SNAPSHOTS_MAX 5000 /* snapshots or candles one answer may hold */
 
 struct history; /* what all questions share: the settings below */
 
@@ -31,22 +29,35 @@ void history_destroy(struct history *history); /* NULL is harmless */
 
 /* -- answers -----------------------------------------------------------------------------------
  *
- * Another thread sets `*is_cancelled` when an answer is not wanted any more; the call then returns
- * STATUS_CANCELLED soon: at the latest when the series is loaded, in a history at the next candle.
- * NULL: it never is.
+ * What one answer may cost; 0 is no limit. A plain value of the caller's. */
+struct question_limits {
+    struct stop_token stop;  /* obeyed within some ten milliseconds */
+    int64_t candles_max;     /* 5-minute candles that it may read, in whatever interval it has */
+    size_t answer_bytes_max; /* of its text */
+    size_t memory_bytes_max; /* that it takes while it is made, its text included, besides what the
+                                database takes (store/database.c) */
+};
+
+/* The answers of docs/protocol.md, appended to `out`, whole or not at all, over the window of the
+ * range (range_resolve()). `limits` may be NULL: there are none. The statuses, each with a message
+ * for the client:
  *
- * The answers of docs/protocol.md, appended to `out`, whole or not at all, over the window of the
- * range (range_resolve()). STATUS_INVALID: as range_check(), or a part of a grid is asked for.
- * STATUS_TOO_LARGE: over HISTORY_SNAPSHOTS_MAX, and the message names an interval that fits; or
- * over HISTORY_BYTES_MAX. STATUS_NO_DATA: no candle in the window. Others as store_begin().
+ *     STATUS_INVALID     as range_check(), or a part of a grid is asked for
+ *     STATUS_NO_DATA     there is no candle in the window
+ *     STATUS_TOO_LARGE   over HISTORY_SNAPSHOTS_MAX or over a limit; the message names an interval,
+ *                        a window or a bucket that fits, if one does
+ *     STATUS_TIMEOUT, STATUS_CANCELLED   as stop_token_check()
+ *     STATUS_NO_MEMORY   there is too little just now, though the limits allow it
+ *     others             as store_begin()
  *
  * The book of a history is empty before the first candle of the window; `start_time` and `end_time`
  * are the timestamps of the first and the last snapshot; `price_range` holds null where no snapshot
  * has a level. */
 enum status history_run(struct history *history, const struct range *range,
-                        const atomic_bool *is_cancelled, struct buffer *out, struct error *error);
+                        const struct question_limits *limits, struct buffer *out,
+                        struct error *error);
 enum status history_candles(struct history *history, const struct range *range,
-                            const atomic_bool *is_cancelled, struct buffer *out,
+                            const struct question_limits *limits, struct buffer *out,
                             struct error *error);
 
 /* The whole map as one compact picture, for pages: the form is model/grid.h's. The book is followed
@@ -55,7 +66,8 @@ enum status history_candles(struct history *history, const struct range *range,
  * becomes columns, from the same book: a part in finer steps. STATUS_NO_DATA: no candle is in it.
  * STATUS_TOO_LARGE: over GRID_CELLS_MAX; the message names a bucket that fits. */
 enum status history_grid(struct history *history, const struct range *range,
-                         const atomic_bool *is_cancelled, struct buffer *out, struct error *error);
+                         const struct question_limits *limits, struct buffer *out,
+                         struct error *error);
 
 /* The snapshot after the newest candle at or before `at_ms` (INT64_MAX: the newest), computed over
  * the default lookback before it. `snapshot` must be zeroed or an earlier result. */

@@ -41,12 +41,14 @@ static enum status answer(struct question *question, struct buffer *out, struct 
         .shown_to_ms = shown_to_ms,
         .interval_ms = window->interval_ms,
         .bucket_e8 = question_bucket(question),
+        .stop = &question->limits->stop,
     };
     return grid_append_json(&options, out, error);
 }
 
 enum status history_grid(struct history *history, const struct range *range,
-                         const atomic_bool *is_cancelled, struct buffer *out, struct error *error)
+                         const struct question_limits *limits, struct buffer *out,
+                         struct error *error)
 {
-    return question_ask(history, "grid", range, is_cancelled, answer, out, error);
+    return question_ask(history, "grid", range, limits, answer, out, error);
 }

@@ -38,12 +38,17 @@ static enum status find_candle(struct store_session *session, const char *symbol
     return status;
 }
 
-static void compute(const struct history *history, const char *symbol, const struct series *series,
-                    struct snapshot *snapshot)
+static enum status compute(const struct history *history, const char *symbol,
+                           const struct series *series, struct snapshot *snapshot,
+                           struct error *error)
 {
     struct book *book = book_create(history->model, &history->weights);
-    snapshot_compute(snapshot, book, symbol, series, bucket_map_find(&history->buckets, symbol));
+    if (book == NULL)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for a book");
+    enum status status = snapshot_compute(snapshot, book, symbol, series,
+                                          bucket_map_find(&history->buckets, symbol), error);
     book_destroy(book);
+    return status;
 }
 
 enum status history_snapshot(struct history *history, const char *symbol, int64_t at_ms,
@@ -61,7 +66,7 @@ enum status history_snapshot(struct history *history, const char *symbol, int64_
     if (status == STATUS_OK && series.count == 0)
         status = question_no_candle(symbol, end_ms - lookback_ms, end_ms, error);
     if (status == STATUS_OK)
-        compute(history, symbol, &series, snapshot);
+        status = compute(history, symbol, &series, snapshot, error);
     store_end(session);
     series_deinit(&series);
     return status;

@@ -2,14 +2,20 @@
  *
  *     range -> window (resolve) -> series (load) -> answer (history, candles, map)
  *
- * The size of an answer is bounded before the work is done, where the window alone tells, and
- * during it otherwise. */
+ * Questions come from anybody, and each is a piece of work that its sender chooses. So each has
+ * limits, and meets them as early as can be: candles are counted before they are read, a history is
+ * measured before it is written (history_size.c). What cannot be known before is bounded while it
+ * grows: the text by its buffer, all other memory by the thread's budget (base/memory.h), time by
+ * the stop token, which the database and every loop over candles ask. Containers remember that they
+ * have failed, so that only the loops ask, and the last word is end_limits(). */
 #include "engine/question.h"
 
 #include "base/clock.h"
 #include "base/iso_time.h"
 #include "base/log.h"
 #include "model/bucket.h"
+
+/* -- the window -------------------------------------------------------------------------------- */
 
 static enum status resolve(struct question *question, struct error *error)
 {
@@ -32,42 +38,106 @@ static void log_answer(const struct question *question, const char *outcome, siz
               log_text("end", iso_time_format(question->window.end_ms, end)),
               log_int("candles", (int64_t)question->series.count), log_text("outcome", outcome),
               log_int("bytes", (int64_t)size),
+              log_int("memory", (int64_t)question->budget.bytes_taken),
               log_real("ms", (double)(clock_monotonic_ns() - start_ns) / 1e6));
 }
 
+/* -- limits ------------------------------------------------------------------------------------ */
+
+static const struct question_limits no_limits;
+
+enum status question_no_memory(const struct question *question, struct error *error)
+{
+    return error_set(error, STATUS_NO_MEMORY, "not enough memory for %s of %s just now",
+                     question->name, question->range->symbol);
+}
+
+/* What became of the answer's buffer. */
+static enum status check_answer(const struct question *question, struct error *error)
+{
+    if (question->bound.failure == BUFFER_NO_MEMORY)
+        return question_no_memory(question, error);
+    if (question->bound.failure == BUFFER_OVER_BOUND)
+        return error_set(error, STATUS_TOO_LARGE,
+                         "the answer would have more than the %.1f MB that it may have; ask for a "
+                         "greater bucket or a shorter range",
+                         (double)question->limits->answer_bytes_max / 1e6);
+    return STATUS_OK;
+}
+
+enum status question_check_progress(const struct question *question, const struct book *book,
+                                    const struct level_list *levels, struct error *error)
+{
+    if (book->has_failed || levels->has_failed)
+        return question_no_memory(question, error);
+    enum status status = check_answer(question, error);
+    return status == STATUS_OK ? stop_token_check(&question->limits->stop, error) : status;
+}
+
+/* -- one question ------------------------------------------------------------------------------ */
+
+/* Bounds the buffer and the memory of this thread, until end_limits(). */
+static void begin_limits(struct question *question, struct buffer *out)
+{
+    const struct question_limits *limits = question->limits;
+    question->bound.size_max =
+        limits->answer_bytes_max > 0 ? out->size + limits->answer_bytes_max : SIZE_MAX;
+    out->bound = &question->bound;
+    memory_budget_begin(&question->budget, limits->memory_bytes_max);
+}
+
+/* The status of the whole: a part may have been left out, and memory that is missing for this
+ * question alone is a limit of its own. */
+static enum status end_limits(const struct question *question, struct buffer *out,
+                              enum status status, struct error *error)
+{
+    memory_budget_end();
+    out->bound = NULL;
+    if (status == STATUS_OK)
+        status = check_answer(question, error);
+    if (status == STATUS_NO_MEMORY && question->budget.is_exceeded)
+        return error_set(error, STATUS_TOO_LARGE,
+                         "the answer would take more than the %.1f MB of memory that it may take; "
+                         "ask for a greater bucket or a shorter range",
+                         (double)question->limits->memory_bytes_max / 1e6);
+    return status;
+}
+
+/* Leaves no part of an answer, and where there was nothing before no memory either. */
+static void take_back(struct buffer *out, size_t size_before)
+{
+    out->size = size_before;
+    if (size_before == 0)
+        buffer_deinit(out);
+}
+
 enum status question_ask(struct history *history, const char *name, const struct range *range,
-                         const atomic_bool *is_cancelled,
+                         const struct question_limits *limits,
                          enum status (*answer)(struct question *question, struct buffer *out,
                                                struct error *error),
                          struct buffer *out, struct error *error)
 {
-    struct question question = {
-        .name = name, .history = history, .range = range, .is_cancelled = is_cancelled};
+    struct question question = {.name = name, .history = history, .range = range};
+    question.limits = limits != NULL ? limits : &no_limits;
     size_t size_before = out->size;
     uint64_t start_ns = clock_monotonic_ns();
+    begin_limits(&question, out);
     enum status status = range_check(range, error);
     if (status == STATUS_OK)
-        status = store_begin(history->store, &question.session, error);
+        status =
+            store_begin_stoppable(history->store, &question.limits->stop, &question.session, error);
     if (status == STATUS_OK)
         status = resolve(&question, error);
     if (status == STATUS_OK)
         status = answer(&question, out, error);
+    store_end(question.session);
+    status = end_limits(&question, out, status, error);
     if (status != STATUS_OK)
-        out->size = size_before; /* no part of an answer */
+        take_back(out, size_before);
     const char *reason = error != NULL ? error->message : "failed";
     log_answer(&question, status == STATUS_OK ? "ok" : reason, out->size - size_before, start_ns);
-    store_end(question.session);
     series_deinit(&question.series);
     return status;
-}
-
-enum status question_check_wanted(const struct question *question, struct error *error)
-{
-    /* Relaxed: the flag hands nothing over, it only makes the rest of the work unnecessary. */
-    if (question->is_cancelled == NULL ||
-        !atomic_load_explicit(question->is_cancelled, memory_order_relaxed))
-        return STATUS_OK;
-    return error_set(error, STATUS_CANCELLED, "the answer is not wanted any more");
 }
 
 /* -- the series -------------------------------------------------------------------------------- */
@@ -80,7 +150,36 @@ enum status question_no_candle(const char *symbol, int64_t start_ms, int64_t end
                      iso_time_format(start_ms, start), iso_time_format(end_ms, end));
 }
 
-enum status question_load(struct question *question, struct error *error)
+static enum status too_many_candles(const struct question *question, int64_t count,
+                                    struct error *error)
+{
+    char window[24];
+    int64_t candles_max = question->limits->candles_max, fitting_ms = (candles_max - 1) * CANDLE_MS;
+    if (fitting_ms > DAY_MS)
+        fitting_ms -= fitting_ms % DAY_MS;
+    return error_set(error, STATUS_TOO_LARGE,
+                     "the range holds %lld candles of 5m, and a question may read %lld at most; "
+                     "window=%s fits",
+                     (long long)count, (long long)candles_max,
+                     value_format_duration(fitting_ms, window));
+}
+
+/* Longer intervals are joined from candles of 5 minutes, so these are what reading costs. Where the
+ * time that the window spans would allow too many, they are counted: data begin somewhere. */
+static enum status check_candles(const struct question *question, struct error *error)
+{
+    const struct window *window = &question->window;
+    int64_t candles_max = question->limits->candles_max, count = 0;
+    if (candles_max == 0 || (window->end_ms - window->start_ms) / CANDLE_MS < candles_max)
+        return STATUS_OK;
+    enum status status = store_count_rows(question->session, question->range->symbol,
+                                          window->start_ms, window->end_ms, &count, error);
+    if (status == STATUS_OK && count > candles_max)
+        return too_many_candles(question, count, error);
+    return status;
+}
+
+static enum status load(struct question *question, struct error *error)
 {
     const struct window *window = &question->window;
     const char *symbol = question->range->symbol;
@@ -88,11 +187,17 @@ enum status question_load(struct question *question, struct error *error)
                                     window->interval_ms, &question->series, error);
     if (status == STATUS_OK && question->series.count == 0)
         return question_no_candle(symbol, window->start_ms, window->end_ms, error);
-    return status == STATUS_OK ? question_check_wanted(question, error) : status;
+    return status == STATUS_OK ? stop_token_check(&question->limits->stop, error) : status;
 }
 
-/* Candles that a window can hold at most; the first and the last may be cut. */
-static int64_t candles_max(const struct window *window)
+enum status question_load(struct question *question, struct error *error)
+{
+    enum status status = check_candles(question, error);
+    return status == STATUS_OK ? load(question, error) : status;
+}
+
+/* Candles of its interval that a window can hold at most; the first and the last may be cut. */
+static int64_t window_candles_max(const struct window *window)
 {
     return (window->end_ms - window->start_ms) / window->interval_ms + 2;
 }
@@ -135,13 +240,13 @@ static enum status too_many_snapshots(const struct question *question, int64_t c
 enum status question_load_bounded(struct question *question, struct error *error)
 {
     const struct window *window = &question->window;
-    enum status status = STATUS_OK;
+    enum status status = check_candles(question, error);
     int64_t count = 0;
-    if (candles_max(window) > HISTORY_SNAPSHOTS_MAX)
+    if (status == STATUS_OK && window_candles_max(window) > HISTORY_SNAPSHOTS_MAX)
         status = count_candles(question, window->interval_ms, &count, error);
     if (status == STATUS_OK && count > HISTORY_SNAPSHOTS_MAX)
         status = too_many_snapshots(question, count, error);
-    return status == STATUS_OK ? question_load(question, error) : status;
+    return status == STATUS_OK ? load(question, error) : status;
 }
 
 /* -- settings ---------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #define HEATCAST_ENGINE_QUESTION_H
 
 #include "base/json.h"
+#include "base/memory.h"
 #include "engine/history.h"
 
 struct history {
@@ -18,7 +19,9 @@ struct question {
     const char *name; /* for the log */
     struct history *history;
     const struct range *range;
-    const atomic_bool *is_cancelled; /* NULL: it cannot be */
+    const struct question_limits *limits; /* not NULL */
+    struct buffer_bound bound;            /* of the answer */
+    struct memory_budget budget;
     struct store_session *session;
     struct window window;
     struct series series;
@@ -27,15 +30,21 @@ struct question {
 /* Opens the database, resolves the range, and has `answer` append its text, all of which is taken
  * back if that fails. */
 enum status question_ask(struct history *history, const char *name, const struct range *range,
-                         const atomic_bool *is_cancelled,
+                         const struct question_limits *limits,
                          enum status (*answer)(struct question *question, struct buffer *out,
                                                struct error *error),
                          struct buffer *out, struct error *error);
 
-/* STATUS_CANCELLED if the answer is not wanted any more. */
-enum status question_check_wanted(const struct question *question, struct error *error);
+/* Whether the work continues: STATUS_NO_MEMORY if the book, the levels or the answer's buffer have
+ * found none, STATUS_TOO_LARGE if the answer is, others as stop_token_check(). */
+enum status question_check_progress(const struct question *question, const struct book *book,
+                                    const struct level_list *levels, struct error *error);
 
-/* Loads the series of the window. STATUS_NO_DATA if it is empty. STATUS_CANCELLED as above. */
+/* STATUS_NO_MEMORY, with a message. */
+enum status question_no_memory(const struct question *question, struct error *error);
+
+/* Loads the series of the window. STATUS_NO_DATA if it is empty, STATUS_TOO_LARGE if it is over the
+ * limit of candles, others as stop_token_check(). */
 enum status question_load(struct question *question, struct error *error);
 
 /* The same where every candle becomes a part of the answer. STATUS_TOO_LARGE names an interval of

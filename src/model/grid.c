@@ -6,10 +6,10 @@
 #include "model/grid.h"
 
 #include "base/base64.h"
-#include "base/check.h"
 #include "base/decimal.h"
 #include "base/iso_time.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "model/bucket.h"
 
 #include <math.h>
@@ -18,6 +18,9 @@
 #include <string.h>
 
 enum { BYTE_MAX = 255, BYTES_PER_DECADE = 51 };
+
+/* That only feed the book: so many take less than a millisecond. */
+enum { CANDLES_PER_CHECK = 256 };
 
 struct grid_column {
     const struct candle *candle;
@@ -133,31 +136,54 @@ static enum status no_column(const struct grid_options *options, struct error *e
                      iso_time_format(options->shown_to_ms, to));
 }
 
+static enum status no_memory(const struct grid *grid, struct error *error)
+{
+    return error_set(error, STATUS_NO_MEMORY, "no memory for the map of %zu candles",
+                     grid->options->series->count);
+}
+
+/* The snapshot after a candle becomes a column. */
+static void add_column(struct grid *grid, const struct candle *candle,
+                       const struct level_list *levels)
+{
+    grid->columns[grid->column_count++] =
+        (struct grid_column){candle, grid->levels.count, levels->count};
+    level_list_append(&grid->levels, levels);
+    widen(grid, levels);
+}
+
+/* Whether to continue. */
+static enum status check_progress(const struct grid *grid, const struct book *book,
+                                  size_t column_count, struct error *error)
+{
+    if (book->has_failed || grid->levels.has_failed)
+        return no_memory(grid, error);
+    if (grid->rows > GRID_CELLS_MAX / column_count)
+        return too_many_cells(grid, column_count, error);
+    return stop_token_check(grid->options->stop, error);
+}
+
 /* Runs the model and gathers the levels of every column. */
-static enum status gather(struct grid *grid, struct error *error)
+static enum status gather(struct grid *grid, struct book *book, struct error *error)
 {
     const struct grid_options *options = grid->options;
     const struct series *series = options->series;
     size_t column_count = count_columns(options, grid->step_ms);
     if (column_count == 0)
         return no_column(options, error);
-    struct book *book = book_create(options->model, options->weights);
     struct level_list levels = {0};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < series->count && status == STATUS_OK; i++) {
         book_advance(book, &series->candles[i], series->deltas[i]);
-        if (!is_column(options, grid->step_ms, i))
-            continue;
-        book_snapshot(book, options->bucket_e8, &levels);
-        grid->columns[grid->column_count++] =
-            (struct grid_column){&series->candles[i], grid->levels.count, levels.count};
-        level_list_append(&grid->levels, &levels);
-        widen(grid, &levels);
-        if (grid->rows > GRID_CELLS_MAX / column_count)
-            status = too_many_cells(grid, column_count, error);
+        bool is_shown = is_column(options, grid->step_ms, i);
+        if (is_shown) {
+            book_snapshot(book, options->bucket_e8, &levels);
+            add_column(grid, &series->candles[i], &levels);
+        }
+        if (is_shown || i % CANDLES_PER_CHECK == 0)
+            status = check_progress(grid, book, column_count, error);
     }
     level_list_deinit(&levels);
-    book_destroy(book);
     return status;
 }
 
@@ -171,14 +197,16 @@ static unsigned char quantise(double density, double max_density)
     return byte < 1 ? 1 : (unsigned char)lrint(byte);
 }
 
-static void paint(struct grid *grid)
+static enum status paint(struct grid *grid, struct error *error)
 {
     size_t cell_count = grid->rows * grid->column_count;
-    grid->sides[0] = memory_allocate_zeroed(cell_count, 1);
-    grid->sides[1] = memory_allocate_zeroed(cell_count, 1);
+    grid->sides[0] = memory_try_allocate_zeroed(cell_count, 1);
+    grid->sides[1] = memory_try_allocate_zeroed(cell_count, 1);
+    if (grid->sides[0] == NULL || grid->sides[1] == NULL)
+        return no_memory(grid, error);
     for (size_t c = 0; c < grid->column_count; c++) {
-        const struct level *level = grid->levels.levels + grid->columns[c].first_level;
-        for (size_t i = 0; i < grid->columns[c].level_count; i++, level++) {
+        for (size_t i = 0; i < grid->columns[c].level_count; i++) {
+            const struct level *level = &grid->levels.levels[grid->columns[c].first_level + i];
             int64_t above_e8 = level->price_e8 - grid->price_min_e8;
             size_t row = (size_t)(above_e8 / grid->options->bucket_e8);
             size_t cell = row * grid->column_count + c;
@@ -186,6 +214,7 @@ static void paint(struct grid *grid)
             grid->sides[1][cell] = quantise(level->short_density, grid->max_density);
         }
     }
+    return STATUS_OK;
 }
 
 /* -- text -------------------------------------------------------------------------------------- */
@@ -249,20 +278,31 @@ static void write_grid(const struct grid *grid, struct buffer *out)
     json_close_object(&json);
 }
 
+/* Runs a new book, paints, and writes. */
+static enum status append_json(struct grid *grid, struct buffer *out, struct error *error)
+{
+    struct book *book = book_create(grid->options->model, grid->options->weights);
+    enum status status = book != NULL ? gather(grid, book, error) : no_memory(grid, error);
+    book_destroy(book);
+    if (status == STATUS_OK)
+        status = paint(grid, error);
+    if (status == STATUS_OK)
+        write_grid(grid, out);
+    return status;
+}
+
 enum status grid_append_json(const struct grid_options *options, struct buffer *out,
                              struct error *error)
 {
-    struct grid *grid = memory_allocate_zeroed(1, sizeof *grid);
+    struct grid *grid = memory_try_allocate_zeroed(1, sizeof *grid);
+    if (grid == NULL)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for a map");
     grid->options = options;
     grid->step_ms = choose_step(options);
     /* Where a map without levels would have its first row. */
     grid->price_min_e8 =
         series_last(options->series)->close_e8 / options->bucket_e8 * options->bucket_e8;
-    enum status status = gather(grid, error);
-    if (status == STATUS_OK) {
-        paint(grid);
-        write_grid(grid, out);
-    }
+    enum status status = append_json(grid, out, error);
     free(grid->sides[0]);
     free(grid->sides[1]);
     level_list_deinit(&grid->levels);

@@ -16,6 +16,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/stop_token.h"
 #include "model/model.h"
 #include "model/series.h"
 
@@ -31,10 +32,12 @@ struct grid_options {
     int64_t shown_to_ms;         /* inclusive; later candles are of no use */
     int64_t interval_ms;         /* of the candles */
     int64_t bucket_e8;
+    const struct stop_token *stop; /* may be NULL */
 };
 
 /* Appends the JSON. STATUS_TOO_LARGE: over GRID_CELLS_MAX; the message names a bucket that fits.
- * STATUS_NO_DATA: no candle is shown. Nothing is appended unless it is STATUS_OK. */
+ * STATUS_NO_DATA: no candle is shown. STATUS_NO_MEMORY. Others as stop_token_check(). Nothing is
+ * appended unless it is STATUS_OK. */
 enum status grid_append_json(const struct grid_options *options, struct buffer *out,
                              struct error *error);
 

@@ -15,13 +15,18 @@
 #include "model/candle.h"
 #include "model/level.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct model;
 
-/* The part of a book that all models have. A model's own begins with it. */
+/* The part of a book that all models have. A model's own begins with it.
+ *
+ * A book that finds no memory for its positions sets `has_failed`, and does nothing from then on
+ * but change and list nothing, until it is reset: what runs a model asks once, at the end. */
 struct book {
     const struct model *model;
+    bool has_failed;
 };
 
 struct book_change {
@@ -29,7 +34,8 @@ struct book_change {
     uint32_t consumed; /* single positions liquidated by it */
 };
 
-/* The contract of each function is that of book_<name>() below. */
+/* The contract of each function is that of book_<name>() below, except that none is called of a
+ * book that has failed but reset() and destroy(), and that snapshot() is given an empty list. */
 struct model {
     const char *name;
     struct book *(*create)(const struct leverage_weights *weights);
@@ -45,12 +51,13 @@ const struct model *model_find(const char *name);
 /* The one that is used where none is named. */
 const struct model *model_default(void);
 
-/* An empty book. The weights are copied. */
+/* An empty book, or NULL if there is no memory for it. The weights are copied. */
 static inline struct book *book_create(const struct model *model,
                                        const struct leverage_weights *weights)
 {
     struct book *book = model->create(weights);
-    book->model = model;
+    if (book != NULL)
+        book->model = model;
     return book;
 }
 
@@ -63,6 +70,7 @@ static inline void book_destroy(struct book *book) /* NULL is harmless */
 /* Empty again, as if just created; its memory is kept for the next candles. */
 static inline void book_reset(struct book *book)
 {
+    book->has_failed = false;
     book->model->reset(book);
 }
 
@@ -72,15 +80,19 @@ static inline void book_reset(struct book *book)
 static inline struct book_change book_advance(struct book *book, const struct candle *candle,
                                               double delta)
 {
+    if (book->has_failed)
+        return (struct book_change){0};
     return book->model->advance(book, candle, delta);
 }
 
 /* The book's volume by bucket, ascending by price, buckets without volume left out. `levels` is
- * overwritten, its memory reused. `bucket_e8` is above 0; asking for the same one each time is
- * cheapest. */
+ * overwritten, its memory reused; there may be no memory for all of them. `bucket_e8` is above 0;
+ * asking for the same one each time is cheapest. */
 static inline void book_snapshot(struct book *book, int64_t bucket_e8, struct level_list *levels)
 {
-    book->model->snapshot(book, bucket_e8, levels);
+    level_list_clear(levels);
+    if (!book->has_failed)
+        book->model->snapshot(book, bucket_e8, levels);
 }
 
 #endif

@@ -24,10 +24,14 @@
  * done before it is needed: a heap is put in order when something is to be popped. The heap of dust
  * holds only what is near to being dust, below a horizon, which most positions never are. When
  * dust reaches the horizon, all positions are searched for those below the next one. That is after
- * shrinking by DUST_HORIZON at least, and no position outlives many of these. */
+ * shrinking by DUST_HORIZON at least, and no position outlives many of these.
+ *
+ * Memory may run out, in add_position(), watch_for_dust() and snapshot_dense(). Then the book has
+ * failed: its numbers are of no use, its arrays can still be read, and model.h leaves it alone. */
 #include "model/reference.h"
 
 #include "base/check.h"
+#include "base/memory.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -148,17 +152,29 @@ static void heap_clear(struct heap *heap)
     heap->is_ordered = true;
 }
 
-static void heap_push(struct heap *heap, struct heap_entry entry)
+/* False if there is no memory for more entries. */
+static bool heap_grow(struct heap *heap)
 {
-    if (heap->count == heap->capacity) {
-        heap->capacity = heap->capacity > 0 ? heap->capacity * 2 : CAPACITY_MIN;
-        heap->entries = memory_resize(heap->entries, heap->capacity, sizeof *heap->entries);
-    }
+    size_t capacity = heap->capacity > 0 ? heap->capacity * 2 : CAPACITY_MIN;
+    struct heap_entry *entries = memory_try_resize(heap->entries, capacity, sizeof *entries);
+    if (entries == NULL)
+        return false;
+    heap->entries = entries;
+    heap->capacity = capacity;
+    return true;
+}
+
+/* False if there is no memory for the entry. */
+static bool heap_push(struct heap *heap, struct heap_entry entry)
+{
+    if (heap->count == heap->capacity && !heap_grow(heap))
+        return false;
     heap->entries[heap->count++] = entry;
     if (entry.key < heap->lowest)
         heap->lowest = entry.key;
     if (heap->is_ordered)
         sift_up(heap->entries, heap->count - 1);
+    return true;
 }
 
 /* Takes the lowest entry of a heap that is not empty. */
@@ -266,19 +282,35 @@ static void assign_bucket(struct reference *book, struct position *position)
         book->bucket_highest = position->bucket;
 }
 
-static uint32_t take_slot(struct side *side)
+/* False if there is no memory for more positions. */
+static bool grow_side(struct side *side)
 {
-    if (side->free_count > 0)
-        return side->free_slots[--side->free_count];
-    if (side->slot_count == side->capacity) {
-        check(side->capacity <= UINT32_MAX / 2);
-        side->capacity = side->capacity > 0 ? side->capacity * 2 : CAPACITY_MIN;
-        side->positions = memory_resize(side->positions, side->capacity, sizeof *side->positions);
-        side->free_slots =
-            memory_resize(side->free_slots, side->capacity, sizeof *side->free_slots);
+    check(side->capacity <= UINT32_MAX / 2);
+    uint32_t capacity = side->capacity > 0 ? side->capacity * 2 : CAPACITY_MIN;
+    struct position *positions = memory_try_resize(side->positions, capacity, sizeof *positions);
+    if (positions == NULL)
+        return false;
+    side->positions = positions;
+    uint32_t *free_slots = memory_try_resize(side->free_slots, capacity, sizeof *free_slots);
+    if (free_slots == NULL)
+        return false;
+    side->free_slots = free_slots;
+    side->capacity = capacity;
+    return true;
+}
+
+/* False if there is no memory for one more position. */
+static bool take_slot(struct side *side, uint32_t *slot)
+{
+    if (side->free_count > 0) {
+        *slot = side->free_slots[--side->free_count];
+        return true;
     }
+    if (side->slot_count == side->capacity && !grow_side(side))
+        return false;
     side->positions[side->slot_count].generation = 0;
-    return side->slot_count++;
+    *slot = side->slot_count++;
+    return true;
 }
 
 static bool is_near_dust(const struct side *side, const struct position *position)
@@ -286,12 +318,13 @@ static bool is_near_dust(const struct side *side, const struct position *positio
     return volume_key(position->volume) < side->dust_horizon;
 }
 
-static void watch_for_dust(struct side *side, uint32_t slot)
+static void watch_for_dust(struct reference *book, struct side *side, uint32_t slot)
 {
     const struct position *position = &side->positions[slot];
-    if (is_near_dust(side, position))
-        heap_push(&side->dust,
-                  (struct heap_entry){volume_key(position->volume), slot, position->generation});
+    if (is_near_dust(side, position) &&
+        !heap_push(&side->dust,
+                   (struct heap_entry){volume_key(position->volume), slot, position->generation}))
+        book->base.has_failed = true;
 }
 
 static void add_position(struct reference *book, enum side_name name, uint32_t tier,
@@ -300,16 +333,21 @@ static void add_position(struct reference *book, enum side_name name, uint32_t t
     struct side *side = &book->sides[name];
     struct liquidation liquidation =
         liquidation_price(name, entry_e8, book->weights.tiers[tier].leverage);
-    uint32_t slot = take_slot(side);
+    uint32_t slot;
+    if (!take_slot(side, &slot)) {
+        book->base.has_failed = true;
+        return;
+    }
     struct position *position = &side->positions[slot];
     position->volume = (double)(volume / book->scale);
     position->price_e8 = liquidation.floor_e8;
     position->tier = tier;
     if (book->bucket_e8 != 0)
         assign_bucket(book, position);
-    heap_push(&side->edges[tier], (struct heap_entry){edge_key(name, liquidation.touch_e8), slot,
-                                                      position->generation});
-    watch_for_dust(side, slot);
+    if (!heap_push(&side->edges[tier], (struct heap_entry){edge_key(name, liquidation.touch_e8),
+                                                           slot, position->generation}))
+        book->base.has_failed = true;
+    watch_for_dust(book, side, slot);
     book->count++;
     book->total += position->volume;
     if (book->total > book->total_peak)
@@ -331,7 +369,7 @@ static void note_stale_entry(const struct side *side, struct heap *heap)
     heap->is_ordered = false;
     for (size_t i = 0; i < count; i++)
         if (!is_stale(side, heap->entries[i]))
-            heap_push(heap, heap->entries[i]);
+            heap_push(heap, heap->entries[i]); /* there is room for it */
 }
 
 static void remove_position(struct reference *book, struct side *side, uint32_t slot)
@@ -407,7 +445,7 @@ static void search_dust(struct reference *book, struct side *side, int64_t key, 
         if (volume > 0 && volume_key(volume) < key)
             drop_position(book, side, slot);
         else if (volume > 0)
-            watch_for_dust(side, slot);
+            watch_for_dust(book, side, slot);
     }
 }
 
@@ -487,10 +525,26 @@ static void assign_all_buckets(struct reference *book, int64_t bucket_e8)
 
 static void sum_side(const struct side *side, int64_t bucket_lowest, double *sums)
 {
-    const struct position *position = side->positions, *end = position + side->slot_count;
-    for (; position < end; position++)
+    for (uint32_t i = 0; i < side->slot_count; i++) {
+        const struct position *position = &side->positions[i];
         if (position->volume > 0)
             sums[position->bucket - bucket_lowest] += position->volume;
+    }
+}
+
+/* False if there is no memory for so many sums a side. */
+static bool reserve_sums(struct reference *book, size_t count)
+{
+    if (count <= book->sums_capacity)
+        return true;
+    for (size_t s = 0; s < SIDE_COUNT; s++) {
+        double *sums = memory_try_resize(book->sums[s], count, sizeof *sums);
+        if (sums == NULL)
+            return false;
+        book->sums[s] = sums;
+    }
+    book->sums_capacity = count;
+    return true;
 }
 
 /* One array of sums per side, over all buckets between the lowest and the highest. */
@@ -498,14 +552,14 @@ static void snapshot_dense(struct reference *book, struct level_list *levels)
 {
     size_t range = (size_t)(book->bucket_highest - book->bucket_lowest) + 1;
     double scale = (double)book->scale;
+    if (!reserve_sums(book, range)) {
+        book->base.has_failed = true;
+        return;
+    }
     for (size_t s = 0; s < SIDE_COUNT; s++) {
-        if (range > book->sums_capacity)
-            book->sums[s] = memory_resize(book->sums[s], range, sizeof *book->sums[s]);
         memset(book->sums[s], 0, range * sizeof *book->sums[s]);
         sum_side(&book->sides[s], book->bucket_lowest, book->sums[s]);
     }
-    if (range > book->sums_capacity)
-        book->sums_capacity = range;
     const double *longs = book->sums[LONG], *shorts = book->sums[SHORT];
     for (size_t i = 0; i < range; i++)
         if (longs[i] > 0 || shorts[i] > 0)
@@ -539,6 +593,8 @@ static void snapshot_sorted(struct reference *book, struct level_list *levels)
                                     .short_density = s == SHORT ? position->volume * scale : 0,
                                 });
         }
+    if (levels->count == 0) /* no memory for any */
+        return;
     qsort(levels->levels, levels->count, sizeof *levels->levels, compare_levels);
     size_t joined = 0;
     for (size_t i = 1; i < levels->count; i++) {
@@ -550,14 +606,13 @@ static void snapshot_sorted(struct reference *book, struct level_list *levels)
             levels->levels[++joined] = *next;
         }
     }
-    levels->count = levels->count > 0 ? joined + 1 : 0;
+    levels->count = joined + 1;
 }
 
 static void snapshot(struct book *base, int64_t bucket_e8, struct level_list *levels)
 {
     struct reference *book = reference_of(base);
     check(bucket_e8 > 0);
-    levels->count = 0;
     if (book->count == 0)
         return;
     if (book->bucket_e8 != bucket_e8)
@@ -580,7 +635,9 @@ static void reset(struct book *base)
 static struct book *create_book(const struct leverage_weights *weights)
 {
     check(weights->count <= TIERS_MAX);
-    struct reference *book = memory_allocate_zeroed(1, sizeof *book);
+    struct reference *book = memory_try_allocate_zeroed(1, sizeof *book);
+    if (book == NULL)
+        return NULL;
     book->weights = *weights;
     reset(&book->base);
     return &book->base;

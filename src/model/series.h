@@ -5,17 +5,29 @@
 
 #include "model/candle.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Owns its arrays: series_deinit(). `struct series s = {0};` is a valid empty one. */
+/* Owns its arrays: series_deinit(). `struct series s = {0};` is a valid empty one.
+ *
+ * Candles for which there is no memory are left out, and `has_failed` is set until the series is
+ * emptied: what fills it need not ask after each candle. */
 struct series {
     size_t count, capacity;
     struct candle *candles;
-    double *deltas; /* quote currency; 0 where nothing is known */
+    double *deltas;  /* quote currency; 0 where nothing is known */
+    bool has_failed; /* some are missing */
 };
 
 /* Appends a candle, which is later than the last one. */
 void series_push(struct series *series, const struct candle *candle, double delta);
+
+/* Keeps the memory. */
+static inline void series_clear(struct series *series)
+{
+    series->count = 0;
+    series->has_failed = false;
+}
 
 /* The newest candle of a series that is not empty. */
 static inline const struct candle *series_last(const struct series *series)

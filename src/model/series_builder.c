@@ -32,7 +32,7 @@ static int64_t milliseconds(int64_t time_us)
 void series_builder_init(struct series_builder *builder, struct series *series, int64_t interval_ms)
 {
     check(interval_ms >= CANDLE_MS && interval_ms % CANDLE_MS == 0);
-    series->count = 0;
+    series_clear(series);
     *builder = (struct series_builder){.series = series, .interval_ms = interval_ms};
 }
 

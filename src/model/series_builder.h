@@ -49,7 +49,7 @@ void series_builder_add_candle(struct series_builder *builder, int64_t time_us,
 void series_builder_add_interest(struct series_builder *builder, int64_t time_us,
                                  __int128 value_e8);
 
-/* After the last row; the series is complete. */
+/* After the last row; the series is complete, unless it has failed. */
 void series_builder_finish(struct series_builder *builder);
 
 /* The first moment whose open interest is no longer part of a window that ends with the candle at

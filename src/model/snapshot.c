@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-void snapshot_compute(struct snapshot *snapshot, struct book *book, const char *symbol,
-                      const struct series *series, int64_t bucket_e8)
+enum status snapshot_compute(struct snapshot *snapshot, struct book *book, const char *symbol,
+                             const struct series *series, int64_t bucket_e8, struct error *error)
 {
     check(series->count > 0);
     const struct candle *last = series_last(series);
@@ -21,6 +21,10 @@ void snapshot_compute(struct snapshot *snapshot, struct book *book, const char *
     snapshot->current_price_e8 = last->close_e8;
     snapshot->bucket_e8 = bucket_e8 != 0 ? bucket_e8 : bucket_default(symbol, last->close_e8);
     book_snapshot(book, snapshot->bucket_e8, &snapshot->levels);
+    if (book->has_failed || snapshot->levels.has_failed)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for the %zu candles of %s",
+                         series->count, symbol);
+    return STATUS_OK;
 }
 
 void snapshot_deinit(struct snapshot *snapshot)

@@ -18,9 +18,10 @@ struct snapshot {
 /* Runs the book over a series (at least one candle) from the start and takes the snapshot after its
  * last candle. What the book held before is lost; it is the caller's, since half of what a week
  * costs in a new book is to get its memory. `bucket_e8` 0 means the symbol's default. `snapshot`
- * must be zeroed or an earlier result, whose memory is used again. */
-void snapshot_compute(struct snapshot *snapshot, struct book *book, const char *symbol,
-                      const struct series *series, int64_t bucket_e8);
+ * must be zeroed or an earlier result, whose memory is used again. STATUS_NO_MEMORY: it is not
+ * complete. */
+enum status snapshot_compute(struct snapshot *snapshot, struct book *book, const char *symbol,
+                             const struct series *series, int64_t bucket_e8, struct error *error);
 
 void snapshot_deinit(struct snapshot *snapshot); /* leaves a zeroed one */
 

@@ -7,9 +7,9 @@
  * from there; to write a number costs many times what it costs to copy it. */
 #include "model/snapshot_text.h"
 
-#include "base/check.h"
 #include "base/decimal.h"
 #include "base/json.h"
+#include "base/memory.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -26,6 +26,8 @@ enum { LEVEL_SIZE_MAX = 64 + DECIMAL_SIZE_MAX + 2 * DECIMAL_DOUBLE_SIZE_MAX };
 static void append_level(struct buffer *out, char sign, const struct level *level)
 {
     char *start = buffer_reserve(out, LEVEL_SIZE_MAX), *to = start;
+    if (start == NULL)
+        return;
     *to++ = sign;
     to = write_literal(to, "{\"price\":");
     to = decimal_write(to, level->price_e8);
@@ -78,6 +80,8 @@ static void append_again(struct buffer *out, char sign, const struct written_lev
 {
     size_t size = last[count].start - last[0].start, moved = out->size - last[0].start;
     char *to = buffer_reserve(out, size);
+    if (to == NULL)
+        return;
     memcpy(to, out->data + last[0].start, size);
     *to = sign;
     buffer_commit(out, size);
@@ -85,14 +89,29 @@ static void append_again(struct buffer *out, char sign, const struct written_lev
         next[i] = (struct written_level){last[i].level, last[i].start + moved};
 }
 
+/* Makes room for `count` levels and the end behind them. */
+static bool grow_writer(struct level_writer *writer, size_t count)
+{
+    size_t capacity = 2 * count + 1;
+    struct written_level *last = memory_try_resize(writer->last, capacity, sizeof *last);
+    if (last == NULL)
+        return false;
+    writer->last = last;
+    struct written_level *next = memory_try_resize(writer->next, capacity, sizeof *next);
+    if (next == NULL)
+        return false;
+    writer->next = next;
+    writer->capacity = capacity;
+    return true;
+}
+
 void level_writer_append(struct level_writer *writer, struct buffer *out,
                          const struct level_list *levels)
 {
-    if (levels->count >= writer->capacity) {
-        writer->capacity = 2 * levels->count + 1;
-        writer->last = memory_resize(writer->last, writer->capacity, sizeof *writer->last);
-        writer->next = memory_resize(writer->next, writer->capacity, sizeof *writer->next);
-    }
+    if (levels->count >= writer->capacity && !grow_writer(writer, levels->count))
+        buffer_fail(out);
+    if (buffer_has_failed(out))
+        return; /* the text to copy from is not there */
     struct written_level *last = writer->last, *next = writer->next;
     size_t at = 0, count = levels->count, same;
     for (size_t i = 0; i < count; i += same) {

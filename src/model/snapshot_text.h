@@ -19,8 +19,9 @@ void snapshot_text_append_message(struct buffer *out, const struct snapshot *sna
 void snapshot_text_append_levels(struct buffer *out, const struct level_list *levels);
 
 /* Appends one list of levels after another to the same buffer, in the same form. What a level has
- * in common with the list before is copied from there. `struct level_writer w = {0};` has written
- * nothing yet; what it has written must stay where it is in `out` until the next list. */
+ * in common with the list before is copied from there. `struct level_writer w = {0};` has
+ * written nothing yet; what it has written must stay where it is in `out` until the next list.
+ * Where there is no memory for that, the buffer fails. */
 struct level_writer {
     struct written_level *last, *next; /* of the last list; of the list being written */
     size_t last_count, capacity;

@@ -138,6 +138,11 @@ void respond_failure(struct exchange *exchange, enum status status, const char *
     case STATUS_BUSY:
         respond_error(exchange, 503, "DATABASE_LOCKED", message, "Retry-After: 1\r\n");
         break;
+    case STATUS_TIMEOUT:
+    case STATUS_CANCELLED:
+    case STATUS_NO_MEMORY:
+        respond_error(exchange, 503, "BUSY", message, "Retry-After: 1\r\n");
+        break;
     case STATUS_UNREACHABLE:
         respond_error(exchange, 503, "GENERATOR_UNREACHABLE", message, "Retry-After: 5\r\n");
         break;

@@ -112,20 +112,35 @@ static enum status read_range(const struct backend_request *request, struct rang
     return STATUS_OK;
 }
 
+/* Counted from now: how long a question waits for a thread is not its own doing. */
+static struct question_limits limits_of(const struct server *server,
+                                        const struct question_control *control)
+{
+    const struct config *config = server->config;
+    return (struct question_limits){
+        .stop = {.is_cancelled = &control->is_cancelled,
+                 .deadline_ns =
+                     clock_monotonic_ns() + (uint64_t)(config->question_seconds_max * 1e9)},
+        .candles_max = config->question_candles_max,
+        .answer_bytes_max = config->answer_bytes_max,
+        .memory_bytes_max = config->question_memory_max,
+    };
+}
+
 static enum status answer_past(struct server *server, const struct backend_request *request,
                                const struct question_control *control, struct buffer *out,
                                struct error *error)
 {
     struct range range;
-    const atomic_bool *is_cancelled = &control->is_cancelled;
+    const struct question_limits limits = limits_of(server, control);
     enum status status = read_range(request, &range, error);
     if (status != STATUS_OK)
         return status;
     if (request->kind == QUESTION_HISTORY)
-        return history_run(server->history, &range, is_cancelled, out, error);
+        return history_run(server->history, &range, &limits, out, error);
     if (request->kind == QUESTION_GRID)
-        return history_grid(server->history, &range, is_cancelled, out, error);
-    return history_candles(server->history, &range, is_cancelled, out, error);
+        return history_grid(server->history, &range, &limits, out, error);
+    return history_candles(server->history, &range, &limits, out, error);
 }
 
 /* -- the interface ----------------------------------------------------------------------------- */

@@ -19,9 +19,11 @@
 /* Queries run on their caller's thread: a window is some thousand rows, for which a second thread
  * costs more to start than it saves. */
 #define THREADS "1"
-/* A limit, not a reservation: a window needs a few megabytes, the indexes of a large import more.
- */
-#define MEMORY_LIMIT "1GB"
+/* A limit, not a reservation. Readers share a machine of one gigabyte with everything else that a
+ * server does; a window needs a few megabytes, and four years of candles some forty. An owner needs
+ * the indexes of what it writes to as well. A query that needs more fails. */
+#define READER_MEMORY_LIMIT "256MB"
+#define OWNER_MEMORY_LIMIT "1GB"
 
 enum { ATTACHMENTS_MAX = 1000 }; /* to one database object, which keeps some 2 KB of each */
 
@@ -46,7 +48,7 @@ static enum status create_object(const struct store *store, struct database *dat
         const char *name, *value;
     } options[] = {
         {"threads", THREADS},
-        {"memory_limit", MEMORY_LIMIT},
+        {"memory_limit", store->mode == STORE_OWNER ? OWNER_MEMORY_LIMIT : READER_MEMORY_LIMIT},
         {"autoinstall_known_extensions", "false"},
         {"autoload_known_extensions", "false"},
         {"enable_external_access", store->mode == STORE_OWNER ? "false" : "true"}, /* seal() */

@@ -6,9 +6,15 @@
 #include "store/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
+
+/* DuckDB's file begins with three headers, of which the first has a checksum and these letters. */
+enum { HEADERS_SIZE = 3 * 4096, MAGIC_OFFSET = 8 };
+#define MAGIC "DUCK"
 
 enum status store_missing(const struct store *store, struct error *error)
 {
@@ -16,6 +22,22 @@ enum status store_missing(const struct store *store, struct error *error)
                      "no database at %s; import data with `heatcast import`, or try "
                      "`heatcast serve --demo`",
                      store->path);
+}
+
+bool store_is_unfinished(const struct store *store)
+{
+    struct stat file;
+    char start[MAGIC_OFFSET + sizeof MAGIC - 1];
+    if (stat(store->path, &file) != 0 || !S_ISREG(file.st_mode) || file.st_size >= HEADERS_SIZE)
+        return false;
+    if (file.st_size == 0)
+        return true;
+    int fd = open(store->path, O_RDONLY | O_CLOEXEC);
+    bool is_duckdb = fd >= 0 && read(fd, start, sizeof start) == (ssize_t)sizeof start &&
+                     memcmp(start + MAGIC_OFFSET, MAGIC, sizeof MAGIC - 1) == 0;
+    if (fd >= 0)
+        close(fd);
+    return is_duckdb;
 }
 
 static int64_t nanoseconds(const struct timespec *time)
@@ -33,6 +55,9 @@ enum status store_identify(const struct store *store, struct identity *identity,
             return store_missing(store, error);
         return store_fail(store, STATUS_IO, strerror(errno), error);
     }
+    if (store_is_unfinished(store))
+        return error_set(error, STATUS_NOT_FOUND,
+                         "%s holds no data yet; import some with `heatcast import`", store->path);
     identity->file.device = file.st_dev;
     identity->file.inode = file.st_ino;
     identity->file.size_bytes = (uint64_t)file.st_size;

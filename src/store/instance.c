@@ -12,13 +12,17 @@
  * session's beginning and not of each query. */
 #include "store/internal.h"
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* Between two looks at the stop token while an instance is waited for. */
+enum { AWAIT_MS = 50 };
 
 bool store_instance_is_faulty(const struct instance *instance)
 {
@@ -63,6 +67,18 @@ void store_instance_close(struct store *store, struct instance *instance)
     pthread_cond_broadcast(&store->closed);
 }
 
+enum status store_await_close(struct store *store, const struct stop_token *stop,
+                              struct error *error)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t nanoseconds = until.tv_nsec + AWAIT_MS * INT64_C(1000000);
+    until.tv_sec += nanoseconds / 1000000000;
+    until.tv_nsec = nanoseconds % 1000000000;
+    pthread_cond_timedwait(&store->closed, &store->mutex, &until);
+    return stop_token_check(stop, error);
+}
+
 static void log_opening(const struct store *store, const struct instance *instance,
                         uint64_t start_ns)
 {
@@ -98,7 +114,9 @@ enum status store_instance_open(struct store *store, const struct identity *iden
                                 struct instance **opened, struct error *error)
 {
     uint64_t start_ns = clock_monotonic_ns();
-    struct instance *instance = memory_allocate_zeroed(1, sizeof *instance);
+    struct instance *instance = memory_try_allocate_zeroed(1, sizeof *instance);
+    if (instance == NULL)
+        return error_set(error, STATUS_NO_MEMORY, "no memory to open %s", store->path);
     list_init(&instance->link);
     if (identity != NULL)
         instance->identity = *identity;

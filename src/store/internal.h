@@ -81,7 +81,7 @@ struct store {
     enum store_mode mode;
 
     pthread_mutex_t mutex; /* of the instances and their counts */
-    pthread_cond_t closed; /* an instance went away */
+    pthread_cond_t closed; /* an instance went away; of the monotonic clock */
     struct list instances; /* owner mode has at most one */
     struct database idle;  /* shared mode's for the next opening */
     uint64_t openings;
@@ -104,6 +104,7 @@ struct write {
 
 struct store_session {
     struct store *store;
+    const struct stop_token *stop; /* of its queries; NULL: they run to their end */
     struct instance *instance;
     duckdb_connection connection;
     struct write write;
@@ -111,12 +112,17 @@ struct store_session {
 
 /* -- identity.c -------------------------------------------------------------------------------- */
 
-/* STATUS_NOT_FOUND: there is no such file; the message says what to do. */
+/* STATUS_NOT_FOUND: there is no such file, or it has no content yet; the message says what to do.
+ */
 enum status store_identify(const struct store *store, struct identity *identity,
                            struct error *error);
 bool store_is_same_identity(const struct identity *a, const struct identity *b);
 bool store_is_same_file(const struct identity *a, const struct identity *b); /* same inode */
 enum status store_missing(const struct store *store, struct error *error);
+
+/* Whether the file is one that its maker did not finish: at most a part of what DuckDB writes
+ * before anything can be stored. False if there is none. */
+bool store_is_unfinished(const struct store *store);
 
 /* -- database.c -------------------------------------------------------------------------------- */
 
@@ -147,6 +153,11 @@ void store_instance_close(struct store *store, struct instance *instance);
 
 bool store_instance_is_faulty(const struct instance *instance);
 
+/* Waits until an instance has closed, or a moment. With the store's mutex held, which it gives up
+ * meanwhile. The status is that of stop_token_check(). */
+enum status store_await_close(struct store *store, const struct stop_token *stop,
+                              struct error *error);
+
 /* The session's instance can no longer be trusted. Any thread. */
 void store_mark_faulty(struct store_session *session);
 
@@ -156,9 +167,11 @@ enum status store_connect(struct store_session *session, struct error *error);
 /* -- shared.c, owner.c ------------------------------------------------------------------------- */
 
 /* The instance for a new session: one that is open, or a new one. With the store's mutex held,
- * which waiting for an older instance to close gives up meanwhile. */
-enum status store_shared_join(struct store *store, struct instance **joined, struct error *error);
-enum status store_owner_join(struct store *store, struct instance **joined, struct error *error);
+ * which waiting for an older instance to close gives up meanwhile. Others as stop_token_check(). */
+enum status store_shared_join(struct store *store, const struct stop_token *stop,
+                              struct instance **joined, struct error *error);
+enum status store_owner_join(struct store *store, const struct stop_token *stop,
+                             struct instance **joined, struct error *error);
 
 /* Owner mode's first opening. Waits a moment for readers that hold the file. */
 enum status store_owner_open(struct store *store, struct error *error);
@@ -176,7 +189,8 @@ struct parameter {
     int64_t integer;
 };
 
-/* Runs one statement. `result` may be NULL; otherwise it is to be destroyed after STATUS_OK. */
+/* Runs one statement, to its end or until the session's stop token ends it. `result` may be NULL;
+ * otherwise it is to be destroyed after STATUS_OK. */
 enum status store_run(struct store_session *session, const char *sql,
                       const struct parameter *parameters, size_t parameter_count,
                       duckdb_result *result, struct error *error);

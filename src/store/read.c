@@ -20,6 +20,10 @@ static const char count_sql[] =
     "FROM klines_5m_history "
     "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3";
 
+static const char count_rows_sql[] =
+    "SELECT count(*) FROM klines_5m_history "
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3";
+
 /* Fetched as DECIMAL, since DuckDB is slow at making DOUBLE of the wide ones. */
 static const char interest_sql[] =
     "SELECT TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "
@@ -59,6 +63,7 @@ struct rows {
     size_t column_count;
     duckdb_data_chunk chunk;
     idx_t row, row_count;
+    idx_t rows_before; /* in chunks before this one */
     const void *data[RESULT_COLUMNS_MAX];
     uint64_t *validity[RESULT_COLUMNS_MAX];
 };
@@ -68,10 +73,11 @@ static bool rows_next(struct rows *rows)
     rows->row++;
     while (rows->chunk == NULL || rows->row >= rows->row_count) {
         duckdb_destroy_data_chunk(&rows->chunk);
+        rows->rows_before += rows->row_count;
+        rows->row = rows->row_count = 0;
         rows->chunk = duckdb_fetch_chunk(rows->result);
         if (rows->chunk == NULL)
             return false;
-        rows->row = 0;
         rows->row_count = duckdb_data_chunk_get_size(rows->chunk);
         for (size_t i = 0; i < rows->column_count; i++) {
             duckdb_vector vector = duckdb_data_chunk_get_vector(rows->chunk, i);
@@ -103,10 +109,14 @@ static __int128 rows_wide(const struct rows *rows, size_t column)
     return (__int128)value.upper * ((__int128)1 << 64) + (__int128)value.lower;
 }
 
-static void rows_close(struct rows *rows)
+/* False if rows_next() has ended too early: DuckDB says "no more" as well where it has no memory.
+ */
+static bool rows_close(struct rows *rows)
 {
+    bool is_complete = rows->rows_before == duckdb_row_count(&rows->result);
     duckdb_destroy_data_chunk(&rows->chunk);
     duckdb_destroy_result(&rows->result);
+    return is_complete;
 }
 
 /* -- a window ---------------------------------------------------------------------------------- */
@@ -154,15 +164,17 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
     if (status != STATUS_OK)
         return status;
     read_candles(&candles, &builder);
-    rows_close(&candles);
+    bool is_complete = rows_close(&candles);
 
     parameters[2].time_ms = series_builder_interest_end(end_ms);
     status = store_run(session, interest_sql, parameters, 3, &interest.result, error);
     if (status != STATUS_OK)
         return status;
     read_interest(&interest, &builder);
-    rows_close(&interest);
+    is_complete = rows_close(&interest) && is_complete;
     series_builder_finish(&builder);
+    if (!is_complete || series->has_failed)
+        return error_set(error, STATUS_NO_MEMORY, "no memory for the candles of %s", symbol);
     return STATUS_OK;
 }
 
@@ -178,6 +190,17 @@ enum status store_count(struct store_session *session, const char *symbol, int64
         {.type = PARAMETER_INTEGER, .integer = interval_ms},
     };
     return store_run_row(session, count_sql, parameters, 4, count, NULL, 1, error);
+}
+
+enum status store_count_rows(struct store_session *session, const char *symbol, int64_t start_ms,
+                             int64_t end_ms, int64_t *count, struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = end_ms},
+    };
+    return store_run_row(session, count_rows_sql, parameters, 3, count, NULL, 1, error);
 }
 
 enum status store_newest(struct store_session *session, const char *symbol, int64_t *open_time_ms,

@@ -56,21 +56,31 @@ const struct table_shape store_tables[TABLE_COUNT] = {
         },
 };
 
+static enum status create_table(struct store_session *session, const struct table_shape *table,
+                                struct error *error)
+{
+    struct buffer sql = {0};
+    buffer_append_format(&sql, "CREATE TABLE IF NOT EXISTS %s (", table->name);
+    for (size_t i = 0; i < table->column_count; i++)
+        buffer_append_format(&sql, "%s %s, ", table->columns[i].name, table->columns[i].type);
+    buffer_append_format(&sql, "%s)", table->constraint);
+    enum status status = store_run(session, buffer_text(&sql), NULL, 0, NULL, error);
+    buffer_deinit(&sql);
+    return status;
+}
+
+/* In one transaction: a reader finds both or none. */
 enum status store_create_tables(struct store_session *session, struct error *error)
 {
-    for (size_t i = 0; i < TABLE_COUNT; i++) {
-        const struct table_shape *table = &store_tables[i];
-        struct buffer sql = {0};
-        buffer_append_format(&sql, "CREATE TABLE IF NOT EXISTS %s (", table->name);
-        for (size_t k = 0; k < table->column_count; k++)
-            buffer_append_format(&sql, "%s %s, ", table->columns[k].name, table->columns[k].type);
-        buffer_append_format(&sql, "%s)", table->constraint);
-        enum status status = store_run(session, buffer_text(&sql), NULL, 0, NULL, error);
-        buffer_deinit(&sql);
-        if (status != STATUS_OK)
-            return status;
-    }
-    return STATUS_OK;
+    enum status status = store_run(session, "BEGIN TRANSACTION", NULL, 0, NULL, error);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < TABLE_COUNT && status == STATUS_OK; i++)
+        status = create_table(session, &store_tables[i], error);
+    if (status == STATUS_OK)
+        return store_run(session, "COMMIT", NULL, 0, NULL, error);
+    store_run(session, "ROLLBACK", NULL, 0, NULL, NULL);
+    return status;
 }
 
 static void note_column(enum table table, const char *name, size_t name_size, bool has_default,
@@ -99,7 +109,8 @@ static enum status read_columns(struct store_session *session, enum table table,
     struct error reason = {0};
     enum status status = store_run(session, sql, &name, 1, &result, &reason);
     if (status != STATUS_OK && strstr(reason.message, "does not exist") != NULL)
-        return error_set(error, STATUS_NOT_FOUND, "%s: the database has no table %s",
+        return error_set(error, STATUS_NOT_FOUND,
+                         "%s: the database has no table %s (`heatcast import` makes it)",
                          session->store->path, shape->name);
     if (status != STATUS_OK)
         return error_set(error, status, "%s", reason.message);

@@ -4,7 +4,7 @@
  * opened twice and never opened before it is closed; queries run without it. */
 #include "store/internal.h"
 
-#include "base/check.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 
@@ -21,22 +21,33 @@ static void leave_instance(struct store *store, struct instance *instance)
 
 enum status store_begin(struct store *store, struct store_session **begun, struct error *error)
 {
+    return store_begin_stoppable(store, NULL, begun, error);
+}
+
+enum status store_begin_stoppable(struct store *store, const struct stop_token *stop,
+                                  struct store_session **begun, struct error *error)
+{
     struct instance *instance = NULL;
     enum status status = STATUS_OK;
     *begun = NULL;
     pthread_mutex_lock(&store->mutex);
     if (store->mode == STORE_OWNER)
-        status = store_owner_join(store, &instance, error);
+        status = store_owner_join(store, stop, &instance, error);
     else
-        status = store_shared_join(store, &instance, error);
+        status = store_shared_join(store, stop, &instance, error);
     if (status == STATUS_OK)
         instance->session_count++;
     pthread_mutex_unlock(&store->mutex);
     if (status != STATUS_OK)
         return status;
 
-    struct store_session *session = memory_allocate_zeroed(1, sizeof *session);
+    struct store_session *session = memory_try_allocate_zeroed(1, sizeof *session);
+    if (session == NULL) {
+        leave_instance(store, instance);
+        return error_set(error, STATUS_NO_MEMORY, "no memory to read %s", store->path);
+    }
     session->store = store;
+    session->stop = stop;
     session->instance = instance;
     status = store_connect(session, error);
     if (status == STATUS_OK)

@@ -54,7 +54,8 @@ static bool is_unchanged(const struct store *store, const struct identity *ident
     return store_identify(store, &now, NULL) == STATUS_OK && store_is_same_identity(identity, &now);
 }
 
-enum status store_shared_join(struct store *store, struct instance **joined, struct error *error)
+enum status store_shared_join(struct store *store, const struct stop_token *stop,
+                              struct instance **joined, struct error *error)
 {
     for (int tries = 0; tries < OPEN_TRIES_MAX;) {
         struct identity identity;
@@ -67,7 +68,9 @@ enum status store_shared_join(struct store *store, struct instance **joined, str
             return STATUS_OK;
         }
         if (same_file != NULL) {
-            pthread_cond_wait(&store->closed, &store->mutex);
+            status = store_await_close(store, stop, error);
+            if (status != STATUS_OK)
+                return status;
             continue;
         }
         status = store_instance_open(store, &identity, joined, error);

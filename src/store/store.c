@@ -28,7 +28,11 @@ enum status store_open(const char *path, enum store_mode mode, struct store **op
     store->mode = mode;
     check(pthread_mutex_init(&store->mutex, NULL) == 0);
     check(pthread_mutex_init(&store->write_mutex, NULL) == 0);
-    check(pthread_cond_init(&store->closed, NULL) == 0);
+    pthread_condattr_t attributes;
+    check(pthread_condattr_init(&attributes) == 0);
+    check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    check(pthread_cond_init(&store->closed, &attributes) == 0);
+    pthread_condattr_destroy(&attributes);
     list_init(&store->instances);
 
     enum status status = mode == STORE_OWNER ? store_owner_open(store, error) : STATUS_OK;

@@ -13,6 +13,7 @@
 #define HEATCAST_STORE_STORE_H
 
 #include "base/error.h"
+#include "base/stop_token.h"
 #include "model/series.h"
 #include "store/row.h"
 
@@ -42,10 +43,17 @@ const char *store_path(const struct store *store);
 enum status store_version(struct store *store, uint64_t *version, struct error *error);
 
 /* STATUS_BUSY: a writer holds the file just now. STATUS_NOT_FOUND: no such file (shared mode), or a
- * table or column that the queries need is missing, which the message names. STATUS_IO: it cannot
- * be opened or read. Nothing of it lasts longer than its cause: the next call tries again. */
+ * table or column that the queries need is missing, which the message names. STATUS_NO_MEMORY: for
+ * the session. STATUS_IO: it cannot be opened or read. Nothing of it lasts longer than its cause:
+ * the next call tries again. */
 enum status store_begin(struct store *store, struct store_session **session, struct error *error);
 void store_end(struct store_session *session); /* NULL is harmless; rolls an open write back */
+
+/* The same, and all of the session's calls that read end with the status of `stop`
+ * (stop_token_check()) soon after it says so: some ten milliseconds, for what the database does in
+ * between. `stop` must outlive the session. */
+enum status store_begin_stoppable(struct store *store, const struct stop_token *stop,
+                                  struct store_session **session, struct error *error);
 
 /* False if the file was changed past all locks, or replaced, since the session began: what was read
  * may be of two files. Always true in owner mode. */
@@ -59,7 +67,10 @@ uint64_t store_opening(const struct store_session *session);
  * Any thread, as long as the session has not ended. */
 void store_interrupt(struct store_session *session);
 
-/* -- reading ----------------------------------------------------------------------------------- */
+/* -- reading -----------------------------------------------------------------------------------
+ *
+ * Each may also return STATUS_NO_MEMORY: the query is over what DuckDB may take, or there is none
+ * for its result. */
 
 /* Open time of the symbol's newest candle. STATUS_NO_DATA if it has none. */
 enum status store_newest(struct store_session *session, const char *symbol, int64_t *open_time_ms,
@@ -76,6 +87,11 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
  * where rows are no candles. */
 enum status store_count(struct store_session *session, const char *symbol, int64_t start_ms,
                         int64_t end_ms, int64_t interval_ms, int64_t *count, struct error *error);
+
+/* How many rows store_load() would read of the 5-minute candles, at most; much faster than
+ * store_count(). */
+enum status store_count_rows(struct store_session *session, const char *symbol, int64_t start_ms,
+                             int64_t end_ms, int64_t *count, struct error *error);
 
 /* The symbol's last open interest above 0, in quote currency. STATUS_NO_DATA if it has none. */
 enum status store_newest_interest(struct store_session *session, const char *symbol,

@@ -177,8 +177,8 @@ const faults = {
     'its file is cut to nothing': {
         come: ({ database }) => truncate(database, 0),
         go: putBack,
-        reason: 'unreadable',
-        says: /market\.duckdb/,
+        reason: 'missing',
+        says: /market\.duckdb holds no data yet/,
     },
     'its file is cut in half': {
         come: async ({ database }) => truncate(database, (await stat(database)).size >> 1),

@@ -1,6 +1,7 @@
 // `heatcast import`: files of the Binance archive into the database (docs/model.md, "Files").
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -13,7 +14,7 @@ import {
     writeMarket,
 } from '../support/market.mjs';
 import { expectedSnapshot } from '../support/model.mjs';
-import { run, scratch } from '../support/process.mjs';
+import { eventually, run, scratch, sleep, start } from '../support/process.mjs';
 
 const market = makeMarket({ candles: 120 });
 
@@ -214,4 +215,36 @@ test('an empty folder has nothing to import, and says so', async (t) => {
     const { code, stderr } = await importFiles('empty');
     assert.equal(code, 1);
     assert.match(stderr, /empty|no file|nothing/i);
+});
+
+test('an import that is killed in its first moments leaves nothing in the way of the next', async (t) => {
+    const { folder } = await setUp(t);
+    await writeMarket(folder, market);
+    for (let round = 0; round < 12; round++) {
+        const database = join(folder, `killed${round}.duckdb`);
+        const command = ['import', 'BTCUSDT', '--db', database];
+        const killed = start(command, { cwd: folder });
+        await eventually('the file is there', () => existsSync(database), { everyMs: 0 });
+        if (round > 0) await sleep(round - 1);
+        killed.kill('SIGKILL');
+        await killed.ended;
+
+        const reader = await run(['snapshot', '--db', database]);
+        if (reader.code !== 0)
+            assert.match(
+                reader.stderr,
+                /holds no data yet|`heatcast import` makes it|no candles of/,
+            );
+        const again = await run(command, { cwd: folder });
+        assert.equal(again.code, 0, again.stderr);
+        const { stdout } = await run(['snapshot', '--db', database]);
+        assertSnapshot(JSON.parse(stdout), 'BTCUSDT', expectedSnapshot(market));
+    }
+});
+
+test('what is imported can be read by its user alone', async (t) => {
+    const { folder, database, importFiles } = await setUp(t);
+    await writeMarket(folder, market);
+    assert.equal((await importFiles('BTCUSDT')).code, 0);
+    assert.equal((await stat(database)).mode & 0o777, 0o600);
 });

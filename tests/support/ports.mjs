@@ -1,5 +1,5 @@
-// Ports that nothing listens on, for programs that cannot choose one themselves, or that are started
-// again on the same one.
+// Ports that nothing listens on, for programs that cannot choose one themselves, or that are
+// started again on the same one.
 import { createServer } from 'node:net';
 
 // Below the range (net.ipv4.ip_local_port_range) from which the system takes ports for outgoing

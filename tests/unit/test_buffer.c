@@ -1,6 +1,8 @@
 /* Buffers: growing, JSON strings, Base64. */
 #include "base/base64.h"
 #include "base/buffer.h"
+#include "base/decimal.h"
+#include "base/memory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -110,6 +112,63 @@ static void a_detached_text_belongs_to_the_caller(void **state)
     free(text);
 }
 
+static void what_is_over_the_bound_is_left_out_with_all_behind_it(void **state)
+{
+    (void)state;
+    struct buffer_bound bound = {.size_max = 20};
+    struct buffer buffer = {.bound = &bound};
+    buffer_append_text(&buffer, "0123456789");
+    buffer_append_format(&buffer, "%d", 12345);
+    assert_false(buffer_has_failed(&buffer));
+    buffer_append_text(&buffer, "too long");
+    assert_int_equal(bound.failure, BUFFER_OVER_BOUND);
+    /* It would fit, and be text with a hole. */
+    buffer_append_char(&buffer, 'x');
+    buffer_append_int(&buffer, 7);
+    buffer_append_format(&buffer, "%s", "y");
+    buffer_append_json_string(&buffer, "z", 1);
+    base64_append(&buffer, "z", 1);
+    decimal_append(&buffer, 5);
+    decimal_append_double(&buffer, 5);
+    assert_null(buffer_reserve(&buffer, 1));
+    buffer_fail(&buffer);
+    assert_int_equal(bound.failure, BUFFER_OVER_BOUND);
+    assert_int_equal(buffer.size, 15);
+    buffer.bound = NULL;
+    assert_string_equal(buffer_text(&buffer), "012345678912345");
+    buffer_deinit(&buffer);
+}
+
+static void a_bounded_buffer_takes_no_more_than_its_bound(void **state)
+{
+    (void)state;
+    struct buffer_bound bound = {.size_max = 1000};
+    struct buffer buffer = {.bound = &bound};
+    for (int i = 0; i < 1000; i++)
+        buffer_append_char(&buffer, 'x');
+    assert_false(buffer_has_failed(&buffer));
+    assert_int_equal(buffer.capacity, 1000);
+    buffer_append_char(&buffer, 'x');
+    assert_true(buffer_has_failed(&buffer));
+    assert_int_equal(buffer.size, 1000);
+    buffer_deinit(&buffer);
+}
+
+static void a_bounded_buffer_survives_that_there_is_no_memory(void **state)
+{
+    (void)state;
+    struct buffer_bound bound = {.size_max = SIZE_MAX};
+    struct buffer buffer = {.bound = &bound};
+    buffer_append_text(&buffer, "some");
+    memory_fail_call(1);
+    assert_null(buffer_reserve(&buffer, 1000));
+    assert_int_equal(bound.failure, BUFFER_NO_MEMORY);
+    buffer_append_text(&buffer, " more");
+    assert_int_equal(buffer.size, 4);
+    assert_memory_equal(buffer.data, "some", 4);
+    buffer_deinit(&buffer);
+}
+
 static void base64_encodes_the_vectors_of_rfc_4648(void **state)
 {
     (void)state;
@@ -140,6 +199,9 @@ int main(void)
         cmocka_unit_test(json_strings_escape_what_must_be_escaped),
         cmocka_unit_test(consuming_keeps_the_rest),
         cmocka_unit_test(a_detached_text_belongs_to_the_caller),
+        cmocka_unit_test(what_is_over_the_bound_is_left_out_with_all_behind_it),
+        cmocka_unit_test(a_bounded_buffer_takes_no_more_than_its_bound),
+        cmocka_unit_test(a_bounded_buffer_survives_that_there_is_no_memory),
         cmocka_unit_test(base64_encodes_the_vectors_of_rfc_4648),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,26 @@ static void show_weights(const struct config *config, char *out)
                  config->heatmap_weights.tiers[i].weight);
 }
 
+static void show_question_seconds(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%g", config->question_seconds_max);
+}
+
+static void show_question_candles(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%d", config->question_candles_max);
+}
+
+static void show_question_memory(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%zu", config->question_memory_max);
+}
+
+static void show_answer_bytes(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%zu", config->answer_bytes_max);
+}
+
 static void show_redis_enabled(const struct config *config, char *out)
 {
     show_text(out, config->redis_enabled ? "true" : "false");
@@ -316,6 +336,46 @@ static const struct expectation {
      "1:1 ",
      "",
      {"10", "10:", "0:1", "1001:1", "10:-1", "10:0", "10:1,10:2", "x:1", "10:nan"}},
+    {"QUESTION_SECONDS_MAX",
+     "question-seconds-max",
+     show_question_seconds,
+     "10",
+     "0.1",
+     "0.1",
+     "3600",
+     "3600",
+     "a number of seconds from 0.1 to 3600",
+     {"0", "3601", "x"}},
+    {"QUESTION_CANDLES_MAX",
+     "question-candles-max",
+     show_question_candles,
+     "220000",
+     "300",
+     "300",
+     "100000000",
+     "100000000",
+     "a whole number from 300 to 100000000",
+     {"299", "100000001", "1e6"}},
+    {"QUESTION_MEMORY_MAX",
+     "question-memory-max",
+     show_question_memory,
+     "96000000",
+     "1MB",
+     "1000000",
+     "2GB",
+     "2000000000",
+     "",
+     {"128", "MB", "-1MB", "1.5GB", "999KB", "1001GB", "1TB", "99999999999999999999GB"}},
+    {"ANSWER_BYTES_MAX",
+     "answer-bytes-max",
+     show_answer_bytes,
+     "64000000",
+     "2000KB",
+     "2000000",
+     "1GB",
+     "1000000000",
+     "a whole number and KB, MB or GB",
+     {"64", "64mb", "64 MB"}},
     {"REDIS_ENABLED",
      "redis-enabled",
      show_redis_enabled,
@@ -619,9 +679,35 @@ static void the_password_of_redis_is_not_shown(void **state)
     config_origin_deinit(&origin);
 }
 
+static void limits_that_leave_no_answer_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value, *message;
+    } wrong[] = {
+        {"HEATMAP_LOOKBACK", "800d",
+         "QUESTION_CANDLES_MAX is 220000, and HEATMAP_LOOKBACK alone is 230401 candles"},
+        {"ANSWER_BYTES_MAX", "200MB",
+         "ANSWER_BYTES_MAX is more than QUESTION_MEMORY_MAX, of which it is a part"},
+    };
+    struct config config;
+    struct config_origin origin;
+    struct error error;
+    assert_int_equal(load(&config, &origin, NULL, NULL, NULL), STATUS_OK);
+    assert_int_equal(config_check(&config, NULL), STATUS_OK);
+    config_origin_deinit(&origin);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(load(&config, &origin, wrong[i].name, wrong[i].value, NULL), STATUS_OK);
+        assert_int_equal(config_check(&config, &error), STATUS_INVALID);
+        assert_string_equal(error.message, wrong[i].message);
+        config_origin_deinit(&origin);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_that_leave_no_answer_are_refused),
         cmocka_unit_test(every_setting_has_its_default),
         cmocka_unit_test(every_setting_comes_from_the_environment_and_its_flag_wins),
         cmocka_unit_test(an_empty_variable_means_not_set),

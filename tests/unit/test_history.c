@@ -148,8 +148,9 @@ static int tear_down(void **state)
 
 /* -- asking ------------------------------------------------------------------------------------ */
 
-typedef enum status answer_function(struct history *, const struct range *, const atomic_bool *,
-                                    struct buffer *, struct error *);
+typedef enum status answer_function(struct history *, const struct range *,
+                                    const struct question_limits *, struct buffer *,
+                                    struct error *);
 
 /* Parameters as "name=value&name=value". */
 static struct range range_of(const char *symbol, const char *parameters)
@@ -819,10 +820,10 @@ static void an_answer_that_is_not_wanted_any_more_is_not_made(void **state)
     static answer_function *const questions[] = {history_run, history_candles, history_grid};
     const struct range range = range_of("BTCUSDT", "window=1d");
     const atomic_bool is_cancelled = true;
+    const struct question_limits limits = {.stop = {.is_cancelled = &is_cancelled}};
     for (size_t i = 0; i < 3; i++) {
         struct buffer out = {0};
-        assert_int_equal(questions[i](history, &range, &is_cancelled, &out, NULL),
-                         STATUS_CANCELLED);
+        assert_int_equal(questions[i](history, &range, &limits, &out, NULL), STATUS_CANCELLED);
         assert_int_equal(out.size, 0);
         buffer_deinit(&out);
     }

@@ -20,6 +20,7 @@ static struct fields {
     int count, cores;
     double seconds;
     int64_t duration_ms;
+    size_t bytes;
     unsigned side, colour;
     char path[8], needed_path[8], origins[32], channel[8];
     struct listen_address address;
@@ -46,6 +47,8 @@ static const struct {
     {"hidden",
      {"DURATION", .type = SETTING_DURATION, .duration = {MINUTE_MS, "one minute (1m)"},
       AT(duration_ms), "1h", NULL, "how long"}},
+    {"hidden",
+     {"BYTES", .type = SETTING_BYTES, .bytes = {1000, 2000000}, AT(bytes), "1KB", NULL, "a size"}},
     {"hidden",
      {"TWO", .type = SETTING_CHOICE, .choice = {"SIDE", two}, AT(side), "left", NULL, ""}},
     {"hidden",
@@ -121,6 +124,9 @@ static void bounds_belong_to_what_they_bound(void **state)
     assert_parses("DURATION", "60s");
     assert_int_equal(fields.duration_ms, MINUTE_MS);
     assert_refused("DURATION", "59s", "'59s' is shorter than one minute (1m)");
+    assert_parses("BYTES", "2MB");
+    assert_int_equal(fields.bytes, 2000000);
+    assert_refused("BYTES", "2001KB", "'2001KB' is not from 1KB to 2MB");
     assert_parses("PATH", "1234567");
     assert_parses("PATH", "");
     assert_refused("PATH", "12345678", "'12345678...' is longer than 7 characters");

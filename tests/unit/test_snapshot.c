@@ -38,7 +38,7 @@ static void a_snapshot_is_the_state_after_the_last_candle(void **state)
     push(&series, 1000 * E8, 0);
     push(&series, 1000 * E8, 1000);
     push(&series, 990 * E8, 2000); /* liquidates the long of 100x at 990.04 */
-    snapshot_compute(&snapshot, book, "ETHUSDT", &series, 0);
+    assert_int_equal(snapshot_compute(&snapshot, book, "ETHUSDT", &series, 0, NULL), STATUS_OK);
     assert_string_equal(snapshot.symbol, "ETHUSDT");
     assert_int_equal(snapshot.timestamp_ms, TIME_MS + 2 * CANDLE_MS);
     assert_int_equal(snapshot.current_price_e8, 990 * E8);
@@ -48,7 +48,8 @@ static void a_snapshot_is_the_state_after_the_last_candle(void **state)
     assert_int_equal(snapshot.levels.count, 8); /* 980.08 and 980.1396 share one */
 
     /* Again into the same value, with a bucket of one's own. */
-    snapshot_compute(&snapshot, book, "ETHUSDT", &series, 1000 * E8);
+    assert_int_equal(snapshot_compute(&snapshot, book, "ETHUSDT", &series, 1000 * E8, NULL),
+                     STATUS_OK);
     assert_int_equal(snapshot.bucket_e8, 1000 * E8);
     assert_int_equal(snapshot.levels.count, 1);
     snapshot_deinit(&snapshot);
@@ -68,9 +69,9 @@ static void what_book_and_snapshot_were_before_changes_nothing(void **state)
         push(&before, (2000 - i * 41 % 17) * E8, i % 5 == 4 ? -1e9 : 333.25 * (i % 9));
     }
     struct snapshot fresh = {0}, used = {0};
-    snapshot_compute(&fresh, new, "ETHUSDT", &series, E8 / 2);
-    snapshot_compute(&used, book, "BTCUSDT", &before, 3 * E8);
-    snapshot_compute(&used, book, "ETHUSDT", &series, E8 / 2);
+    assert_int_equal(snapshot_compute(&fresh, new, "ETHUSDT", &series, E8 / 2, NULL), STATUS_OK);
+    assert_int_equal(snapshot_compute(&used, book, "BTCUSDT", &before, 3 * E8, NULL), STATUS_OK);
+    assert_int_equal(snapshot_compute(&used, book, "ETHUSDT", &series, E8 / 2, NULL), STATUS_OK);
     assert_int_equal(used.change.created, fresh.change.created);
     assert_int_equal(used.change.consumed, fresh.change.consumed);
     assert_int_equal(used.levels.count, fresh.levels.count);

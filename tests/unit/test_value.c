@@ -76,6 +76,35 @@ static void intervals_form_a_ladder(void **state)
     assert_int_equal(value_parse_interval("5M", &ms, NULL), STATUS_INVALID);
 }
 
+static void sizes_are_written_with_a_unit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t bytes;
+    } sizes[] = {{"0KB", 0}, {"512KB", 512000}, {"64MB", 64000000}, {"3GB", 3000000000}};
+    size_t bytes;
+    char text[24];
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        assert_int_equal(value_parse_bytes(sizes[i].text, &bytes, NULL), STATUS_OK);
+        assert_int_equal(bytes, sizes[i].bytes);
+        if (bytes > 0)
+            assert_string_equal(value_format_bytes(bytes, text), sizes[i].text);
+    }
+    static const char *const wrong[] = {"",
+                                        "1",
+                                        "MB",
+                                        "1mb",
+                                        "1 MB",
+                                        "1.5MB",
+                                        "-1MB",
+                                        "1MBs",
+                                        "99999999999999999999GB",
+                                        "18446744074GB"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(value_parse_bytes(wrong[i], &bytes, NULL), STATUS_INVALID);
+}
+
 static void buckets_are_above_zero(void **state)
 {
     (void)state;
@@ -286,6 +315,7 @@ int main(void)
         cmocka_unit_test(other_durations_are_refused_with_what_is_allowed),
         cmocka_unit_test(durations_are_written_in_their_largest_unit_up_to_days),
         cmocka_unit_test(intervals_form_a_ladder),
+        cmocka_unit_test(sizes_are_written_with_a_unit),
         cmocka_unit_test(buckets_are_above_zero),
         cmocka_unit_test(symbols_are_upper_case_and_short),
         cmocka_unit_test(one_symbol_has_one_sentence_everywhere),

@@ -43,7 +43,8 @@ struct config {
     struct leverage_weights heatmap_weights;
     double question_seconds_max;
     int question_candles_max;
-    size_t question_memory_max, answer_bytes_max;
+    int questions_per_ip;
+    size_t question_memory_max, answer_bytes_max, answers_memory_max;
     bool redis_enabled;
     struct redis_url redis_url;
     char redis_channel_prefix[CHANNEL_PREFIX_SIZE];

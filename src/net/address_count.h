@@ -1,7 +1,8 @@
-/* How many WebSocket connections each address has: WS_MAX_CONNECTIONS_PER_IP.
+/* How many of something each address has: WebSocket connections (places.c), questions under way
+ * (questions.c).
  *
- * One table for all worker loops, guarded by a mutex; it exists only where the limit is set, and is
- * used once when a connection becomes a WebSocket and once when it ends (places.c). Any thread. */
+ * One table for all worker loops, guarded by a mutex, and used seldom: when a connection becomes a
+ * WebSocket and when it ends, when a question is queued and when it is answered. Any thread. */
 #ifndef HEATCAST_NET_ADDRESS_COUNT_H
 #define HEATCAST_NET_ADDRESS_COUNT_H
 
@@ -12,7 +13,7 @@
 
 struct address_count;
 
-/* At most `limit` (above 0) connections an address. */
+/* At most `limit` (above 0) an address. */
 struct address_count *address_count_create(int limit);
 void address_count_destroy(struct address_count *counts); /* NULL is harmless */
 
@@ -21,13 +22,13 @@ void address_count_destroy(struct address_count *counts); /* NULL is harmless */
  * other family. */
 uint64_t address_count_key(const struct sockaddr *address);
 
-/* One connection more, unless the address has `limit` of them already. */
+/* One more, unless the address has `limit` of them already. */
 bool address_count_try_add(struct address_count *counts, uint64_t key);
 
 /* One less; it must have been added. */
 void address_count_remove(struct address_count *counts, uint64_t key);
 
-/* How many addresses have a connection. Only for tests. */
+/* How many addresses have any. Only for tests. */
 size_t address_count_size(struct address_count *counts);
 
 #endif

@@ -2,13 +2,32 @@
  * that sends it holds a reference and its own place in it. The plain and the gzip form are an
  * answer each, because a client takes one of them, and each can be freed without the other. They
  * share a tag, which is the content's, so that a client with either form knows that nothing has
- * changed. */
+ * changed.
+ *
+ * An answer lives as long as its slowest reader. All that live are counted in bytes, so that many
+ * that are asked for and not read cannot take all memory: questions.c asks before it begins
+ * another.
+ */
 #include "net/answer.h"
 
 #include "base/check.h"
 #include "net/gzip.h"
 
 #include <stdlib.h>
+
+/* Relaxed: it orders nothing, and a question that is let in a moment too early is no harm. */
+static atomic_size_t bytes_held;
+
+size_t answer_bytes_held(void)
+{
+    return atomic_load_explicit(&bytes_held, memory_order_relaxed);
+}
+
+static void count_held(struct answer *answer)
+{
+    answer->counted = answer->body.capacity;
+    atomic_fetch_add_explicit(&bytes_held, answer->counted, memory_order_relaxed);
+}
 
 struct answer *answer_create(void)
 {
@@ -30,6 +49,7 @@ void answer_release(struct answer *answer)
     if (answer == NULL ||
         atomic_fetch_sub_explicit(&answer->references, 1, memory_order_acq_rel) != 1)
         return;
+    atomic_fetch_sub_explicit(&bytes_held, answer->counted, memory_order_relaxed);
     buffer_deinit(&answer->body);
     free(answer->message);
     free(answer);
@@ -47,6 +67,7 @@ void answer_complete(struct answer *answer)
 {
     trim(&answer->body);
     answer->tag = gzip_content_tag(answer->body.data, answer->body.size);
+    count_held(answer);
 }
 
 bool answer_is_worth_gzip(const struct answer *plain)
@@ -61,5 +82,6 @@ struct answer *answer_gzip(const struct answer *plain)
     gzipped->tag = plain->tag;
     gzip_append(&gzipped->body, plain->body.data, plain->body.size);
     trim(&gzipped->body);
+    count_held(gzipped);
     return gzipped;
 }

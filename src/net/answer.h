@@ -17,7 +17,12 @@ struct answer {
     bool is_gzipped;
     uint64_t tag;       /* of the content, the same for its plain and its gzip form */
     struct buffer body; /* JSON, or its gzip form; usually empty after a failure */
+    size_t counted;     /* bytes of it in answer_bytes_held() */
 };
+
+/* The size of all answers that are complete and that any thread or connection still holds. Any
+ * thread. */
+size_t answer_bytes_held(void);
 
 struct answer *answer_create(void); /* empty; the caller owns the one reference */
 struct answer *answer_acquire(struct answer *answer);
@@ -25,7 +30,8 @@ void answer_release(struct answer *answer); /* NULL is harmless */
 
 /* -- for the thread that makes it -------------------------------------------------------------- */
 
-/* The body is written: computes the tag, and gives back memory that was reserved in advance. */
+/* The body is written: computes the tag, gives back memory that was reserved in advance, and counts
+ * the rest as held. */
 void answer_complete(struct answer *answer);
 
 /* Whether it is long enough; a failure never is. */

@@ -48,6 +48,17 @@ static void watch(struct connection *connection, int wanted)
     update_watch(connection);
 }
 
+/* A client takes its answer at ANSWER_RATE_MIN at the least, however it is spread over the time. */
+static void limit_writing(struct connection *connection)
+{
+    struct exchange *exchange = connection->exchange;
+    if (exchange->due_ns == 0)
+        exchange->due_ns = clock_monotonic_ns() +
+                           (ANSWER_GRACE_MS + exchange->body_size * 1000 / ANSWER_RATE_MIN) * MS_NS;
+    if (exchange->due_ns < connection->deadline_ns)
+        connection->deadline_ns = exchange->due_ns;
+}
+
 /* Every change of the state. A deadline of 0 is none: only a client that does not take its answer
  * has one, not a question that runs; and a session has its own. */
 static void enter(struct connection *connection, enum connection_state state)
@@ -59,7 +70,7 @@ static void enter(struct connection *connection, enum connection_state state)
         [CONNECTION_READING] = {UV_READABLE, HTTP_HEAD_TIMEOUT_MS},
         [CONNECTION_IDLE] = {UV_READABLE, HTTP_IDLE_TIMEOUT_MS},
         [CONNECTION_YIELDING] = {UV_WRITABLE, HTTP_HEAD_TIMEOUT_MS},
-        [CONNECTION_WAITING] = {0, 0},
+        [CONNECTION_WAITING] = {UV_DISCONNECT, 0},
         [CONNECTION_WRITING] = {UV_WRITABLE, HTTP_IDLE_TIMEOUT_MS},
         [CONNECTION_WEBSOCKET] = {UV_READABLE, 0},
         [CONNECTION_LINGERING] = {UV_READABLE, LINGER_TIMEOUT_MS},
@@ -70,6 +81,8 @@ static void enter(struct connection *connection, enum connection_state state)
     connection->state = (uint8_t)state;
     connection->deadline_ns =
         deadline_ms == 0 ? UINT64_MAX : clock_monotonic_ns() + deadline_ms * MS_NS;
+    if (state == CONNECTION_WRITING)
+        limit_writing(connection);
     if (state == CONNECTION_WEBSOCKET || state == CONNECTION_CLOSED)
         list_remove(&connection->in_http);
     if (state == CONNECTION_CLOSED)
@@ -348,6 +361,10 @@ static void on_event(uv_poll_t *poll, int status, int events)
         connection_close(connection);
         return;
     }
+    if (events & connection->wanted & UV_DISCONNECT) {
+        connection_close(connection); /* it does not wait for its answer any more */
+        return;
+    }
     if (events & connection->wanted & UV_WRITABLE)
         on_writable(connection);
     if ((events & UV_READABLE) && is_readable_state(connection))
@@ -357,25 +374,35 @@ static void on_event(uv_poll_t *poll, int status, int events)
 
 /* -- life -------------------------------------------------------------------------------------- */
 
-/* Makes room for a newcomer: the oldest that has no request under way is closed, so that a client
- * that holds connections cannot lock others out. One that lingers has its answer already, and does
- * not count as refused. False if all of this loop's are being answered. */
+/* The oldest connection that has no request under way, or else the oldest whose client does not
+ * take its answer at once; NULL if all of this loop's wait for their answers. */
+static struct connection *find_evictable(struct worker *worker)
+{
+    struct connection *slow = NULL;
+    for (struct list *link = worker->http.next; link != &worker->http; link = link->next) {
+        struct connection *connection = list_entry(link, struct connection, in_http);
+        if (connection->state != CONNECTION_WAITING && connection->state != CONNECTION_WRITING)
+            return connection;
+        if (connection->state == CONNECTION_WRITING && slow == NULL)
+            slow = connection;
+    }
+    return slow;
+}
+
+/* Makes room for a newcomer, so that a client that holds connections cannot lock others out. One
+ * that lingers has its answer already, and does not count as refused. False if there is none that
+ * can give way. */
 static bool evict_oldest(struct worker *worker)
 {
-    list_for_each_safe(link, following, &worker->http)
-    {
-        struct connection *connection = list_entry(link, struct connection, in_http);
-        bool lingers = connection->state == CONNECTION_LINGERING;
-        if (connection->state == CONNECTION_WAITING || connection->state == CONNECTION_WRITING)
-            continue;
-        log_debug("connection gives way to a newer one",
-                  log_int("connections", net_http_connections_max(worker->shared->config)));
-        connection_close(connection);
-        if (!lingers)
-            net_count_refusal(worker->shared, REFUSED_HTTP_LIMIT);
-        return true;
-    }
-    return false;
+    struct connection *connection = find_evictable(worker);
+    if (connection == NULL)
+        return false;
+    log_debug("connection gives way to a newer one",
+              log_int("connections", net_http_connections_max(worker->shared->config)));
+    if (connection->state != CONNECTION_LINGERING)
+        net_count_refusal(worker->shared, REFUSED_HTTP_LIMIT);
+    connection_close(connection);
+    return true;
 }
 
 /* There are too many already. Best effort: an answer that the peer may not read is no loss. */

@@ -32,6 +32,7 @@ static void forget_answer(struct exchange *exchange)
     exchange->static_body = NULL;
     exchange->body_size = 0;
     exchange->sent = 0;
+    exchange->due_ns = 0;
     exchange->is_answered = false;
     exchange->websocket = NULL;
     exchange->websocket_symbols[0] = '\0';

@@ -52,6 +52,7 @@ struct exchange {
     struct answer *answer_body;
     size_t body_size; /* of whichever it is */
     size_t sent;      /* bytes of head and body that are out */
+    uint64_t due_ns;  /* by when all have to be; 0 until they do not go at once */
     bool is_serving;  /* routes_serve_next() is on the stack */
     bool is_answered;
     bool is_keep_alive, is_head_request, accepts_gzip;

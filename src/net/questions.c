@@ -33,6 +33,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/address_count.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -53,12 +54,15 @@ struct question_entry {
     enum question_state state;
     bool is_joinable; /* false: it is freed when it no longer runs */
     struct question_control control;
+    uint64_t address_key;           /* counted while it is queued or runs, unless it is short */
     struct answer *plain, *gzipped; /* NULL until they are made; may be the same one */
     uint64_t queued_ns;
 };
 
 struct questions {
     const struct backend *backend;
+    size_t answer_bytes_max, kept_bytes_max;
+    struct address_count *by_address; /* of questions under way */
     pthread_mutex_t lock;
     pthread_cond_t lookup_due, computation_due;
     struct list arriving;     /* askers that are to be found in the table */
@@ -204,10 +208,28 @@ static struct question_entry *create_question(struct questions *questions, struc
 /* Here a question is admitted, or refused because it would pass a limit. There is one, of all
  * questions about the past; what one client address may ask, and the bytes of answers under way,
  * would be limited here as well. */
-static bool try_enqueue(struct questions *questions, struct question_entry *question)
+/* Whether another answer may be made. Those that are being made meanwhile come on top, one a
+ * thread.
+ */
+static bool has_memory(const struct questions *questions)
 {
-    if (!is_short(question) && questions->under_way == QUESTIONS_MAX)
+    return answer_bytes_held() < questions->answer_bytes_max;
+}
+
+/* Whether one more may be computed for this address. */
+static bool try_take_room(struct questions *questions, uint64_t address_key)
+{
+    return questions->under_way < QUESTIONS_MAX && has_memory(questions) &&
+           address_count_try_add(questions->by_address, address_key);
+}
+
+/* False if a limit is reached. */
+static bool try_enqueue(struct questions *questions, struct question_entry *question,
+                        uint64_t address_key)
+{
+    if (!is_short(question) && !try_take_room(questions, address_key))
         return false;
+    question->address_key = address_key;
     question->state = QUESTION_QUEUED;
     question->queued_ns = clock_monotonic_ns();
     if (is_short(question)) {
@@ -226,8 +248,10 @@ static void leave_queue(struct questions *questions, struct question_entry *ques
 {
     list_remove(&question->in_queue);
     question->state = QUESTION_KEPT;
-    if (!is_short(question))
+    if (!is_short(question)) {
         questions->under_way--;
+        address_count_remove(questions->by_address, question->address_key);
+    }
 }
 
 static void join(struct questions *questions, struct question_entry *question, struct asker *asker)
@@ -237,7 +261,8 @@ static void join(struct questions *questions, struct question_entry *question, s
     list_push_back(&questions->table, &question->in_table);
     if (answer != NULL) {
         post(asker, QUESTION_ANSWERED, answer);
-    } else if (question->state == QUESTION_KEPT && !try_enqueue(questions, question)) {
+    } else if (question->state == QUESTION_KEPT &&
+               !try_enqueue(questions, question, asker->address_key)) {
         post(asker, QUESTION_REFUSED, NULL);
         if (question->plain == NULL)
             discard(questions, question);
@@ -291,7 +316,7 @@ static void evict(struct questions *questions)
     list_for_each_safe(link, following, &questions->table)
     {
         struct question_entry *question = list_entry(link, struct question_entry, in_table);
-        if (count <= QUESTIONS_KEPT_MAX && bytes <= QUESTIONS_KEPT_BYTES_MAX)
+        if (count <= QUESTIONS_KEPT_MAX && bytes <= questions->kept_bytes_max)
             return;
         if (question->state != QUESTION_KEPT)
             continue;
@@ -306,7 +331,7 @@ static void keep(struct questions *questions, struct question_entry *question)
 {
     leave_queue(questions, question);
     if (!question->is_joinable || question->plain->status != STATUS_OK ||
-        size_of(question) > QUESTIONS_KEPT_BYTES_MAX)
+        size_of(question) > questions->kept_bytes_max)
         discard(questions, question);
     else
         evict(questions);
@@ -399,6 +424,17 @@ static struct question_entry *first_queued(const struct list *queue)
     return list_entry(queue->next, struct question_entry, in_queue);
 }
 
+/* There may have been memory for it when it was queued. */
+static void run_or_refuse(struct questions *questions, struct question_entry *question)
+{
+    if (question->plain != NULL || has_memory(questions)) {
+        run(questions, question);
+    } else {
+        post_all(&question->askers, QUESTION_REFUSED);
+        abandon(questions, question);
+    }
+}
+
 static void *compute(void *context)
 {
     struct questions *questions = context;
@@ -407,7 +443,7 @@ static void *compute(void *context)
         if (list_is_empty(&questions->computations))
             await_work(questions, &questions->computation_due);
         else
-            run(questions, first_queued(&questions->computations));
+            run_or_refuse(questions, first_queued(&questions->computations));
     }
     unlock(questions);
     return NULL;
@@ -528,10 +564,16 @@ void questions_deliver(struct questions *questions, struct question_inbox *inbox
 
 /* -- life -------------------------------------------------------------------------------------- */
 
-struct questions *questions_create(const struct backend *backend)
+struct questions *questions_create(const struct backend *backend,
+                                   const struct questions_limits *limits)
 {
     struct questions *questions = memory_allocate_zeroed(1, sizeof *questions);
     questions->backend = backend;
+    questions->answer_bytes_max = limits->answer_bytes_max;
+    questions->kept_bytes_max = limits->answer_bytes_max / 2 < QUESTIONS_KEPT_BYTES_MAX
+                                    ? limits->answer_bytes_max / 2
+                                    : QUESTIONS_KEPT_BYTES_MAX;
+    questions->by_address = address_count_create(limits->per_address);
     check(pthread_mutex_init(&questions->lock, NULL) == 0);
     check(pthread_cond_init(&questions->lookup_due, NULL) == 0);
     check(pthread_cond_init(&questions->computation_due, NULL) == 0);
@@ -587,6 +629,7 @@ void questions_destroy(struct questions *questions)
         return;
     check(!questions->is_started && list_is_empty(&questions->arriving));
     free_all(&questions->table);
+    address_count_destroy(questions->by_address);
     pthread_cond_destroy(&questions->computation_due);
     pthread_cond_destroy(&questions->lookup_due);
     pthread_mutex_destroy(&questions->lock);

@@ -17,11 +17,17 @@
 #include "net/answer.h"
 #include "net/backend.h"
 
-/* All limits of questions; try_enqueue() and keep() in questions.c hold to them. */
+/* Limits of questions, with those of struct questions_limits; try_enqueue() and keep() in
+ * questions.c hold to them. */
 #define QUESTION_THREADS 4                          /* that compute */
 #define QUESTIONS_MAX 64                            /* about the past, queued or being computed */
 #define QUESTIONS_KEPT_MAX 32                       /* answers kept, in one form or both */
-#define QUESTIONS_KEPT_BYTES_MAX ((size_t)64 << 20) /* their size */
+#define QUESTIONS_KEPT_BYTES_MAX ((size_t)64 << 20) /* their size; at most half of all answers */
+
+struct questions_limits {
+    size_t answer_bytes_max; /* that all clients and the table hold: ANSWERS_MEMORY_MAX */
+    int per_address;         /* about the past, queued or being computed: QUESTIONS_PER_IP */
+};
 
 struct questions;
 
@@ -37,13 +43,14 @@ struct question_inbox {
 
 enum question_outcome {
     QUESTION_ANSWERED, /* the answer may be a failure; see its status */
-    QUESTION_REFUSED,  /* there are QUESTIONS_MAX already */
+    QUESTION_REFUSED,  /* a limit is reached */
     QUESTION_STOPPED,  /* questions_stop() was called */
 };
 
 /* What waits for an answer: embedded in its owner, on one loop. */
 struct asker {
-    struct question_inbox *inbox; /* its loop's; set by the owner, as is on_answered */
+    struct question_inbox *inbox; /* its loop's; set by the owner, as are the next two */
+    uint64_t address_key;         /* whose question it is: address_count_key() */
     /* `answer` is NULL unless the outcome is QUESTION_ANSWERED; acquire it to keep it. The asker
      * may ask again. */
     void (*on_answered)(struct asker *asker, enum question_outcome outcome, struct answer *answer);
@@ -60,7 +67,8 @@ struct asker {
 };
 
 /* The backend must outlive it, and be ready for questions from questions_start() on. */
-struct questions *questions_create(const struct backend *backend);
+struct questions *questions_create(const struct backend *backend,
+                                   const struct questions_limits *limits);
 void questions_start(struct questions *questions);
 
 /* From here on questions are not taken. Those that wait are answered QUESTION_STOPPED, those under

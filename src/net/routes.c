@@ -4,6 +4,7 @@
 #include "net/routes.h"
 
 #include "base/log.h"
+#include "net/address_count.h"
 #include "net/page.h"
 #include "net/respond.h"
 #include "net/upgrade.h"
@@ -175,6 +176,14 @@ static bool read_parameters(struct exchange *exchange, struct slice query,
 }
 
 /* What is wrong with a request is said here, at no cost; what is right goes to the threads. */
+/* What stands for the client where addresses are counted. */
+static uint64_t client_key(struct exchange *exchange, const struct http_head *head)
+{
+    struct sockaddr_storage address = {0};
+    exchange_find_client(exchange, head, &address);
+    return address_count_key((const struct sockaddr *)&address);
+}
+
 static void serve_question(struct exchange *exchange, const struct route_match *match)
 {
     const struct backend *backend = shared_of(exchange)->backend;
@@ -189,6 +198,7 @@ static void serve_question(struct exchange *exchange, const struct route_match *
     if (status == STATUS_OK) {
         exchange->question_kind = request.kind;
         exchange->asker.on_answered = on_answered;
+        exchange->asker.address_key = client_key(exchange, match->head);
         questions_ask(shared_of(exchange)->questions, &exchange->asker, &request, &canonical,
                       exchange->accepts_gzip);
     } else {

@@ -153,7 +153,9 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     server->shared.config = config;
     server->shared.publisher = publisher;
     server->shared.backend = backend;
-    server->shared.questions = questions_create(backend);
+    server->shared.questions = questions_create(
+        backend, &(struct questions_limits){.answer_bytes_max = config->answers_memory_max,
+                                            .per_address = config->questions_per_ip});
     server->shared.metrics = metrics;
     server->shared.append_stats = server_stats_append_json;
     server->shared.server = server;

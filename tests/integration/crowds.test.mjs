@@ -130,7 +130,7 @@ test('readiness and symbols do not wait behind questions that keep all threads b
     const folder = await scratch(t);
     const database = join(folder, 'market.duckdb');
     await importMarkets(folder, database, makeMarket({ candles: 800 }));
-    const server = await serveFor(t, { database });
+    const server = await serveFor(t, { database, args: ['--questions-per-ip', '64'] });
     const history = (bucket) => `${server.url}/api/v1/heatmap/BTCUSDT/history?bucket=${bucket}`;
     const order = [];
     const ask = async (name, url) => {
@@ -239,4 +239,74 @@ test('thousands of clients are told of a restart, and all are back with the curr
     const stats = (await get(`${again.url}/ws/stats`)).json();
     assert.equal(stats.active_connections, count);
     assert.equal(stats.slow_consumers, 0);
+});
+
+test('one address has so many questions under way, and others are answered', async (t) => {
+    const folder = await scratch(t);
+    const database = join(folder, 'market.duckdb');
+    await importMarkets(folder, database, makeMarket({ candles: 800 }));
+    const server = await serveFor(t, { database, args: ['--questions-per-ip', '4'] });
+    const history = (bucket) => `${server.url}/api/v1/heatmap/BTCUSDT/history?bucket=${bucket}`;
+    const ask = (bucket, localAddress) => get(history(bucket), { method: 'HEAD', localAddress });
+    const flood = Array.from({ length: 40 }, (_, i) => ask(`3.${i + 10}`, '127.0.0.2'));
+    const other = await ask('7', '127.0.0.3');
+    assert.equal(other.status, 200);
+    const statuses = (await Promise.all(flood)).map((answer) => answer.status);
+    assert.deepEqual([...new Set(statuses)].sort(), [200, 503]);
+    assert.ok(statuses.filter((status) => status === 200).length >= 4);
+    assert.equal((await ask('3.10', '127.0.0.2')).status, 200, 'nothing stays counted');
+});
+
+test('answers that are asked for and not read take no more than ANSWERS_MEMORY_MAX', async (t) => {
+    const folder = await scratch(t);
+    const database = join(folder, 'market.duckdb');
+    await importMarkets(folder, database, makeMarket({ candles: 1000 }));
+    const server = await serveFor(t, {
+        database,
+        args: ['--answers-memory-max', '20MB', '--questions-per-ip', '64'],
+    });
+    const rss = async () => metric(server, /^process_resident_memory_bytes (\S+)/m);
+    const before = await rss();
+    const sockets = Array.from({ length: 60 }, (_, i) => {
+        const socket = connect(server.port, '127.0.0.1');
+        socket.on('error', () => {});
+        socket.pause(); // nothing ever makes it flow
+        socket.write(
+            `GET /api/v1/heatmap/BTCUSDT/history?bucket=2.${i + 10} HTTP/1.1\r\nHost: a\r\n\r\n`,
+        );
+        return socket;
+    });
+    t.after(() => sockets.forEach((socket) => socket.destroy()));
+    // Refused in the end, since what is held is not read.
+    await eventually('a question is refused', async () => {
+        const url = `${server.url}/api/v1/heatmap/BTCUSDT/history?bucket=9.${Date.now()}`;
+        return (await get(url, { method: 'HEAD' })).status === 503;
+    });
+    // And what four threads may take while they compute; without the limit it is twice that.
+    assert.ok((await rss()) - before < 600e6);
+    assert.equal((await get(`${server.url}/healthz`)).status, 200);
+    sockets.forEach((socket) => socket.destroy());
+    await eventually('it is answered when they are gone', async () => {
+        const url = `${server.url}/api/v1/heatmap/BTCUSDT/history?bucket=8.5`;
+        return (await get(url, { method: 'HEAD' })).status === 200;
+    });
+});
+
+test('a question whose client has left is not computed to its end', async (t) => {
+    const folder = await scratch(t);
+    const database = join(folder, 'market.duckdb');
+    await importMarkets(folder, database, makeMarket({ candles: 1000 }));
+    const server = await serveFor(t, { database, env: { LOG_LEVEL: 'debug' } });
+    for (let i = 0; i < 12; i++) {
+        const [socket] = openSilent(t, server.port, 1);
+        socket.write(
+            `GET /api/v1/heatmap/BTCUSDT/history?bucket=1.${i + 10} HTTP/1.1\r\nHost: a\r\n\r\n`,
+        );
+        socket.end();
+    }
+    // Questions are computed in turn: when a later one has its answer, their turn is over.
+    assert.equal((await get(`${server.url}/api/v1/candles/BTCUSDT`)).status, 200);
+    await logged(server, /question computed kind=candles/);
+    const done = server.logs().match(/question computed kind=history .*result=ok/g) ?? [];
+    assert.ok(done.length <= 6, `${done.length} of 12`);
 });

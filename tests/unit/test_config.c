@@ -134,6 +134,16 @@ static void show_question_memory(const struct config *config, char *out)
     snprintf(out, 120, "%zu", config->question_memory_max);
 }
 
+static void show_answers_memory(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%zu", config->answers_memory_max);
+}
+
+static void show_questions_per_ip(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%d", config->questions_per_ip);
+}
+
 static void show_answer_bytes(const struct config *config, char *out)
 {
     snprintf(out, 120, "%zu", config->answer_bytes_max);
@@ -376,6 +386,26 @@ static const struct expectation {
      "1000000000",
      "a whole number and KB, MB or GB",
      {"64", "64mb", "64 MB"}},
+    {"ANSWERS_MEMORY_MAX",
+     "answers-memory-max",
+     show_answers_memory,
+     "256000000",
+     "2000KB",
+     "2000000",
+     "1GB",
+     "1000000000",
+     "a whole number and KB, MB or GB",
+     {"64", "64mb", "64 MB"}},
+    {"QUESTIONS_PER_IP",
+     "questions-per-ip",
+     show_questions_per_ip,
+     "16",
+     "1",
+     "1",
+     "64",
+     "64",
+     "a whole number from 1 to 10000000",
+     {"0", "x", "10000001"}},
     {"REDIS_ENABLED",
      "redis-enabled",
      show_redis_enabled,

@@ -92,6 +92,7 @@ static struct loop {
     sem_t woken;
 } loops[LOOPS];
 
+static const struct questions_limits limits = {.answer_bytes_max = 1 << 30, .per_address = 64};
 static struct questions *questions;
 
 struct client {
@@ -209,7 +210,7 @@ static int prepare(void **state)
         sem_init(&loops[i].woken, 0, 0);
         question_inbox_init(&loops[i].inbox, on_woken, &loops[i]);
     }
-    questions = questions_create(&backend);
+    questions = questions_create(&backend, &limits);
     questions_start(questions);
     return 0;
 }
@@ -576,7 +577,7 @@ static void an_answer_outlives_its_place(void **state)
     questions_stop(questions);
     questions_destroy(questions);
     expect_text(&client, "2 map");
-    questions = questions_create(&backend);
+    questions = questions_create(&backend, &limits);
 }
 
 /* -- leaving ----------------------------------------------------------------------------------- */
@@ -690,7 +691,7 @@ static void a_stop_waits_for_the_backend(void **state)
 static void questions_that_were_never_started_can_be_destroyed(void **state)
 {
     (void)state;
-    struct questions *unused = questions_create(&backend);
+    struct questions *unused = questions_create(&backend, &limits);
     questions_stop(unused);
     questions_destroy(unused);
 }

@@ -275,7 +275,7 @@ describe('Redis', { concurrency: 4 }, () => {
         );
     }
 
-    test('killed and started again: clients stay, a server with a database goes on by itself', async (t) => {
+    test('killed and started again: clients stay, a server with a database continues by itself', async (t) => {
         const redis = await redisFor(t);
         const cluster = await makePair(t, redis);
         await redis.stop('SIGKILL');
@@ -298,7 +298,7 @@ describe('Redis', { concurrency: 4 }, () => {
         await seeRecovery(cluster);
     });
 
-    test('hung: noticed, and healed when it goes on', async (t) => {
+    test('hung: noticed, and healed when it continues', async (t) => {
         const redis = await redisFor(t);
         const cluster = await makePair(t, redis);
         redis.signal('SIGSTOP');
@@ -366,7 +366,7 @@ describe('Redis', { concurrency: 4 }, () => {
         assert.doesNotMatch(await redis.cli('ACL', 'LOG'), /reason/);
     });
 
-    test('out of memory: publishing goes on, and that it is so can be seen', async (t) => {
+    test('out of memory: publishing continues, and the state can be seen', async (t) => {
         const redis = await redisFor(t, '--maxmemory-policy', 'noeviction');
         const cluster = await makePair(t, redis);
         assert.equal(await redis.cli('CONFIG', 'SET', 'maxmemory', '1'), 'OK');

@@ -63,7 +63,12 @@ char *cluster_key(const struct cluster *cluster, const char *kind, const char *n
 
 char *cluster_channel(const struct cluster *cluster, const char *name, char text[REDIS_NAME_SIZE])
 {
-    return cluster_key(cluster, NULL, name, text);
+    const struct config *config = cluster->options.config;
+    char database[16] = "";
+    if (config->redis_url.database != 0)
+        snprintf(database, sizeof database, "@%d", config->redis_url.database);
+    snprintf(text, REDIS_NAME_SIZE, "%s%s:%s", config->redis_channel_prefix, database, name);
+    return text;
 }
 
 void cluster_run(struct cluster *cluster, uint32_t tag, const char *script, int key_count,

@@ -21,7 +21,8 @@
 #include <stdatomic.h>
 
 #define SERVER_ID_SIZE 17
-#define REDIS_NAME_SIZE (CHANNEL_PREFIX_SIZE + 48)
+/* The prefix, "@" and a database's number, and what follows. */
+#define REDIS_NAME_SIZE (CHANNEL_PREFIX_SIZE + 64)
 
 /* What a command was, in the low byte of its tag; the symbol's index is above it. */
 enum command {
@@ -130,7 +131,9 @@ static inline void count(atomic_uint_least64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-/* "PREFIX:kind:NAME" or, without a kind, "PREFIX:NAME". Both return `text`. */
+/* "PREFIX:kind:NAME" or, without a kind, "PREFIX:NAME". A channel's PREFIX also has the number of
+ * the database, "heatmap@1", unless it is 0: Redis publishes to all of its databases alike. Both
+ * return `text`. */
 char *cluster_key(const struct cluster *cluster, const char *kind, const char *name,
                   char text[REDIS_NAME_SIZE]);
 char *cluster_channel(const struct cluster *cluster, const char *name, char text[REDIS_NAME_SIZE]);

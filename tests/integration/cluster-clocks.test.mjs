@@ -326,3 +326,54 @@ test('servers that forgot everything begin lower, and their clients get everythi
     assert.equal((await newestOf(second)).epoch, epochOf(after));
     assertOrder(after);
 });
+
+describe('two databases of one Redis', () => {
+    test('are two clusters: nothing passes from one to the other', async (t) => {
+        const redis = await redisFor(t);
+        const sites = [];
+        for (const [index, seed] of [1, 2].entries()) {
+            const url = `${redis.url}/${index}`;
+            const market = await marketFor(t, 'BTCUSDT', seed);
+            const leader = await memberFor(t, url, { database: market.database });
+            await untilState(leader, 'leading');
+            const relay = await memberFor(t, url);
+            await untilState(relay, 'following');
+            const clients = [await subscriberFor(t, leader), await subscriberFor(t, relay)];
+            sites.push({ market, servers: [leader, relay], clients });
+        }
+        for (const site of sites)
+            for (const client of site.clients) await newerOf(client, site.market.time);
+        for (let i = 0; i < 3; i++) for (const site of sites) await seeNext(site);
+        for (const site of sites) {
+            const [own, relayed] = site.clients.map((client) => client.texts.slice(-3));
+            assert.deepEqual(own, relayed);
+            assertOrder(...site.clients);
+        }
+        const prices = sites.map(({ clients: [client] }) =>
+            client.snapshots('BTCUSDT').map((m) => m.data.current_price),
+        );
+        assert.ok(prices[0].every((price) => !prices[1].includes(price)));
+        for (const { servers } of sites)
+            for (const server of servers)
+                for (const reason of ['old', 'unknown_symbol'])
+                    assert.equal(
+                        await metric(server, 'heatcast_redis_messages_ignored_total', { reason }),
+                        0,
+                    );
+    });
+
+    test('other programs publish to each of them by its channel', async (t) => {
+        const redis = await redisFor(t);
+        const clients = [];
+        for (const path of ['/0', '/7'])
+            clients.push(await subscriberFor(t, await edgeFor(t, { url: redis.url + path })));
+        await redis.publish('heatmap:BTCUSDT', foreign(1));
+        await redis.publish('heatmap@7:BTCUSDT', foreign(2));
+        await withPrice(clients[0], 1);
+        await withPrice(clients[1], 2);
+        for (const client of clients) {
+            await client.settle();
+            assert.equal(client.snapshots('BTCUSDT').length, 1);
+        }
+    });
+});

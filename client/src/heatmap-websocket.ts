@@ -10,7 +10,10 @@
 //
 // A connection is one Connection object. Before it is replaced, abandon() takes its callbacks away,
 // so that a late event cannot affect the next one. Snapshots from both WebSocket and poller go
-// through #receiveSnapshot(), which keeps them in the order of (epoch, seq).
+// through #receiveSnapshot(). Those of one connection are kept in the order of (epoch, seq). Over
+// connections, and for each answer to the poller, the server that answers now is right: the numbers
+// of another server, or of the same one before a restart, need not be comparable, and a client that
+// compares them may wait forever. isSuccessor() has the one exception.
 //
 // Liveness: browsers answer the server's protocol pings by themselves but do not show them to
 // scripts, so the client sends its own `ping` and counts the rounds without any message. It counts
@@ -23,6 +26,7 @@ import { TypedEventTarget } from './events.js';
 import { Poller } from './poller.js';
 import {
     isNewer,
+    isSuccessor,
     parseServerMessage,
     type ClientMessage,
     type ServerMessage,
@@ -197,7 +201,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     readonly #options: HeatmapWebSocketOptions & typeof DEFAULTS;
     readonly #backoff: Backoff;
     readonly #wanted = new Map<string, number | undefined>(); /* symbol -> update interval */
-    readonly #snapshots = new Map<string, Snapshot>();
+    readonly #snapshots = new Map<string, { snapshot: Snapshot; source: Connection | null }>();
     readonly #ages: DataAges;
     readonly #poller: Poller;
     #status: ConnectionStatus = 'disconnected';
@@ -229,7 +233,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             interval: this.#options.pollInterval,
             timeout: this.#options.connectTimeout,
             retryMax: this.#options.retryMax,
-            onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot),
+            onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot, null),
             onReached: (isPolling) => this.emit('polling', { isPolling }),
         });
         const { onSnapshot, onAge, onStatus, onPolling, onWarning, onError } = options;
@@ -258,7 +262,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
 
     /** The newest snapshot since the symbol was subscribed to. */
     lastSnapshot(symbol: string): Snapshot | undefined {
-        return this.#snapshots.get(symbol);
+        return this.#snapshots.get(symbol)?.snapshot;
     }
 
     /** Whether the symbol's newest candle is recent, independent of the connection. */
@@ -399,15 +403,15 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         this.#poller.stop(); /* not before: an open connection may still carry nothing */
         if (typeof data !== 'string') return;
         const message = parseServerMessage(data);
-        if (message) this.#dispatch(message);
+        if (message) this.#dispatch(connection, message);
     }
 
-    #dispatch(message: ServerMessage): void {
+    #dispatch(connection: Connection, message: ServerMessage): void {
         switch (message.type) {
             case 'snapshot':
                 this.#isFlowing = true;
                 this.#recover();
-                this.#receiveSnapshot(message);
+                this.#receiveSnapshot(message, connection);
                 break;
             case 'warning':
                 if (message.code === 'SLOW_CONSUMER') this.#becomeSlow();
@@ -426,12 +430,17 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         }
     }
 
-    #receiveSnapshot(snapshot: Snapshot): void {
+    /** `source`: the connection; null: an answer over HTTP. */
+    #receiveSnapshot(snapshot: Snapshot, source: Connection | null): void {
         // One may still arrive after unsubscribe().
         if (!this.#wanted.has(snapshot.symbol)) return;
         const last = this.#snapshots.get(snapshot.symbol);
-        if (last && !isNewer(snapshot, last)) return;
-        this.#snapshots.set(snapshot.symbol, snapshot);
+        if (last) {
+            const isOrdered = source !== null && last.source === source;
+            const isNews = isOrdered ? isNewer : isSuccessor;
+            if (!isNews(snapshot, last.snapshot)) return;
+        }
+        this.#snapshots.set(snapshot.symbol, { snapshot, source });
         this.#ages.update(snapshot.symbol, Date.parse(snapshot.timestamp));
         this.emit('snapshot', snapshot);
     }

@@ -1,0 +1,137 @@
+// HeatmapWebSocket where clocks, numbers and connections are not what they should be.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { afterEach, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import WebSocket, { WebSocketServer } from 'ws';
+import { eventually } from '../support/process.mjs';
+import { importTypeScript } from './bundle.mjs';
+
+const { HeatmapWebSocket } = await importTypeScript('client/src/index.ts');
+
+const cleanups = [];
+afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const wallNow = Date.now;
+const timeOf = (milliseconds) => new Date(milliseconds).toISOString();
+
+const snapshot = (epoch, seq, timestamp = '2025-12-28T14:30:00Z') =>
+    JSON.stringify({
+        type: 'snapshot',
+        symbol: 'BTCUSDT',
+        timestamp,
+        epoch,
+        seq,
+        data: { levels: [], current_price: 1, positions_created: 0, positions_consumed: 0 },
+    });
+
+/** Pongs have `handle.time()`, the server's clock. `onSubscribe` gets the socket. */
+async function startServer(onSubscribe = () => {}) {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1', path: '/ws/heatmap' });
+    const handle = { requests: [], pings: 0, time: wallNow, onSubscribe, clients: server.clients };
+    server.on('connection', (socket) =>
+        socket.on('message', (data) => {
+            const request = JSON.parse(data);
+            if (request.action === 'ping') {
+                handle.pings += 1;
+                const pong = { type: 'pong', timestamp: timeOf(handle.time()) };
+                socket.send(JSON.stringify(pong));
+                return;
+            }
+            handle.requests.push(request);
+            handle.onSubscribe(socket, request);
+        }),
+    );
+    await once(server, 'listening');
+    cleanups.push(() => {
+        for (const socket of server.clients) socket.terminate();
+        return new Promise((resolve) => server.close(resolve));
+    });
+    return Object.assign(handle, {
+        port: server.address().port,
+        send: (text) => server.clients.forEach((socket) => socket.send(text)),
+        cut: () => server.clients.forEach((socket) => socket.terminate()),
+    });
+}
+
+function connect(port, options = {}) {
+    const seen = [];
+    const ages = [];
+    const client = new HeatmapWebSocket(`http://127.0.0.1:${port}`, {
+        WebSocket,
+        symbols: ['BTCUSDT'],
+        retryMin: 5,
+        retryMax: 20,
+        onSnapshot: ({ epoch, seq }) => seen.push(`${epoch}.${seq}`),
+        onAge: ({ age }) => ages.push(age),
+        ...options,
+    });
+    cleanups.push(() => client.disconnect());
+    client.connect();
+    return { client, seen, ages };
+}
+
+describe('the numbers of another connection', () => {
+    /** Sends these to the first connection, those to the second, and so on. */
+    async function play(...connections) {
+        const server = await startServer((socket) => {
+            for (const text of connections.shift() ?? []) socket.send(text);
+            socket.send('{"type":"ack","id":1,"action":"subscribe"}');
+        });
+        const { seen, client } = connect(server.port);
+        const count = connections.length;
+        for (let i = 1; i <= count; i += 1) {
+            await eventually('subscribed', () => server.requests.length === i);
+            await sleep(100);
+            if (i < count) server.cut();
+        }
+        return { seen, client };
+    }
+
+    test('are no reason to ignore a server that began lower', async () => {
+        const { seen, client } = await play(
+            [snapshot(900, 5), snapshot(900, 6)],
+            [snapshot(100, 1), snapshot(100, 2)],
+            [snapshot(900, 7)],
+            [snapshot(50, 1), snapshot(50, 1), snapshot(50, 2)],
+        );
+        assert.deepEqual(seen, ['900.5', '900.6', '100.1', '100.2', '900.7', '50.1', '50.2']);
+        assert.equal(client.lastSnapshot('BTCUSDT').epoch, 50);
+    });
+
+    test('still order what one generator made: a server that is behind shows nothing older', async () => {
+        const { seen } = await play(
+            [snapshot(900, 5), snapshot(900, 6)],
+            [snapshot(900, 4), snapshot(900, 6), snapshot(900, 7)],
+        );
+        assert.deepEqual(seen, ['900.5', '900.6', '900.7']);
+    });
+
+    test('are ignored where the market has moved on', async () => {
+        const { seen } = await play(
+            [snapshot(1, 500, '2025-12-28T14:30:00Z')],
+            [snapshot(1, 1, '2025-12-28T14:30:00Z'), snapshot(1, 2, '2025-12-28T14:35:00Z')],
+        );
+        assert.deepEqual(seen, ['1.500', '1.2']);
+    });
+
+    test('are ignored by polling as well, answer by answer', async () => {
+        let body = snapshot(900, 6);
+        const http = createServer((_, response) => response.writeHead(200).end(body));
+        http.listen(0, '127.0.0.1');
+        await once(http, 'listening');
+        cleanups.push(() => http.close());
+        const { seen } = connect(http.address().port, { pollInterval: 20 });
+        await eventually('the first', () => seen.includes('900.6'));
+        body = snapshot(100, 1);
+        await eventually('the other server', () => seen.includes('100.1'));
+        body = snapshot(900, 7);
+        await eventually('the first server again', () => seen.includes('900.7'));
+        body = snapshot(900, 6);
+        await sleep(100);
+        assert.deepEqual(seen, ['900.6', '100.1', '900.7']);
+    });
+});

@@ -21,6 +21,7 @@
 // for a dead server.
 
 import { Backoff } from './backoff.js';
+import { ServerClock, waitFor } from './clock.js';
 import { DataAges, type DataAge } from './data-age.js';
 import { TypedEventTarget } from './events.js';
 import { Poller } from './poller.js';
@@ -123,7 +124,7 @@ export interface HeatmapWebSocketOptions {
     slowFor?: number;
     /** Between two HTTP requests while there is no WebSocket. */
     pollInterval?: number;
-    /** After a candle's open time, until the symbol's data are `stale`. */
+    /** After a candle's open time, by the server's clock, until the symbol's data are `stale`. */
     staleAfter?: number;
 }
 
@@ -202,6 +203,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     readonly #backoff: Backoff;
     readonly #wanted = new Map<string, number | undefined>(); /* symbol -> update interval */
     readonly #snapshots = new Map<string, { snapshot: Snapshot; source: Connection | null }>();
+    readonly #clock = new ServerClock();
     readonly #ages: DataAges;
     readonly #poller: Poller;
     #status: ConnectionStatus = 'disconnected';
@@ -224,8 +226,10 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             max: this.#options.retryMax,
             random: Math.random,
         });
-        this.#ages = new DataAges(this.#options.staleAfter, (symbol, age) =>
-            this.emit('age', { symbol, age }),
+        this.#ages = new DataAges(
+            this.#options.staleAfter,
+            () => this.#clock.now(),
+            (symbol, age) => this.emit('age', { symbol, age }),
         );
         this.#poller = new Poller({
             urlOf: (symbol) => snapshotUrl(this.url, symbol),
@@ -234,6 +238,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             timeout: this.#options.connectTimeout,
             retryMax: this.#options.retryMax,
             onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot, null),
+            onTime: (time) => this.#setTime(time),
             onReached: (isPolling) => this.emit('polling', { isPolling }),
         });
         const { onSnapshot, onAge, onStatus, onPolling, onWarning, onError } = options;
@@ -340,7 +345,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         };
         connection.connectTimer = setTimeout(
             () => this.#lost('CONNECTION_TIMEOUT', 'the server did not answer in time'),
-            this.#options.connectTimeout,
+            waitFor(this.#options.connectTimeout),
         );
         this.#setStatus('connecting');
     }
@@ -350,13 +355,15 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         connection.isOpen = true;
         connection.pingTimer = setInterval(
             () => this.#ping(connection),
-            this.#options.pingInterval,
+            waitFor(this.#options.pingInterval),
         );
         connection.stableTimer = setTimeout(() => {
             this.#failures = 0;
             this.#backoff.reset();
-        }, this.#options.stableAfter);
+        }, waitFor(this.#options.stableAfter));
         this.#setStatus('connected');
+        // First, because the pong has the time, and comes before the snapshots whose age it shows.
+        this.#send({ action: 'ping' });
         this.#resubscribe();
     }
 
@@ -374,7 +381,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         this.#failures += 1;
         if (this.#failures >= FAILURES_BEFORE_POLLING) this.#poller.start();
         const retryIn = this.#backoff.next();
-        this.#retryTimer = setTimeout(() => this.#open(), retryIn);
+        this.#retryTimer = setTimeout(() => this.#open(), waitFor(retryIn));
         this.#setStatus('disconnected', retryIn);
         this.emit('error', { code, message });
     }
@@ -425,9 +432,16 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
                 this.emit('error', { code: message.code, message: message.message });
                 break;
             case 'pong':
+                this.#setTime(Date.parse(message.timestamp));
+                break;
             case 'ack':
                 break; /* #received() has noted that the server is alive */
         }
+    }
+
+    #setTime(time: number): void {
+        this.#clock.set(time);
+        this.#ages.watch();
     }
 
     /** `source`: the connection; null: an answer over HTTP. */
@@ -451,7 +465,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         this.#slowTimer = setTimeout(() => {
             this.#slowTimer = undefined;
             this.#recover();
-        }, this.#options.slowFor);
+        }, waitFor(this.#options.slowFor));
         this.#setStatus('slow');
     }
 
@@ -508,7 +522,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         if (connection.probeTimer !== undefined) return;
         connection.probeTimer = setTimeout(
             () => this.#lost('CONNECTION_LOST', 'the server fell silent'),
-            this.#options.connectTimeout,
+            waitFor(this.#options.connectTimeout),
         );
         this.#send({ action: 'ping' });
     }

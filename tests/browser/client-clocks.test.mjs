@@ -16,6 +16,8 @@ afterEach(async () => {
 });
 
 const wallNow = Date.now;
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
 const timeOf = (milliseconds) => new Date(milliseconds).toISOString();
 
 const snapshot = (epoch, seq, timestamp = '2025-12-28T14:30:00Z') =>
@@ -133,5 +135,109 @@ describe('the numbers of another connection', () => {
         body = snapshot(900, 6);
         await sleep(100);
         assert.deepEqual(seen, ['900.6', '100.1', '900.7']);
+    });
+});
+
+describe('the age of data', () => {
+    for (const [what, offMs] of [
+        ['a day fast', dayMs],
+        ['a day slow', -dayMs],
+    ])
+        test(`is told by the server's clock where this machine's is ${what}`, async (t) => {
+            t.mock.method(Date, 'now', () => wallNow() + offMs);
+            const server = await startServer();
+            const { client, ages } = connect(server.port);
+            await eventually('subscribed', () => server.requests.length === 1);
+            server.send(snapshot(1, 1, timeOf(wallNow() - 2 * minuteMs)));
+            await eventually('a snapshot', () => client.lastSnapshot('BTCUSDT'));
+            assert.equal(client.dataAge('BTCUSDT'), 'live');
+            server.send(snapshot(1, 2, timeOf(wallNow() - 60 * minuteMs)));
+            await eventually('old data', () => client.lastSnapshot('BTCUSDT').seq === 2);
+            assert.equal(client.dataAge('BTCUSDT'), 'stale');
+            assert.deepEqual(ages, ['live', 'stale']);
+        });
+
+    test('follows the clock of the server when that is set', async () => {
+        const server = await startServer();
+        const { client } = connect(server.port, { pingInterval: 30 });
+        await eventually('subscribed', () => server.requests.length === 1);
+        server.send(snapshot(1, 1, timeOf(wallNow())));
+        await eventually('live', () => client.dataAge('BTCUSDT') === 'live');
+        server.time = () => wallNow() + dayMs;
+        await eventually('stale', () => client.dataAge('BTCUSDT') === 'stale');
+        server.time = () => wallNow() - dayMs; // the candle is of tomorrow
+        await eventually('live again', () => client.dataAge('BTCUSDT') === 'live');
+    });
+
+    test("does not change when this machine's clock is set meanwhile", async (t) => {
+        let offMs = 0;
+        t.mock.method(Date, 'now', () => wallNow() + offMs);
+        const server = await startServer();
+        const { client, ages } = connect(server.port);
+        await eventually('subscribed', () => server.requests.length === 1);
+        server.send(snapshot(1, 1, timeOf(wallNow())));
+        await eventually('live', () => client.dataAge('BTCUSDT') === 'live');
+        for (offMs of [dayMs, -dayMs, 0]) assert.equal(client.dataAge('BTCUSDT'), 'live');
+        assert.deepEqual(ages, ['live']);
+    });
+
+    test('is told by the Date of answers while polling', async (t) => {
+        t.mock.method(Date, 'now', () => wallNow() - dayMs);
+        const http = createServer((_, response) => {
+            const body = snapshot(1, 1, timeOf(wallNow() - 60 * minuteMs));
+            response.writeHead(200, { Date: new Date(wallNow()).toUTCString() }).end(body);
+        });
+        http.listen(0, '127.0.0.1');
+        await once(http, 'listening');
+        cleanups.push(() => http.close());
+        const { client } = connect(http.address().port, { pollInterval: 20 });
+        await eventually('a snapshot', () => client.lastSnapshot('BTCUSDT'));
+        assert.equal(client.dataAge('BTCUSDT'), 'stale');
+    });
+});
+
+describe('timers', () => {
+    test('that would be longer than a timer can be do not run at once', async (t) => {
+        const server = await startServer();
+        const waits = [];
+        const realTimeout = globalThis.setTimeout;
+        t.mock.method(globalThis, 'setTimeout', (callback, wait, ...rest) => {
+            waits.push(wait);
+            return realTimeout(callback, wait, ...rest);
+        });
+        const { client } = connect(server.port, {
+            pingInterval: Infinity,
+            connectTimeout: Infinity,
+            stableAfter: 2 ** 31,
+            slowFor: 2 ** 40,
+            staleAfter: 365 * dayMs,
+        });
+        await eventually('subscribed', () => server.requests.length === 1);
+        server.send(snapshot(1, 1, timeOf(wallNow() + 1000 * dayMs)));
+        server.send('{"type":"warning","code":"SLOW_CONSUMER","message":""}');
+        await eventually('slow', () => client.status === 'slow');
+        await sleep(200);
+        assert.equal(server.pings, 1);
+        assert.equal(client.status, 'slow');
+        assert.equal(client.dataAge('BTCUSDT'), 'live');
+        assert.ok(waits.every((wait) => wait === undefined || wait <= 2 ** 31 - 1));
+    });
+
+    test("of polling run on when this machine's clock is set back", async (t) => {
+        let offMs = 0;
+        t.mock.method(Date, 'now', () => wallNow() + offMs);
+        let polls = 0;
+        const http = createServer((request, response) => {
+            polls += request.url.startsWith('/api/') ? 1 : 0; // attempts to connect come as well
+            response.writeHead(200).end(snapshot(1, polls));
+        });
+        http.listen(0, '127.0.0.1');
+        await once(http, 'listening');
+        cleanups.push(() => http.close());
+        connect(http.address().port, { pollInterval: 20, updateInterval: 1 });
+        await eventually('a poll', () => polls >= 1);
+        offMs = -dayMs;
+        const before = polls;
+        await eventually('more polls', () => polls >= before + 2);
     });
 });

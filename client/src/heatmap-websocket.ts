@@ -33,6 +33,7 @@ import {
     type ServerMessage,
     type Snapshot,
 } from './protocol.js';
+import { Repeater } from './repeat.js';
 
 /**
  * - `connecting`: a connection is being opened
@@ -175,9 +176,17 @@ class Connection {
     pingTimer: Timer | undefined;
     stableTimer: Timer | undefined;
     probeTimer: Timer | undefined;
+    /** Unsubscribed here; the server may not have taken it in. */
+    readonly unsubscribed = new Set<string>();
+    readonly repeater: Repeater;
 
-    constructor(socket: WebSocketLike) {
+    constructor(socket: WebSocketLike, everything: () => ClientMessage[]) {
         this.socket = socket;
+        this.repeater = new Repeater(everything, (message) => this.send(message));
+    }
+
+    send(message: ClientMessage): void {
+        if (this.isOpen) this.socket.send(JSON.stringify(message));
     }
 
     /** Closes it; none of its events has an effect after this. */
@@ -186,6 +195,7 @@ class Connection {
         clearInterval(this.pingTimer);
         clearTimeout(this.stableTimer);
         clearTimeout(this.probeTimer);
+        this.repeater.stop();
         const { socket } = this;
         socket.onopen = socket.onmessage = socket.onclose = null;
         socket.onerror = () => {}; /* `ws` throws an error event that has no listener */
@@ -305,8 +315,11 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     subscribe(symbols: string | readonly string[], options: SubscribeOptions = {}): void {
         const list = typeof symbols === 'string' ? [symbols] : symbols;
         const updateInterval = options.updateInterval ?? this.#options.updateInterval;
-        for (const symbol of list) this.#wanted.set(symbol, updateInterval);
-        this.#sendSubscribe(list, updateInterval);
+        for (const symbol of list) {
+            this.#wanted.set(symbol, updateInterval);
+            this.#connection?.unsubscribed.delete(symbol);
+        }
+        for (const message of subscribeMessages(list, updateInterval)) this.#send(message);
     }
 
     unsubscribe(symbols: string | readonly string[]): void {
@@ -316,8 +329,9 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             this.#snapshots.delete(symbol);
             this.#ages.forget(symbol);
             this.#poller.forget(symbol);
+            this.#connection?.unsubscribed.add(symbol);
         }
-        for (const part of chunks(list)) this.#send({ action: 'unsubscribe', symbols: part });
+        for (const message of unsubscribeMessages(list)) this.#send(message);
     }
 
     // --- the connection's life ---
@@ -328,7 +342,8 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         const Socket: WebSocketConstructor = this.#options.WebSocket ?? WebSocket;
         let connection: Connection;
         try {
-            connection = new Connection(new Socket(this.url));
+            const socket = new Socket(this.url);
+            connection = new Connection(socket, () => this.#everything());
         } catch (cause) {
             this.#lost('CONNECTION_FAILED', String(cause));
             return;
@@ -364,7 +379,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         this.#setStatus('connected');
         // First, because the pong has the time, and comes before the snapshots whose age it shows.
         this.#send({ action: 'ping' });
-        this.#resubscribe();
+        for (const message of this.#everything()) this.#send(message);
     }
 
     #ping(connection: Connection): void {
@@ -429,6 +444,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
                 });
                 break;
             case 'error':
+                if (message.code === 'RATE_LIMITED') connection.repeater.refused();
                 this.emit('error', { code: message.code, message: message.message });
                 break;
             case 'pong':
@@ -477,29 +493,21 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     // --- what is sent ---
 
     #send(message: ClientMessage): void {
-        if (this.#connection?.isOpen) this.#connection.socket.send(JSON.stringify(message));
+        this.#connection?.send(message);
     }
 
-    #sendSubscribe(symbols: readonly string[], updateInterval: number | undefined): void {
-        for (const part of chunks(symbols)) {
-            this.#send({
-                action: 'subscribe',
-                symbols: part,
-                ...(updateInterval !== undefined && { update_interval: updateInterval }),
-            });
-        }
-    }
-
-    #resubscribe(): void {
+    /** What the connection's server should know. */
+    #everything(): ClientMessage[] {
         const byInterval = new Map<number | undefined, string[]>();
         for (const [symbol, updateInterval] of this.#wanted) {
             const group = byInterval.get(updateInterval);
             if (group) group.push(symbol);
             else byInterval.set(updateInterval, [symbol]);
         }
-        for (const [updateInterval, symbols] of byInterval) {
-            this.#sendSubscribe(symbols, updateInterval);
-        }
+        const subscribes = [...byInterval].flatMap(([updateInterval, symbols]) =>
+            subscribeMessages(symbols, updateInterval),
+        );
+        return [...subscribes, ...unsubscribeMessages([...(this.#connection?.unsubscribed ?? [])])];
     }
 
     // --- the page around it, in a browser ---
@@ -536,8 +544,23 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     }
 }
 
-function* chunks(symbols: readonly string[]): Generator<string[]> {
+function chunks(symbols: readonly string[]): string[][] {
+    const parts: string[][] = [];
     for (let at = 0; at < symbols.length; at += SYMBOLS_PER_MESSAGE) {
-        yield symbols.slice(at, at + SYMBOLS_PER_MESSAGE);
+        parts.push(symbols.slice(at, at + SYMBOLS_PER_MESSAGE));
     }
+    return parts;
 }
+
+const subscribeMessages = (
+    symbols: readonly string[],
+    updateInterval: number | undefined,
+): ClientMessage[] =>
+    chunks(symbols).map((part) => ({
+        action: 'subscribe',
+        symbols: part,
+        ...(updateInterval !== undefined && { update_interval: updateInterval }),
+    }));
+
+const unsubscribeMessages = (symbols: readonly string[]): ClientMessage[] =>
+    chunks(symbols).map((part) => ({ action: 'unsubscribe', symbols: part }));

@@ -116,11 +116,7 @@ export class Poller {
         abort.signal.addEventListener('abort', giveUp);
         const timer = setTimeout(giveUp, waitFor(this.#options.timeout));
         try {
-            const tag = this.#tags.get(symbol);
-            const response = await fetch(this.#options.urlOf(symbol), {
-                headers: tag === undefined ? {} : { 'If-None-Match': tag },
-                signal: attempt.signal,
-            });
+            const response = await this.#fetch(symbol, attempt.signal);
             const text = await response.text();
             if (abort.signal.aborted) return false;
             this.#options.onTime(Date.parse(response.headers.get('Date') ?? ''));
@@ -131,6 +127,22 @@ export class Poller {
         } finally {
             clearTimeout(timer);
             abort.signal.removeEventListener('abort', giveUp);
+        }
+    }
+
+    /**
+     * A server ends connections that were idle for a while, and may do so while a request is on its
+     * way, which then fails. Browsers repeat it by themselves, Node does not.
+     */
+    async #fetch(symbol: string, signal: AbortSignal): Promise<Response> {
+        const tag = this.#tags.get(symbol);
+        const url = this.#options.urlOf(symbol);
+        const request = { headers: tag === undefined ? {} : { 'If-None-Match': tag }, signal };
+        try {
+            return await fetch(url, request);
+        } catch (cause) {
+            if (signal.aborted) throw cause;
+            return fetch(url, request);
         }
     }
 

@@ -241,3 +241,57 @@ describe('timers', () => {
         await eventually('more polls', () => polls >= before + 2);
     });
 });
+
+test('a kept connection that ends as it is used again costs no answer', async () => {
+    const used = new WeakSet();
+    let ends = 0;
+    let polls = 0;
+    const http = createServer((request, response) => {
+        if (used.has(request.socket)) {
+            ends += 1;
+            request.socket.destroy();
+            return;
+        }
+        used.add(request.socket);
+        polls += 1;
+        response.writeHead(200).end(snapshot(1, polls));
+    });
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    cleanups.push(() => http.close());
+    const polling = [];
+    const { seen } = connect(http.address().port, {
+        pollInterval: 20,
+        onPolling: ({ isPolling }) => polling.push(isPolling),
+    });
+    await eventually('answers', () => seen.length >= 5);
+    assert.ok(ends > 0, 'connections were used again');
+    assert.deepEqual(polling, [true]);
+});
+
+test('what was refused as too much is sent again', async () => {
+    let refusals = 3;
+    const heard = new Set();
+    const server = await startServer((socket, { action, symbols }) => {
+        if (refusals > 0) {
+            refusals -= 1;
+            socket.send('{"type":"error","code":"RATE_LIMITED","message":"too many messages"}');
+        } else if (action === 'subscribe') symbols.forEach((symbol) => heard.add(symbol));
+        else symbols.forEach((symbol) => heard.delete(symbol));
+    });
+    const { client } = connect(server.port);
+    await eventually('subscribed', () => server.requests.length === 1);
+    client.subscribe('ETHUSDT', { updateInterval: 5 });
+    client.unsubscribe('BTCUSDT'); // all three are refused
+    client.subscribe('SOLUSDT');
+    await eventually('sent again', () => heard.has('ETHUSDT'));
+    assert.deepEqual([...heard].sort(), ['ETHUSDT', 'SOLUSDT']);
+    assert.ok(
+        server.requests.some(
+            ({ action, symbols }) => action === 'unsubscribe' && symbols.includes('BTCUSDT'),
+        ),
+    );
+    const { length } = server.requests;
+    await sleep(3000);
+    assert.equal(server.requests.length, length, 'once');
+});

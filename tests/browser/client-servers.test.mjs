@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import WebSocket from 'ws';
 import { marketFor, memberFor, untilState } from '../support/cluster.mjs';
+import { get } from '../support/http.mjs';
 import { eventually } from '../support/process.mjs';
 import { startProxy } from '../support/proxy.mjs';
 import { redisFor } from '../support/redis.mjs';
@@ -110,4 +111,28 @@ test('an epoch that is set days ahead and deleted while they run', async (t) => 
                     (after.epoch === before.epoch && after.seq > before.seq),
             );
         });
+});
+
+test('forty subscriptions at once, of which the server refuses half', async (t) => {
+    const symbols = Array.from({ length: 40 }, (_, i) => `COIN${i}USDT`);
+    const market = await marketFor(t);
+    const server = await serveFor(t, {
+        database: market.database,
+        args: ['--symbols', symbols.join(',')],
+    });
+    const errors = [];
+    const client = new HeatmapWebSocket(server.url, {
+        WebSocket,
+        onError: ({ code }) => errors.push(code),
+    });
+    t.after(() => client.disconnect());
+    client.connect();
+    await eventually('connected', () => client.status === 'connected');
+    for (const symbol of symbols) client.subscribe(symbol);
+    await eventually('all are subscribed', async () => {
+        const stats = (await get(`${server.url}/ws/stats`)).json();
+        return symbols.every((symbol) => stats.subscriptions_by_symbol[symbol] === 1);
+    });
+    assert.ok(errors.includes('RATE_LIMITED'));
+    assert.equal(client.status, 'connected');
 });

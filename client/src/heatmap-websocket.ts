@@ -10,7 +10,10 @@
 //
 // A connection is one Connection object. Before it is replaced, abandon() takes its callbacks away,
 // so that a late event cannot affect the next one. Snapshots from both WebSocket and poller go
-// through #receiveSnapshot(), which keeps them in the order of (epoch, seq).
+// through #receiveSnapshot(). Those of one connection are kept in the order of (epoch, seq). Over
+// connections, and for each answer to the poller, the server that answers now is right: the numbers
+// of another server, or of the same one before a restart, need not be comparable, and a client that
+// compares them may wait forever. isSuccessor() has the one exception.
 //
 // Liveness: browsers answer the server's protocol pings by themselves but do not show them to
 // scripts, so the client sends its own `ping` and counts the rounds without any message. It counts
@@ -18,16 +21,19 @@
 // for a dead server.
 
 import { Backoff } from './backoff.js';
+import { ServerClock, waitFor } from './clock.js';
 import { DataAges, type DataAge } from './data-age.js';
 import { TypedEventTarget } from './events.js';
 import { Poller } from './poller.js';
 import {
     isNewer,
+    isSuccessor,
     parseServerMessage,
     type ClientMessage,
     type ServerMessage,
     type Snapshot,
 } from './protocol.js';
+import { Repeater } from './repeat.js';
 
 /**
  * - `connecting`: a connection is being opened
@@ -119,7 +125,7 @@ export interface HeatmapWebSocketOptions {
     slowFor?: number;
     /** Between two HTTP requests while there is no WebSocket. */
     pollInterval?: number;
-    /** After a candle's open time, until the symbol's data are `stale`. */
+    /** After a candle's open time, by the server's clock, until the symbol's data are `stale`. */
     staleAfter?: number;
 }
 
@@ -170,9 +176,17 @@ class Connection {
     pingTimer: Timer | undefined;
     stableTimer: Timer | undefined;
     probeTimer: Timer | undefined;
+    /** Unsubscribed here; the server may not have taken it in. */
+    readonly unsubscribed = new Set<string>();
+    readonly repeater: Repeater;
 
-    constructor(socket: WebSocketLike) {
+    constructor(socket: WebSocketLike, everything: () => ClientMessage[]) {
         this.socket = socket;
+        this.repeater = new Repeater(everything, (message) => this.send(message));
+    }
+
+    send(message: ClientMessage): void {
+        if (this.isOpen) this.socket.send(JSON.stringify(message));
     }
 
     /** Closes it; none of its events has an effect after this. */
@@ -181,6 +195,7 @@ class Connection {
         clearInterval(this.pingTimer);
         clearTimeout(this.stableTimer);
         clearTimeout(this.probeTimer);
+        this.repeater.stop();
         const { socket } = this;
         socket.onopen = socket.onmessage = socket.onclose = null;
         socket.onerror = () => {}; /* `ws` throws an error event that has no listener */
@@ -197,7 +212,8 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     readonly #options: HeatmapWebSocketOptions & typeof DEFAULTS;
     readonly #backoff: Backoff;
     readonly #wanted = new Map<string, number | undefined>(); /* symbol -> update interval */
-    readonly #snapshots = new Map<string, Snapshot>();
+    readonly #snapshots = new Map<string, { snapshot: Snapshot; source: Connection | null }>();
+    readonly #clock = new ServerClock();
     readonly #ages: DataAges;
     readonly #poller: Poller;
     #status: ConnectionStatus = 'disconnected';
@@ -220,8 +236,10 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             max: this.#options.retryMax,
             random: Math.random,
         });
-        this.#ages = new DataAges(this.#options.staleAfter, (symbol, age) =>
-            this.emit('age', { symbol, age }),
+        this.#ages = new DataAges(
+            this.#options.staleAfter,
+            () => this.#clock.now(),
+            (symbol, age) => this.emit('age', { symbol, age }),
         );
         this.#poller = new Poller({
             urlOf: (symbol) => snapshotUrl(this.url, symbol),
@@ -229,7 +247,8 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             interval: this.#options.pollInterval,
             timeout: this.#options.connectTimeout,
             retryMax: this.#options.retryMax,
-            onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot),
+            onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot, null),
+            onTime: (time) => this.#setTime(time),
             onReached: (isPolling) => this.emit('polling', { isPolling }),
         });
         const { onSnapshot, onAge, onStatus, onPolling, onWarning, onError } = options;
@@ -258,7 +277,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
 
     /** The newest snapshot since the symbol was subscribed to. */
     lastSnapshot(symbol: string): Snapshot | undefined {
-        return this.#snapshots.get(symbol);
+        return this.#snapshots.get(symbol)?.snapshot;
     }
 
     /** Whether the symbol's newest candle is recent, independent of the connection. */
@@ -296,8 +315,11 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     subscribe(symbols: string | readonly string[], options: SubscribeOptions = {}): void {
         const list = typeof symbols === 'string' ? [symbols] : symbols;
         const updateInterval = options.updateInterval ?? this.#options.updateInterval;
-        for (const symbol of list) this.#wanted.set(symbol, updateInterval);
-        this.#sendSubscribe(list, updateInterval);
+        for (const symbol of list) {
+            this.#wanted.set(symbol, updateInterval);
+            this.#connection?.unsubscribed.delete(symbol);
+        }
+        for (const message of subscribeMessages(list, updateInterval)) this.#send(message);
     }
 
     unsubscribe(symbols: string | readonly string[]): void {
@@ -307,8 +329,9 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             this.#snapshots.delete(symbol);
             this.#ages.forget(symbol);
             this.#poller.forget(symbol);
+            this.#connection?.unsubscribed.add(symbol);
         }
-        for (const part of chunks(list)) this.#send({ action: 'unsubscribe', symbols: part });
+        for (const message of unsubscribeMessages(list)) this.#send(message);
     }
 
     // --- the connection's life ---
@@ -319,7 +342,8 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         const Socket: WebSocketConstructor = this.#options.WebSocket ?? WebSocket;
         let connection: Connection;
         try {
-            connection = new Connection(new Socket(this.url));
+            const socket = new Socket(this.url);
+            connection = new Connection(socket, () => this.#everything());
         } catch (cause) {
             this.#lost('CONNECTION_FAILED', String(cause));
             return;
@@ -336,7 +360,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         };
         connection.connectTimer = setTimeout(
             () => this.#lost('CONNECTION_TIMEOUT', 'the server did not answer in time'),
-            this.#options.connectTimeout,
+            waitFor(this.#options.connectTimeout),
         );
         this.#setStatus('connecting');
     }
@@ -346,14 +370,16 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         connection.isOpen = true;
         connection.pingTimer = setInterval(
             () => this.#ping(connection),
-            this.#options.pingInterval,
+            waitFor(this.#options.pingInterval),
         );
         connection.stableTimer = setTimeout(() => {
             this.#failures = 0;
             this.#backoff.reset();
-        }, this.#options.stableAfter);
+        }, waitFor(this.#options.stableAfter));
         this.#setStatus('connected');
-        this.#resubscribe();
+        // First, because the pong has the time, and comes before the snapshots whose age it shows.
+        this.#send({ action: 'ping' });
+        for (const message of this.#everything()) this.#send(message);
     }
 
     #ping(connection: Connection): void {
@@ -370,7 +396,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         this.#failures += 1;
         if (this.#failures >= FAILURES_BEFORE_POLLING) this.#poller.start();
         const retryIn = this.#backoff.next();
-        this.#retryTimer = setTimeout(() => this.#open(), retryIn);
+        this.#retryTimer = setTimeout(() => this.#open(), waitFor(retryIn));
         this.#setStatus('disconnected', retryIn);
         this.emit('error', { code, message });
     }
@@ -399,15 +425,15 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         this.#poller.stop(); /* not before: an open connection may still carry nothing */
         if (typeof data !== 'string') return;
         const message = parseServerMessage(data);
-        if (message) this.#dispatch(message);
+        if (message) this.#dispatch(connection, message);
     }
 
-    #dispatch(message: ServerMessage): void {
+    #dispatch(connection: Connection, message: ServerMessage): void {
         switch (message.type) {
             case 'snapshot':
                 this.#isFlowing = true;
                 this.#recover();
-                this.#receiveSnapshot(message);
+                this.#receiveSnapshot(message, connection);
                 break;
             case 'warning':
                 if (message.code === 'SLOW_CONSUMER') this.#becomeSlow();
@@ -418,20 +444,33 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
                 });
                 break;
             case 'error':
+                if (message.code === 'RATE_LIMITED') connection.repeater.refused();
                 this.emit('error', { code: message.code, message: message.message });
                 break;
             case 'pong':
+                this.#setTime(Date.parse(message.timestamp));
+                break;
             case 'ack':
                 break; /* #received() has noted that the server is alive */
         }
     }
 
-    #receiveSnapshot(snapshot: Snapshot): void {
+    #setTime(time: number): void {
+        this.#clock.set(time);
+        this.#ages.watch();
+    }
+
+    /** `source`: the connection; null: an answer over HTTP. */
+    #receiveSnapshot(snapshot: Snapshot, source: Connection | null): void {
         // One may still arrive after unsubscribe().
         if (!this.#wanted.has(snapshot.symbol)) return;
         const last = this.#snapshots.get(snapshot.symbol);
-        if (last && !isNewer(snapshot, last)) return;
-        this.#snapshots.set(snapshot.symbol, snapshot);
+        if (last) {
+            const isOrdered = source !== null && last.source === source;
+            const isNews = isOrdered ? isNewer : isSuccessor;
+            if (!isNews(snapshot, last.snapshot)) return;
+        }
+        this.#snapshots.set(snapshot.symbol, { snapshot, source });
         this.#ages.update(snapshot.symbol, Date.parse(snapshot.timestamp));
         this.emit('snapshot', snapshot);
     }
@@ -442,7 +481,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         this.#slowTimer = setTimeout(() => {
             this.#slowTimer = undefined;
             this.#recover();
-        }, this.#options.slowFor);
+        }, waitFor(this.#options.slowFor));
         this.#setStatus('slow');
     }
 
@@ -454,29 +493,21 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     // --- what is sent ---
 
     #send(message: ClientMessage): void {
-        if (this.#connection?.isOpen) this.#connection.socket.send(JSON.stringify(message));
+        this.#connection?.send(message);
     }
 
-    #sendSubscribe(symbols: readonly string[], updateInterval: number | undefined): void {
-        for (const part of chunks(symbols)) {
-            this.#send({
-                action: 'subscribe',
-                symbols: part,
-                ...(updateInterval !== undefined && { update_interval: updateInterval }),
-            });
-        }
-    }
-
-    #resubscribe(): void {
+    /** What the connection's server should know. */
+    #everything(): ClientMessage[] {
         const byInterval = new Map<number | undefined, string[]>();
         for (const [symbol, updateInterval] of this.#wanted) {
             const group = byInterval.get(updateInterval);
             if (group) group.push(symbol);
             else byInterval.set(updateInterval, [symbol]);
         }
-        for (const [updateInterval, symbols] of byInterval) {
-            this.#sendSubscribe(symbols, updateInterval);
-        }
+        const subscribes = [...byInterval].flatMap(([updateInterval, symbols]) =>
+            subscribeMessages(symbols, updateInterval),
+        );
+        return [...subscribes, ...unsubscribeMessages([...(this.#connection?.unsubscribed ?? [])])];
     }
 
     // --- the page around it, in a browser ---
@@ -499,7 +530,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         if (connection.probeTimer !== undefined) return;
         connection.probeTimer = setTimeout(
             () => this.#lost('CONNECTION_LOST', 'the server fell silent'),
-            this.#options.connectTimeout,
+            waitFor(this.#options.connectTimeout),
         );
         this.#send({ action: 'ping' });
     }
@@ -513,8 +544,23 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     }
 }
 
-function* chunks(symbols: readonly string[]): Generator<string[]> {
+function chunks(symbols: readonly string[]): string[][] {
+    const parts: string[][] = [];
     for (let at = 0; at < symbols.length; at += SYMBOLS_PER_MESSAGE) {
-        yield symbols.slice(at, at + SYMBOLS_PER_MESSAGE);
+        parts.push(symbols.slice(at, at + SYMBOLS_PER_MESSAGE));
     }
+    return parts;
 }
+
+const subscribeMessages = (
+    symbols: readonly string[],
+    updateInterval: number | undefined,
+): ClientMessage[] =>
+    chunks(symbols).map((part) => ({
+        action: 'subscribe',
+        symbols: part,
+        ...(updateInterval !== undefined && { update_interval: updateInterval }),
+    }));
+
+const unsubscribeMessages = (symbols: readonly string[]): ClientMessage[] =>
+    chunks(symbols).map((part) => ({ action: 'unsubscribe', symbols: part }));

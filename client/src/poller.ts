@@ -2,6 +2,7 @@
 // them. With an ETag, a request costs next to nothing when nothing has changed.
 
 import { Backoff } from './backoff.js';
+import { monotonicNow, waitFor } from './clock.js';
 import { parseServerMessage, type Snapshot } from './protocol.js';
 
 export interface PollerOptions {
@@ -16,6 +17,8 @@ export interface PollerOptions {
     /** Milliseconds between two requests that fail, at most. */
     retryMax: number;
     onSnapshot: (snapshot: Snapshot) => void;
+    /** An answer says what time it is there, in milliseconds since 1970; NaN if it does not. */
+    onTime: (time: number) => void;
     /** The server has started or stopped answering. */
     onReached: (isReached: boolean) => void;
 }
@@ -74,7 +77,7 @@ export class Poller {
     async #round(abort: AbortController): Promise<void> {
         const due = this.#due();
         for (const symbol of due) {
-            this.#askedAt.set(symbol, Date.now());
+            this.#askedAt.set(symbol, monotonicNow());
             const isReached = await this.#ask(symbol, abort);
             if (abort.signal.aborted) return;
             this.#setReached(isReached);
@@ -86,7 +89,8 @@ export class Poller {
         const hasFailed = due.length > 0 && !this.#isReached;
         if (!hasFailed) this.#backoff.reset();
         const wait = hasFailed ? this.#backoff.next() : this.#options.interval;
-        if (!abort.signal.aborted) this.#timer = setTimeout(() => void this.#round(abort), wait);
+        if (abort.signal.aborted) return;
+        this.#timer = setTimeout(() => void this.#round(abort), waitFor(wait));
     }
 
     #setReached(isReached: boolean): void {
@@ -96,7 +100,7 @@ export class Poller {
     }
 
     #due(): string[] {
-        const now = Date.now();
+        const now = monotonicNow();
         return [...this.#options.wanted]
             .filter(([symbol, updateInterval = 0]) => {
                 const askedAt = this.#askedAt.get(symbol) ?? -Infinity;
@@ -110,21 +114,35 @@ export class Poller {
         const attempt = new AbortController();
         const giveUp = (): void => attempt.abort();
         abort.signal.addEventListener('abort', giveUp);
-        const timer = setTimeout(giveUp, this.#options.timeout);
+        const timer = setTimeout(giveUp, waitFor(this.#options.timeout));
         try {
-            const tag = this.#tags.get(symbol);
-            const response = await fetch(this.#options.urlOf(symbol), {
-                headers: tag === undefined ? {} : { 'If-None-Match': tag },
-                signal: attempt.signal,
-            });
+            const response = await this.#fetch(symbol, attempt.signal);
             const text = await response.text();
-            if (!abort.signal.aborted && response.ok) this.#take(symbol, response, text);
+            if (abort.signal.aborted) return false;
+            this.#options.onTime(Date.parse(response.headers.get('Date') ?? ''));
+            if (response.ok) this.#take(symbol, response, text);
             return response.status < SERVER_FAULT;
         } catch {
             return false;
         } finally {
             clearTimeout(timer);
             abort.signal.removeEventListener('abort', giveUp);
+        }
+    }
+
+    /**
+     * A server ends connections that were idle for a while, and may do so while a request is on its
+     * way, which then fails. Browsers repeat it by themselves, Node does not.
+     */
+    async #fetch(symbol: string, signal: AbortSignal): Promise<Response> {
+        const tag = this.#tags.get(symbol);
+        const url = this.#options.urlOf(symbol);
+        const request = { headers: tag === undefined ? {} : { 'If-None-Match': tag }, signal };
+        try {
+            return await fetch(url, request);
+        } catch (cause) {
+            if (signal.aborted) throw cause;
+            return fetch(url, request);
         }
     }
 

@@ -15,7 +15,7 @@ export interface Snapshot {
     readonly symbol: string;
     /** Open time of the newest candle, ISO 8601, UTC. */
     readonly timestamp: string;
-    /** Together with `seq` orders the snapshots of a symbol, across restarts of the server. */
+    /** Together with `seq` orders the snapshots of a symbol on a connection. */
     readonly epoch: number;
     readonly seq: number;
     readonly data: {
@@ -121,6 +121,19 @@ export function parseServerMessage(text: string): ServerMessage | null {
     }
 }
 
-/** Whether `a` was published after `b`. */
+/** Whether `a` was published after `b`, which came over the same connection. */
 export const isNewer = (a: Snapshot, b: Snapshot): boolean =>
     a.epoch !== b.epoch ? a.epoch > b.epoch : a.seq > b.seq;
+
+/**
+ * Whether `next` takes the place of `last`, which came over another connection.
+ *
+ * The server that is connected now is right, whatever its numbers are: it may have been restarted
+ * after its clock was set back, or know nothing of the server before. Only within one epoch, which
+ * means one generator, do lower numbers show that it is behind the server before, and only if its
+ * market data are not newer.
+ */
+export const isSuccessor = (next: Snapshot, last: Snapshot): boolean =>
+    next.epoch !== last.epoch ||
+    next.seq > last.seq ||
+    Date.parse(next.timestamp) > Date.parse(last.timestamp);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "cluster/reply.h"
 #include "cluster/scripts.h"
 
 #include <inttypes.h>
@@ -34,6 +35,7 @@ enum {
     PROBE_TIMEOUT_MS = 3000,
     FETCH_MS = 1000,
     BAR_MS = 10000, /* after its database could not be read, before it is a candidate again */
+    REPLACED_LOG_MS = 60000,
     SCRIPT_ARGUMENTS_MAX = 10,
 };
 
@@ -51,11 +53,21 @@ const char *cluster_state_name(enum cluster_state state)
 
 /* -- commands ---------------------------------------------------------------------------------- */
 
-char *cluster_name(const struct cluster *cluster, const char *kind, const char *name,
-                   char text[REDIS_NAME_SIZE])
+char *cluster_key(const struct cluster *cluster, const char *kind, const char *name,
+                  char text[REDIS_NAME_SIZE])
 {
     snprintf(text, REDIS_NAME_SIZE, "%s:%s%s%s", cluster->options.config->redis_channel_prefix,
              kind != NULL ? kind : "", kind != NULL ? ":" : "", name);
+    return text;
+}
+
+char *cluster_channel(const struct cluster *cluster, const char *name, char text[REDIS_NAME_SIZE])
+{
+    const struct config *config = cluster->options.config;
+    char database[16] = "";
+    if (config->redis_url.database != 0)
+        snprintf(database, sizeof database, "@%d", config->redis_url.database);
+    snprintf(text, REDIS_NAME_SIZE, "%s%s:%s", config->redis_channel_prefix, database, name);
     return text;
 }
 
@@ -99,7 +111,8 @@ static const char *find_fault(const struct cluster *cluster, uint64_t now_ns)
         return cluster->subscription.reason;
     if (!hears(cluster, now_ns))
         return "connected, but publications do not come through";
-    return cluster->keep_fault;
+    const char *fault = feed_fault(cluster, now_ns);
+    return fault[0] != '\0' ? fault : cluster->keep_fault;
 }
 
 static void refresh_reading(struct cluster *cluster, uint64_t now_ns)
@@ -181,16 +194,17 @@ static const char *role(const struct cluster *cluster, uint64_t now_ns)
 
 static void send_heartbeat(struct cluster *cluster, uint64_t now_ns)
 {
-    char seen[24], held[24], lease_ms[16];
+    char seen[24], held[24], epoch_max[24], lease_ms[16];
     const struct lease *lease = &cluster->lease;
     bool is_leading = lease->state == LEASE_LEADING;
     snprintf(seen, sizeof seen, "%" PRIu64, lease->seen_epoch);
     snprintf(held, sizeof held, "%" PRIu64, is_leading ? lease->epoch : 0);
+    snprintf(epoch_max, sizeof epoch_max, "%" PRIu64, lease_stored_epoch_max(lease));
     snprintf(lease_ms, sizeof lease_ms, "%d", LEASE_MS);
     cluster->is_heartbeat_awaited = true;
     cluster->heartbeat_sent_ns = now_ns;
     cluster->heartbeat_due_ns = now_ns + HEARTBEAT_MS * MS_NS;
-    cluster_run(cluster, command_tag(COMMAND_HEARTBEAT, 0), script_heartbeat, 3, 8,
+    cluster_run(cluster, command_tag(COMMAND_HEARTBEAT, 0), script_heartbeat, 3, 9,
                 (struct script_argument[]){{cluster->lease_key, 0},
                                            {cluster->epoch_key, 0},
                                            {cluster->claim_key, 0},
@@ -198,7 +212,8 @@ static void send_heartbeat(struct cluster *cluster, uint64_t now_ns)
                                            {role(cluster, now_ns), 0},
                                            {lease_ms, 0},
                                            {seen, 0},
-                                           {held, 0}});
+                                           {held, 0},
+                                           {epoch_max, 0}});
 }
 
 /* A replica answers, but cannot write: a failover is moving the name, which is resolved again. */
@@ -212,41 +227,48 @@ static void on_heartbeat_error(struct cluster *cluster, const char *text)
     redis_link_fail(&cluster->commands, text);
 }
 
-static bool is_heartbeat(const redisReply *reply)
+static void log_replaced(struct cluster *cluster, const char *replaced, uint64_t now_ns)
 {
-    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 4 &&
-           reply->element[0]->type == REDIS_REPLY_STRING &&
-           reply->element[1]->type == REDIS_REPLY_STRING &&
-           reply->element[2]->type == REDIS_REPLY_INTEGER &&
-           reply->element[3]->type == REDIS_REPLY_STRING;
+    if (replaced[0] == '\0' || (cluster->replaced_logged_ns != 0 &&
+                                now_ns - cluster->replaced_logged_ns < REPLACED_LOG_MS * MS_NS))
+        return;
+    cluster->replaced_logged_ns = now_ns;
+    log_warn("keys in Redis held what no server wrote; replaced", log_text("were", replaced),
+             log_text("advice", "keep other programs from writing these keys"));
 }
 
-static void on_heartbeat(struct cluster *cluster, const redisReply *reply)
+static void take_lease(struct cluster *cluster, const struct heartbeat_reply *heartbeat,
+                       uint64_t now_ns)
 {
-    uint64_t now_ns = clock_monotonic_ns();
-    cluster->is_heartbeat_awaited = false;
-    if (!is_heartbeat(reply)) {
-        on_heartbeat_error(cluster,
-                           reply->type == REDIS_REPLY_ERROR ? reply->str : "an unexpected reply");
-        return;
-    }
-    const char *holder = reply->element[0]->str;
     const struct lease_reply found = {
-        .has_holder = holder[0] != '\0',
-        .is_mine = strcmp(holder, cluster->id) == 0,
-        .epoch = strtoull(reply->element[1]->str, NULL, 10),
+        .has_holder = heartbeat->holder[0] != '\0',
+        .is_mine = strcmp(heartbeat->holder, cluster->id) == 0,
+        .epoch = heartbeat->epoch,
     };
-    snprintf(cluster->heartbeat_fault, sizeof cluster->heartbeat_fault, "%s",
-             reply->element[3]->str);
+    cluster->generator_epoch = found.has_holder && !found.is_mine ? found.epoch : 0;
     /* Asks again when the holder's time is over, in case it has not renewed by then. */
-    uint64_t left_ms = (uint64_t)(reply->element[2]->integer > 0 ? reply->element[2]->integer : 0) +
-                       1 + now_ns % HEARTBEAT_SPREAD_MS;
+    uint64_t left_ms = heartbeat->left_ms + 1 + now_ns % HEARTBEAT_SPREAD_MS;
     if (!found.is_mine && found.has_holder && left_ms < HEARTBEAT_MS)
         cluster->heartbeat_due_ns = now_ns + left_ms * MS_NS;
     lease_on_reply(&cluster->lease, &found, hears(cluster, now_ns), cluster->heartbeat_sent_ns,
                    now_ns);
     if (found.is_mine && cluster->lease.state != LEASE_LEADING)
         cluster_hurry(cluster); /* it came too late to be used */
+}
+
+static void on_heartbeat(struct cluster *cluster, const redisReply *reply)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    struct heartbeat_reply heartbeat;
+    cluster->is_heartbeat_awaited = false;
+    if (!reply_read_heartbeat(reply, &heartbeat) ||
+        heartbeat.epoch > lease_stored_epoch_max(&cluster->lease) + 1) {
+        on_heartbeat_error(cluster, reply_fault(reply));
+        return;
+    }
+    snprintf(cluster->heartbeat_fault, sizeof cluster->heartbeat_fault, "%s", heartbeat.fault);
+    log_replaced(cluster, heartbeat.replaced, now_ns);
+    take_lease(cluster, &heartbeat, now_ns);
     apply_state(cluster);
     outgoing_flush(cluster);
 }
@@ -334,15 +356,11 @@ static void on_subscription_reply(struct redis_link *link, uint32_t tag, const r
 {
     (void)tag;
     struct cluster *cluster = link->owner;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 ||
-        reply->element[0]->type != REDIS_REPLY_STRING)
-        return;
-    if (strcmp(reply->element[0]->str, "psubscribe") == 0)
+    struct publication_reply publication;
+    if (reply_is_subscribed(reply))
         on_subscribed(cluster);
-    else if (strcmp(reply->element[0]->str, "pmessage") == 0 && reply->elements == 4 &&
-             reply->element[2]->type == REDIS_REPLY_STRING &&
-             reply->element[3]->type == REDIS_REPLY_STRING)
-        feed_on_publication(cluster, reply->element[2], reply->element[3]);
+    else if (reply_read_publication(reply, &publication))
+        feed_on_publication(cluster, publication.channel, publication.text);
 }
 
 /* The lease is given back, or that has taken too long. */
@@ -418,11 +436,12 @@ static void on_timer(uv_timer_t *timer)
     redis_link_tick(&cluster->commands, now_ns);
     redis_link_tick(&cluster->subscription, now_ns);
     check_database(cluster, now_ns);
-    check_fetch(cluster, now_ns);
+    feed_on_tick(cluster, now_ns);
     check_probe(cluster, now_ns);
     if (is_ready(&cluster->commands) && !cluster->is_heartbeat_awaited &&
         now_ns >= cluster->heartbeat_due_ns)
         send_heartbeat(cluster, now_ns);
+    check_fetch(cluster, now_ns); /* after the first heartbeat: it says which epochs to believe */
     lease_on_tick(&cluster->lease, now_ns, clock_wall_ms());
     apply_state(cluster);
     refresh_reading(cluster, now_ns);
@@ -446,11 +465,14 @@ static void make_names(struct cluster *cluster)
     uint64_t number;
     random_system_bytes(&number, sizeof number);
     snprintf(cluster->id, sizeof cluster->id, "%016" PRIx64, number);
-    cluster_name(cluster, NULL, "lease", cluster->lease_key);
-    cluster_name(cluster, NULL, "epoch", cluster->epoch_key);
-    cluster_name(cluster, NULL, "claim", cluster->claim_key);
-    cluster_name(cluster, NULL, "*", cluster->pattern);
-    cluster_name(cluster, "__probe__", cluster->id, cluster->probe_channel);
+    cluster_key(cluster, NULL, "lease", cluster->lease_key);
+    cluster_key(cluster, NULL, "epoch", cluster->epoch_key);
+    cluster_key(cluster, NULL, "claim", cluster->claim_key);
+    cluster_channel(cluster, "", cluster->channels);
+    cluster_channel(cluster, "*", cluster->pattern);
+    char probe[sizeof "__probe__:" + SERVER_ID_SIZE];
+    snprintf(probe, sizeof probe, "__probe__:%s", cluster->id);
+    cluster_channel(cluster, probe, cluster->probe_channel);
 }
 
 struct cluster *cluster_create(const struct cluster_options *options)

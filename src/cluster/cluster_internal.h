@@ -3,6 +3,7 @@
  *     cluster.c    life, heartbeat, probe, what state this server is in
  *     outgoing.c   frames of the generator -> Redis
  *     feed.c       Redis -> clients
+ *     reply.c      what Redis answers, taken apart
  *     cluster_metrics.c
  *
  * All on the main loop, but for the atomics, the mailbox and what the lock guards. Each file has
@@ -20,7 +21,8 @@
 #include <stdatomic.h>
 
 #define SERVER_ID_SIZE 17
-#define REDIS_NAME_SIZE (CHANNEL_PREFIX_SIZE + 48)
+/* The prefix, "@" and a database's number, and what follows. */
+#define REDIS_NAME_SIZE (CHANNEL_PREFIX_SIZE + 64)
 
 /* What a command was, in the low byte of its tag; the symbol's index is above it. */
 enum command {
@@ -69,16 +71,35 @@ struct outgoing {
     bool is_foreign, is_under_way_foreign; /* it is to be kept, but not published */
 };
 
+/* What orders the snapshots of a symbol. {0} is before all. */
+struct numbers {
+    uint64_t epoch, seq;
+};
+
+/* One symbol's way in; feed.c has the reasons. */
+struct incoming {
+    struct numbers kept; /* the newest that Redis keeps, as far as its replies said */
+    struct numbers renumbered_from, renumbered_to; /* the last whose own numbers had gone back */
+    uint64_t
+        older_since_ns;    /* since when another program's are ignored as older; 0: they are not */
+    struct numbers oldest; /* the lowest of those */
+    uint64_t dropped_since_ns;        /* since when the generator's are ignored; 0: they are not */
+    enum message_fault dropped_fault; /* why; MESSAGE_OK: as older */
+    uint64_t heal_due_ns;             /* a greater epoch is asked for no earlier */
+};
+
 struct cluster {
     struct cluster_options options;
     char id[SERVER_ID_SIZE];
     char lease_key[REDIS_NAME_SIZE], epoch_key[REDIS_NAME_SIZE], claim_key[REDIS_NAME_SIZE];
+    char channels[REDIS_NAME_SIZE]; /* what all channels of this cluster begin with */
     char pattern[REDIS_NAME_SIZE], probe_channel[REDIS_NAME_SIZE];
     uv_timer_t timer;
     uv_async_t wake; /* the mailbox has frames */
 
     struct redis_link commands, subscription;
     struct lease lease;
+    uint64_t generator_epoch; /* another server's that has the lease, by the last heartbeat; or 0 */
     uint64_t applied_epoch;
     enum lease_state applied_state;
     bool is_stopping, is_heartbeat_awaited, is_subscribed, is_fetched;
@@ -94,10 +115,8 @@ struct cluster {
     struct mailbox outbox; /* from the generator */
     struct outgoing outgoing[SYMBOLS_MAX];
     struct buffer numbered; /* the feed's, reused */
-    struct {
-        uint64_t epoch, seq;
-    } kept[SYMBOLS_MAX]; /* the newest that Redis keeps, as far as its replies said */
-    uint64_t ignored_logged_ns[IGNORED_COUNT];
+    struct incoming incoming[SYMBOLS_MAX];
+    uint64_t ignored_logged_ns[IGNORED_COUNT], replaced_logged_ns;
 
     struct cluster_counters counters;
     atomic_bool is_database_broken; /* relaxed: a flag that the next tick takes; orders nothing */
@@ -112,9 +131,12 @@ static inline void count(atomic_uint_least64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-/* "PREFIX:kind:NAME" or, without a kind, "PREFIX:NAME". Returns `text`. */
-char *cluster_name(const struct cluster *cluster, const char *kind, const char *name,
-                   char text[REDIS_NAME_SIZE]);
+/* "PREFIX:kind:NAME" or, without a kind, "PREFIX:NAME". A channel's PREFIX also has the number of
+ * the database, "heatmap@1", unless it is 0: Redis publishes to all of its databases alike. Both
+ * return `text`. */
+char *cluster_key(const struct cluster *cluster, const char *kind, const char *name,
+                  char text[REDIS_NAME_SIZE]);
+char *cluster_channel(const struct cluster *cluster, const char *name, char text[REDIS_NAME_SIZE]);
 
 /* Runs a script; the first `key_count` arguments are its keys. A size of 0: the text is terminated.
  */
@@ -142,5 +164,7 @@ void feed_fetch(struct cluster *cluster); /* asks for the newest snapshots that 
 void feed_on_fetched(struct cluster *cluster, size_t symbol_index, const redisReply *reply);
 void feed_on_publication(struct cluster *cluster, const redisReply *channel,
                          const redisReply *text);
+void feed_on_tick(struct cluster *cluster, uint64_t now_ns);
+const char *feed_fault(const struct cluster *cluster, uint64_t now_ns); /* for /readyz; "" */
 
 #endif

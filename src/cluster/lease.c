@@ -1,8 +1,9 @@
 /* What this guards is order: a client must never see an older snapshot after a newer one. Epochs
- * give that order. Redis hands them out (now by its own clock, and greater than any before), so
- * servers' clocks may disagree. Without Redis a server makes one for itself that is greater than
- * all it has seen; its next heartbeat brings it to Redis, and the generator of all then takes one
- * that is greater still.
+ * give that order, and it rests on no clock. Redis hands them out, each greater than any before;
+ * every server tells Redis the greatest that its clients have seen, and a generator whose epoch is
+ * not greater than that gets a new one. A clock only says where counting begins when nothing is
+ * known: an epoch that a clock, a mistake or another program has put days ahead is counted on from.
+ * Without Redis a server makes one for itself that is greater than all it has seen.
  *
  * Silence is measured in time that this server has listened. One that was stopped (SIGSTOP, a
  * suspended machine) wakes up with its lease run out and knows nothing; taking the silence for an
@@ -11,12 +12,18 @@
 
 #define MS_NS UINT64_C(1000000)
 
+static void note_epoch(struct lease *lease, uint64_t epoch)
+{
+    if (epoch > lease->seen_epoch)
+        lease->seen_epoch = epoch;
+}
+
 /* Every change of state. */
 static void enter(struct lease *lease, enum lease_state state, uint64_t epoch)
 {
     lease->state = state;
     lease->epoch = epoch;
-    lease_see_epoch(lease, epoch);
+    note_epoch(lease, epoch);
 }
 
 void lease_init(struct lease *lease, bool may_generate, uint64_t now_ns)
@@ -27,16 +34,35 @@ void lease_init(struct lease *lease, bool may_generate, uint64_t now_ns)
                             .ticked_ns = now_ns};
 }
 
+/* One that leads gets a greater epoch with its next heartbeat; one that is alone takes it itself.
+ * What a reply says is no reason to: two that are alone would raise each other without end. */
 void lease_see_epoch(struct lease *lease, uint64_t epoch)
 {
-    if (epoch > lease->seen_epoch)
-        lease->seen_epoch = epoch;
+    note_epoch(lease, epoch);
+    if (lease->state == LEASE_ALONE && lease->may_generate && epoch > lease->epoch)
+        enter(lease, LEASE_ALONE, epoch + 1);
+}
+
+static uint64_t max_from(const struct lease *lease, uint64_t free_max)
+{
+    uint64_t next_max = lease->seen_epoch + LEASE_EPOCH_STEP_MAX;
+    return next_max > free_max ? next_max : free_max;
+}
+
+uint64_t lease_epoch_max(const struct lease *lease)
+{
+    return max_from(lease, LEASE_EPOCH_MAX);
+}
+
+uint64_t lease_stored_epoch_max(const struct lease *lease)
+{
+    return max_from(lease, LEASE_EPOCH_MAX + LEASE_EPOCH_ROOM);
 }
 
 void lease_on_reply(struct lease *lease, const struct lease_reply *reply, bool hears,
                     uint64_t sent_ns, uint64_t now_ns)
 {
-    lease_see_epoch(lease, reply->epoch);
+    note_epoch(lease, reply->epoch);
     /* Snapshots were refused since it ran out: only a new epoch makes the generator repeat
      * them. */
     if (lease->state == LEASE_LEADING && now_ns >= lease->valid_until_ns) {

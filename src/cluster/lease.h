@@ -20,6 +20,15 @@
 #define LEASE_JOIN_MS 2000    /* the same, at the start */
 #define LEASE_STALL_MS 1000   /* a loop that slept for longer has not listened either */
 
+/* An epoch is a number that only counts: how far it is from any clock means nothing. Clients
+ * count exactly up to 2^53, so there must always be room above an epoch for those that follow. Up
+ * to LEASE_EPOCH_MAX it is believed from any program; above that only what continues, in a step of
+ * at most LEASE_EPOCH_STEP_MAX, what this cluster uses already. What is stored in Redis may be
+ * greater by the room in which generators count on. */
+#define LEASE_EPOCH_MAX (UINT64_C(1) << 52)
+#define LEASE_EPOCH_STEP_MAX (UINT64_C(1) << 20)
+#define LEASE_EPOCH_ROOM (UINT64_C(1) << 51)
+
 enum lease_state {
     LEASE_JOINING,   /* just started: Redis has not answered yet */
     LEASE_FOLLOWING, /* another server generates */
@@ -45,14 +54,19 @@ struct lease {
 
 void lease_init(struct lease *lease, bool may_generate, uint64_t now_ns);
 
-/* A snapshot of this epoch has reached the clients. */
+/* A snapshot of this epoch has reached the clients: the generator's must be greater. */
 void lease_see_epoch(struct lease *lease, uint64_t epoch);
+
+/* The greatest epochs that this server believes now: of a snapshot, and of what Redis stores. */
+uint64_t lease_epoch_max(const struct lease *lease);
+uint64_t lease_stored_epoch_max(const struct lease *lease);
 
 /* `hears`: publications are known to come through to this server. `sent_ns` is when the heartbeat
  * left, for Redis counts the lease from no earlier. */
 void lease_on_reply(struct lease *lease, const struct lease_reply *reply, bool hears,
                     uint64_t sent_ns, uint64_t now_ns);
 
+/* `wall_ms` is where an epoch of this server's own begins if it has seen none that is greater. */
 void lease_on_tick(struct lease *lease, uint64_t now_ns, int64_t wall_ms);
 
 /* The server leaves the lease to another. */

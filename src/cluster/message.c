@@ -3,9 +3,11 @@
  * on is there, of its type and in its range. Clients get the text byte for byte, so nothing may
  * pass that their parsers could read differently.
  *
- * jansson checks the JSON and gives the values, but not where they stand. The extent of "data", of
- * which the content's hash is made, is found by a second pass over text that is known to be valid.
- * A member that occurs twice is refused, because the two passes could find different ones. */
+ * jansson checks the JSON and gives the values, but not where they stand. The extents of "data", of
+ * which the content's hash is made, and of the numbers, which may have to be replaced, are found by
+ * a second pass over text that is known to be valid. A member that occurs twice is refused, because
+ * the two passes could find different ones, and so is one of these whose name is written with
+ * escapes, which the second pass does not find. */
 #include "cluster/message.h"
 
 #include "base/iso_time.h"
@@ -87,8 +89,9 @@ static bool is_text(const json_t *value, const char *text)
 }
 
 static enum message_fault read_values(struct message *message, const json_t *root,
-                                      const char *symbol, int64_t now_ms, struct error *error)
+                                      const char *symbol, uint64_t epoch_max, struct error *error)
 {
+    bool are_numbers_valid = json_is_object(root) && read_numbers(root, message);
     if (!json_is_object(root) || !is_text(json_object_get(root, "type"), "snapshot"))
         return fail(MESSAGE_NOT_A_SNAPSHOT, error, "'type' is not \"snapshot\"");
     if (!json_is_string(json_object_get(root, "symbol")))
@@ -97,12 +100,13 @@ static enum message_fault read_values(struct message *message, const json_t *roo
         return fail(MESSAGE_WRONG_SYMBOL, error, "'symbol' is not the channel's");
     if (!read_time(json_object_get(root, "timestamp"), &message->timestamp_ms))
         return fail(MESSAGE_NOT_A_SNAPSHOT, error, "'timestamp' is not a time in ISO 8601");
-    if (!read_numbers(root, message))
+    if (!are_numbers_valid)
         return fail(MESSAGE_NOT_A_SNAPSHOT, error,
                     "'epoch' and 'seq' are not two whole numbers from 1 (or both absent)");
-    if (message->is_numbered && (int64_t)message->epoch > now_ms + MESSAGE_EPOCH_AHEAD_MS)
+    if (message->epoch > epoch_max)
         return fail(MESSAGE_WRONG_EPOCH, error,
-                    "'epoch' is more than a day in the future (milliseconds since 1970)");
+                    "'epoch' is too great: later snapshots must have a greater one, and clients "
+                    "count exactly up to 2^53 only");
     const char *fault = fault_in_data(json_object_get(root, "data"));
     return fault != NULL ? fail(MESSAGE_NOT_A_SNAPSHOT, error, fault) : MESSAGE_OK;
 }
@@ -162,8 +166,8 @@ static struct slice take_value(struct slice *rest)
     return value;
 }
 
-/* False if the name is written with escapes, which no program has a reason to do. */
-static bool find_data(struct slice rest, struct slice *data)
+/* Finds the members of the object whose extents are asked for. */
+static void find_extents(struct slice rest, struct message *message)
 {
     slice_take_while(&rest, is_blank);
     do {
@@ -173,16 +177,26 @@ static bool find_data(struct slice rest, struct slice *data)
         slice_take_while(&rest, is_blank);
         slice_take(&rest, 1); /* the colon */
         slice_take_while(&rest, is_blank);
-        *data = take_value(&rest);
+        struct slice value = take_value(&rest);
         if (slice_equals(name, "\"data\""))
-            return true;
+            message->data = value;
+        else if (slice_equals(name, "\"epoch\""))
+            message->epoch_text = value;
+        else if (slice_equals(name, "\"seq\""))
+            message->seq_text = value;
         slice_take_while(&rest, is_blank);
     } while (*rest.data == ',');
-    return false;
+}
+
+static bool has_all_extents(const struct message *message)
+{
+    return message->data.data != NULL &&
+           (!message->is_numbered ||
+            (message->epoch_text.data != NULL && message->seq_text.data != NULL));
 }
 
 enum message_fault message_parse(struct message *message, const char *json, size_t size,
-                                 const char *symbol, int64_t now_ms, struct error *error)
+                                 const char *symbol, uint64_t epoch_max, struct error *error)
 {
     *message = (struct message){0};
     if (size > MESSAGE_SIZE_MAX)
@@ -191,15 +205,20 @@ enum message_fault message_parse(struct message *message, const char *json, size
     json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (root == NULL)
         return fail(MESSAGE_NOT_JSON, error, why.text);
-    enum message_fault fault = read_values(message, root, symbol, now_ms, error);
+    enum message_fault fault = read_values(message, root, symbol, epoch_max, error);
     json_decref(root);
-    if (fault == MESSAGE_OK && !find_data((struct slice){json, size}, &message->data))
-        return fail(MESSAGE_NOT_A_SNAPSHOT, error, "the name \"data\" is written with escapes");
-    return fault;
+    if (fault != MESSAGE_OK)
+        return fault;
+    find_extents((struct slice){json, size}, message);
+    return has_all_extents(message) ? MESSAGE_OK
+                                    : fail(MESSAGE_NOT_A_SNAPSHOT, error,
+                                           "a name (data, epoch or seq) is written with escapes");
 }
 
-void message_append_numbered(struct buffer *out, const char *json, size_t size, uint64_t epoch,
-                             uint64_t seq)
+/* -- numbering --------------------------------------------------------------------------------- */
+
+static void append_members(struct buffer *out, const char *json, size_t size, uint64_t epoch,
+                           uint64_t seq)
 {
     while (json[size - 1] != '}')
         size--;
@@ -208,4 +227,33 @@ void message_append_numbered(struct buffer *out, const char *json, size_t size, 
     json_member_integer(&rest, "epoch", (int64_t)epoch);
     json_member_integer(&rest, "seq", (int64_t)seq);
     json_close_object(&rest);
+}
+
+/* Appends what stands from `from` to the value, and the number instead of it. Returns what stands
+ * behind. */
+static const char *append_replaced(struct buffer *out, const char *from, struct slice value,
+                                   uint64_t number)
+{
+    buffer_append(out, from, (size_t)(value.data - from));
+    buffer_append_int(out, (int64_t)number);
+    return value.data + value.size;
+}
+
+void message_append_numbered(struct buffer *out, const struct message *message, const char *json,
+                             size_t size, uint64_t epoch, uint64_t seq)
+{
+    const struct slice epoch_text = message->epoch_text, seq_text = message->seq_text;
+    const char *rest = json;
+    if (!message->is_numbered) {
+        append_members(out, json, size, epoch, seq);
+        return;
+    }
+    if (epoch_text.data < seq_text.data) {
+        rest = append_replaced(out, rest, epoch_text, epoch);
+        rest = append_replaced(out, rest, seq_text, seq);
+    } else {
+        rest = append_replaced(out, rest, seq_text, seq);
+        rest = append_replaced(out, rest, epoch_text, epoch);
+    }
+    buffer_append(out, rest, (size_t)(json + size - rest));
 }

@@ -6,11 +6,11 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "cluster/reply.h"
 #include "cluster/scripts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 void cluster_publish(struct cluster *cluster, struct frame *frame)
 {
@@ -61,24 +61,27 @@ static void send_waiting(struct cluster *cluster, size_t symbol_index)
     struct outgoing *outgoing = &cluster->outgoing[symbol_index];
     const struct frame *frame = outgoing->waiting;
     const char *symbol = cluster->options.config->symbols.names[symbol_index];
-    char key[REDIS_NAME_SIZE], channel[REDIS_NAME_SIZE], epoch[24], seq[24];
-    cluster_name(cluster, "newest", symbol, key);
-    cluster_name(cluster, NULL, symbol, channel);
+    char key[REDIS_NAME_SIZE], channel[REDIS_NAME_SIZE], epoch[24], seq[24], epoch_max[24];
+    cluster_key(cluster, "newest", symbol, key);
+    cluster_channel(cluster, symbol, channel);
     snprintf(epoch, sizeof epoch, "%" PRIu64, frame->epoch);
     snprintf(seq, sizeof seq, "%" PRIu64, frame->seq);
+    snprintf(epoch_max, sizeof epoch_max, "%" PRIu64, lease_stored_epoch_max(&cluster->lease));
     struct script_argument json = {frame_json(frame), frame_json_size(frame)};
     if (outgoing->is_foreign)
-        cluster_run(cluster, command_tag(COMMAND_KEEP, symbol_index), script_keep, 1, 4,
-                    (struct script_argument[]){{key, 0}, {epoch, 0}, {seq, 0}, json});
+        cluster_run(
+            cluster, command_tag(COMMAND_KEEP, symbol_index), script_keep, 1, 5,
+            (struct script_argument[]){{key, 0}, {epoch, 0}, {seq, 0}, json, {epoch_max, 0}});
     else
-        cluster_run(cluster, command_tag(COMMAND_PUBLISH, symbol_index), script_publish, 2, 7,
+        cluster_run(cluster, command_tag(COMMAND_PUBLISH, symbol_index), script_publish, 2, 8,
                     (struct script_argument[]){{cluster->lease_key, 0},
                                                {key, 0},
                                                {cluster->id, 0},
                                                {channel, 0},
                                                {epoch, 0},
                                                {seq, 0},
-                                               json});
+                                               json,
+                                               {epoch_max, 0}});
     outgoing->under_way = outgoing->waiting;
     outgoing->is_under_way_foreign = outgoing->is_foreign;
     outgoing->waiting = NULL;
@@ -117,32 +120,24 @@ void outgoing_flush(struct cluster *cluster)
         flush_symbol(cluster, i);
 }
 
-/* Whether the reply is a list of `count` items, and not an error. */
-static bool is_list(const redisReply *reply, size_t count)
-{
-    return reply->type == REDIS_REPLY_ARRAY && reply->elements == count;
-}
-
-static uint64_t number_of(const redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_STRING ? strtoull(reply->str, NULL, 10) : 0;
-}
-
 static void on_published(struct cluster *cluster, size_t symbol_index, const redisReply *reply)
 {
     const char *symbol = cluster->options.config->symbols.names[symbol_index];
-    if (!is_list(reply, 2)) {
-        const char *why = reply->type == REDIS_REPLY_ERROR ? reply->str : "an unexpected reply";
-        snprintf(cluster->keep_fault, sizeof cluster->keep_fault, "%s", why);
-        fail(cluster, PUBLISH_FAILED_REDIS, symbol, why);
-    } else if (reply->element[0]->integer < 0) {
+    struct publish_reply published;
+    if (!reply_read_publish(reply, &published)) {
+        snprintf(cluster->keep_fault, sizeof cluster->keep_fault, "%s", reply_fault(reply));
+        fail(cluster, PUBLISH_FAILED_REDIS, symbol, cluster->keep_fault);
+    } else if (!published.has_lease) {
         fail(cluster, PUBLISH_FAILED_LEASE, symbol, "another server has taken over");
         cluster_hurry(cluster);
     } else {
         count(&cluster->counters.published);
         log_debug("snapshot published to Redis", log_text("symbol", symbol),
-                  log_int("receivers", reply->element[0]->integer));
-        snprintf(cluster->keep_fault, sizeof cluster->keep_fault, "%s", reply->element[1]->str);
+                  log_int("receivers", published.receivers));
+        snprintf(cluster->keep_fault, sizeof cluster->keep_fault, "%s", published.fault);
+        /* Ours is not kept if it is less. */
+        if (published.kept_epoch <= lease_stored_epoch_max(&cluster->lease))
+            lease_see_epoch(&cluster->lease, published.kept_epoch);
     }
 }
 
@@ -152,12 +147,12 @@ void outgoing_on_reply(struct cluster *cluster, enum command command, size_t sym
     struct outgoing *outgoing = &cluster->outgoing[symbol_index];
     frame_release(outgoing->under_way);
     outgoing->under_way = NULL;
-    if (command == COMMAND_PUBLISH) {
+    struct numbers kept;
+    if (command == COMMAND_PUBLISH)
         on_published(cluster, symbol_index, reply);
-    } else if (is_list(reply, 2)) {
-        cluster->kept[symbol_index].epoch = number_of(reply->element[0]);
-        cluster->kept[symbol_index].seq = number_of(reply->element[1]);
-    }
+    else if (reply_read_kept(reply, &kept.epoch, &kept.seq) &&
+             kept.epoch <= lease_stored_epoch_max(&cluster->lease))
+        cluster->incoming[symbol_index].kept = kept;
     outgoing_flush(cluster);
 }
 

@@ -99,7 +99,7 @@ static const struct setting settings[] = {
     {"REDIS_URL", .is_secret = true, REDIS(redis_url), REDIS_URL_DEFAULT, NULL,
      "redis://[[user]:password@]host[:port][/database]"},
     {"REDIS_CHANNEL_PREFIX", CHANNEL(redis_channel_prefix), "heatmap", NULL,
-     "channels are PREFIX:SYMBOL, keys begin with PREFIX: too"},
+     "channels are PREFIX:SYMBOL (PREFIX@1:SYMBOL in database 1), keys begin with PREFIX: too"},
     {"CLUSTER_ROLE", CHOICE(cluster_role, "ROLE", cluster_roles), "auto", NULL,
      "auto (one of the servers generates, elected), generator, or relay (needs no database)"},
     {"TRUSTED_PROXIES", NETWORKS(trusted_proxies), "", "none",

@@ -147,9 +147,11 @@ static void collect_data_age(struct buffer *out, struct net_server *server)
                    "Since the newest candle of the newest snapshot opened.");
     for (size_t i = 0; i < symbols->count; i++) {
         int64_t data_ms = publisher_data_time_ms(server->shared.publisher, i);
-        if (data_ms != 0) /* a symbol without a snapshot has no age */
-            metrics_labelled(out, "heatcast_data_age_seconds", "symbol", symbols->names[i],
-                             (double)(now_ms - data_ms) / 1e3);
+        if (data_ms == 0) /* a symbol without a snapshot has no age */
+            continue;
+        int64_t age_ms = now_ms > data_ms ? now_ms - data_ms : 0; /* the clock may be behind */
+        metrics_labelled(out, "heatcast_data_age_seconds", "symbol", symbols->names[i],
+                         (double)age_ms / 1e3);
     }
 }
 

@@ -167,6 +167,15 @@ void role_init(struct role *role, const struct config *config, struct publisher 
     role->asked.data = role;
 }
 
+/* Where a server on its own begins to count: probably above what it used before a restart, which
+ * spares clients that keep numbers over connections; nothing here rests on that. 0 would mean that
+ * the generator rests. */
+static uint64_t first_epoch(void)
+{
+    int64_t wall_ms = clock_wall_ms();
+    return wall_ms > 0 ? (uint64_t)wall_ms : 1;
+}
+
 static void start_generator(struct role *role)
 {
     const struct config *config = role->config;
@@ -178,7 +187,7 @@ static void start_generator(struct role *role)
         .weights = &config->heatmap_weights,
         .lookback_ms = config->heatmap_lookback_ms,
         .interval_seconds = config->ws_update_interval_seconds,
-        .epoch = config->redis_enabled ? 0 : (uint64_t)clock_wall_ms(),
+        .epoch = config->redis_enabled ? 0 : first_epoch(),
         .is_wanted = is_wanted,
         .on_published = on_published,
         .on_checked = on_checked,

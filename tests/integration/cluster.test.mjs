@@ -275,7 +275,7 @@ describe('Redis', { concurrency: 4 }, () => {
         );
     }
 
-    test('killed and started again: clients stay, a server with a database goes on by itself', async (t) => {
+    test('killed and started again: clients stay, a server with a database continues by itself', async (t) => {
         const redis = await redisFor(t);
         const cluster = await makePair(t, redis);
         await redis.stop('SIGKILL');
@@ -298,7 +298,7 @@ describe('Redis', { concurrency: 4 }, () => {
         await seeRecovery(cluster);
     });
 
-    test('hung: noticed, and healed when it goes on', async (t) => {
+    test('hung: noticed, and healed when it continues', async (t) => {
         const redis = await redisFor(t);
         const cluster = await makePair(t, redis);
         redis.signal('SIGSTOP');
@@ -350,23 +350,32 @@ describe('Redis', { concurrency: 4 }, () => {
         assertOrder(client);
     });
 
-    test('with a user that may do no more than the manual says', async (t) => {
-        const redis = await redisFor(t);
-        const manual = await readFile(new URL('../../docs/cluster.md', import.meta.url), 'utf8');
-        const [, rules] = /ACL SETUSER heatcast (on[^\n]*\n[^\n]*)\n/.exec(manual);
-        const words = rules.split(/\s+/).filter(Boolean);
-        assert.equal(await redis.cli('ACL', 'SETUSER', 'heatcast', ...words), 'OK');
-        const cluster = await makePair(t, redis, {
-            url: `redis://heatcast:password@127.0.0.1:${redis.port}/1`,
+    for (const [database, channels] of [
+        [0, '&heatmap:*'],
+        [1, '&heatmap@1:*'],
+    ])
+        test(`with a user that may do no more than the manual says, in database ${database}`, async (t) => {
+            const redis = await redisFor(t);
+            const path = new URL('../../docs/cluster.md', import.meta.url);
+            const manual = await readFile(path, 'utf8');
+            assert.ok(manual.includes(channels));
+            const [, rules] = /ACL SETUSER heatcast (on[^\n]*\n[^\n]*)\n/.exec(manual);
+            const words = rules.replace('&heatmap:*', channels).split(/\s+/).filter(Boolean);
+            assert.equal(await redis.cli('ACL', 'SETUSER', 'heatcast', ...words), 'OK');
+            const cluster = await makePair(t, redis, {
+                url: `redis://heatcast:password@127.0.0.1:${redis.port}/${database}`,
+            });
+            const channel = channels.replace(/&|\*/g, '');
+            assert.equal(await redis.publish(`${channel}BTCUSDT`, '{}'), 2);
+            await redis.cli('-n', database, 'DEL', 'heatmap:epoch');
+            await redis.cli('-n', database, 'RPUSH', 'heatmap:epoch', 'a list');
+            await seeRecovery(cluster);
+            await cluster.leader.stop();
+            assert.equal(await redis.cli('-n', database, 'EXISTS', 'heatmap:lease'), '0');
+            assert.doesNotMatch(await redis.cli('ACL', 'LOG'), /reason/);
         });
-        await redis.publish('heatmap:BTCUSDT', '{}');
-        await seeRecovery(cluster);
-        await cluster.leader.stop();
-        assert.equal(await redis.cli('-n', '1', 'EXISTS', 'heatmap:lease'), '0');
-        assert.doesNotMatch(await redis.cli('ACL', 'LOG'), /reason/);
-    });
 
-    test('out of memory: publishing goes on, and that it is so can be seen', async (t) => {
+    test('out of memory: publishing continues, and the state can be seen', async (t) => {
         const redis = await redisFor(t, '--maxmemory-policy', 'noeviction');
         const cluster = await makePair(t, redis);
         assert.equal(await redis.cli('CONFIG', 'SET', 'maxmemory', '1'), 'OK');

@@ -1,13 +1,16 @@
 // The deployed nginx configuration in front of real servers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { WebSocket } from 'ws';
 
+import { importTypeScript } from '../browser/bundle.mjs';
 import { connectFor, refusal } from '../support/client.mjs';
 import { assertOrder, marketFor, memberFor, newerOf, untilState } from '../support/cluster.mjs';
 import { get } from '../support/http.mjs';
 import { nginxFor } from '../support/nginx.mjs';
 import { eventually } from '../support/process.mjs';
 import { redisFor } from '../support/redis.mjs';
+import { startServer } from '../support/server.mjs';
 
 const insecure = { rejectUnauthorized: false };
 
@@ -79,6 +82,65 @@ test('when a server is killed its clients come back to the other', async (t) => 
     await newerOf(again, market.time);
     assert.equal(await countOf(servers[1 - held]), 1);
     assert.equal((await get(`${nginx.url}/healthz`, insecure)).status, 200);
+});
+
+test('two servers behind it that know nothing of each other: a client follows the one it gets', async (t) => {
+    const { HeatmapWebSocket } = await importTypeScript('client/src/index.ts');
+    class TrustingWebSocket extends WebSocket {
+        constructor(url) {
+            super(url, insecure);
+        }
+    }
+    const market = await marketFor(t);
+    const serve = async (port = 0) => {
+        const server = await startServer({
+            database: market.database,
+            args: [
+                ...['--symbols', 'BTCUSDT', '--ws-update-interval', '0.2'],
+                ...['--listen', `127.0.0.1:${port}`],
+            ],
+        });
+        t.after(() => server.isRunning() && server.stop());
+        return server;
+    };
+    const servers = [await serve(), await serve()];
+    const nginx = await nginxFor(
+        t,
+        servers.map((server) => server.port),
+    );
+    const client = new HeatmapWebSocket(nginx.url, {
+        WebSocket: TrustingWebSocket,
+        symbols: ['BTCUSDT'],
+        retryMin: 20,
+        retryMax: 500,
+    });
+    t.after(() => client.disconnect());
+    client.connect();
+    const last = () => client.lastSnapshot('BTCUSDT');
+    const sees = (time) =>
+        eventually('the candle', () => last() && Date.parse(last().timestamp) === time);
+    await sees(market.time);
+    const held = (await countOf(servers[0])) === 1 ? 0 : 1;
+    await servers[held].stop('SIGKILL');
+    await sees(await market.grow());
+
+    // The newest server of all is where the client belongs; then it is gone as well.
+    servers[held] = await serve(servers[held].port);
+    await eventually(
+        'the client is back there',
+        async () => {
+            client.disconnect();
+            client.connect();
+            await eventually('connected', () => client.status === 'connected');
+            return (await countOf(servers[held])) === 1;
+        },
+        { everyMs: 1000 },
+    );
+    await sees(await market.grow());
+    const { epoch } = last();
+    await servers[held].stop('SIGKILL');
+    await sees(await market.grow());
+    assert.ok(last().epoch < epoch);
 });
 
 test('addresses behind it are told apart where TRUSTED_PROXIES names it, and cannot be made up', async (t) => {

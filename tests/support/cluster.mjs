@@ -109,6 +109,46 @@ export async function subscriberFor(t, server, symbols = 'BTCUSDT') {
 export const newerOf = (client, time, symbol = 'BTCUSDT') =>
     client.nextSnapshot(symbol, (m) => Date.parse(m.timestamp) >= time);
 
+// A relay that needs no generator, because another program publishes.
+export async function edgeFor(t, redis, options) {
+    const server = await memberFor(t, redis.url, options);
+    await untilState(server, 'following');
+    return server;
+}
+
+// A snapshot as a program that is no heatcast would make it.
+export function foreign(price, extra = {}) {
+    return {
+        type: 'snapshot',
+        symbol: 'BTCUSDT',
+        timestamp: '2025-12-28T14:30:00Z',
+        data: {
+            levels: [{ price: 98000, long_density: 1500000.5, short_density: 0 }],
+            current_price: price,
+            positions_created: 450,
+            positions_consumed: 120,
+        },
+        ...extra,
+    };
+}
+
+export const withPrice = (client, price) =>
+    client.nextSnapshot('BTCUSDT', (m) => m.data.current_price === price);
+
+// By (epoch, seq) alone, whatever they show.
+export function assertNumbersRise(...clients) {
+    for (const client of clients)
+        for (const symbol of client.symbols)
+            client.snapshots(symbol).reduce((before, after) => {
+                assert.ok(
+                    after.epoch > before.epoch ||
+                        (after.epoch === before.epoch && after.seq > before.seq),
+                    `${before.epoch}/${before.seq}, then ${after.epoch}/${after.seq}`,
+                );
+                return after;
+            });
+}
+
 // In order, none twice, and none that shows what the one before showed.
 export function assertOrder(...clients) {
     for (const client of clients)

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 
 const forbidden = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
 
-export async function startProxy(targetPort) {
+export async function startProxy(firstTargetPort) {
+    let targetPort = firstTargetPort;
     const pairs = new Set();
     let isStalled = false;
     let upgrades = 'forward'; // or 'forbid' (403), 'cut' (closed), 'hang' (never answered)
@@ -56,6 +57,11 @@ export async function startProxy(targetPort) {
         heal() {
             isStalled = false;
             upgrades = 'forward';
+        },
+        /** New connections lead to another server; those that stand are cut. */
+        leadTo(port) {
+            targetPort = port;
+            for (const { client } of pairs) client.destroy();
         },
         blockUpgrades(how) {
             upgrades = how;

@@ -209,6 +209,34 @@ static void an_epoch_of_its_own_passes_all_that_clients_have_seen(void **state)
     assert_int_equal(lease.epoch, 123457);
 }
 
+static void one_that_is_alone_passes_what_its_clients_have_got_from_another(void **state)
+{
+    (void)state;
+    pass(LEASE_JOIN_MS);
+    lease_see_epoch(&lease, lease.epoch); /* its own */
+    assert_int_equal(lease.epoch, wall_ms);
+    lease_see_epoch(&lease, 123456);
+    assert_int_equal(lease.state, LEASE_ALONE);
+    assert_int_equal(lease.epoch, 123457);
+    hear(false, false, 200000); /* what Redis says has reached no client */
+    assert_int_equal(lease.epoch, 123457);
+    assert_int_equal(lease.seen_epoch, 200000);
+}
+
+static void an_epoch_is_believed_if_there_is_room_above_it_or_if_it_continues(void **state)
+{
+    (void)state;
+    assert_int_equal(lease_epoch_max(&lease), LEASE_EPOCH_MAX);
+    hear(true, false, 9000);
+    assert_int_equal(lease_epoch_max(&lease), LEASE_EPOCH_MAX);
+    hear(true, false, LEASE_EPOCH_MAX);
+    assert_int_equal(lease_epoch_max(&lease), LEASE_EPOCH_MAX + LEASE_EPOCH_STEP_MAX);
+    assert_int_equal(lease_stored_epoch_max(&lease), LEASE_EPOCH_MAX + LEASE_EPOCH_ROOM);
+    hear(true, true, LEASE_EPOCH_MAX + 1);
+    assert_int_equal(lease.epoch, LEASE_EPOCH_MAX + 1);
+    assert_int_equal(lease_epoch_max(&lease), LEASE_EPOCH_MAX + 1 + LEASE_EPOCH_STEP_MAX);
+}
+
 static void a_relay_never_generates(void **state)
 {
     (void)state;
@@ -222,6 +250,7 @@ static void a_relay_never_generates(void **state)
     }
     pass(LEASE_SILENCE_MS);
     assert_int_equal(lease.state, LEASE_ALONE);
+    lease_see_epoch(&lease, 123456);
     assert_int_equal(lease.epoch, 0);
 }
 
@@ -242,6 +271,8 @@ int main(void)
         fact(where_no_server_generates_each_is_on_its_own),
         fact(a_lease_that_another_has_taken_is_over),
         fact(an_epoch_of_its_own_passes_all_that_clients_have_seen),
+        fact(one_that_is_alone_passes_what_its_clients_have_got_from_another),
+        fact(an_epoch_is_believed_if_there_is_room_above_it_or_if_it_continues),
         cmocka_unit_test_setup(a_relay_never_generates, begin_relay),
     };
     return cmocka_run_group_tests_name("lease", tests, NULL, NULL);

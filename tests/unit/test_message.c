@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#define NOW_MS INT64_C(1766932200000)
+#define EPOCH_MAX (UINT64_C(1) << 52)
 #define DATA                                                                                       \
     "{\"levels\":[{\"price\":98000,\"long_density\":1.5,\"short_density\":0}],"                    \
     "\"current_price\":98450,\"positions_created\":4,\"positions_consumed\":1}"
@@ -18,7 +18,7 @@
 
 static enum message_fault parse(struct message *message, const char *json, struct error *error)
 {
-    return message_parse(message, json, strlen(json), "BTCUSDT", NOW_MS, error);
+    return message_parse(message, json, strlen(json), "BTCUSDT", EPOCH_MAX, error);
 }
 
 static void assert_data(const struct message *message, const char *text)
@@ -92,9 +92,11 @@ static void what_is_no_snapshot_is_refused_with_the_reason(void **state)
         {HEAD "\"epoch\":1,\"seq\":1.0,\"data\":" DATA "}", "'epoch'", MESSAGE_NOT_A_SNAPSHOT},
         {HEAD "\"epoch\":9007199254740992,\"seq\":1,\"data\":" DATA "}", "'epoch'",
          MESSAGE_NOT_A_SNAPSHOT},
-        {HEAD "\"epoch\":9007199254740991,\"seq\":1,\"data\":" DATA "}", "day",
+        {HEAD "\"epoch\":9007199254740991,\"seq\":1,\"data\":" DATA "}", "too great",
          MESSAGE_WRONG_EPOCH},
         {HEAD "\"d\\u0061ta\":" DATA "}", "escapes", MESSAGE_NOT_A_SNAPSHOT},
+        {HEAD "\"\\u0065poch\":1,\"seq\":1,\"data\":" DATA "}", "escapes", MESSAGE_NOT_A_SNAPSHOT},
+        {HEAD "\"epoch\":1,\"se\\u0071\":1,\"data\":" DATA "}", "escapes", MESSAGE_NOT_A_SNAPSHOT},
         {HEAD "\"d\\u0061ta\":" DATA ",\"data\":" DATA "}", "", MESSAGE_NOT_JSON},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -128,17 +130,25 @@ static void numbers_must_be_in_their_range(void **state)
         }
 }
 
-static void the_epoch_may_be_a_day_ahead_and_no_more(void **state)
+static void the_epoch_may_be_as_great_as_is_allowed_and_no_greater(void **state)
 {
     (void)state;
-    char json[512];
+    static const char json[] = HEAD "\"epoch\":70,\"seq\":1,\"data\":" DATA "}";
     struct message message;
-    for (int ahead = 0; ahead <= 1; ahead++) {
-        snprintf(json, sizeof json, HEAD "\"epoch\":%lld,\"seq\":1,\"data\":" DATA "}",
-                 (long long)(NOW_MS + MESSAGE_EPOCH_AHEAD_MS + ahead));
-        assert_int_equal(parse(&message, json, NULL),
-                         ahead == 0 ? MESSAGE_OK : MESSAGE_WRONG_EPOCH);
-    }
+    assert_int_equal(message_parse(&message, json, strlen(json), "BTCUSDT", 70, NULL), MESSAGE_OK);
+    assert_int_equal(message_parse(&message, json, strlen(json), "BTCUSDT", 69, NULL),
+                     MESSAGE_WRONG_EPOCH);
+}
+
+static void the_epoch_is_known_where_only_what_follows_is_at_fault(void **state)
+{
+    (void)state;
+    struct message message;
+    assert_int_equal(parse(&message, HEAD "\"epoch\":70,\"seq\":1,\"data\":[]}", NULL),
+                     MESSAGE_NOT_A_SNAPSHOT);
+    assert_int_equal(message.epoch, 70);
+    assert_int_equal(parse(&message, "{\"epoch\":70}", NULL), MESSAGE_NOT_A_SNAPSHOT);
+    assert_int_equal(message.epoch, 0);
 }
 
 static void size_is_limited_before_anything_is_read(void **state)
@@ -171,13 +181,39 @@ static void numbers_are_added_as_the_last_members(void **state)
     (void)state;
     struct message message;
     struct buffer out = {0};
-    message_append_numbered(&out, UNNUMBERED " \n", strlen(UNNUMBERED " \n"), 12, 34);
+    assert_int_equal(parse(&message, UNNUMBERED " \n", NULL), MESSAGE_OK);
+    message_append_numbered(&out, &message, UNNUMBERED " \n", strlen(UNNUMBERED " \n"), 12, 34);
     assert_string_equal(buffer_text(&out), HEAD "\"data\":" DATA ",\"epoch\":12,\"seq\":34}");
     assert_int_equal(parse(&message, buffer_text(&out), NULL), MESSAGE_OK);
     assert_int_equal(message.epoch, 12);
     assert_int_equal(message.seq, 34);
     assert_data(&message, DATA);
     buffer_deinit(&out);
+}
+
+static void numbers_that_stand_in_the_text_are_replaced_there(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *numbered;
+    } texts[] = {
+        {HEAD "\"epoch\":1766932200123,\"seq\":7,\"data\":" DATA "}",
+         HEAD "\"epoch\":12,\"seq\":34,\"data\":" DATA "}"},
+        {"{ \"seq\" : 7 , "
+         "\"data\":" DATA ",\"note\":\"\\\"epoch\\\":5\",\"epoch\":1,"
+         "\"type\":\"snapshot\",\"symbol\":\"BTCUSDT\",\"timestamp\":\"2025-12-28T14:30:00Z\"}\n",
+         "{ \"seq\" : 34 , "
+         "\"data\":" DATA ",\"note\":\"\\\"epoch\\\":5\",\"epoch\":12,"
+         "\"type\":\"snapshot\",\"symbol\":\"BTCUSDT\",\"timestamp\":\"2025-12-28T14:30:00Z\"}\n"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct message message;
+        struct buffer out = {0};
+        assert_int_equal(parse(&message, texts[i].json, NULL), MESSAGE_OK);
+        message_append_numbered(&out, &message, texts[i].json, strlen(texts[i].json), 12, 34);
+        assert_string_equal(buffer_text(&out), texts[i].numbered);
+        buffer_deinit(&out);
+    }
 }
 
 int main(void)
@@ -187,10 +223,12 @@ int main(void)
         cmocka_unit_test(order_blanks_and_further_members_do_not_matter),
         cmocka_unit_test(what_is_no_snapshot_is_refused_with_the_reason),
         cmocka_unit_test(numbers_must_be_in_their_range),
-        cmocka_unit_test(the_epoch_may_be_a_day_ahead_and_no_more),
+        cmocka_unit_test(the_epoch_may_be_as_great_as_is_allowed_and_no_greater),
+        cmocka_unit_test(the_epoch_is_known_where_only_what_follows_is_at_fault),
         cmocka_unit_test(size_is_limited_before_anything_is_read),
         cmocka_unit_test(nesting_that_is_too_deep_is_refused),
         cmocka_unit_test(numbers_are_added_as_the_last_members),
+        cmocka_unit_test(numbers_that_stand_in_the_text_are_replaced_there),
     };
     return cmocka_run_group_tests_name("message", tests, NULL, NULL);
 }

@@ -71,7 +71,7 @@ export class Feed {
     #refreshTimer: number | undefined;
     #candlesTimer: number | undefined;
     #retryTimer: number | undefined;
-    #refreshedAt = 0;
+    #refreshedAt = -Infinity;
 
     constructor(handlers: FeedHandlers) {
         this.#handlers = handlers;
@@ -169,7 +169,7 @@ export class Feed {
             this.#bookStart = grid.lastTime - range.seconds;
             this.#isMissing = false;
             this.#grown = 0;
-            this.#refreshedAt = Date.now();
+            this.#refreshedAt = performance.now();
             this.#handlers.onMap(grid, candles, selection, isRefresh);
             if (this.#sight) this.setSight(this.#sight);
             const last = this.#socket.lastSnapshot(symbol);
@@ -250,10 +250,10 @@ export class Feed {
 
     #refreshSoon(): void {
         if (this.#refreshTimer !== undefined) return;
-        const wait = Math.max(0, this.#refreshedAt + REFRESH_PAUSE_MS - Date.now());
+        const wait = Math.max(0, this.#refreshedAt + REFRESH_PAUSE_MS - performance.now());
         this.#refreshTimer = setTimeout(() => {
             this.#refreshTimer = undefined;
-            this.#refreshedAt = Date.now();
+            this.#refreshedAt = performance.now();
             if (this.#selection) void this.#load(this.#selection, true);
         }, wait);
     }

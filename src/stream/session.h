@@ -6,6 +6,7 @@
 #define HEATCAST_STREAM_SESSION_H
 
 #include "base/buffer.h"
+#include "stream/allowance.h"
 #include "stream/hub.h"
 #include "stream/subscriber.h"
 
@@ -14,14 +15,6 @@
 #define SESSION_IDLE_TIMEOUT_MS 60000
 
 struct session;
-
-/* How many messages the client may still send now. The protocol keeps it; all zero at the
- * start. */
-struct session_rate {
-    uint64_t updated_ns; /* 0: no message has come yet */
-    float tokens;
-    uint16_t violations;
-};
 
 /* What the messages of a connection mean. */
 struct session_protocol {
@@ -40,10 +33,10 @@ struct session {
     struct subscriber subscriber; /* first: what a broadcast reads */
     const struct session_protocol *protocol;
     struct ws_decoder decoder;
-    struct buffer message; /* pieces of a fragmented message; empty otherwise */
-    struct session_rate rate;
-    uint32_t frames;      /* that came since the last session_check_liveness() */
-    uint64_t received_ns; /* when the last byte came */
+    struct buffer message;      /* pieces of a fragmented message; empty otherwise */
+    struct allowance allowance; /* the protocol's, if it limits its messages */
+    uint32_t frames;            /* that came since the last session_check_liveness() */
+    uint64_t received_ns;       /* when the last byte came */
     uint64_t ping_due_ns;
 };
 

@@ -93,6 +93,12 @@ static struct outbox_reply *make_reply(enum ws_opcode opcode, const char *payloa
     return reply;
 }
 
+/* What it takes in memory: a client could cause many empty ones. */
+static uint32_t weight(const struct outbox_reply *reply)
+{
+    return (uint32_t)(sizeof *reply + reply->size);
+}
+
 static void push_back(struct outbox *outbox, struct outbox_reply *reply)
 {
     if (outbox->replies == NULL)
@@ -100,7 +106,7 @@ static void push_back(struct outbox *outbox, struct outbox_reply *reply)
     else
         outbox->replies_last->next = reply;
     outbox->replies_last = reply;
-    outbox->reply_bytes += (uint32_t)reply->size;
+    outbox->reply_bytes += weight(reply);
 }
 
 static void push_front(struct outbox *outbox, struct outbox_reply *reply)
@@ -109,21 +115,22 @@ static void push_front(struct outbox *outbox, struct outbox_reply *reply)
     outbox->replies = reply;
     if (reply->next == NULL)
         outbox->replies_last = reply;
-    outbox->reply_bytes += (uint32_t)reply->size;
+    outbox->reply_bytes += weight(reply);
 }
 
 static struct outbox_reply *pop_front(struct outbox *outbox)
 {
     struct outbox_reply *reply = outbox->replies;
     outbox->replies = reply->next;
-    outbox->reply_bytes -= (uint32_t)reply->size;
+    outbox->reply_bytes -= weight(reply);
     return reply;
 }
 
 bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, bool is_deflated,
                        const char *payload, size_t payload_size)
 {
-    if (outbox->reply_bytes + payload_size + WS_FRAME_HEADER_MAX > outbox->reply_bytes_max)
+    size_t weight_max = sizeof(struct outbox_reply) + WS_FRAME_HEADER_MAX + payload_size;
+    if (outbox->reply_bytes + weight_max > outbox->reply_bytes_max)
         return false;
     struct outbox_reply *reply = make_reply(opcode, payload, payload_size);
     if (is_deflated)

@@ -259,20 +259,12 @@ void subscriber_group_check_deadlines(struct subscriber_group *group, uint64_t n
 
 /* -- replies ----------------------------------------------------------------------------------- */
 
-/* One message can cause more replies than may wait, so they are written when there is no room. */
 void subscriber_reply(struct subscriber *subscriber, enum ws_opcode opcode, bool is_deflated,
                       const char *payload, size_t size)
 {
     if (subscriber->state != SUBSCRIBER_OPEN)
         return;
-    struct outbox *outbox = &subscriber->outbox;
-    bool is_queued = outbox_push_reply(outbox, opcode, is_deflated, payload, size);
-    if (!is_queued) {
-        subscriber_flush(subscriber);
-        is_queued = subscriber->state == SUBSCRIBER_OPEN &&
-                    outbox_push_reply(outbox, opcode, is_deflated, payload, size);
-    }
-    if (is_queued)
+    if (outbox_push_reply(&subscriber->outbox, opcode, is_deflated, payload, size))
         subscriber_mark_ready(subscriber);
     else
         subscriber_abort(subscriber, SUBSCRIBER_END_SLOW);

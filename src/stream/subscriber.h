@@ -144,8 +144,8 @@ void subscriber_send(struct subscriber *subscriber, struct outbox_slot *slot,
                      struct outbox_broadcast *broadcast);
 
 /* Queues a reply, written at the end of this turn. `is_deflated`: ws_deflate() made the payload.
- * A client that causes replies faster than it reads them is ended. Nothing is queued unless it is
- * open. */
+ * A client that causes more than may wait (outbox.h), in this turn or because it does not read, is
+ * ended. Nothing is queued unless it is open. */
 void subscriber_reply(struct subscriber *subscriber, enum ws_opcode opcode, bool is_deflated,
                       const char *payload, size_t size);
 

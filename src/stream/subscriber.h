@@ -77,6 +77,7 @@ struct subscriber {
     bool is_counted_slow;
     struct outbox outbox;
     const struct subscriber_kind *kind;
+    uint64_t firsts_paid_until_ns; /* of the hub; see first_due_ns() there */
 };
 
 /* One client's interest in one symbol, which lives in its outbox' list of slots. When its
@@ -84,6 +85,7 @@ struct subscriber {
 struct subscription {
     struct list in_symbol; /* hub_symbol.subscriptions */
     struct subscriber *subscriber;
+    uint64_t first_due_ns;       /* the first snapshot goes no sooner */
     uint64_t released_ns;        /* when the newest snapshot that was not held could go; 0: never */
     uint32_t update_interval_ms; /* 0: every change */
     uint8_t symbol_index;

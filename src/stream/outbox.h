@@ -5,7 +5,8 @@
  * snapshots live in the client's subscriptions, one slot each, where the newest wins: memory is
  * O(symbols), whatever the backlog. A frame of which a part is out stays referenced, with an
  * offset, until the rest is. Order: the rest of what was begun, replies and control frames, an
- * owed warning, then the newest snapshot of each symbol. One thread: the connection's loop. */
+ * owed warning, then the newest snapshot of each symbol, in turn. One thread: the connection's
+ * loop. */
 #ifndef HEATCAST_STREAM_OUTBOX_H
 #define HEATCAST_STREAM_OUTBOX_H
 

@@ -21,7 +21,7 @@ static void a_slow_client_is_warned_and_gets_the_newest_and_others_notice_nothin
     slow->room = SIZE_MAX;
     flush(slow);
     assert_false(slow->wants_writable);
-    expect(slow, "BTCUSDT 1\nSLOW_CONSUMER 4\nBTCUSDT 4\nETHUSDT 4\n");
+    expect(slow, "BTCUSDT 1\nSLOW_CONSUMER 4\nETHUSDT 4\nBTCUSDT 4\n");
     assert_int_equal(atomic_load(&hub.group.slow_count), 0);
     assert_int_equal(atomic_load(&hub.group.meter.slow[BTC]), 4);
     assert_int_equal(atomic_load(&hub.group.meter.slow[ETH]), 3);

@@ -18,11 +18,18 @@
 
 struct subscriber;
 
+/* How far a peer is with what was written to it. */
+struct transport_progress {
+    uint64_t taken_bytes;  /* in all, as its machine has acknowledged them */
+    uint64_t unsent_bytes; /* that lie in the socket until it makes room for them */
+};
+
 /* How the subscribers of a group reach their sockets; installed by the network side. `context` is
  * the subscriber's. */
 struct subscriber_transport {
     outbox_writer *write;
     void (*want_writable)(void *context, bool wanted); /* call subscriber_flush() when it is */
+    void (*read_progress)(void *context, struct transport_progress *progress);
     void (*finish)(void *context); /* all is out: end the sending side, then the connection */
     void (*abort)(void *context);  /* end the connection now */
 };

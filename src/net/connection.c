@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "net/address_count.h"
 #include "net/client_address.h"
+#include "net/tcp_progress.h"
 #include "stream/request.h"
 
 #include <errno.h>
@@ -190,6 +191,12 @@ static void session_wants_writable(void *context, bool wanted)
     watch(context, UV_READABLE | (wanted ? UV_WRITABLE : 0));
 }
 
+static void session_read_progress(void *context, struct transport_progress *progress)
+{
+    const struct connection *connection = context;
+    tcp_progress_read(connection->fd, progress);
+}
+
 static void session_finish(void *context)
 {
     connection_finish(context);
@@ -203,6 +210,7 @@ static void session_abort(void *context)
 const struct subscriber_transport connection_transport = {
     .write = session_write,
     .want_writable = session_wants_writable,
+    .read_progress = session_read_progress,
     .finish = session_finish,
     .abort = session_abort,
 };

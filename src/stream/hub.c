@@ -275,11 +275,11 @@ static void release_held(struct hub *hub, uint64_t now_ns)
     }
 }
 
-void hub_tick(struct hub *hub, uint64_t now_ns)
+uint64_t hub_tick(struct hub *hub, uint64_t now_ns)
 {
     release_held(hub, now_ns);
     subscriber_group_flush(&hub->group);
-    subscriber_group_check_deadlines(&hub->group, now_ns);
+    return subscriber_group_tick(&hub->group, now_ns);
 }
 
 struct ws_inflater *hub_inflater(struct hub *hub)

@@ -64,9 +64,10 @@ void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, size_t symb
 void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX]);
 
 /* To be called every HUB_TICK_MS: sends held snapshots whose time has come, finds late ones and
- * dead sockets. */
+ * dead sockets. Returns for how long the loop was away, if for more than SUBSCRIBER_STALL_MS; 0
+ * otherwise. */
 #define HUB_TICK_MS 50
-void hub_tick(struct hub *hub, uint64_t now_ns);
+uint64_t hub_tick(struct hub *hub, uint64_t now_ns);
 
 /* The hub's, created by the first call. */
 struct ws_inflater *hub_inflater(struct hub *hub);

@@ -12,6 +12,7 @@
 
 #define SESSION_DEFLATE_OVERHEAD_MAX 256 /* bytes that compressing may add to a short message */
 #define SESSION_PING_INTERVAL_MS 25000
+#define SESSION_DOUBT_MS 30000 /* of silence: the answer to a ping is overdue */
 #define SESSION_IDLE_TIMEOUT_MS 60000
 
 struct session;
@@ -36,7 +37,7 @@ struct session {
     struct buffer message;      /* pieces of a fragmented message; empty otherwise */
     struct allowance allowance; /* the protocol's, if it limits its messages */
     uint32_t frames;            /* that came since the last session_check_liveness() */
-    uint64_t received_ns;       /* when the last byte came */
+    uint64_t alive_ns;          /* when a byte last came, or was taken while more waited */
     uint64_t ping_due_ns;
 };
 
@@ -70,7 +71,7 @@ void session_reply_deflated(struct session *session, enum ws_opcode opcode, cons
 void session_close(struct session *session, uint16_t code, const char *text,
                    enum subscriber_end reason);
 
-/* About once a second: protocol pings, silence. */
+/* About once a second: protocol pings, and the end of a client that is silent and takes nothing. */
 void session_check_liveness(struct session *session, uint64_t now_ns);
 
 #endif

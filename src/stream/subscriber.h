@@ -68,6 +68,9 @@ struct subscriber_group {
     uint64_t slow_disconnect_ns; /* a socket that takes nothing for longer is given up */
     struct list ready;           /* subscribers that were given something in this turn */
     struct list blocked;         /* subscribers whose socket is full */
+    uint64_t ticked_ns;          /* when subscriber_group_tick() was last called; 0: never */
+    uint64_t resumed_ns; /* when the loop came back from its last stall; 0: there was none */
+    uint64_t stall_warning_due_ns;
     struct outbox_meter meter;
     atomic_size_t slow_count;                          /* subscribers that are slow now */
     atomic_uint_least64_t ended[SUBSCRIBER_END_COUNT]; /* those that are gone, by why they ended */
@@ -82,8 +85,10 @@ struct subscriber {
     uint8_t state;                    /* enum subscriber_state */
     uint8_t end_reason;               /* enum subscriber_end, settled when it is no longer open */
     bool is_counted_slow;
+    bool is_watched; /* see subscriber_is_taking() */
     struct outbox outbox;
     const struct subscriber_kind *kind;
+    uint64_t taken_bytes;          /* what the peer had taken when the transport was last asked */
     uint64_t firsts_paid_until_ns; /* of the hub; see first_due_ns() there */
 };
 
@@ -109,8 +114,20 @@ void subscriber_group_init(struct subscriber_group *group, const struct config *
 /* Writes to all that are ready. */
 void subscriber_group_flush(struct subscriber_group *group);
 
-/* Finds late snapshots and dead sockets. To be called several times a second. */
-void subscriber_group_check_deadlines(struct subscriber_group *group, uint64_t now_ns);
+/* A loop that did not tick for longer was stopped, or starved. It has not read what came meanwhile
+ * and has written nothing, which is no fault of its clients: all of their deadlines start over. */
+#define SUBSCRIBER_STALL_MS 1000
+
+/* Finds late snapshots and dead sockets. To be called several times a second. Returns how long the
+ * loop was away, 0 if it was not. */
+uint64_t subscriber_group_tick(struct subscriber_group *group, uint64_t now_ns);
+
+/* `since_ns`, or the end of the last stall if that is later: where a client's deadline begins. */
+static inline uint64_t subscriber_group_patient_since(const struct subscriber_group *group,
+                                                      uint64_t since_ns)
+{
+    return since_ns > group->resumed_ns ? since_ns : group->resumed_ns;
+}
 
 /* `deflates`: the client takes compressed frames. */
 void subscriber_init(struct subscriber *subscriber, struct subscriber_group *group,
@@ -135,6 +152,11 @@ static inline bool subscriber_is_ready(const struct subscriber *subscriber)
     return !list_is_empty(&subscriber->in_ready);
 }
 
+static inline bool subscriber_is_blocked(const struct subscriber *subscriber)
+{
+    return !list_is_empty(&subscriber->in_blocked);
+}
+
 /* Writes what waits, as far as the socket takes it. */
 void subscriber_flush(struct subscriber *subscriber);
 
@@ -145,6 +167,18 @@ static inline bool subscriber_awaits_nothing(const struct subscriber *subscriber
 {
     return subscriber->state == SUBSCRIBER_OPEN && list_is_empty(&subscriber->in_ready) &&
            list_is_empty(&subscriber->in_blocked);
+}
+
+/* Whether the client, for which more waits, has taken any of it since the last call: it is slow but
+ * alive. Asks the transport, which is a system call, so only for clients in doubt, and then about
+ * once a second. The first call begins to watch, and is false; a blocked client is watched from the
+ * moment when it became so. */
+bool subscriber_is_taking(struct subscriber *subscriber, uint64_t now_ns);
+
+/* There is no more doubt. */
+static inline void subscriber_stop_watching(struct subscriber *subscriber)
+{
+    subscriber->is_watched = subscriber_is_blocked(subscriber);
 }
 
 /* Writes a broadcast's frame at once; see outbox_send(). If the peer is gone, the subscriber ends,

@@ -45,6 +45,12 @@ static void client_wants_writable(void *context, bool wanted)
     client->wants_writable = wanted;
 }
 
+static void client_read_progress(void *context, struct transport_progress *progress)
+{
+    const struct client *client = context;
+    *progress = (struct transport_progress){client->written.size, client->room == 0};
+}
+
 static void client_finish(void *context)
 {
     struct client *client = context;
@@ -62,6 +68,7 @@ static void client_abort(void *context)
 static const struct subscriber_transport transport = {
     .write = client_write,
     .want_writable = client_wants_writable,
+    .read_progress = client_read_progress,
     .finish = client_finish,
     .abort = client_abort,
 };

@@ -25,9 +25,11 @@ static const struct {
     {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
+    {414, "URI Too Long"},
     {426, "Upgrade Required"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
+    {501, "Not Implemented"},
     {503, "Service Unavailable"},
     {505, "HTTP Version Not Supported"},
 };
@@ -84,7 +86,13 @@ static void answer_bad_head(struct http_exchange *exchange, enum http_head_resul
     exchange->is_keep_alive = false;
     if (result == HTTP_HEAD_TOO_LARGE)
         http_answer_error(exchange, 431, "HEAD_TOO_LARGE",
-                          "A request head may have 8192 bytes and 64 headers", NULL);
+                          "A request head may have 16384 bytes and 64 headers", NULL);
+    else if (result == HTTP_HEAD_TARGET_TOO_LONG)
+        http_answer_error(exchange, 414, "TARGET_TOO_LONG", "A request target may have 8000 bytes",
+                          NULL);
+    else if (result == HTTP_HEAD_UNKNOWN_CODING)
+        http_answer_error(exchange, 501, "UNKNOWN_CODING",
+                          "No transfer coding but chunked is known here", NULL);
     else if (result == HTTP_HEAD_BAD_VERSION)
         http_answer_error(exchange, 505, "BAD_VERSION", "HTTP/1.0 and HTTP/1.1 are spoken here",
                           NULL);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "net/client_address.h"
 #include "net/routes.h"
+#include "net/tcp_progress.h"
 #include "stream/request.h"
 
 #include <stdlib.h>
@@ -138,6 +139,12 @@ static void session_wants_writable(void *context, bool wanted)
     watch(context, UV_READABLE | (wanted ? UV_WRITABLE : 0));
 }
 
+static void session_read_progress(void *context, struct transport_progress *progress)
+{
+    const struct connection *connection = context;
+    tcp_progress_read(connection->transport.fd, progress);
+}
+
 static void session_finish(void *context)
 {
     finish(context);
@@ -151,6 +158,7 @@ static void session_abort(void *context)
 const struct subscriber_transport connection_transport = {
     .write = session_write,
     .want_writable = session_wants_writable,
+    .read_progress = session_read_progress,
     .finish = session_finish,
     .abort = session_abort,
 };
@@ -454,6 +462,14 @@ void connection_check_liveness(struct connection *connection, uint64_t now_ns)
         session_check_liveness(connection->session, now_ns);
     else if (connection->state != CONNECTION_CLOSED && now_ns > connection->deadline_ns)
         connection_close(connection);
+}
+
+void connection_put_off(struct connection *connection, uint64_t away_ns)
+{
+    if (connection->deadline_ns != UINT64_MAX)
+        connection->deadline_ns += away_ns;
+    if (connection->exchange != NULL && connection->exchange->due_ns != 0)
+        connection->exchange->due_ns += away_ns;
 }
 
 void connection_drain(struct connection *connection)

@@ -69,6 +69,10 @@ void connection_open(struct worker *worker, int fd);
 
 void connection_close(struct connection *connection);
 
+/* The loop was away for so long: deadlines of HTTP are put off. Those of a session are its hub's.
+ */
+void connection_put_off(struct connection *connection, uint64_t away_ns);
+
 /* About once a second. */
 void connection_check_liveness(struct connection *connection, uint64_t now_ns);
 

@@ -312,7 +312,13 @@ static void refuse(struct exchange *exchange, enum http_head_result result)
 {
     if (result == HTTP_HEAD_TOO_LARGE)
         respond_error(exchange, 431, "HEAD_TOO_LARGE",
-                      "A request head may have 8192 bytes and 64 headers", NULL);
+                      "A request head may have 16384 bytes and 64 headers", NULL);
+    else if (result == HTTP_HEAD_TARGET_TOO_LONG)
+        respond_error(exchange, 414, "TARGET_TOO_LONG", "A request target may have 8000 bytes",
+                      NULL);
+    else if (result == HTTP_HEAD_UNKNOWN_CODING)
+        respond_error(exchange, 501, "UNKNOWN_CODING",
+                      "No transfer coding but chunked is known here", NULL);
     else if (result == HTTP_HEAD_BAD_VERSION)
         respond_error(exchange, 505, "BAD_VERSION", "HTTP/1.0 and HTTP/1.1 are spoken here", NULL);
     else

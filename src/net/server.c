@@ -16,6 +16,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -24,6 +25,11 @@
 enum {
     LISTEN_BACKLOG = 65535,     /* what the kernel allows: it cuts this to net.core.somaxconn */
     DESCRIPTORS_RESERVED = 256, /* some HTTP connections, the database, libraries */
+    /* What the kernel holds for a client and cannot send yet, besides a segment that it has begun
+     * to fill (64 KiB at most). With its own choice, megabytes, a slow client would get snapshots
+     * that are minutes old: only what waits in the outbox is replaced by what is newer. Enough for
+     * a snapshot, so that the next write comes before the last one is out. */
+    UNSENT_BYTES_MAX = 16 * 1024,
 };
 
 union address {
@@ -69,6 +75,8 @@ static int bind_socket(const struct listen_address *listen, int port, bool is_sh
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (is_shared)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
+    int unsent_max = UNSENT_BYTES_MAX; /* for the sockets that it accepts, which inherit this */
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof unsent_max);
     if (bind(fd, &address.any, size) == 0)
         return fd;
     int reason = errno;

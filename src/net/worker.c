@@ -161,11 +161,20 @@ static void on_answers(uv_async_t *async)
     questions_deliver(worker->shared->questions, &worker->inbox);
 }
 
+/* While a loop was away it has not read what its clients sent, so it was not they who were late. */
+static void put_deadlines_off(struct worker *worker, uint64_t away_ns)
+{
+    list_for_each_safe(link, following, &worker->connections)
+        connection_put_off(list_entry(link, struct connection, in_worker), away_ns);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
     uint64_t now_ns = clock_monotonic_ns();
-    hub_tick(&worker->hub, now_ns);
+    uint64_t away_ns = hub_tick(&worker->hub, now_ns);
+    if (away_ns > 0)
+        put_deadlines_off(worker, away_ns);
     resume_accepting(worker, now_ns);
     if (now_ns >= worker->liveness_due_ns) {
         worker->liveness_due_ns = now_ns + LIVENESS_PERIOD_MS * MS_NS;

@@ -49,7 +49,7 @@ void hub_deinit(struct hub *hub)
 static uint64_t due_ns(const struct subscription *subscription)
 {
     if (subscription->released_ns == 0)
-        return 0;
+        return subscription->first_due_ns;
     return subscription->released_ns +
            (uint64_t)subscription->update_interval_ms * UINT64_C(1000000);
 }
@@ -85,6 +85,23 @@ static void offer(struct hub *hub, struct subscription *subscription, struct fra
     }
 }
 
+/* When the snapshot that a subscription begins with may go. A client that subscribes and
+ * unsubscribes in turns would have the same snapshots again and again, megabytes for a few bytes.
+ * So each is paid for with a share of HUB_FIRSTS_PERIOD_MS; a client may be two periods ahead of
+ * the clock, and what it asks for beyond that waits, one more period at the most. */
+static uint64_t first_due_ns(const struct hub *hub, struct subscriber *subscriber, uint64_t now_ns)
+{
+    const uint64_t period_ns = HUB_FIRSTS_PERIOD_MS * UINT64_C(1000000);
+    const uint64_t ahead_max_ns = 2 * period_ns;
+    uint64_t *paid_until_ns = &subscriber->firsts_paid_until_ns;
+    if (*paid_until_ns < now_ns)
+        *paid_until_ns = now_ns;
+    *paid_until_ns += period_ns / hub->symbols->count;
+    if (*paid_until_ns > now_ns + ahead_max_ns + period_ns)
+        *paid_until_ns = now_ns + ahead_max_ns + period_ns;
+    return *paid_until_ns > now_ns + ahead_max_ns ? *paid_until_ns - ahead_max_ns : now_ns;
+}
+
 static void log_change(struct hub *hub, const char *message, size_t symbol_index)
 {
     size_t count = publisher_subscriber_count(hub->group.publisher, symbol_index);
@@ -106,6 +123,7 @@ void hub_subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol
     struct frame *newest = publisher_newest(hub->group.publisher, symbol_index);
     if (newest != NULL) {
         uint64_t now_ns = clock_monotonic_ns();
+        subscription->first_due_ns = first_due_ns(hub, subscriber, now_ns);
         offer(hub, subscription, newest, now_ns, now_ns);
     }
     frame_release(newest);
@@ -257,11 +275,11 @@ static void release_held(struct hub *hub, uint64_t now_ns)
     }
 }
 
-void hub_tick(struct hub *hub, uint64_t now_ns)
+uint64_t hub_tick(struct hub *hub, uint64_t now_ns)
 {
     release_held(hub, now_ns);
     subscriber_group_flush(&hub->group);
-    subscriber_group_check_deadlines(&hub->group, now_ns);
+    return subscriber_group_tick(&hub->group, now_ns);
 }
 
 struct ws_inflater *hub_inflater(struct hub *hub)

@@ -49,8 +49,13 @@ void hub_init(struct hub *hub, const struct config *config, struct publisher *pu
               const struct subscriber_transport *transport);
 void hub_deinit(struct hub *hub); /* all subscribers and waiters must be gone */
 
+/* Snapshots that subscribing alone brings, and no news: a client may have them of all symbols twice
+ * at once, and from then on of all symbols once in this time. */
+#define HUB_FIRSTS_PERIOD_MS 5000
+
 /* Subscribes; a second time only changes the interval. The newest snapshot, if there is one, goes
- * into the outbox, and the caller flushes. Both are for subscribers of this hub's group. */
+ * into the outbox, and the caller flushes; or it is held there for a while, if the client had many
+ * in this way (HUB_FIRSTS_PERIOD_MS). Both are for subscribers of this hub's group. */
 void hub_subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index,
                    uint32_t update_interval_ms);
 void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index);
@@ -59,9 +64,10 @@ void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, size_t symb
 void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX]);
 
 /* To be called every HUB_TICK_MS: sends held snapshots whose time has come, finds late ones and
- * dead sockets. */
+ * dead sockets. Returns for how long the loop was away, if for more than SUBSCRIBER_STALL_MS; 0
+ * otherwise. */
 #define HUB_TICK_MS 50
-void hub_tick(struct hub *hub, uint64_t now_ns);
+uint64_t hub_tick(struct hub *hub, uint64_t now_ns);
 
 /* The hub's, created by the first call. */
 struct ws_inflater *hub_inflater(struct hub *hub);

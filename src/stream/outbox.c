@@ -5,7 +5,8 @@
  * A flush takes up to BATCH items off their places in sending order, writes them with one call,
  * and puts back what did not go: the first item that went in part becomes the begun one, the
  * others return to where they were. Nothing can change in between, since all of it is one turn of
- * the loop.
+ * the loop. The slots are a ring, and a socket that was full is continued with the slot behind the
+ * last one that went, so that a slow client gets all symbols in turn.
  *
  * Most of what a server writes is a broadcast to clients that wait for nothing. For those
  * outbox_send() leaves out the slot, the batch, the clock and the counting, and falls back to what
@@ -93,6 +94,12 @@ static struct outbox_reply *make_reply(enum ws_opcode opcode, const char *payloa
     return reply;
 }
 
+/* What it takes in memory: a client could cause many empty ones. */
+static uint32_t weight(const struct outbox_reply *reply)
+{
+    return (uint32_t)(sizeof *reply + reply->size);
+}
+
 static void push_back(struct outbox *outbox, struct outbox_reply *reply)
 {
     if (outbox->replies == NULL)
@@ -100,7 +107,7 @@ static void push_back(struct outbox *outbox, struct outbox_reply *reply)
     else
         outbox->replies_last->next = reply;
     outbox->replies_last = reply;
-    outbox->reply_bytes += (uint32_t)reply->size;
+    outbox->reply_bytes += weight(reply);
 }
 
 static void push_front(struct outbox *outbox, struct outbox_reply *reply)
@@ -109,21 +116,22 @@ static void push_front(struct outbox *outbox, struct outbox_reply *reply)
     outbox->replies = reply;
     if (reply->next == NULL)
         outbox->replies_last = reply;
-    outbox->reply_bytes += (uint32_t)reply->size;
+    outbox->reply_bytes += weight(reply);
 }
 
 static struct outbox_reply *pop_front(struct outbox *outbox)
 {
     struct outbox_reply *reply = outbox->replies;
     outbox->replies = reply->next;
-    outbox->reply_bytes -= (uint32_t)reply->size;
+    outbox->reply_bytes -= weight(reply);
     return reply;
 }
 
 bool outbox_push_reply(struct outbox *outbox, enum ws_opcode opcode, bool is_deflated,
                        const char *payload, size_t payload_size)
 {
-    if (outbox->reply_bytes + payload_size + WS_FRAME_HEADER_MAX > outbox->reply_bytes_max)
+    size_t weight_max = sizeof(struct outbox_reply) + WS_FRAME_HEADER_MAX + payload_size;
+    if (outbox->reply_bytes + weight_max > outbox->reply_bytes_max)
         return false;
     struct outbox_reply *reply = make_reply(opcode, payload, payload_size);
     if (is_deflated)
@@ -299,9 +307,10 @@ static void count_bytes(struct outbox_meter *meter, const struct item *item, siz
     meter_add(item->is_deflated ? &meter->compressed_bytes_sent : &meter->plain_bytes_sent, taken);
 }
 
-/* Accounts for `taken` bytes of the batch. True if all of it went. */
+/* Accounts for `taken` bytes of the batch. True if all of it went. `*last` becomes the slot of the
+ * last snapshot of which anything went, if there is one. */
 static bool settle_batch(struct outbox *outbox, struct item *items, int count, size_t taken,
-                         uint64_t now_ns, struct outbox_meter *meter)
+                         uint64_t now_ns, struct outbox_meter *meter, struct outbox_slot **last)
 {
     int i = 0;
     for (; i < count; i++) {
@@ -309,6 +318,8 @@ static bool settle_batch(struct outbox *outbox, struct item *items, int count, s
         if (taken < size)
             break;
         taken -= size;
+        if (items[i].slot != NULL)
+            *last = items[i].slot;
         count_bytes(meter, &items[i], size);
         finish_item(&items[i], now_ns, meter);
     }
@@ -318,6 +329,8 @@ static bool settle_batch(struct outbox *outbox, struct item *items, int count, s
     int first_back = i;
     if (taken > 0 || items[i].offset > 0) {
         begin_item(outbox, &items[i], taken);
+        if (items[i].slot != NULL)
+            *last = items[i].slot;
         first_back++;
     }
     for (int j = count - 1; j >= first_back; j--)
@@ -325,10 +338,24 @@ static bool settle_batch(struct outbox *outbox, struct item *items, int count, s
     return false;
 }
 
+/* The socket is full behind a snapshot of this slot (NULL: of none): the next flush begins with the
+ * slots that follow it. Otherwise a slow client would get the first symbols' newest snapshots
+ * again and again, and never those of the last. */
+static void block(struct outbox *outbox, struct outbox_slot *last, uint64_t now_ns)
+{
+    if (!outbox_is_blocked(outbox))
+        outbox->blocked_since_ns = now_ns;
+    if (last == NULL)
+        return;
+    list_remove(&outbox->slots); /* the ring has its beginning elsewhere */
+    list_push_back(last->in_outbox.next, &outbox->slots);
+}
+
 enum outbox_result outbox_flush(struct outbox *outbox, uint64_t now_ns, outbox_writer *write,
                                 void *context, struct outbox_meter *meter)
 {
     struct list *cursor = outbox->slots.next;
+    struct outbox_slot *last = NULL;
     for (;;) {
         struct item items[BATCH];
         struct iovec pieces[BATCH];
@@ -347,12 +374,11 @@ enum outbox_result outbox_flush(struct outbox *outbox, uint64_t now_ns, outbox_w
         if (taken > 0)
             outbox->blocked_since_ns = 0;
         bool is_whole =
-            settle_batch(outbox, items, count, taken > 0 ? (size_t)taken : 0, now_ns, meter);
+            settle_batch(outbox, items, count, taken > 0 ? (size_t)taken : 0, now_ns, meter, &last);
         if (taken < 0)
             return OUTBOX_BROKEN;
         if (!is_whole) {
-            if (!outbox_is_blocked(outbox))
-                outbox->blocked_since_ns = now_ns;
+            block(outbox, last, now_ns);
             return OUTBOX_BLOCKED;
         }
         check((size_t)taken == total);
@@ -380,8 +406,9 @@ enum outbox_result outbox_send(struct outbox *outbox, struct outbox_slot *slot,
     check(outbox_offer(outbox, slot, frame, frame->published_ns, meter));
     struct item item = {.frame = frame, .slot = slot, .is_deflated = is_deflated};
     slot->pending = NULL;
-    settle_batch(outbox, &item, 1, (size_t)taken, broadcast->now_ns, meter);
-    outbox->blocked_since_ns = broadcast->now_ns;
+    struct outbox_slot *last = NULL;
+    settle_batch(outbox, &item, 1, (size_t)taken, broadcast->now_ns, meter, &last);
+    block(outbox, last, broadcast->now_ns);
     return OUTBOX_BLOCKED;
 }
 

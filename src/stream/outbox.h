@@ -5,7 +5,8 @@
  * snapshots live in the client's subscriptions, one slot each, where the newest wins: memory is
  * O(symbols), whatever the backlog. A frame of which a part is out stays referenced, with an
  * offset, until the rest is. Order: the rest of what was begun, replies and control frames, an
- * owed warning, then the newest snapshot of each symbol. One thread: the connection's loop. */
+ * owed warning, then the newest snapshot of each symbol, in turn. One thread: the connection's
+ * loop. */
 #ifndef HEATCAST_STREAM_OUTBOX_H
 #define HEATCAST_STREAM_OUTBOX_H
 
@@ -17,7 +18,8 @@
 #include <stdbool.h>
 #include <sys/uio.h>
 
-/* Replies that may wait, by default; a client that causes more without reading them is cut off. */
+/* What replies that wait may take in memory, by default; a client that causes more before they are
+ * written is cut off. */
 #define OUTBOX_REPLY_BYTES_MAX (64 * 1024)
 
 struct outbox_reply; /* an owned, whole WebSocket frame */
@@ -35,8 +37,8 @@ struct outbox {
     size_t begun_offset;
     uint64_t begun_waiting_since_ns; /* as its slot's was */
     uint64_t blocked_since_ns; /* when it last took anything, while it is full; 0: it is not */
-    uint32_t reply_bytes, reply_bytes_max;
-    uint32_t dropped; /* snapshots replaced since the last warning */
+    uint32_t reply_bytes, reply_bytes_max; /* of replies that wait, in memory */
+    uint32_t dropped;                      /* snapshots replaced since the last warning */
 };
 
 /* One symbol's place in the outbox. */

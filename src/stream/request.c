@@ -1,7 +1,11 @@
 /* What clients may ask, and what they are answered. A wrong message gets an error and changes
  * nothing: a program with a mistake in one message keeps its subscriptions and its connection.
- * Only a client that stays over its rate of messages is closed, after so many refusals that it
- * cannot be a burst.
+ * Only a client that stays over its allowance is closed, after so many refusals that it cannot be a
+ * burst.
+ *
+ * An answer is never much longer than the message that it answers: what a message names is repeated
+ * once, a few unknown names stand for all, an id is short. What is left, a compressed message that
+ * is long only here, is charged to the sender's allowance, with its answers.
  *
  * jansson reads the messages, which are small and foreign; the answers are written by
  * base/json. */
@@ -16,6 +20,19 @@
 #include <string.h>
 
 enum { UPDATE_INTERVAL_MIN_MS = 1000, UPDATE_INTERVAL_MAX_MS = 60000 };
+
+/* Of what an error quotes or lists. */
+enum { UNKNOWN_SHOWN_MAX = 3, NAME_SHOWN_MAX = 40, SYMBOLS_SHOWN_MAX = 20 };
+
+#define TEXT_OF(number) TEXT_OF_(number)
+#define TEXT_OF_(number) #number
+
+static const char too_many_names[] =
+    "'symbols' may hold at most " TEXT_OF(REQUEST_NAMES_MAX) " different names";
+static const char wrong_id[] =
+    "'id' must be an integer or a string of at most " TEXT_OF(REQUEST_ID_SIZE_MAX) " bytes";
+static const char too_many_messages[] =
+    "More than " TEXT_OF(ALLOWANCE_PER_SECOND) " messages a second; this one was ignored";
 
 /* -- answers ----------------------------------------------------------------------------------- */
 
@@ -56,21 +73,6 @@ static void reply_error(struct session *session, const json_t *id, const char *c
     send_reply(session, &json);
 }
 
-static void reply_invalid_symbol(struct session *session, const json_t *id, const char *name,
-                                 size_t name_size)
-{
-    enum { SHOWN_MAX = 40 };
-    const struct symbol_list *symbols = session_hub(session)->symbols;
-    struct buffer text = {0};
-    buffer_append_text(&text, "Symbol '");
-    buffer_append(&text, name, name_size < SHOWN_MAX ? name_size : SHOWN_MAX);
-    buffer_append_text(&text, "' not supported. Valid: ");
-    for (size_t i = 0; i < symbols->count; i++)
-        buffer_append_format(&text, "%s%s", i > 0 ? ", " : "", symbols->names[i]);
-    reply_error(session, id, "INVALID_SYMBOL", buffer_text(&text));
-    buffer_deinit(&text);
-}
-
 static void on_unavailable(struct session *session, const char *symbol, enum status status)
 {
     char message[128];
@@ -83,23 +85,111 @@ static void on_unavailable(struct session *session, const char *symbol, enum sta
     reply_error(session, NULL, "SERVER_ERROR", message);
 }
 
+/* -- names of symbols -------------------------------------------------------------------------- */
+
+/* The names of a list, each once: those that are symbols, and the others. */
+struct names {
+    size_t symbol_count, unknown_count;
+    uint8_t symbols[REQUEST_NAMES_MAX]; /* indexes */
+    struct slice unknown[REQUEST_NAMES_MAX];
+};
+
+static bool has_symbol(const struct names *names, int index)
+{
+    for (size_t i = 0; i < names->symbol_count; i++)
+        if (names->symbols[i] == index)
+            return true;
+    return false;
+}
+
+static bool has_unknown(const struct names *names, struct slice name)
+{
+    for (size_t i = 0; i < names->unknown_count; i++)
+        if (names->unknown[i].size == name.size &&
+            (name.size == 0 || memcmp(names->unknown[i].data, name.data, name.size) == 0))
+            return true;
+    return false;
+}
+
+/* False if there are too many. The name is not copied. */
+static bool add_name(struct names *names, const struct symbol_list *symbols, struct slice name)
+{
+    int index = symbol_list_find(symbols, name.data, name.size);
+    if (index >= 0 ? has_symbol(names, index) : has_unknown(names, name))
+        return true;
+    if (names->symbol_count + names->unknown_count == REQUEST_NAMES_MAX)
+        return false;
+    if (index >= 0)
+        names->symbols[names->symbol_count++] = (uint8_t)index;
+    else
+        names->unknown[names->unknown_count++] = name;
+    return true;
+}
+
+/* "'A', 'B' and 7 more" */
+static void append_unknown(struct buffer *text, const struct names *names)
+{
+    size_t count = names->unknown_count;
+    size_t shown = count < UNKNOWN_SHOWN_MAX ? count : UNKNOWN_SHOWN_MAX;
+    for (size_t i = 0; i < shown; i++) {
+        struct slice name = names->unknown[i];
+        buffer_append_text(text, i == 0 ? "'" : i + 1 < count ? ", '" : " and '");
+        buffer_append(text, name.data, name.size < NAME_SHOWN_MAX ? name.size : NAME_SHOWN_MAX);
+        buffer_append_text(text, "'");
+    }
+    if (shown < count)
+        buffer_append_format(text, " and %zu more", count - shown);
+}
+
+static void append_valid(struct buffer *text, const struct symbol_list *symbols)
+{
+    size_t shown = symbols->count < SYMBOLS_SHOWN_MAX ? symbols->count : SYMBOLS_SHOWN_MAX;
+    for (size_t i = 0; i < shown; i++)
+        buffer_append_format(text, "%s%s", i > 0 ? ", " : "", symbols->names[i]);
+    if (shown < symbols->count)
+        buffer_append_format(text, " and %zu more (GET /api/v1/symbols has all)",
+                             symbols->count - shown);
+}
+
+/* One error for all of them: a list of unknown names costs no more than one. */
+static void reply_unknown(struct session *session, const json_t *id, const struct names *names)
+{
+    if (names->unknown_count == 0)
+        return;
+    struct buffer text = {0};
+    buffer_append_text(&text, names->unknown_count == 1 ? "Symbol " : "Symbols ");
+    append_unknown(&text, names);
+    buffer_append_text(&text, " not supported. Valid: ");
+    append_valid(&text, session_hub(session)->symbols);
+    reply_error(session, id, "INVALID_SYMBOL", buffer_text(&text));
+    buffer_deinit(&text);
+}
+
 /* -- requests ---------------------------------------------------------------------------------- */
 
 struct request {
     const char *action;
-    const json_t *id;      /* NULL: no acknowledgement is wanted */
-    const json_t *symbols; /* a non-empty array of strings */
+    const json_t *id; /* NULL: no acknowledgement is wanted */
+    bool has_names;
+    struct names names;
     uint32_t update_interval_ms;
 };
 
-/* What is wrong with the symbols, or NULL. */
-static const char *fault_in_symbols(const json_t *symbols)
+/* Reads a list of names. Returns what is wrong with it, or NULL. */
+static const char *read_names(const json_t *list, const struct symbol_list *symbols,
+                              struct names *names)
 {
-    if (!json_is_array(symbols) || json_array_size(symbols) == 0)
+    names->symbol_count = names->unknown_count = 0;
+    if (!json_is_array(list) || json_array_size(list) == 0)
         return "'symbols' must be a list of at least one string, as in [\"BTCUSDT\"]";
-    for (size_t i = 0; i < json_array_size(symbols); i++)
-        if (!json_is_string(json_array_get(symbols, i)))
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *name = json_array_get(list, i);
+        if (!json_is_string(name))
             return "'symbols' must hold strings only, as in [\"BTCUSDT\"]";
+        if (!add_name(names, symbols,
+                      (struct slice){json_string_value(name), json_string_length(name)}))
+            return too_many_names;
+    }
     return NULL;
 }
 
@@ -117,18 +207,6 @@ static const char *read_update_interval(const json_t *value, uint32_t *interval_
     return NULL;
 }
 
-/* The list of those names that are symbols. */
-static void append_known(struct json *json, const struct symbol_list *symbols, const json_t *names)
-{
-    json_open_array(json);
-    for (size_t i = 0; i < json_array_size(names); i++) {
-        const json_t *name = json_array_get(names, i);
-        if (symbol_list_find(symbols, json_string_value(name), json_string_length(name)) >= 0)
-            json_text(json, json_string_value(name));
-    }
-    json_close_array(json);
-}
-
 static void reply_ack(struct session *session, const struct request *request)
 {
     if (request->id == NULL)
@@ -137,37 +215,30 @@ static void reply_ack(struct session *session, const struct request *request)
     struct json json = begin_reply(&out, "ack");
     append_id(&json, request->id);
     json_member_text(&json, "action", request->action);
-    if (request->symbols != NULL) {
+    if (request->has_names) {
         json_key(&json, "symbols");
-        append_known(&json, session_hub(session)->symbols, request->symbols);
+        json_open_array(&json);
+        for (size_t i = 0; i < request->names.symbol_count; i++)
+            json_text(&json, session_hub(session)->symbols->names[request->names.symbols[i]]);
+        json_close_array(&json);
     }
     send_reply(session, &json);
 }
 
-/* Subscribes or unsubscribes the known symbols; each unknown one gets its error. */
+/* Subscribes or unsubscribes the known symbols, if there are any, and says which are not known. */
 static void change_subscriptions(struct session *session, const struct request *request,
                                  bool subscribes)
 {
-    size_t known = 0;
-    for (size_t i = 0; i < json_array_size(request->symbols); i++) {
-        const json_t *name = json_array_get(request->symbols, i);
-        const char *text = json_string_value(name);
-        size_t size = json_string_length(name);
-        int index = symbol_list_find(session_hub(session)->symbols, text, size);
-        if (index < 0) {
-            reply_invalid_symbol(session, request->id, text, size);
-            continue;
-        }
-        known++;
-        if (!session_is_open(session))
-            return;
+    const struct names *names = &request->names;
+    struct hub *hub = session_hub(session);
+    reply_unknown(session, request->id, names);
+    for (size_t i = 0; i < names->symbol_count && session_is_open(session); i++)
         if (subscribes)
-            hub_subscribe(session_hub(session), &session->subscriber, (size_t)index,
+            hub_subscribe(hub, &session->subscriber, names->symbols[i],
                           request->update_interval_ms);
         else
-            hub_unsubscribe(session_hub(session), &session->subscriber, (size_t)index);
-    }
-    if (known > 0)
+            hub_unsubscribe(hub, &session->subscriber, names->symbols[i]);
+    if (names->symbol_count > 0)
         reply_ack(session, request);
 }
 
@@ -196,8 +267,9 @@ static void perform(struct session *session, const json_t *root, struct request 
         reply_error(session, request->id, "INVALID_ACTION", message);
         return;
     }
-    request->symbols = json_object_get(root, "symbols");
-    const char *fault = fault_in_symbols(request->symbols);
+    request->has_names = true;
+    const char *fault = read_names(json_object_get(root, "symbols"), session_hub(session)->symbols,
+                                   &request->names);
     if (fault == NULL && subscribes)
         fault = read_update_interval(json_object_get(root, "update_interval"),
                                      &request->update_interval_ms);
@@ -207,6 +279,12 @@ static void perform(struct session *session, const json_t *root, struct request 
         change_subscriptions(session, request, subscribes);
 }
 
+static bool is_id(const json_t *id)
+{
+    return json_is_integer(id) ||
+           (json_is_string(id) && json_string_length(id) <= REQUEST_ID_SIZE_MAX);
+}
+
 static void handle_object(struct session *session, const json_t *root)
 {
     if (!json_is_object(root)) {
@@ -214,9 +292,11 @@ static void handle_object(struct session *session, const json_t *root)
                     "A message must be a JSON object, as in {\"action\":\"ping\"}");
         return;
     }
-    struct request request = {.id = json_object_get(root, "id")};
-    if (request.id != NULL && !json_is_integer(request.id) && !json_is_string(request.id)) {
-        reply_error(session, NULL, "INVALID_MESSAGE", "'id' must be a string or an integer");
+    struct request request;
+    request.id = json_object_get(root, "id");
+    request.has_names = false;
+    if (request.id != NULL && !is_id(request.id)) {
+        reply_error(session, NULL, "INVALID_MESSAGE", wrong_id);
         return;
     }
     request.action = json_string_value(json_object_get(root, "action"));
@@ -227,63 +307,69 @@ static void handle_object(struct session *session, const json_t *root)
         perform(session, root, &request);
 }
 
-/* A token bucket: REQUESTS_PER_SECOND on average, REQUESTS_BURST at once. */
-static bool takes_token(struct session_rate *rate)
+/* -- messages ---------------------------------------------------------------------------------- */
+
+/* A client that waits for the answer to an id must learn which message was ignored, so a refused
+ * one is read, too: its allowance pays for that. */
+static void refuse(struct session *session, const json_t *root)
 {
-    uint64_t now_ns = clock_monotonic_ns();
-    double gained = (double)(now_ns - rate->updated_ns) / 1e9 * REQUESTS_PER_SECOND;
-    double tokens = rate->updated_ns == 0 ? REQUESTS_BURST : (double)rate->tokens + gained;
-    rate->tokens = (float)(tokens < REQUESTS_BURST ? tokens : REQUESTS_BURST);
-    rate->updated_ns = now_ns;
-    if (rate->tokens < 1)
-        return false;
-    rate->tokens -= 1;
-    return true;
+    const json_t *id = json_object_get(root, "id"); /* NULL unless it is an object */
+    reply_error(session, id != NULL && is_id(id) ? id : NULL, "RATE_LIMITED", too_many_messages);
+}
+
+static void handle_text(struct session *session, const char *text, size_t size, bool is_accepted)
+{
+    json_error_t fault;
+    json_t *root = json_loadb(text, size, JSON_DECODE_ANY, &fault);
+    if (!is_accepted) {
+        refuse(session, root);
+    } else if (root == NULL) {
+        char message[256];
+        snprintf(message, sizeof message, "Not JSON: %s at byte %d", fault.text, fault.position);
+        reply_error(session, NULL, "INVALID_MESSAGE", message);
+    } else {
+        handle_object(session, root);
+    }
+    json_decref(root);
 }
 
 static void on_message(struct session *session, enum ws_opcode opcode, const char *text,
                        size_t size)
 {
-    struct session_rate *rate = &session->rate;
-    if (!takes_token(rate)) {
-        if (++rate->violations > REQUEST_RATE_VIOLATIONS_MAX)
-            session_close(session, WS_CLOSE_POLICY, "too many messages", SUBSCRIBER_END_RATE);
-        else
-            reply_error(session, NULL, "RATE_LIMITED",
-                        "More than 10 messages a second; this one was ignored");
+    struct allowance *allowance = &session->allowance;
+    const struct outbox *outbox = &session->subscriber.outbox;
+    bool is_accepted = allowance_try_take(allowance, clock_monotonic_ns());
+    size_t replied_before = outbox->reply_bytes;
+    if (allowance->refusals > REQUEST_REFUSALS_MAX) {
+        session_close(session, WS_CLOSE_POLICY, "too many messages", SUBSCRIBER_END_RATE);
         return;
     }
-    if (rate->tokens * 2 > REQUESTS_BURST)
-        rate->violations = 0;
-    if (opcode == WS_BINARY) {
+    if (opcode == WS_TEXT)
+        handle_text(session, text, size, is_accepted);
+    else if (is_accepted)
         reply_error(session, NULL, "INVALID_MESSAGE",
                     "Binary messages are not understood; send JSON text");
-        return;
-    }
-    json_error_t fault;
-    json_t *root = json_loadb(text, size, JSON_DECODE_ANY, &fault);
-    if (root == NULL) {
-        char message[256];
-        snprintf(message, sizeof message, "Not JSON: %s at byte %d", fault.text, fault.position);
-        reply_error(session, NULL, "INVALID_MESSAGE", message);
-        return;
-    }
-    handle_object(session, root);
-    json_decref(root);
+    else
+        refuse(session, NULL);
+    allowance_charge(allowance, size + (outbox->reply_bytes - replied_before));
 }
 
 void request_subscribe_list(struct session *session, const char *symbols)
 {
     struct hub *hub = session_hub(session);
     struct slice rest = slice_of(symbols), name;
-    while (rest.size > 0 && session_is_open(session)) {
+    struct names names;
+    names.symbol_count = names.unknown_count = 0;
+    while (rest.size > 0) {
         slice_split(&rest, ',', &name);
-        int index = symbol_list_find(hub->symbols, name.data, name.size);
-        if (index >= 0)
-            hub_subscribe(hub, &session->subscriber, (size_t)index, 0);
-        else if (name.size > 0)
-            reply_invalid_symbol(session, NULL, name.data, name.size);
+        if (name.size > 0 && !add_name(&names, hub->symbols, name)) {
+            reply_error(session, NULL, "INVALID_MESSAGE", too_many_names);
+            return;
+        }
     }
+    for (size_t i = 0; i < names.symbol_count && session_is_open(session); i++)
+        hub_subscribe(hub, &session->subscriber, names.symbols[i], 0);
+    reply_unknown(session, NULL, &names);
 }
 
 const struct session_protocol request_protocol = {

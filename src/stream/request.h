@@ -1,15 +1,17 @@
 /* The messages of /ws/heatmap (docs/protocol.md): subscribe, unsubscribe, ping, and the errors and
- * acknowledgements that answer them. On the session's loop. */
+ * acknowledgements that answer them. How many a client may send is in stream/allowance.h. On the
+ * session's loop. */
 #ifndef HEATCAST_STREAM_REQUEST_H
 #define HEATCAST_STREAM_REQUEST_H
 
 #include "stream/session.h"
 
 #define REQUEST_SIZE_MAX 4096
-#define REQUESTS_PER_SECOND 10
-#define REQUESTS_BURST 20
-#define REQUEST_FRAMES_MAX 5000         /* a second: pings too, which no message rate counts */
-#define REQUEST_RATE_VIOLATIONS_MAX 100 /* refused messages after which the client is closed */
+#define REQUEST_ID_SIZE_MAX 64
+#define REQUEST_NAMES_MAX                                                                          \
+    SYMBOLS_MAX                  /* different ones in a list: as many as there can be symbols */
+#define REQUEST_FRAMES_MAX 5000  /* a second: pings too, which no allowance counts */
+#define REQUEST_REFUSALS_MAX 100 /* refused messages after which the client is closed */
 
 extern const struct session_protocol request_protocol;
 

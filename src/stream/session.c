@@ -35,7 +35,7 @@ void session_init(struct session *session, struct hub *hub, const struct session
     ws_decoder_init(&session->decoder);
     session->decoder.allows_compression = deflates;
     uint64_t now_ns = clock_monotonic_ns();
-    session->received_ns = now_ns;
+    session->alive_ns = now_ns;
     session->ping_due_ns = now_ns + SESSION_PING_INTERVAL_MS * MS_NS;
 }
 
@@ -152,8 +152,10 @@ static void handle_control(struct session *session, const struct ws_event *event
 
 void session_receive(struct session *session, char *bytes, size_t size)
 {
-    if (session_is_open(session)) /* a close is not put off by what the client still sends */
-        session->received_ns = clock_monotonic_ns();
+    if (session_is_open(session)) { /* a close is not put off by what the client still sends */
+        session->alive_ns = clock_monotonic_ns();
+        subscriber_stop_watching(&session->subscriber);
+    }
     while (session_is_open(session) && size > 0) {
         size_t consumed;
         struct ws_event event = ws_decoder_feed(&session->decoder, bytes, size, &consumed);
@@ -179,13 +181,23 @@ void session_receive(struct session *session, char *bytes, size_t size)
         subscriber_flush(&session->subscriber);
 }
 
+/* A ping waits behind what its client has not taken yet, and so does the answer. Therefore a client
+ * that is silent, but takes some of what waits for it, is not dead: it is slow. */
+static void check_silence(struct session *session, uint64_t now_ns)
+{
+    struct subscriber *subscriber = &session->subscriber;
+    uint64_t since_ns = subscriber_group_patient_since(subscriber->group, session->alive_ns);
+    bool is_in_doubt = subscriber->is_watched || now_ns > since_ns + SESSION_DOUBT_MS * MS_NS;
+    if (is_in_doubt && subscriber_is_taking(subscriber, now_ns) && session_is_open(session))
+        session->alive_ns = since_ns = now_ns;
+    if (now_ns > since_ns + SESSION_IDLE_TIMEOUT_MS * MS_NS)
+        subscriber_abort(subscriber, SUBSCRIBER_END_IDLE);
+}
+
 void session_check_liveness(struct session *session, uint64_t now_ns)
 {
     session->frames = 0;
-    if (now_ns > session->received_ns + SESSION_IDLE_TIMEOUT_MS * MS_NS) {
-        subscriber_abort(&session->subscriber, SUBSCRIBER_END_IDLE);
-        return;
-    }
+    check_silence(session, now_ns);
     if (!session_is_open(session) || now_ns < session->ping_due_ns)
         return;
     session->ping_due_ns = now_ns + SESSION_PING_INTERVAL_MS * MS_NS;

@@ -6,22 +6,16 @@
 #define HEATCAST_STREAM_SESSION_H
 
 #include "base/buffer.h"
+#include "stream/allowance.h"
 #include "stream/hub.h"
 #include "stream/subscriber.h"
 
 #define SESSION_DEFLATE_OVERHEAD_MAX 256 /* bytes that compressing may add to a short message */
 #define SESSION_PING_INTERVAL_MS 25000
+#define SESSION_DOUBT_MS 30000 /* of silence: the answer to a ping is overdue */
 #define SESSION_IDLE_TIMEOUT_MS 60000
 
 struct session;
-
-/* How many messages the client may still send now. The protocol keeps it; all zero at the
- * start. */
-struct session_rate {
-    uint64_t updated_ns; /* 0: no message has come yet */
-    float tokens;
-    uint16_t violations;
-};
 
 /* What the messages of a connection mean. */
 struct session_protocol {
@@ -40,10 +34,10 @@ struct session {
     struct subscriber subscriber; /* first: what a broadcast reads */
     const struct session_protocol *protocol;
     struct ws_decoder decoder;
-    struct buffer message; /* pieces of a fragmented message; empty otherwise */
-    struct session_rate rate;
-    uint32_t frames;      /* that came since the last session_check_liveness() */
-    uint64_t received_ns; /* when the last byte came */
+    struct buffer message;      /* pieces of a fragmented message; empty otherwise */
+    struct allowance allowance; /* the protocol's, if it limits its messages */
+    uint32_t frames;            /* that came since the last session_check_liveness() */
+    uint64_t alive_ns;          /* when a byte last came, or was taken while more waited */
     uint64_t ping_due_ns;
 };
 
@@ -77,7 +71,7 @@ void session_reply_deflated(struct session *session, enum ws_opcode opcode, cons
 void session_close(struct session *session, uint16_t code, const char *text,
                    enum subscriber_end reason);
 
-/* About once a second: protocol pings, silence. */
+/* About once a second: protocol pings, and the end of a client that is silent and takes nothing. */
 void session_check_liveness(struct session *session, uint64_t now_ns);
 
 #endif

@@ -23,6 +23,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MS_NS UINT64_C(1000000)
+
+enum { STALL_WARNING_MS = 60000 }; /* at most one line in this time says that the loop was away */
+
 static const char *const end_names[SUBSCRIBER_END_COUNT] = {
     [SUBSCRIBER_END_CLIENT] = "client", [SUBSCRIBER_END_SLOW] = "slow",
     [SUBSCRIBER_END_IDLE] = "idle",     [SUBSCRIBER_END_PROTOCOL_ERROR] = "protocol_error",
@@ -164,16 +168,28 @@ void subscriber_abort(struct subscriber *subscriber, enum subscriber_end reason)
 
 void subscriber_mark_ready(struct subscriber *subscriber)
 {
-    bool is_blocked = !list_is_empty(&subscriber->in_blocked);
-    if (subscriber->state == SUBSCRIBER_OPEN && !is_blocked && !subscriber_is_ready(subscriber))
+    if (subscriber->state == SUBSCRIBER_OPEN && !subscriber_is_blocked(subscriber) &&
+        !subscriber_is_ready(subscriber))
         list_push_back(&subscriber->group->ready, &subscriber->in_ready);
+}
+
+/* Asks the transport how far the peer is. Returns what lies unsent in the socket; `*has_taken`: it
+ * has taken something since the last time. */
+static uint64_t look(struct subscriber *subscriber, bool *has_taken)
+{
+    struct transport_progress progress;
+    subscriber->group->transport->read_progress(subscriber->context, &progress);
+    *has_taken = subscriber->is_watched && progress.taken_bytes != subscriber->taken_bytes;
+    subscriber->is_watched = true;
+    subscriber->taken_bytes = progress.taken_bytes;
+    return progress.unsent_bytes;
 }
 
 /* Draws the consequences of a write. */
 static void settle(struct subscriber *subscriber, enum outbox_result result)
 {
     const struct subscriber_transport *transport = subscriber->group->transport;
-    bool was_blocked = !list_is_empty(&subscriber->in_blocked);
+    bool was_blocked = subscriber_is_blocked(subscriber), has_taken;
     switch (result) {
     case OUTBOX_EMPTY:
         if (was_blocked) {
@@ -189,6 +205,7 @@ static void settle(struct subscriber *subscriber, enum outbox_result result)
         if (!was_blocked) {
             list_push_back(&subscriber->group->blocked, &subscriber->in_blocked);
             transport->want_writable(subscriber->context, true);
+            look(subscriber, &has_taken); /* what it takes counts from here on */
         }
         break;
     case OUTBOX_BROKEN:
@@ -226,53 +243,68 @@ void subscriber_group_flush(struct subscriber_group *group)
 
 /* -- deadlines --------------------------------------------------------------------------------- */
 
-/* The socket has not said for too long that it takes anything. It may take a little, and yet not
- * enough for the system to call it writable. */
-static void check_life(struct subscriber *subscriber)
+/* A client that takes bytes need not make its socket writable by that: the kernel waits until half
+ * of what it holds unsent is gone, which takes a slow one longer than any deadline. */
+bool subscriber_is_taking(struct subscriber *subscriber, uint64_t now_ns)
 {
-    uint64_t blocked_since_ns = subscriber->outbox.blocked_since_ns;
-    subscriber_flush(subscriber);
-    if (subscriber->outbox.blocked_since_ns == blocked_since_ns)
-        subscriber_abort(subscriber, SUBSCRIBER_END_SLOW);
+    bool has_taken, is_blocked = subscriber_is_blocked(subscriber);
+    uint64_t unsent_bytes = look(subscriber, &has_taken);
+    if (has_taken && is_blocked)
+        subscriber->outbox.blocked_since_ns = now_ns;
+    return has_taken && (is_blocked || unsent_bytes > 0);
 }
 
 static void check_deadlines(struct subscriber *subscriber, uint64_t now_ns)
 {
     struct subscriber_group *group = subscriber->group;
-    if (now_ns > subscriber->outbox.blocked_since_ns + group->slow_disconnect_ns) {
-        check_life(subscriber);
+    struct outbox *outbox = &subscriber->outbox;
+    uint64_t since_ns = subscriber_group_patient_since(group, outbox->blocked_since_ns);
+    if (now_ns > since_ns + group->slow_disconnect_ns &&
+        !subscriber_is_taking(subscriber, now_ns)) {
+        subscriber_abort(subscriber, SUBSCRIBER_END_SLOW);
         return;
     }
     if (subscriber->state != SUBSCRIBER_OPEN)
         return; /* a warning would come behind the close frame, RFC 6455 §5.5.1 */
-    outbox_check_deadlines(&subscriber->outbox, now_ns, group->slow_timeout_ns, &group->meter);
-    if (subscriber->outbox.is_slow && count_slow(subscriber, true))
-        log_debug("client slow", log_int("dropped", subscriber->outbox.dropped),
-                  log_int("reply_bytes", subscriber->outbox.reply_bytes));
+    if (now_ns > group->resumed_ns + group->slow_timeout_ns)
+        outbox_check_deadlines(outbox, now_ns, group->slow_timeout_ns, &group->meter);
+    if (outbox->is_slow && count_slow(subscriber, true))
+        log_debug("client slow", log_int("dropped", outbox->dropped),
+                  log_int("reply_bytes", outbox->reply_bytes));
 }
 
-void subscriber_group_check_deadlines(struct subscriber_group *group, uint64_t now_ns)
+/* Returns for how long the loop was away. */
+static uint64_t note_time(struct subscriber_group *group, uint64_t now_ns)
 {
+    uint64_t since_ns = group->ticked_ns;
+    group->ticked_ns = now_ns;
+    if (since_ns == 0 || now_ns - since_ns <= SUBSCRIBER_STALL_MS * MS_NS)
+        return 0;
+    group->resumed_ns = now_ns;
+    if (now_ns >= group->stall_warning_due_ns) {
+        group->stall_warning_due_ns = now_ns + STALL_WARNING_MS * MS_NS;
+        log_warn("a loop was stopped or starved; its clients' deadlines start over",
+                 log_int("away_ms", (int64_t)((now_ns - since_ns) / MS_NS)));
+    }
+    return now_ns - since_ns;
+}
+
+uint64_t subscriber_group_tick(struct subscriber_group *group, uint64_t now_ns)
+{
+    uint64_t away_ns = note_time(group, now_ns);
     list_for_each_safe(link, following, &group->blocked)
         check_deadlines(list_entry(link, struct subscriber, in_blocked), now_ns);
+    return away_ns;
 }
 
 /* -- replies ----------------------------------------------------------------------------------- */
 
-/* One message can cause more replies than may wait, so they are written when there is no room. */
 void subscriber_reply(struct subscriber *subscriber, enum ws_opcode opcode, bool is_deflated,
                       const char *payload, size_t size)
 {
     if (subscriber->state != SUBSCRIBER_OPEN)
         return;
-    struct outbox *outbox = &subscriber->outbox;
-    bool is_queued = outbox_push_reply(outbox, opcode, is_deflated, payload, size);
-    if (!is_queued) {
-        subscriber_flush(subscriber);
-        is_queued = subscriber->state == SUBSCRIBER_OPEN &&
-                    outbox_push_reply(outbox, opcode, is_deflated, payload, size);
-    }
-    if (is_queued)
+    if (outbox_push_reply(&subscriber->outbox, opcode, is_deflated, payload, size))
         subscriber_mark_ready(subscriber);
     else
         subscriber_abort(subscriber, SUBSCRIBER_END_SLOW);

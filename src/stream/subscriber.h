@@ -18,11 +18,18 @@
 
 struct subscriber;
 
+/* How far a peer is with what was written to it. */
+struct transport_progress {
+    uint64_t taken_bytes;  /* in all, as its machine has acknowledged them */
+    uint64_t unsent_bytes; /* that lie in the socket until it makes room for them */
+};
+
 /* How the subscribers of a group reach their sockets; installed by the network side. `context` is
  * the subscriber's. */
 struct subscriber_transport {
     outbox_writer *write;
     void (*want_writable)(void *context, bool wanted); /* call subscriber_flush() when it is */
+    void (*read_progress)(void *context, struct transport_progress *progress);
     void (*finish)(void *context); /* all is out: end the sending side, then the connection */
     void (*abort)(void *context);  /* end the connection now */
 };
@@ -61,6 +68,9 @@ struct subscriber_group {
     uint64_t slow_disconnect_ns; /* a socket that takes nothing for longer is given up */
     struct list ready;           /* subscribers that were given something in this turn */
     struct list blocked;         /* subscribers whose socket is full */
+    uint64_t ticked_ns;          /* when subscriber_group_tick() was last called; 0: never */
+    uint64_t resumed_ns; /* when the loop came back from its last stall; 0: there was none */
+    uint64_t stall_warning_due_ns;
     struct outbox_meter meter;
     atomic_size_t slow_count;                          /* subscribers that are slow now */
     atomic_uint_least64_t ended[SUBSCRIBER_END_COUNT]; /* those that are gone, by why they ended */
@@ -75,8 +85,11 @@ struct subscriber {
     uint8_t state;                    /* enum subscriber_state */
     uint8_t end_reason;               /* enum subscriber_end, settled when it is no longer open */
     bool is_counted_slow;
+    bool is_watched; /* see subscriber_is_taking() */
     struct outbox outbox;
     const struct subscriber_kind *kind;
+    uint64_t taken_bytes;          /* what the peer had taken when the transport was last asked */
+    uint64_t firsts_paid_until_ns; /* of the hub; see first_due_ns() there */
 };
 
 /* One client's interest in one symbol, which lives in its outbox' list of slots. When its
@@ -84,6 +97,7 @@ struct subscriber {
 struct subscription {
     struct list in_symbol; /* hub_symbol.subscriptions */
     struct subscriber *subscriber;
+    uint64_t first_due_ns;       /* the first snapshot goes no sooner */
     uint64_t released_ns;        /* when the newest snapshot that was not held could go; 0: never */
     uint32_t update_interval_ms; /* 0: every change */
     uint8_t symbol_index;
@@ -100,8 +114,20 @@ void subscriber_group_init(struct subscriber_group *group, const struct config *
 /* Writes to all that are ready. */
 void subscriber_group_flush(struct subscriber_group *group);
 
-/* Finds late snapshots and dead sockets. To be called several times a second. */
-void subscriber_group_check_deadlines(struct subscriber_group *group, uint64_t now_ns);
+/* A loop that did not tick for longer was stopped, or starved. It has not read what came meanwhile
+ * and has written nothing, which is no fault of its clients: all of their deadlines start over. */
+#define SUBSCRIBER_STALL_MS 1000
+
+/* Finds late snapshots and dead sockets. To be called several times a second. Returns how long the
+ * loop was away, 0 if it was not. */
+uint64_t subscriber_group_tick(struct subscriber_group *group, uint64_t now_ns);
+
+/* `since_ns`, or the end of the last stall if that is later: where a client's deadline begins. */
+static inline uint64_t subscriber_group_patient_since(const struct subscriber_group *group,
+                                                      uint64_t since_ns)
+{
+    return since_ns > group->resumed_ns ? since_ns : group->resumed_ns;
+}
 
 /* `deflates`: the client takes compressed frames. */
 void subscriber_init(struct subscriber *subscriber, struct subscriber_group *group,
@@ -126,6 +152,11 @@ static inline bool subscriber_is_ready(const struct subscriber *subscriber)
     return !list_is_empty(&subscriber->in_ready);
 }
 
+static inline bool subscriber_is_blocked(const struct subscriber *subscriber)
+{
+    return !list_is_empty(&subscriber->in_blocked);
+}
+
 /* Writes what waits, as far as the socket takes it. */
 void subscriber_flush(struct subscriber *subscriber);
 
@@ -138,14 +169,26 @@ static inline bool subscriber_awaits_nothing(const struct subscriber *subscriber
            list_is_empty(&subscriber->in_blocked);
 }
 
+/* Whether the client, for which more waits, has taken any of it since the last call: it is slow but
+ * alive. Asks the transport, which is a system call, so only for clients in doubt, and then about
+ * once a second. The first call begins to watch, and is false; a blocked client is watched from the
+ * moment when it became so. */
+bool subscriber_is_taking(struct subscriber *subscriber, uint64_t now_ns);
+
+/* There is no more doubt. */
+static inline void subscriber_stop_watching(struct subscriber *subscriber)
+{
+    subscriber->is_watched = subscriber_is_blocked(subscriber);
+}
+
 /* Writes a broadcast's frame at once; see outbox_send(). If the peer is gone, the subscriber ends,
  * and its subscriptions with it; those of no other subscriber. */
 void subscriber_send(struct subscriber *subscriber, struct outbox_slot *slot,
                      struct outbox_broadcast *broadcast);
 
 /* Queues a reply, written at the end of this turn. `is_deflated`: ws_deflate() made the payload.
- * A client that causes replies faster than it reads them is ended. Nothing is queued unless it is
- * open. */
+ * A client that causes more than may wait (outbox.h), in this turn or because it does not read, is
+ * ended. Nothing is queued unless it is open. */
 void subscriber_reply(struct subscriber *subscriber, enum ws_opcode opcode, bool is_deflated,
                       const char *payload, size_t size);
 

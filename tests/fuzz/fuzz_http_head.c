@@ -1,8 +1,11 @@
 /* Request heads come from any peer, before anything is known of the peer. The input is a head: the
  * parser must keep to its bytes, and a head that comes in two pieces must end as the whole one
- * does, since TCP cuts where it likes. The same bytes are walked as a query, too. */
+ * does, since TCP cuts where it likes. What the fields of a whole one mean is asked, too, and the
+ * same bytes are walked as a query and skipped as a chunked body. */
 #include "fuzz.h"
 
+#include "wire/http_chunked.h"
+#include "wire/http_fields.h"
 #include "wire/http_head.h"
 
 enum { SPLITS_MAX = 64 };
@@ -38,7 +41,12 @@ static void check_head(const struct http_head *head, const char *bytes, size_t s
     check(head->size <= size && head->size <= HTTP_HEAD_SIZE_MAX);
     check(head->header_count <= HTTP_HEADERS_MAX);
     check(head->minor_version == 0 || head->minor_version == 1);
-    check(head->method.size > 0 && head->path.size > 0 && head->path.data[0] == '/');
+    check(head->method.size > 0 && head->target.size <= HTTP_TARGET_SIZE_MAX);
+    if (slice_equals(head->method, "CONNECT"))
+        check(head->path.size == 0 && head->authority.size > 0);
+    else
+        check(slice_starts_with(head->path, "/") ||
+              (slice_equals(head->path, "*") && slice_equals(head->method, "OPTIONS")));
     check_slice(head->method, bytes, head->size);
     check_slice(head->target, bytes, head->size);
     check_slice(head->authority, bytes, head->size);
@@ -49,11 +57,52 @@ static void check_head(const struct http_head *head, const char *bytes, size_t s
         check_slice(head->headers[i].value, bytes, head->size);
     }
     check(head->minor_version == 0 || http_head_find(head, "host") != NULL);
-    check(http_head_find(head, "transfer-encoding") == NULL);
+    check((http_head_find(head, "transfer-encoding") != NULL) ==
+          (head->content_length == HTTP_CONTENT_CHUNKED));
     if (http_head_has_token(head, "connection", "CLOSE"))
         check(!head->is_keep_alive);
     if (http_head_has_token(head, "upgrade", "websocket"))
         check(http_head_find(head, "upgrade") != NULL);
+}
+
+static void read_fields(const struct http_head *head)
+{
+    static const char *const etags[] = {"\"1\"", "W/\"a,b\""};
+    struct slice host, port, chosen;
+    const struct slice *value = http_head_find_only(head, "Host");
+    if (value != NULL)
+        check(http_authority_split(*value, &host, &port) && host.size + port.size <= value->size);
+    if (http_accepts_gzip(head))
+        check(http_head_find(head, "accept-encoding") != NULL);
+    for (size_t i = 0; i < 2; i++) /* what is equal strongly is so weakly */
+        check(!http_etag_matches(head, "If-None-Match", etags[i], false) ||
+              http_etag_matches(head, "If-None-Match", etags[i], true));
+    if (http_choose_subprotocol(head, "heatcast.v1", &chosen))
+        check(http_head_find(head, "sec-websocket-protocol") != NULL && chosen.size > 0);
+}
+
+/* A path in its normal form is shorter or as long. */
+static void normalize(struct slice path)
+{
+    char *text = memory_allocate(path.size + 1);
+    check(http_path_normalize(path, text, path.size + 1) && strlen(text) <= path.size);
+    free(text);
+}
+
+/* A body ends at the same byte, however it comes. */
+static void skip_body(const char *bytes, size_t size)
+{
+    struct http_chunked chunked = {0};
+    size_t end, at = 0, consumed;
+    enum http_chunked_result result = http_chunked_skip(&chunked, bytes, size, &end), again;
+    check(end <= size && (result != HTTP_CHUNKED_NEEDS_MORE || end == size));
+    struct http_chunked in_pieces = {0};
+    do {
+        size_t left = size - at, piece = at % 7 + 1;
+        again = http_chunked_skip(&in_pieces, bytes + at, left < piece ? left : piece, &consumed);
+        at += consumed;
+    } while (again == HTTP_CHUNKED_NEEDS_MORE && at < size);
+    check(again == result && at == end);
 }
 
 /* Pairs end, shorten the query, and are decoded within their buffers. */
@@ -80,6 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum http_head_result result = http_head_parse(&whole, bytes, size);
     if (result == HTTP_HEAD_DONE) {
         check_head(&whole, bytes, size);
+        read_fields(&whole);
+        normalize(whole.path);
         walk_query(whole.query, 32, 64);
     }
     for (size_t cut = 0; cut < size; cut += size / SPLITS_MAX + 1) {
@@ -91,6 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(piece);
     }
     walk_query((struct slice){bytes, size}, 8, 16);
+    skip_body(bytes, size);
     free(bytes);
     return 0;
 }

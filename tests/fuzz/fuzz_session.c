@@ -1,7 +1,9 @@
 /* A session with hub and publisher, over a transport that takes as much as the input says. Whatever
  * comes in, what goes out must be whole unmasked frames: messages are JSON objects with a type,
- * control frames are short, and nothing follows a close. The input is a play, one step a line, so
- * that a case can be read and written by hand; see step(). */
+ * control frames are short, and nothing follows a close. And it must not be much: replies have at
+ * most the bytes that came and what the allowance pays for, and a snapshot that is no news comes
+ * again only as often as the hub lets it. The input is a play, one step a line, so that a case can
+ * be read and written by hand; see step(). */
 #include "fuzz.h"
 
 #include "../unit/fake_clock.h"
@@ -13,12 +15,13 @@
 
 #include <jansson.h>
 
-enum { TICKS_MAX = 3000, STEPS_MAX = 400, COMPRESSED = 0x40 };
+enum { TICKS_MAX = 3000, STEPS_MAX = 400, COMPRESSED = 0x40, CONNECT_REPLY_MAX = 1024 };
 
 struct client {
     struct session session;
     struct buffer written;
     size_t room;
+    size_t received; /* bytes of its frames, and of symbols that it named at connect */
     bool is_broken, wants_writable, is_finished, is_aborted;
 };
 
@@ -45,6 +48,12 @@ static void client_wants_writable(void *context, bool wanted)
     client->wants_writable = wanted;
 }
 
+static void client_read_progress(void *context, struct transport_progress *progress)
+{
+    const struct client *client = context;
+    *progress = (struct transport_progress){client->written.size, client->room == 0};
+}
+
 static void client_finish(void *context)
 {
     struct client *client = context;
@@ -62,6 +71,7 @@ static void client_abort(void *context)
 static const struct subscriber_transport transport = {
     .write = client_write,
     .want_writable = client_wants_writable,
+    .read_progress = client_read_progress,
     .finish = client_finish,
     .abort = client_abort,
 };
@@ -118,6 +128,7 @@ static void tick(struct play *play, unsigned count)
 static void receive(struct play *play, const void *bytes, size_t size)
 {
     char *copy = fuzz_copy(bytes, size);
+    play->client.received += size;
     session_receive(&play->client.session, copy, size);
     free(copy);
 }
@@ -160,6 +171,8 @@ static void connect_with(struct play *play, const uint8_t *text, size_t size)
     char *symbols = memory_allocate(size + 1);
     memcpy(symbols, text, size);
     symbols[size] = '\0';
+    play->client.received +=
+        size + CONNECT_REPLY_MAX; /* a client connects once, a play may often */
     request_subscribe_list(&play->client.session, symbols);
     subscriber_flush(&play->client.session.subscriber);
     free(symbols);
@@ -232,27 +245,39 @@ static void step(struct play *play, const uint8_t *line, size_t size)
 
 /* -- what was written -------------------------------------------------------------------------- */
 
-static void check_text(const char *text, size_t size)
+struct totals {
+    size_t reply_bytes, snapshots;
+};
+
+/* What the server says of itself, a warning or that there is no snapshot yet, is no reply. */
+static void check_text(const char *text, size_t size, struct totals *totals)
 {
     struct utf8 utf8 = {0};
     check(utf8_feed(&utf8, text, size) && utf8_is_complete(&utf8));
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
     check(json_is_object(root));
-    check(json_string_value(json_object_get(root, "type")) != NULL);
+    const char *type = json_string_value(json_object_get(root, "type"));
+    const char *code = json_string_value(json_object_get(root, "code"));
+    check(type != NULL);
+    if (strcmp(type, "snapshot") == 0)
+        totals->snapshots++;
+    else if (strcmp(type, "warning") != 0 && (code == NULL || strcmp(code, "SERVER_ERROR") != 0))
+        totals->reply_bytes += size;
     json_decref(root);
 }
 
-static void check_message(const struct client *client, const struct server_frame *frame)
+static void check_message(const struct client *client, const struct server_frame *frame,
+                          struct totals *totals)
 {
     if (!frame->is_compressed) {
-        check_text(frame->payload, frame->size);
+        check_text(frame->payload, frame->size, totals);
         return;
     }
     struct buffer text = {0};
     check(client->session.subscriber.outbox.deflates);
     check(ws_inflate(hub_inflater(session_hub(&client->session)), frame->payload, frame->size,
                      1 << 20, &text) == WS_INFLATE_DONE);
-    check_text(text.data, text.size);
+    check_text(text.data, text.size, totals);
     buffer_deinit(&text);
 }
 
@@ -269,8 +294,19 @@ static void check_close(const struct server_frame *frame)
     check(utf8_feed(&utf8, frame->payload + 2, frame->size - 2) && utf8_is_complete(&utf8));
 }
 
-static void check_written(const struct client *client)
+static void check_totals(const struct play *play, const struct totals *totals)
 {
+    size_t seconds = (size_t)((fake_now_ns - FAKE_START_NS) / 1000000000) + 1;
+    size_t periods = seconds * 1000 / HUB_FIRSTS_PERIOD_MS + 1;
+    check(totals->reply_bytes <= play->client.received + OUTBOX_REPLY_BYTES_MAX +
+                                     seconds * ALLOWANCE_PER_SECOND * ALLOWANCE_WORK_SIZE);
+    check(totals->snapshots <= play->seq + (2 + periods) * config.symbols.count);
+}
+
+static void check_written(const struct play *play)
+{
+    const struct client *client = &play->client;
+    struct totals totals = {0};
     struct server_frame frame = {0};
     bool is_closed = false;
     for (size_t at = 0; at < client->written.size;) {
@@ -281,15 +317,17 @@ static void check_written(const struct client *client)
         check(!is_closed);
         is_closed = frame.opcode == WS_CLOSE;
         if (frame.opcode == WS_TEXT) {
-            check_message(client, &frame);
+            check_message(client, &frame, &totals);
             continue;
         }
         check(frame.opcode == WS_CLOSE || frame.opcode == WS_PING || frame.opcode == WS_PONG);
         check(frame.size <= WS_CONTROL_PAYLOAD_MAX);
+        totals.reply_bytes += frame.opcode == WS_PONG ? frame.size : 0;
         if (is_closed)
             check_close(&frame);
     }
     check(!client->is_finished || is_closed);
+    check_totals(play, &totals);
 }
 
 /* -- the play ---------------------------------------------------------------------------------- */
@@ -330,7 +368,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     act(&play, data + deflates, size - deflates);
     play.client.room = SIZE_MAX;
     subscriber_flush(&play.client.session.subscriber);
-    check_written(&play.client);
+    check_written(&play);
 
     session_deinit(&play.client.session);
     for (size_t i = 0; i < config.symbols.count; i++)

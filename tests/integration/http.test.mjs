@@ -508,20 +508,23 @@ describe('HTTP', () => {
             assert.equal(ask10.answers[0].status, 200);
         });
 
-        test('what is not HTTP is 400, a head too large 431, another version 505; each ends the connection', async () => {
+        test('what is not HTTP is 400, a target too long 414, a head too large 431, an unknown coding 501, another version 505; each ends the connection', async () => {
             for (const [bytes, status] of [
                 ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', 400],
                 ['GET\r\n\r\n', 400],
                 ['GET /healthz HTTP/1.1\r\nno colon\r\n\r\n', 400],
                 [
-                    `GET /healthz HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
-                    400,
+                    `GET /healthz HTTP/1.1\r\n${host}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+                    501,
                 ],
+                [`GET /healthz HTTP/1.1\r\n${host}Transfer-Encoding: chunked, gzip\r\n\r\n`, 400],
+                ['GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n', 400],
+                [`GET /${'x'.repeat(8000)} HTTP/1.1\r\n${host}\r\n`, 414],
                 [
                     `GET /healthz HTTP/1.1\r\n${host}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
                     400,
                 ],
-                [`GET /healthz HTTP/1.1\r\n${host}X: ${'x'.repeat(9000)}\r\n\r\n`, 431],
+                [`GET /healthz HTTP/1.1\r\n${host}X: ${'x'.repeat(17000)}\r\n\r\n`, 431],
                 [`GET /healthz HTTP/1.1\r\n${host}${'X: y\r\n'.repeat(70)}\r\n`, 431],
                 [`GET /healthz HTTP/2.0\r\n${host}\r\n`, 505],
             ]) {

@@ -100,12 +100,22 @@ export class FrameReader {
         this.#wanted = 2;
     }
 
-    // The next frame; null if it is not complete.
-    take() {
+    // The header of the next frame; null if the frame is not complete.
+    #header() {
         if (this.size < this.#wanted) return null;
         const header = decodeHeader(this.bytes);
         this.#wanted = header?.size ?? this.size + 1;
-        if (this.size < this.#wanted) return null;
+        return this.size < this.#wanted ? null : header;
+    }
+
+    get hasFrame() {
+        return this.#header() !== null;
+    }
+
+    // The next frame; null if it is not complete.
+    take() {
+        const header = this.#header();
+        if (header === null) return null;
         const frame = decodeFrame(this.bytes, header);
         this.bytes = this.bytes.subarray(frame.size);
         return frame;
@@ -176,6 +186,11 @@ export class RawWebSocket {
 
     set bytes(bytes) {
         this.#reader.bytes = bytes;
+    }
+
+    // Whether a whole frame has come and was not taken.
+    hasFrame() {
+        return this.#reader.hasFrame;
     }
 
     get deadline() {

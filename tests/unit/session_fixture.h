@@ -27,7 +27,8 @@ struct client {
     struct session session;
     struct buffer written; /* what reached it and no test has read yet */
     size_t room;           /* what its socket still takes */
-    unsigned writes;       /* calls that had anything for it */
+    struct transport_progress progress;
+    unsigned writes; /* calls that had anything for it */
     bool is_broken, wants_writable, is_finished, is_aborted;
 };
 
@@ -60,6 +61,12 @@ static inline void client_wants_writable(void *context, bool wanted)
     client->wants_writable = wanted;
 }
 
+static inline void client_read_progress(void *context, struct transport_progress *progress)
+{
+    const struct client *client = context;
+    *progress = client->progress;
+}
+
 static inline void client_finish(void *context)
 {
     struct client *client = context;
@@ -77,6 +84,7 @@ static inline void client_abort(void *context)
 static const struct subscriber_transport transport = {
     .write = client_write,
     .want_writable = client_wants_writable,
+    .read_progress = client_read_progress,
     .finish = client_finish,
     .abort = client_abort,
 };

@@ -1,6 +1,8 @@
 /* HTTP over real sockets: requests, pipelining, compression, and the end of the server. */
 #include "net_fixture.h"
 
+#include "wire/http_head.h"
+
 #include <zlib.h>
 
 /* -- requests ---------------------------------------------------------------------------------- */
@@ -20,6 +22,10 @@ static void requests_are_answered_or_refused_with_a_reason(void **state)
                   "Allow: GET, HEAD");
     expect_answer("GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 ", "BAD_REQUEST");
     expect_answer("GET / HTTP/3.0\r\n\r\n", "HTTP/1.1 505 ", "BAD_VERSION");
+    expect_answer("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: foo\r\n\r\n", "HTTP/1.1 501 ",
+                  "UNKNOWN_CODING");
+    expect_answer("GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                  "HTTP/1.1 200 ", "Connection: close");
     expect_answer("GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ", "Connection: close");
     expect_answer("GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
                   "HTTP/1.1 200 ", "Connection: close");
@@ -32,9 +38,11 @@ static void a_head_over_the_limit_is_refused(void **state)
     start_server();
     struct buffer request = {0};
     buffer_append_text(&request, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
-    for (int i = 0; i < 8192; i++)
+    for (int i = 0; i < HTTP_HEAD_SIZE_MAX; i++)
         buffer_append_char(&request, 'x');
     expect_answer(buffer_text(&request), "HTTP/1.1 431 ", "HEAD_TOO_LARGE");
+    memset(request.data + 5, 'x', HTTP_TARGET_SIZE_MAX); /* "GET /xx" and so on */
+    expect_answer(buffer_text(&request), "HTTP/1.1 414 ", "TARGET_TOO_LONG");
     buffer_deinit(&request);
     stop_server();
 }

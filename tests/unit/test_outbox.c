@@ -252,7 +252,7 @@ static void the_rest_of_what_was_begun_goes_first(void **state)
     push(f, "reply");
     f->room = SIZE_MAX;
     assert_int_equal(flush(f), OUTBOX_EMPTY);
-    expect_written(f, "0:1 reply 0:2 1:1 ");
+    expect_written(f, "0:1 reply 1:1 0:2 ");
     finish(f);
 }
 
@@ -273,6 +273,33 @@ static void the_newest_snapshot_of_each_symbol_wins(void **state)
     assert_int_equal(flush(f), OUTBOX_EMPTY);
     expect_written(f, "0:10 1:5 "); /* none was late, so nothing is warned of */
     finish(f);
+}
+
+/* All symbols have news whenever the socket takes something, which is about one snapshot. */
+static void a_slow_client_gets_all_symbols_in_turn(void **state)
+{
+    (void)state;
+    enum { FRAME = 102 };
+    static const struct {
+        size_t first_room; /* with 8 bytes more the next snapshot is always begun */
+        const char *expected;
+    } cases[] = {
+        {FRAME, "0:1 1:2 2:3 0:4 1:5 2:6 0:6 1:6 "},
+        {FRAME + 8, "0:1 1:1 2:2 0:3 1:4 2:5 0:6 1:6 2:6 "},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture *f = begin();
+        for (uint64_t seq = 1; seq <= 6; seq++) {
+            for (size_t symbol = 0; symbol < SLOTS; symbol++)
+                offer(f, symbol, seq, 100);
+            f->room = seq == 1 ? cases[i].first_room : FRAME;
+            assert_int_equal(flush(f), OUTBOX_BLOCKED);
+        }
+        f->room = SIZE_MAX;
+        assert_int_equal(flush(f), OUTBOX_EMPTY);
+        expect_written(f, cases[i].expected);
+        finish(f);
+    }
 }
 
 static void a_snapshot_that_is_not_newer_is_not_taken(void **state)
@@ -372,7 +399,7 @@ static void a_snapshot_not_taken_in_time_causes_a_warning_before_the_newest(void
     push(f, "reply");
     f->room = SIZE_MAX;
     assert_int_equal(flush(f), OUTBOX_EMPTY);
-    expect_written(f, "0:1 reply warning(3) 0:5 1:1 ");
+    expect_written(f, "0:1 reply warning(3) 1:1 0:5 ");
     assert_false(f->outbox.is_slow);
     assert_int_equal(count(&f->meter.dropped), 3);
     offer(f, 0, 6, 100);
@@ -683,6 +710,7 @@ int main(void)
         cmocka_unit_test(frames_stay_whole_whatever_is_offered_meanwhile),
         cmocka_unit_test(the_rest_of_what_was_begun_goes_first),
         cmocka_unit_test(the_newest_snapshot_of_each_symbol_wins),
+        cmocka_unit_test(a_slow_client_gets_all_symbols_in_turn),
         cmocka_unit_test(a_snapshot_that_is_not_newer_is_not_taken),
         cmocka_unit_test(replacing_is_no_loss_while_the_socket_is_free),
         cmocka_unit_test(a_removed_slot_drops_its_snapshot_but_not_what_was_begun),

@@ -105,9 +105,9 @@ static void a_client_that_stays_over_the_limit_is_closed(void **state)
     (void)state;
     struct client *client = connect_client();
     subscribe(client, "\"BTCUSDT\"");
-    for (int i = 1; i < 20 + REQUEST_RATE_VIOLATIONS_MAX; i++)
+    for (int i = 1; i < 20 + REQUEST_REFUSALS_MAX; i++)
         send_text(client, "{\"action\":\"unsubscribe\",\"symbols\":[\"SOLUSDT\"]}");
-    assert_int_equal(count_lines(client, "RATE_LIMITED: "), REQUEST_RATE_VIOLATIONS_MAX);
+    assert_int_equal(count_lines(client, "RATE_LIMITED: "), REQUEST_REFUSALS_MAX);
     publish(BTC, 1);
     expect(client, "BTCUSDT 1\n"); /* the stream has not stopped */
     send_text(client, "{\"action\":\"ping\"}");
@@ -127,6 +127,93 @@ static void old_violations_are_forgotten_after_a_pause(void **state)
         fake_clock_advance_ms(2000);
     }
     assert_int_equal(client->session.subscriber.state, SUBSCRIBER_OPEN);
+    disconnect(client);
+}
+
+static void a_refused_message_is_named_by_its_id(void **state)
+{
+    (void)state;
+    struct client *client = connect_client();
+    for (int i = 0; i < 20; i++)
+        send_text(client, "{\"action\":\"ping\"}");
+    buffer_clear(&client->written);
+    static const char *const refused[][2] = {
+        {"{\"action\":\"ping\",\"id\":7}", " [7]"},
+        {"{\"action\":\"ping\",\"id\":\"a\"}", " [\"a\"]"},
+        {"{\"action\":\"ping\",\"id\":1.5}", ""},
+        {"{\"action\":\"ping\"}", ""},
+        {"[7]", ""},
+        {"not JSON", ""},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        char expected[120];
+        snprintf(expected, sizeof expected,
+                 "RATE_LIMITED: More than 10 messages a second; this one was ignored%s\n",
+                 refused[i][1]);
+        send_text(client, refused[i][0]);
+        expect(client, expected);
+    }
+    send_frame(client, 0x82, "{\"id\":7}", 8);
+    expect_start(client, "RATE_LIMITED: ");
+    disconnect(client);
+}
+
+/* A message of `size` bytes that is answered by a pong. */
+static struct buffer padded_ping(size_t size)
+{
+    struct buffer text = {0};
+    buffer_append_text(&text, "{\"action\":\"ping\"");
+    while (text.size + 1 < size)
+        buffer_append_char(&text, ' ');
+    buffer_append_char(&text, '}');
+    return text;
+}
+
+static void a_large_message_counts_as_several_however_well_it_is_compressed(void **state)
+{
+    (void)state;
+    struct buffer small = padded_ping(900), large = padded_ping(REQUEST_SIZE_MAX);
+    for (int deflates = 0; deflates < 2; deflates++) {
+        struct client *client = connect_with(&request_protocol, deflates);
+        for (int i = 0; i < 20; i++)
+            send_frame(client, 0x81, small.data, small.size);
+        assert_int_equal(count_lines(client, "{\"type\":\"pong\""), 20);
+        fake_clock_advance_ms(2000);
+        for (int i = 0; i < 8; i++) { /* four tokens each */
+            if (deflates)
+                send_compressed(client, large.data, large.size, SIZE_MAX);
+            else
+                send_frame(client, 0x81, large.data, large.size);
+        }
+        struct buffer lines = take_lines(client);
+        const char *text = buffer_text(&lines);
+        for (int i = 0; i < 5; i++) {
+            assert_int_equal(strncmp(text, "{\"type\":\"pong\"", 14), 0);
+            text = strchr(text, '\n') + 1;
+        }
+        assert_int_equal(strncmp(text, "RATE_LIMITED: ", 14), 0);
+        buffer_deinit(&lines);
+        disconnect(client);
+    }
+    buffer_deinit(&small);
+    buffer_deinit(&large);
+}
+
+static void a_debt_is_paid_off_in_a_pause_of_a_few_seconds(void **state)
+{
+    (void)state;
+    struct buffer large = padded_ping(REQUEST_SIZE_MAX);
+    struct client *client = connect_client();
+    for (int i = 0; i < 60; i++) /* refused, most of them, and charged all the same */
+        send_frame(client, 0x81, large.data, large.size);
+    buffer_clear(&client->written);
+    fake_clock_advance_ms(3900);
+    send_text(client, "{\"action\":\"ping\"}");
+    expect_start(client, "RATE_LIMITED: ");
+    fake_clock_advance_ms(300);
+    send_text(client, "{\"action\":\"ping\"}");
+    expect_start(client, "{\"type\":\"pong\"");
+    buffer_deinit(&large);
     disconnect(client);
 }
 
@@ -150,29 +237,6 @@ static void a_client_that_floods_with_pings_is_closed(void **state)
 }
 
 /* -- replies that wait ------------------------------------------------------------------------- */
-
-/* Bad input alone never costs a client its connection, as long as it reads. */
-static void more_errors_than_may_wait_are_written_in_between(void **state)
-{
-    (void)state;
-    struct client *client = connect_client();
-    subscribe(client, "\"BTCUSDT\"");
-    struct buffer message = {0}, bytes = {0};
-    buffer_append_text(&message, "{\"action\":\"subscribe\",\"symbols\":[\"\"");
-    for (int i = 1; i < 1000; i++)
-        buffer_append_text(&message, ",\"\"");
-    buffer_append_text(&message, "]}");
-    for (int i = 0; i < 15; i++)
-        put_frame(&bytes, 0x81, message.data, message.size);
-    receive(client, &bytes); /* 15 times 1,000 errors of about 110 bytes, in one read */
-    assert_int_equal(client->session.subscriber.state, SUBSCRIBER_OPEN);
-    assert_true(client->written.size > OUTBOX_REPLY_BYTES_MAX);
-    assert_int_equal(count_lines(client, "INVALID_SYMBOL: Symbol '' not supported"), 15 * 1000);
-    publish(BTC, 1);
-    expect(client, "BTCUSDT 1\n");
-    buffer_deinit(&message);
-    disconnect(client);
-}
 
 static void a_client_that_causes_replies_without_reading_them_is_cut_off(void **state)
 {
@@ -200,8 +264,10 @@ int main(void)
         fact(a_burst_of_20_messages_and_then_10_a_second_are_accepted),
         fact(a_client_that_stays_over_the_limit_is_closed),
         fact(old_violations_are_forgotten_after_a_pause),
+        fact(a_refused_message_is_named_by_its_id),
+        fact(a_large_message_counts_as_several_however_well_it_is_compressed),
+        fact(a_debt_is_paid_off_in_a_pause_of_a_few_seconds),
         fact(a_client_that_floods_with_pings_is_closed),
-        fact(more_errors_than_may_wait_are_written_in_between),
         fact(a_client_that_causes_replies_without_reading_them_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,59 @@ static void a_client_that_subscribes_again_gets_the_current_snapshot_again(void 
     disconnect(client);
 }
 
+static void subscribe_again(struct client *client)
+{
+    send_text(client, "{\"action\":\"unsubscribe\","
+                      "\"symbols\":[\"BTCUSDT\",\"ETHUSDT\",\"SOLUSDT\"]}");
+    subscribe(client, "\"BTCUSDT\",\"ETHUSDT\",\"SOLUSDT\"");
+}
+
+static void all_current_snapshots_may_be_had_twice_at_once_and_then_once_a_period(void **state)
+{
+    (void)state;
+    struct client *client = connect_client();
+    for (size_t symbol = 0; symbol < 3; symbol++)
+        publish(symbol, 1);
+    for (int i = 0; i < 4; i++)
+        subscribe_again(client);
+    assert_int_equal(count_lines(client, ""), 2 * 3);
+    tick_for_ms(HUB_FIRSTS_PERIOD_MS - HUB_TICK_MS);
+    expect(client, "");
+    tick_for_ms(2 * HUB_TICK_MS);
+    assert_int_equal(count_lines(client, ""), 3);
+
+    for (int second = 0; second < 60; second++) {
+        tick_for_ms(1000);
+        for (int i = 0; i < 3; i++)
+            subscribe_again(client);
+    }
+    assert_int_equal(count_lines(client, "BTCUSDT "), 0);
+    tick_for_ms(HUB_FIRSTS_PERIOD_MS + HUB_TICK_MS);
+    assert_int_equal(count_lines(client, ""), 3); /* and no later, however long it went on */
+
+    tick_for_ms(4 * HUB_FIRSTS_PERIOD_MS);
+    subscribe_again(client);
+    assert_int_equal(count_lines(client, ""), 3); /* at once again */
+    disconnect(client);
+}
+
+static void news_are_sent_at_once_behind_a_snapshot_that_had_to_wait(void **state)
+{
+    (void)state;
+    struct client *client = connect_client();
+    publish(BTC, 1);
+    for (int i = 0; i < 8; i++)
+        subscribe_again(client);
+    buffer_clear(&client->written);
+    publish(BTC, 2);
+    expect(client, "");
+    tick_for_ms(HUB_FIRSTS_PERIOD_MS + HUB_TICK_MS);
+    expect(client, "BTCUSDT 2\n");
+    publish(BTC, 3);
+    expect(client, "BTCUSDT 3\n");
+    disconnect(client);
+}
+
 static void every_subscriber_gets_the_same_bytes(void **state)
 {
     (void)state;
@@ -139,6 +192,8 @@ int main(void)
         fact(subscribing_twice_is_harmless),
         fact(unsubscribing_ends_the_stream_of_that_symbol_alone),
         fact(a_client_that_subscribes_again_gets_the_current_snapshot_again),
+        fact(all_current_snapshots_may_be_had_twice_at_once_and_then_once_a_period),
+        fact(news_are_sent_at_once_behind_a_snapshot_that_had_to_wait),
         fact(every_subscriber_gets_the_same_bytes),
         fact(several_symbols_of_one_mail_leave_in_one_write),
         fact(symbols_may_be_named_at_connect),

@@ -1,0 +1,44 @@
+/* A limit on messages alone says little of what they cost: seventy compressed bytes can be a
+ * message of 4 KiB, and its answer as long. So the work that a message causes is charged after it
+ * is known: a small message costs its token and nothing else, a large one more, down to a debt that
+ * is paid off before the next message is accepted. Bytes caused are then at most
+ * ALLOWANCE_WORK_SIZE for each token, and tokens come at a fixed rate, however well the client
+ * compresses.
+ *
+ * A refused message is answered as well, and is charged for what it causes beyond its share, so
+ * that a flood of large ones does not become cheaper by being refused. Refusals are forgotten once
+ * the bucket is half full: that takes a pause, which a burst has and a flood does not. */
+#include "stream/allowance.h"
+
+static void refill(struct allowance *allowance, uint64_t now_ns)
+{
+    double tokens = ALLOWANCE_BURST;
+    if (allowance->updated_ns != 0)
+        tokens = (double)allowance->tokens +
+                 (double)(now_ns - allowance->updated_ns) / 1e9 * ALLOWANCE_PER_SECOND;
+    allowance->tokens = (float)(tokens < ALLOWANCE_BURST ? tokens : ALLOWANCE_BURST);
+    allowance->updated_ns = now_ns;
+}
+
+bool allowance_try_take(struct allowance *allowance, uint64_t now_ns)
+{
+    refill(allowance, now_ns);
+    if (allowance->tokens < 1) {
+        if (allowance->refusals < UINT16_MAX)
+            allowance->refusals++;
+        return false;
+    }
+    allowance->tokens -= 1;
+    if (allowance->tokens * 2 > ALLOWANCE_BURST)
+        allowance->refusals = 0;
+    return true;
+}
+
+void allowance_charge(struct allowance *allowance, size_t bytes)
+{
+    if (bytes <= ALLOWANCE_WORK_SIZE)
+        return;
+    allowance->tokens -= (float)(bytes - ALLOWANCE_WORK_SIZE) / ALLOWANCE_WORK_SIZE;
+    if (allowance->tokens < -ALLOWANCE_DEBT_MAX)
+        allowance->tokens = -ALLOWANCE_DEBT_MAX;
+}

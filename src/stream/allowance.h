@@ -1,0 +1,29 @@
+/* What a client may still ask: a token bucket, which a protocol
+ * keeps for each session. A message takes a token, and more if it causes much work. All zero is a
+ * full one. One thread at a time. */
+#ifndef HEATCAST_STREAM_ALLOWANCE_H
+#define HEATCAST_STREAM_ALLOWANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ALLOWANCE_PER_SECOND 10
+#define ALLOWANCE_BURST 20
+#define ALLOWANCE_WORK_SIZE 1024 /* bytes that a message may cause for its one token */
+#define ALLOWANCE_DEBT_MAX 40    /* tokens; a client that pauses for so long has some again */
+
+struct allowance {
+    uint64_t updated_ns; /* 0: no message has come yet */
+    float tokens;        /* below zero: what the last messages caused is not paid for */
+    uint16_t refusals;   /* since the bucket was last half full */
+};
+
+/* Takes the token of a message. False, and counted as a refusal, if there is none. */
+bool allowance_try_take(struct allowance *allowance, uint64_t now_ns);
+
+/* What a message caused, whether it was refused or not: its bytes, inflated, and those of its
+ * replies. What is above ALLOWANCE_WORK_SIZE costs a token for each such size. */
+void allowance_charge(struct allowance *allowance, size_t bytes);
+
+#endif

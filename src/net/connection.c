@@ -362,6 +362,17 @@ static bool is_readable_state(const struct connection *connection)
            connection->state != CONNECTION_WRITING && connection->state != CONNECTION_YIELDING;
 }
 
+/* The peer has ended its side while it waits. Whether it still reads cannot be known; a computation
+ * is not worth going on with for one that most likely does not, all else is answered. */
+static void on_disconnect(struct connection *connection)
+{
+    const struct asker *asker = &connection->exchange->asker;
+    if (asker->is_asking && !question_is_short(connection->exchange->question_kind))
+        connection_close(connection);
+    else
+        watch(connection, 0);
+}
+
 static void on_event(uv_poll_t *poll, int status, int events)
 {
     struct connection *connection = poll->data;
@@ -370,7 +381,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
         return;
     }
     if (events & connection->wanted & UV_DISCONNECT) {
-        connection_close(connection); /* it does not wait for its answer any more */
+        on_disconnect(connection);
         return;
     }
     if (events & connection->wanted & UV_WRITABLE)

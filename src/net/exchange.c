@@ -7,6 +7,7 @@
 #include "net/exchange.h"
 
 #include "base/check.h"
+#include "wire/http_fields.h"
 #include "net/client_address.h"
 
 #include <stdlib.h>
@@ -33,6 +34,9 @@ static void forget_answer(struct exchange *exchange)
     exchange->body_size = 0;
     exchange->sent = 0;
     exchange->due_ns = 0;
+    exchange->is_head_request = exchange->accepts_gzip = exchange->fails_if_match = false;
+    free(exchange->if_none_match);
+    exchange->if_none_match = NULL;
     exchange->is_answered = false;
     exchange->websocket = NULL;
     exchange->websocket_symbols[0] = '\0';
@@ -49,35 +53,43 @@ void exchange_destroy(struct exchange *exchange)
     free(exchange);
 }
 
-/* Whether an Accept-Encoding names gzip, and not with a weight of zero (RFC 9110 §12.5.3). */
-static bool takes_gzip(struct slice list)
+/* Joins the lines of a list field, which mean the same as one (RFC 9110 §5.3). NULL: there is none.
+ */
+static char *join_lines(const struct http_head *head, const char *name)
 {
-    const char *end = list.data + list.size, *at = memmem(list.data, list.size, "gzip", 4);
-    if (at == NULL)
-        return false;
-    for (at += 4; at < end && (*at == ' ' || *at == '\t' || *at == ';'); at++)
-        continue;
-    if (end - at < 3 || memcmp(at, "q=0", 3) != 0)
-        return true;
-    for (at += 3; at < end && (*at == '.' || *at == '0'); at++)
-        continue;
-    return at < end && *at >= '1' && *at <= '9';
-}
-
-static void remember_negotiation(struct exchange *exchange, const struct http_head *head)
-{
-    exchange->is_head_request = slice_equals(head->method, "HEAD");
-    exchange->accepts_gzip = false;
-    exchange->if_none_match[0] = '\0';
+    struct buffer list = {0};
     for (size_t i = 0; i < head->header_count; i++) {
         const struct http_header *header = &head->headers[i];
-        if (slice_equals_ignoring_case(header->name, "Accept-Encoding"))
-            exchange->accepts_gzip |= takes_gzip(header->value);
-        if (slice_equals_ignoring_case(header->name, "If-None-Match"))
-            slice_copy(header->value, exchange->if_none_match, sizeof exchange->if_none_match);
+        if (!slice_equals_ignoring_case(header->name, name))
+            continue;
+        if (list.size > 0)
+            buffer_append_char(&list, ',');
+        buffer_append(&list, header->value.data, header->value.size);
     }
-    /* A body is never wanted; reading past it is not worth the code, so the connection ends. */
+    if (list.size == 0)
+        return NULL;
+    buffer_text(&list);
+    return buffer_detach(&list);
+}
+
+static void remember_request(struct exchange *exchange, const struct http_head *head)
+{
+    exchange->is_head_request = slice_equals(head->method, "HEAD");
+    exchange->accepts_gzip = http_accepts_gzip(head);
+    exchange->if_none_match = join_lines(head, "If-None-Match");
+    exchange->fails_if_match =
+        http_head_find(head, "If-Match") != NULL && !http_etag_matches(head, "If-Match", "", false);
+    /* No request needs its body: the connection ends behind the answer, and what comes of the body
+     * until then is discarded. What follows a body is never taken for a request. */
     exchange->is_keep_alive = head->is_keep_alive && head->content_length == 0;
+}
+
+/* What cannot be parsed may still be a HEAD, whose answer has no body. */
+static void remember_bad_request(struct exchange *exchange)
+{
+    const struct slice start = {exchange->in.data, exchange->in.size};
+    exchange->is_head_request = slice_starts_with(start, "HEAD ");
+    exchange->is_keep_alive = false;
 }
 
 enum http_head_result exchange_begin_request(struct exchange *exchange, struct http_head *head)
@@ -89,9 +101,9 @@ enum http_head_result exchange_begin_request(struct exchange *exchange, struct h
         return result;
     forget_answer(exchange);
     if (result == HTTP_HEAD_DONE)
-        remember_negotiation(exchange, head);
+        remember_request(exchange, head);
     else
-        exchange->is_keep_alive = false;
+        remember_bad_request(exchange);
     return result;
 }
 

@@ -56,7 +56,8 @@ struct exchange {
     bool is_serving;  /* routes_serve_next() is on the stack */
     bool is_answered;
     bool is_keep_alive, is_head_request, accepts_gzip;
-    char if_none_match[80];
+    bool fails_if_match; /* If-Match names tags: ours are weak, and match none (RFC 9110 §13.1.1) */
+    char *if_none_match;                      /* all lines of it as one list; NULL: there is none */
     const struct session_protocol *websocket; /* what the connection becomes; NULL: it stays HTTP */
     bool deflates;                            /* that WebSocket negotiated permessage-deflate */
     char websocket_symbols[SYMBOLS_MAX * SYMBOL_SIZE]; /* room for all of them */

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "wire/http_fields.h"
 #include "net/gzip.h"
 
 #include <inttypes.h>
@@ -21,11 +22,14 @@ static const struct {
     const char *text;
 } status_texts[] = {
     {200, "OK"},
+    {204, "No Content"},
     {304, "Not Modified"},
     {400, "Bad Request"},
     {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {412, "Precondition Failed"},
     {414, "URI Too Long"},
     {426, "Upgrade Required"},
     {431, "Request Header Fields Too Large"},
@@ -54,6 +58,9 @@ static void append_date(struct buffer *head)
     buffer_append_text(head, text);
 }
 
+/* RFC 6797: browsers come over TLS only for a year. */
+#define TRANSPORT_SECURITY "Strict-Transport-Security: max-age=31536000\r\n"
+
 /* The page's policy allows no foreign source; it is among its file's own headers. */
 static void complete(struct exchange *exchange, int status, const char *content_type,
                      const char *extra)
@@ -64,15 +71,16 @@ static void complete(struct exchange *exchange, int status, const char *content_
     append_date(head);
     if (content_type != NULL)
         buffer_append_format(head, "Content-Type: %s\r\n", content_type);
-    if (status != 304)
+    if (status != 304 && status != 204)
         buffer_append_format(head, "Content-Length: %zu\r\n", exchange->body_size);
     buffer_append_format(head,
                          "%sVary: Accept-Encoding\r\n"
                          "Connection: %s\r\n"
                          "X-Content-Type-Options: nosniff\r\n"
-                         "Referrer-Policy: no-referrer\r\n\r\n",
+                         "Referrer-Policy: no-referrer\r\n%s\r\n",
                          extra != NULL ? extra : "",
-                         exchange->is_keep_alive ? "keep-alive" : "close");
+                         exchange->is_keep_alive ? "keep-alive" : "close",
+                         exchange->host->shared->tls != NULL ? TRANSPORT_SECURITY : "");
     exchange_complete(exchange);
 }
 
@@ -122,7 +130,11 @@ void respond_error(struct exchange *exchange, int status, const char *code, cons
     json_member_text(&json, "message", message);
     json_close_object(&json);
     json_close_object(&json);
-    respond(exchange, status, TYPE_JSON, extra);
+    struct buffer lines = {0};
+    buffer_append_text(&lines, extra != NULL ? extra : "");
+    buffer_append_text(&lines, "Cache-Control: no-store\r\n");
+    respond(exchange, status, TYPE_JSON, buffer_text(&lines));
+    buffer_deinit(&lines);
 }
 
 void respond_failure(struct exchange *exchange, enum status status, const char *message)
@@ -176,24 +188,29 @@ void respond_not_modified(struct exchange *exchange, const char *extra)
     complete(exchange, 304, NULL, extra);
 }
 
-/* If-None-Match, RFC 9110 §13.1.2: a list of tags, weak or not, or a star. */
-static bool matches_etag(const struct exchange *exchange, const char *etag)
+bool respond_if_decided(struct exchange *exchange, const char *etag, const char *extra)
 {
-    return strcmp(exchange->if_none_match, "*") == 0 ||
-           strstr(exchange->if_none_match, etag) != NULL;
+    if (exchange->fails_if_match) {
+        respond_error(exchange, 412, "PRECONDITION_FAILED",
+                      "Entity tags are weak here, and If-Match compares strongly", NULL);
+        return true;
+    }
+    if (exchange->if_none_match == NULL ||
+        !http_etag_is_listed(slice_of(exchange->if_none_match), etag, true))
+        return false;
+    respond_not_modified(exchange, extra);
+    return true;
 }
 
-/* Writes the header lines of a tag that names the content. True if that is all that the client
- * wants to know: then it is answered. */
+/* Writes the header lines of a tag that names the content. It is weak, since plain and gzip form
+ * share it (RFC 9110 §8.8.1). True if the request's conditions decide the answer: then it is
+ * answered. */
 static bool try_tag(struct exchange *exchange, uint64_t hash, char lines[static TAG_LINES_SIZE])
 {
     char etag[32];
-    snprintf(etag, sizeof etag, "\"%016" PRIx64 "\"", hash);
+    snprintf(etag, sizeof etag, "W/\"%016" PRIx64 "\"", hash);
     snprintf(lines, TAG_LINES_SIZE, "ETag: %s\r\nCache-Control: no-cache\r\n", etag);
-    if (!matches_etag(exchange, etag))
-        return false;
-    respond_not_modified(exchange, lines);
-    return true;
+    return respond_if_decided(exchange, etag, lines);
 }
 
 void respond_answer(struct exchange *exchange, struct answer *answer)
@@ -227,7 +244,7 @@ void respond_frame(struct exchange *exchange, struct frame *frame)
 /* -- the handshake ----------------------------------------------------------------------------- */
 
 void respond_websocket(struct exchange *exchange, const struct session_protocol *protocol,
-                       const char *accept, const char *extensions)
+                       const char *accept, const char *extensions, struct slice subprotocol)
 {
     buffer_append_format(&exchange->head,
                          "HTTP/1.1 101 Switching Protocols\r\n"
@@ -237,6 +254,9 @@ void respond_websocket(struct exchange *exchange, const struct session_protocol 
                          accept);
     if (extensions[0] != '\0')
         buffer_append_format(&exchange->head, "Sec-WebSocket-Extensions: %s\r\n", extensions);
+    if (subprotocol.size > 0)
+        buffer_append_format(&exchange->head, "Sec-WebSocket-Protocol: %.*s\r\n",
+                             (int)subprotocol.size, subprotocol.data);
     buffer_append_text(&exchange->head, "\r\n");
     exchange->deflates = extensions[0] != '\0';
     exchange->websocket = protocol;

@@ -35,9 +35,13 @@ void respond_static(struct exchange *exchange, const char *content_type, const v
 /* 304, with no body. */
 void respond_not_modified(struct exchange *exchange, const char *extra);
 
+/* True if If-Match or If-None-Match decide the answer (RFC 9110 §13.2.2), which is then given: 412,
+ * or 304 with the header lines `extra`. `etag` is that of the content. */
+bool respond_if_decided(struct exchange *exchange, const char *etag, const char *extra);
+
 /* 101: the connection becomes a WebSocket that speaks `protocol` when this is out. `extensions` is
  * what was negotiated, or "". */
 void respond_websocket(struct exchange *exchange, const struct session_protocol *protocol,
-                       const char *accept, const char *extensions);
+                       const char *accept, const char *extensions, struct slice subprotocol);
 
 #endif

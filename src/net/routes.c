@@ -11,6 +11,7 @@
 #include "stream/echo.h"
 #include "stream/request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The page's policy: nothing inline, nothing from anywhere else; an arrow in the style is data. */
@@ -80,14 +81,14 @@ static void serve_echo(struct exchange *exchange, const struct route_match *matc
 static void serve_asset(struct exchange *exchange, const struct page_asset *asset)
 {
     struct buffer extra = {0};
-    buffer_append_format(&extra, "ETag: %s\r\nCache-Control: %s\r\n", asset->etag,
+    char etag[64]; /* weak, since the plain and the gzip form share it */
+    snprintf(etag, sizeof etag, "W/%s", asset->etag);
+    buffer_append_format(&extra, "ETag: %s\r\nCache-Control: %s\r\n", etag,
                          asset->is_immutable ? "public, max-age=31536000, immutable" : "no-cache");
     if (strncmp(asset->content_type, "text/html", 9) == 0)
         buffer_append_text(&extra, PAGE_POLICY);
     bool zips = exchange->accepts_gzip && asset->gzip_size > 0;
-    if (strstr(exchange->if_none_match, asset->etag) != NULL)
-        respond_not_modified(exchange, buffer_text(&extra));
-    else
+    if (!respond_if_decided(exchange, etag, buffer_text(&extra)))
         respond_static(exchange, asset->content_type, zips ? asset->gzip : asset->plain,
                        zips ? asset->gzip_size : asset->plain_size, zips ? "gzip" : NULL,
                        buffer_text(&extra));
@@ -209,6 +210,8 @@ static void serve_question(struct exchange *exchange, const struct route_match *
 
 /* -- the table --------------------------------------------------------------------------------- */
 
+enum { PATH_SIZE_MAX = 256 };
+
 /* `*` in a pattern stands for a symbol of the whitelist. */
 static const struct route {
     const char *pattern;
@@ -286,26 +289,52 @@ static void serve_route(struct exchange *exchange, const struct route *route,
     route->serve(exchange, &match);
 }
 
-static void serve(struct exchange *exchange, const struct http_head *head)
+#define ALLOW "Allow: GET, HEAD, OPTIONS\r\n"
+
+/* Methods other than GET and HEAD: what RFC 9110 §9.3 and RFC 5789 define is known and not allowed,
+ * the rest is unknown (§15.6.2). OPTIONS is how load balancers ask whether a server is there. */
+static void serve_other_method(struct exchange *exchange, struct slice method)
 {
-    if (!slice_equals(head->method, "GET") && !slice_equals(head->method, "HEAD")) {
-        respond_error(exchange, 405, "METHOD_NOT_ALLOWED", "Only GET and HEAD are answered here",
-                      "Allow: GET, HEAD\r\n");
+    static const char *const known[] = {"POST", "PUT", "DELETE", "PATCH", "CONNECT", "TRACE"};
+    if (slice_equals(method, "OPTIONS")) {
+        respond(exchange, 204, NULL, ALLOW);
         return;
     }
-    const struct page_asset *asset = find_asset(head->path);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (slice_equals(method, known[i])) {
+            respond_error(exchange, 405, "METHOD_NOT_ALLOWED",
+                          "Only GET, HEAD and OPTIONS are answered here", ALLOW);
+            return;
+        }
+    respond_error(exchange, 501, "UNKNOWN_METHOD", "No such method is known here", NULL);
+}
+
+static void serve_path(struct exchange *exchange, const struct http_head *head, struct slice path)
+{
+    const struct page_asset *asset = find_asset(path);
     if (asset != NULL) {
         serve_asset(exchange, asset);
         return;
     }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         struct slice symbol;
-        if (fits(routes[i].pattern, head->path, &symbol)) {
+        if (fits(routes[i].pattern, path, &symbol)) {
             serve_route(exchange, &routes[i], head, symbol);
             return;
         }
     }
     serve_nothing(exchange);
+}
+
+static void serve(struct exchange *exchange, const struct http_head *head)
+{
+    char path[PATH_SIZE_MAX];
+    if (!slice_equals(head->method, "GET") && !slice_equals(head->method, "HEAD"))
+        serve_other_method(exchange, head->method);
+    else if (http_path_normalize(head->path, path, sizeof path))
+        serve_path(exchange, head, slice_of(path));
+    else
+        serve_nothing(exchange); /* longer than any path here */
 }
 
 static void refuse(struct exchange *exchange, enum http_head_result result)

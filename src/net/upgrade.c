@@ -6,10 +6,13 @@
 #include "net/client_address.h"
 #include "net/respond.h"
 #include "wire/deflate.h"
+#include "wire/http_fields.h"
 #include "wire/websocket.h"
 
 #include <string.h>
 #include <strings.h>
+
+#define SUBPROTOCOL "heatcast.v1"
 
 static bool equals_ignoring_case(struct slice a, struct slice b)
 {
@@ -45,20 +48,36 @@ static bool is_origin_allowed(const char *allowed, const struct http_head *head)
     return allowed[0] == '\0' ? is_same_origin(head, *origin) : is_listed(allowed, *origin);
 }
 
-/* What is wrong with the handshake (RFC 6455 §4.2.1), or NULL. HTTP/1.1 has a Host already. */
-static const char *handshake_fault(const struct http_head *head, char accept[WS_ACCEPT_SIZE])
+static bool is_digit(char c)
 {
-    const struct slice *key = http_head_find(head, "Sec-WebSocket-Key");
-    const struct slice *version = http_head_find(head, "Sec-WebSocket-Version");
+    return c >= '0' && c <= '9';
+}
+
+/* What is wrong with the handshake's own fields (RFC 6455 §4.2.1), or NULL; that is a 400. */
+static const char *field_fault(const struct http_head *head, char accept[WS_ACCEPT_SIZE])
+{
+    const struct slice *key = http_head_find_only(head, "Sec-WebSocket-Key");
+    const struct slice *version = http_head_find_only(head, "Sec-WebSocket-Version");
+    struct slice rest = version != NULL ? *version : (struct slice){0};
+    if (rest.size == 0 || slice_take_while(&rest, is_digit).size == 0 || rest.size > 0)
+        return "There must be one Sec-WebSocket-Version, a number";
+    if (key == NULL || !ws_accept_key(key->data, key->size, accept))
+        return "There must be one Sec-WebSocket-Key, 16 bytes in base64";
+    return NULL;
+}
+
+/* Why it is no WebSocket handshake, or none of this version, or NULL; that is a 426, whose header
+ * lines say what would be (RFC 6455 §4.2.2). HTTP/1.1 has a Host already. */
+static const char *handshake_fault(const struct http_head *head)
+{
+    const struct slice *version = http_head_find_only(head, "Sec-WebSocket-Version");
     if (!http_head_has_token(head, "Upgrade", "websocket") ||
         !http_head_has_token(head, "Connection", "upgrade"))
         return "This path speaks WebSocket: connect with a WebSocket client";
     if (!slice_equals(head->method, "GET") || head->minor_version < 1 || head->content_length > 0)
         return "A WebSocket handshake is a GET of HTTP/1.1 without a body";
-    if (version == NULL || !slice_equals(*version, "13"))
+    if (version != NULL && !slice_equals(*version, "13"))
         return "Sec-WebSocket-Version must be 13";
-    if (key == NULL || !ws_accept_key(key->data, key->size, accept))
-        return "Sec-WebSocket-Key must be 16 bytes in base64";
     return NULL;
 }
 
@@ -68,10 +87,11 @@ static bool read_symbols(struct exchange *exchange, struct slice query)
     char name[32], value[sizeof exchange->websocket_symbols];
     bool is_valid;
     while (http_query_next(&query, name, sizeof name, value, sizeof value, &is_valid)) {
+        if (strcmp(name, "symbols") != 0)
+            continue; /* others may be as long as they like */
         if (!is_valid)
             return false;
-        if (strcmp(name, "symbols") == 0)
-            strcpy(exchange->websocket_symbols, value);
+        strcpy(exchange->websocket_symbols, value);
     }
     return true;
 }
@@ -132,7 +152,9 @@ static void accept_websocket(struct exchange *exchange, const struct http_head *
     char address[CLIENT_ADDRESS_TEXT_SIZE];
     log_debug("websocket opened", log_text("address", client_text(exchange, head, address)),
               log_text("symbols", exchange->websocket_symbols), log_text("extensions", extensions));
-    respond_websocket(exchange, protocol, accept, extensions);
+    struct slice subprotocol = {0};
+    http_choose_subprotocol(head, SUBPROTOCOL, &subprotocol);
+    respond_websocket(exchange, protocol, accept, extensions, subprotocol);
 }
 
 void upgrade_answer(struct exchange *exchange, const struct http_head *head,
@@ -140,13 +162,15 @@ void upgrade_answer(struct exchange *exchange, const struct http_head *head,
 {
     struct net_shared *shared = exchange->host->shared;
     char accept[WS_ACCEPT_SIZE], extensions[WS_DEFLATE_ANSWER_SIZE] = "";
-    const char *fault = handshake_fault(head, accept);
+    const char *fault = handshake_fault(head), *bad_field = field_fault(head, accept);
     if (!shared->config->ws_enabled) {
         refuse(exchange, head, 503, "WS_DISABLED",
                "The WebSocket endpoint is switched off (WS_ENABLED)", NULL);
     } else if (fault != NULL) {
         refuse(exchange, head, 426, "UPGRADE_REQUIRED", fault,
                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
+    } else if (bad_field != NULL) {
+        refuse(exchange, head, 400, "BAD_REQUEST", bad_field, "Sec-WebSocket-Version: 13\r\n");
     } else if (!is_origin_allowed(shared->config->ws_allowed_origins, head)) {
         net_count_refusal(shared, REFUSED_ORIGIN);
         refuse(exchange, head, 403, "FOREIGN_ORIGIN",

@@ -2,8 +2,7 @@
  *
  * The parser owns no memory and keeps no state: it is given all bytes received so far and either
  * needs more, or returns slices of them. Bodies are not read here: only their length is, or that
- * they are chunked (wire/http_chunked.h). What single fields mean is in wire/http_fields.h. Any
- * thread. */
+ * they are chunked. What single fields mean is in wire/http_fields.h. Any thread. */
 #ifndef HEATCAST_WIRE_HTTP_HEAD_H
 #define HEATCAST_WIRE_HTTP_HEAD_H
 

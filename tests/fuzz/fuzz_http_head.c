@@ -1,10 +1,9 @@
 /* Request heads come from any peer, before anything is known of the peer. The input is a head: the
  * parser must keep to its bytes, and a head that comes in two pieces must end as the whole one
  * does, since TCP cuts where it likes. What the fields of a whole one mean is asked, too, and the
- * same bytes are walked as a query and skipped as a chunked body. */
+ * same bytes are walked as a query. */
 #include "fuzz.h"
 
-#include "wire/http_chunked.h"
 #include "wire/http_fields.h"
 #include "wire/http_head.h"
 
@@ -89,22 +88,6 @@ static void normalize(struct slice path)
     free(text);
 }
 
-/* A body ends at the same byte, however it comes. */
-static void skip_body(const char *bytes, size_t size)
-{
-    struct http_chunked chunked = {0};
-    size_t end, at = 0, consumed;
-    enum http_chunked_result result = http_chunked_skip(&chunked, bytes, size, &end), again;
-    check(end <= size && (result != HTTP_CHUNKED_NEEDS_MORE || end == size));
-    struct http_chunked in_pieces = {0};
-    do {
-        size_t left = size - at, piece = at % 7 + 1;
-        again = http_chunked_skip(&in_pieces, bytes + at, left < piece ? left : piece, &consumed);
-        at += consumed;
-    } while (again == HTTP_CHUNKED_NEEDS_MORE && at < size);
-    check(again == result && at == end);
-}
-
 /* Pairs end, shorten the query, and are decoded within their buffers. */
 static void walk_query(struct slice query, size_t name_size, size_t value_size)
 {
@@ -142,7 +125,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(piece);
     }
     walk_query((struct slice){bytes, size}, 8, 16);
-    skip_body(bytes, size);
     free(bytes);
     return 0;
 }

@@ -83,7 +83,8 @@ describe('HTTP', () => {
                 for (const tags of [
                     headers.etag,
                     `"other", ${headers.etag}`,
-                    `W/${headers.etag}`,
+                    headers.etag.replace('W/', ''),
+                    `"a,b",\t${'"x",'.repeat(500)} ${headers.etag}`,
                     '*',
                 ]) {
                     const again = await ask(pathOf('BTCUSDT'), {
@@ -412,11 +413,43 @@ describe('HTTP', () => {
         });
 
         test('another method is 405, with those that are allowed', async () => {
-            for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+            for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
                 const answer = await ask('/api/v1/symbols', { method });
                 assertError(answer, 405, 'METHOD_NOT_ALLOWED');
                 assert.match(answer.headers.allow, /GET/);
             }
+            assertError(await ask('/', { method: 'PROPFIND' }), 501, 'UNKNOWN_METHOD');
+            const options = await ask('/api/v1/symbols', { method: 'OPTIONS' });
+            assert.equal(options.status, 204);
+            assert.match(options.headers.allow, /OPTIONS/);
+        });
+
+        test('If-Match fails, since all tags are weak; a star does not', async () => {
+            const { headers } = await ask('/api/v1/candles/BTCUSDT');
+            for (const tags of [headers.etag, headers.etag.replace('W/', ''), '"x"']) {
+                const answer = await ask('/api/v1/candles/BTCUSDT', {
+                    headers: { 'If-Match': tags },
+                });
+                assertError(answer, 412, 'PRECONDITION_FAILED');
+            }
+            const star = await ask('/api/v1/candles/BTCUSDT', { headers: { 'If-Match': '*' } });
+            assert.equal(star.status, 200);
+        });
+
+        test('encodings are a list with weights', async () => {
+            const encodingOf = async (value) =>
+                (await ask('/', { headers: { 'Accept-Encoding': value } })).headers[
+                    'content-encoding'
+                ];
+            for (const value of ['gzip', 'GZIP', '*', 'br, gzip;q=0.5', 'x-gzip'])
+                assert.equal(await encodingOf(value), 'gzip', value);
+            for (const value of ['gzipx', 'pack200-gzip', 'gzip;Q=0', 'gzip;q=0.000', 'br'])
+                assert.equal(await encodingOf(value), undefined, value);
+        });
+
+        test('paths are the same however their characters are encoded', async () => {
+            assert.equal((await ask('/%68ealth%7A')).status, 200);
+            assert.equal((await ask('/healthz%2f')).status, 404);
         });
 
         test('pipelined requests are answered in their order', async () => {
@@ -547,7 +580,7 @@ describe('HTTP', () => {
                 socket.on('data', (bytes) => (got += bytes));
                 socket.on('end', () => settle(got));
                 socket.end(
-                    `GET /api/v1/candles/ETHUSDT HTTP/1.1\r\n${host}\r\nGET /healthz HTTP/1.1\r\n${host}\r\n`,
+                    `GET /api/v1/symbols HTTP/1.1\r\n${host}\r\nGET /healthz HTTP/1.1\r\n${host}\r\n`,
                 );
             });
             assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 2);

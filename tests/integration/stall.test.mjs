@@ -1,6 +1,6 @@
-// A server that does not run for a while: the machine sleeps, a container is paused, a debugger holds
-// it. What its clients sent meanwhile it has not read, so that it must not hold them to deadlines that
-// passed in that time.
+// A server that does not run for a while: the machine sleeps, a container is paused, a debugger
+// holds it. What its clients sent meanwhile it has not read, so that it must not hold them to
+// deadlines that passed in that time.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';

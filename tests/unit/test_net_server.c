@@ -85,7 +85,7 @@ static void the_newest_snapshot_has_a_tag(void **state)
     expect_answer(GET("/api/v1/heatmap/BTCUSDT"), "HTTP/1.1 404 ", "NO_DATA"); /* as looked */
     publisher_checked(publisher, 0, STATUS_OK);
     expect_answer(GET("/api/v1/heatmap/BTCUSDT"), "HTTP/1.1 200 ", "\"seq\":10,");
-    expect_answer(GET("/api/v1/heatmap/BTCUSDT"), "HTTP/1.1 200 ", "ETag: \"000000000000000a\"");
+    expect_answer(GET("/api/v1/heatmap/BTCUSDT"), "HTTP/1.1 200 ", "ETag: W/\"000000000000000a\"");
     expect_answer("GET /api/v1/heatmap/BTCUSDT HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                   "If-None-Match: W/\"x\", \"000000000000000a\"\r\n\r\n",
                   "HTTP/1.1 304 ", "ETag: ");

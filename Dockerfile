@@ -5,7 +5,8 @@
 FROM debian:12 AS build
 WORKDIR /src
 COPY scripts ./scripts
-RUN apt-get update && apt-get install -y --no-install-recommends make && scripts/install-deps.sh build
+RUN apt-get update && apt-get install -y --no-install-recommends make && \
+    scripts/install-deps.sh build
 COPY . .
 RUN make build && mkdir -p /out/lib && cp build/heatcast /out/ && \
     cp "$(scripts/fetch-duckdb.sh)/lib/libduckdb.so" /out/lib/

@@ -113,14 +113,14 @@ static void on_wanted(size_t symbol_index, void *context)
     publisher_checked(source->publisher, symbol_index, STATUS_NO_DATA);
 }
 
-static enum status answer(void *context, const struct backend_request *request, struct buffer *out,
-                          struct error *error)
+static enum status canonicalize(void *context, const struct backend_request *request,
+                                struct buffer *canonical, struct error *error)
 {
-    (void)context, (void)request, (void)out;
+    (void)context, (void)request, (void)canonical;
     return error_set(error, STATUS_NO_DATA, "this server has no database");
 }
 
-static const struct backend backend = {.answer = answer};
+static const struct backend backend = {.canonicalize = canonicalize};
 
 static void start_server(struct source *source)
 {

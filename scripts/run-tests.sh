@@ -1,48 +1,93 @@
 #!/usr/bin/env bash
-# All tests, in the order in which a fault is cheapest to understand: C units, the include rules and
-# types, the real binary over real sockets, the page in a real browser. Ends with a closing line
-# that counts them all.
+# All tests, or the sections named: `run-tests.sh unit asan`. They run in the order in which a fault
+# is cheapest to understand. Each builds what it needs and runs whether or not one before it failed;
+# the last lines say how long each took and how it ended.
+#
+#   lint      layout, static analysis and types (scripts/lint.sh)
+#   unit      C units, replays of the fuzz inputs, and what the tree keeps to (scripts/tidy.mjs)
+#   system    the real binary over real sockets, the page in a real browser
+#   asan      units, and the binary over real sockets, under AddressSanitizer and UBSan
+#   tsan      what starts threads, and the whole server, under ThreadSanitizer
+#
+# Sections that need the same build share its folder, and compile nothing twice.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 jobs=${JOBS:-$(nproc)}
+# Files of Node tests at a time. They wait more than they compute, and each starts its own servers
+# on free ports.
+files=${TEST_FILES:-$((2 * jobs))}
+runner=(node --test --test-reporter=spec)
 duckdb=$(scripts/fetch-duckdb.sh) || exit 1
+
+build() { # preset target...
+    cmake --preset "$1" -DDUCKDB_ROOT="$duckdb" >/dev/null || return 1
+    cmake --build "build-$1" --parallel "$jobs" --target "${@:2}"
+}
+
+node_tests() { # preset file-or-folder...
+    local tests
+    # The slow ones first, so that none of them is left running alone in the end.
+    local slow='/(page|database|cluster|client-network|faults|map)\.'
+    mapfile -t tests < <(find "${@:2}" -name '*.test.mjs' | sort)
+    mapfile -t tests < <(printf '%s\n' "${tests[@]}" | grep -E "$slow"
+                         printf '%s\n' "${tests[@]}" | grep -vE "$slow")
+    HEATCAST_BINARY=$PWD/build-$1/heatcast \
+        "${runner[@]}" --test-concurrency="$files" "${tests[@]}"
+}
+
+lint() {
+    scripts/lint.sh
+}
+
+unit() {
+    build test all && ctest --test-dir build-test --parallel "$jobs" --output-on-failure
+}
+
+system() {
+    build test all && node_tests test tests/browser tests/integration tests/conformance
+}
+
+asan() {
+    build asan all || return 1
+    local status=0
+    ctest --test-dir build-asan --parallel "$jobs" --output-on-failure -LE tidy || status=1
+    node_tests asan tests/integration tests/conformance/{echo,limits,tls}.test.mjs || status=1
+    return $status
+}
+
+# ThreadSanitizer of gcc 12 does not start if the kernel randomises addresses over more bits than it
+# supports (vm.mmap_rnd_bits above 28). Then it runs without randomisation.
+fixed_addresses() {
+    if [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -gt 28 ] && setarch -R true; then
+        setarch -R "$@"
+    else
+        "$@"
+    fi
+}
+
+tsan() {
+    build tsan heatcast threaded_tests || return 1
+    local status=0
+    export TSAN_OPTIONS="suppressions=$PWD/tests/support/tsan.supp ${TSAN_OPTIONS:-}"
+    fixed_addresses ctest --test-dir build-tsan --parallel "$jobs" --output-on-failure -L threads ||
+        status=1
+    HEATCAST_BINARY=$PWD/build-tsan/heatcast \
+        fixed_addresses "${runner[@]}" tests/integration/threads.test.mjs || status=1
+    return $status
+}
+
+[ $# -gt 0 ] || set -- lint unit system asan tsan
 failed=0
-
-section() { printf '\n== %s\n' "$*"; }
-
-section "build (warnings are errors)"
-cmake --preset test -DDUCKDB_ROOT="$duckdb" >/dev/null || exit 1
-cmake --build build-test --parallel "$jobs" || exit 1
-export HEATCAST_BINARY=$PWD/build-test/heatcast
-
-section "unit tests"
-ctest --test-dir build-test --output-on-failure || failed=1
-
-section "types of the client and the page"
-npm run --silent typecheck || failed=1
-
-section "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
-cmake --preset asan -DDUCKDB_ROOT="$duckdb" >/dev/null || exit 1
-cmake --build build-asan --parallel "$jobs" || exit 1
-ctest --test-dir build-asan --output-on-failure || failed=1
-
-section "the tests in which threads meet, under ThreadSanitizer"
-threaded=(test_mailbox test_publisher test_generator test_metrics test_answer_cache test_answers
-          test_net_server)
-cmake --preset tsan -DDUCKDB_ROOT="$duckdb" >/dev/null || exit 1
-cmake --build build-tsan --parallel "$jobs" --target "${threaded[@]}" || exit 1
-ctest --test-dir build-tsan --output-on-failure -R "$(IFS='|'; echo "${threaded[*]}")" || failed=1
-
-section "integration, conformance and browser tests"
-node --test --test-concurrency=1 \
-    $(find tests/integration tests/conformance tests/browser -name '*.test.mjs' | sort) || failed=1
-
-section "integration and conformance tests against the sanitized server"
-HEATCAST_BINARY=$PWD/build-asan/heatcast \
-    node --test --test-concurrency=1 $(find tests/integration -name '*.test.mjs' | sort) \
-    tests/conformance/{echo,limits,tls}.test.mjs || failed=1
-
+report=
+for section in "$@"; do
+    printf '\n== %s\n' "$section"
+    start=$SECONDS
+    outcome=passed
+    "$section" || { outcome=FAILED; failed=1; }
+    report+=$(printf '%-8s %4d s  %s' "$section" $((SECONDS - start)) "$outcome")$'\n'
+done
+printf '\n%s' "$report"
 if [ "$failed" -ne 0 ]; then
     echo "heatcast: some tests failed (see above)" >&2
     exit 1

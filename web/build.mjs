@@ -3,6 +3,7 @@
 //   node web/build.mjs OUT.c             one C file that defines page_assets[] (src/net/page.h)
 //   node web/build.mjs --serve-dir DIR   the same files, plain, for another server
 //
+// All addresses in the page are relative, so that a proxy may serve it below any path.
 // Script and style have a hash of their content in their names, so that browsers can keep them
 // without asking again; index.html refers to them and is revalidated. Everything is compressed
 // here, so that the server need not compress the page.
@@ -60,13 +61,13 @@ async function makeAssets() {
     const assets = [];
     for (const { name, content } of await bundle()) {
         const [stem, extension] = name.split('.');
-        const path = `/assets/${stem}-${digest(content)}.${extension}`;
-        const placeholder = `/assets/${name}`;
+        const path = `assets/${stem}-${digest(content)}.${extension}`;
+        const placeholder = `assets/${name}`;
         if (!index.includes(placeholder)) {
             throw new Error(`index.html does not refer to ${placeholder}`);
         }
         index = index.replaceAll(placeholder, path);
-        assets.push(asset(path, content, true));
+        assets.push(asset(`/${path}`, content, true));
     }
     assets.unshift(asset('/', Buffer.from(index), false));
     assets.push(asset('/favicon.svg', readFileSync(join(root, 'static/favicon.svg')), false));

@@ -29,7 +29,7 @@ struct memory_budget {
 void memory_budget_begin(struct memory_budget *budget, size_t bytes_max);
 void memory_budget_end(void);
 
-/* For tests only: of the calling thread's next calls of the functions above, the one with this
+/* Only for tests: of the calling thread's next calls of the functions above, the one with this
  * number (1 is the next) returns NULL; 0: none does. Returns how many calls were still to come: 0
  * if the one that was set before has failed. */
 uint64_t memory_fail_call(uint64_t number);

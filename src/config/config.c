@@ -65,6 +65,8 @@ static const struct setting settings[] = {
      NULL, "seconds after which a client that takes nothing at all is disconnected"},
     {"WS_ALLOWED_ORIGINS", ORIGINS(ws_allowed_origins), "", "same origin",
      "origins whose pages may connect (https://a.example,https://b.example), or *"},
+    {"SHUTDOWN_DELAY", SECONDS(shutdown_delay_seconds, 0, 3600), "0", NULL,
+     "seconds between SIGTERM, when /readyz turns 503, and the stop, for load balancers to notice"},
     {"LISTEN", ADDRESS(listen), "127.0.0.1:8000", NULL,
      "address and port; port 0 picks a free one and prints it"},
     {"TLS_CERT", PATH(tls_cert), "", "none",

@@ -31,6 +31,7 @@ struct config {
     int ws_max_connections_per_ip; /* 0: no limit */
     double ws_slow_consumer_timeout_seconds;
     double ws_slow_consumer_disconnect_seconds;
+    double shutdown_delay_seconds;
     char ws_allowed_origins[ORIGINS_SIZE]; /* comma-separated; "" same origin; "*" any */
     struct listen_address listen;
     char tls_cert[CONFIG_PATH_SIZE], tls_key[CONFIG_PATH_SIZE]; /* both or neither; "": plain */

@@ -1,13 +1,18 @@
-/* A hash table with linear probing that is at most half full. An entry without connections is
- * removed at once (those behind it move up, so that there are no tombstones): the table is as large
- * as the most addresses that were connected at a time. The hash is seeded, so that nobody can
- * choose addresses that collide. */
+/* One client must not be able to take all places for WebSockets, so connections are counted by
+ * address; and it must not be able to make that counting slow or large either. A hash table with
+ * linear probing, at most half full, holds the addresses that are connected now: an entry without
+ * connections is removed at once, and those behind it move up, so that there are no tombstones and
+ * the table is as large as the most addresses that were connected at a time. Its hash is seeded, so
+ * that clients cannot choose addresses that collide.
+ *
+ * One lock guards all of it. Loops meet here, but only when a connection becomes a WebSocket and
+ * when it ends. */
 #include "net/address_count.h"
 
 #include "base/check.h"
+#include "base/random.h"
 
 #include <netinet/in.h>
-#include <openssl/rand.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +38,7 @@ struct address_count *address_count_create(int limit)
     check(limit > 0);
     struct address_count *counts = memory_allocate_zeroed(1, sizeof *counts);
     check(pthread_mutex_init(&counts->lock, NULL) == 0);
-    check(RAND_bytes((unsigned char *)&counts->seed, sizeof counts->seed) == 1);
+    random_system_bytes(&counts->seed, sizeof counts->seed);
     counts->limit = (uint32_t)limit;
     counts->capacity = CAPACITY_MIN;
     counts->entries = memory_allocate_zeroed(counts->capacity, sizeof *counts->entries);
@@ -119,7 +124,7 @@ bool address_count_try_add(struct address_count *counts, uint64_t key)
     return has_room;
 }
 
-/* Frees a place and moves up whoever was pushed past it. */
+/* Frees a place and moves up the entries that were pushed past it. */
 static void free_place(struct address_count *counts, size_t hole)
 {
     size_t mask = counts->capacity - 1;

@@ -1,7 +1,7 @@
 /* How many WebSocket connections each address has: WS_MAX_CONNECTIONS_PER_IP.
  *
  * One table for all worker loops, guarded by a mutex; it exists only where the limit is set, and is
- * asked once when a connection becomes a WebSocket and once when it ends. Any thread. */
+ * used once when a connection becomes a WebSocket and once when it ends (places.c). Any thread. */
 #ifndef HEATCAST_NET_ADDRESS_COUNT_H
 #define HEATCAST_NET_ADDRESS_COUNT_H
 
@@ -27,7 +27,7 @@ bool address_count_try_add(struct address_count *counts, uint64_t key);
 /* One less; it must have been added. */
 void address_count_remove(struct address_count *counts, uint64_t key);
 
-/* Addresses that have a connection. */
+/* How many addresses have a connection. Only for tests. */
 size_t address_count_size(struct address_count *counts);
 
 #endif

@@ -1,22 +1,37 @@
-/* What the backend said to one question: made on the thread pool, immutable from then on, counted
- * by reference and sent to everybody who asked the same. Any thread that holds a reference. */
+/* What the backend said to one question: made on a thread of questions.c, immutable from then on,
+ * counted by reference and sent to every client that asked the same. Any thread that holds a
+ * reference. */
 #ifndef HEATCAST_NET_ANSWER_H
 #define HEATCAST_NET_ANSWER_H
 
 #include "base/buffer.h"
+#include "base/error.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 
 struct answer {
     atomic_uint references;
+    enum status status; /* anything but OK: the question failed */
+    char *message;      /* why it failed, for a person; NULL if it did not */
     bool is_gzipped;
     uint64_t tag;       /* of the content, the same for its plain and its gzip form */
-    struct buffer body; /* JSON, or its gzip form */
+    struct buffer body; /* JSON, or its gzip form; usually empty after a failure */
 };
 
 struct answer *answer_create(void); /* empty; the caller owns the one reference */
 struct answer *answer_acquire(struct answer *answer);
 void answer_release(struct answer *answer); /* NULL is harmless */
+
+/* -- for the thread that makes it -------------------------------------------------------------- */
+
+/* The body is written: computes the tag, and gives back memory that was reserved in advance. */
+void answer_complete(struct answer *answer);
+
+/* Whether it is long enough; a failure never is. */
+bool answer_is_worth_gzip(const struct answer *plain);
+
+/* The same content in its gzip form, as an answer of its own. The caller owns the reference. */
+struct answer *answer_gzip(const struct answer *plain);
 
 #endif

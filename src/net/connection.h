@@ -1,66 +1,76 @@
-/* One accepted socket: first HTTP, perhaps a WebSocket later. Private to net/.
+/* One accepted socket: HTTP first, perhaps a WebSocket later. Private to net/. All on the loop of
+ * its worker, which owns it.
  *
- * There is one way to end: connection_close() makes it unusable at once; the memory goes when
- * libuv has let go of the handle and no thread-pool work refers to it. All on the worker's loop. */
+ *      accepted
+ *         │
+ *         v    a request whose answer comes later
+ *      READING ──────────────────────────────────> WAITING
+ *       ^ │ ^ │                                     │ │ │
+ *       │ │ │ └──────── the socket is full ──┐ ┌────┘ │ │
+ *       │ │ │                                v v      │ │
+ *       │ │ └─── all is out, more came ── WRITING     │ │
+ *       │ v                                  │        │ │
+ *       │ YIELDING   (many requests at once) │        │ │
+ *       │                                    v        │ │
+ *       └── first byte ─── IDLE <── all is out, no more came
+ *
+ * WEBSOCKET follows from READING, WAITING or WRITING when a 101 is out. Every state may go to
+ * LINGERING, when our last byte is out, and to CLOSED; there is no way back from either.
+ *
+ * connection_close() makes a connection unusable at once; its memory goes when libuv has let go of
+ * the handle, so it may be called while the connection is in use further up the stack. */
 #ifndef HEATCAST_NET_CONNECTION_H
 #define HEATCAST_NET_CONNECTION_H
 
-#include "net/http.h"
-#include "net/tls.h"
+#include "net/exchange.h"
+#include "net/transport.h"
 #include "net/worker.h"
 #include "stream/session.h"
 
-#define HTTP_HEAD_TIMEOUT_MS 10000 /* for the first one from when the connection was accepted */
-#define HTTP_IDLE_TIMEOUT_MS 60000 /* between requests */
+#define HTTP_HEAD_TIMEOUT_MS 10000 /* from its first byte; for the first head from the accept */
+#define HTTP_IDLE_TIMEOUT_MS 60000 /* between requests, and for a client that takes nothing */
 #define LINGER_TIMEOUT_MS 2000     /* after our end of stream, for the peer's */
 
 enum connection_state {
-    CONNECTION_HTTP,      /* reading a head, or between requests */
-    CONNECTION_ANSWERING, /* a request is being worked on or its answer written */
+    CONNECTION_READING,  /* a request is awaited or has begun to come */
+    CONNECTION_IDLE,     /* between requests */
+    CONNECTION_YIELDING, /* more requests are here already; other connections have their turn */
+    CONNECTION_WAITING,  /* a request is being answered; what comes behind it stays in the socket */
+    CONNECTION_WRITING,  /* a part of the answer waits for the socket, or for the next turn */
     CONNECTION_WEBSOCKET,
     CONNECTION_LINGERING, /* our side is shut down; input is discarded until the peer's end */
     CONNECTION_CLOSED,
 };
 
-/* What a write needs comes first: a broadcast has it fetched ahead (stream/hub.c). */
+/* What a write needs comes first: a broadcast fetches it ahead (stream/hub.c). */
 struct connection {
-    struct tls *tls; /* NULL: plain */
-    int fd;
+    struct transport transport;
     uint8_t state;  /* enum connection_state */
     uint8_t wanted; /* the events that the state waits for */
-    uint8_t events; /* what libuv watches: those, and what TLS waits for */
-    bool has_place; /* counted as a WebSocket connection */
+    uint8_t events; /* what libuv watches: those, and what the transport waits for */
     uv_poll_t poll;
     struct list in_worker;
     struct list in_http; /* of the worker, until it is a WebSocket; oldest first */
     struct worker *worker;
-    struct http_exchange *http; /* while there is anything of a request; else NULL */
-    struct session *session;    /* NULL until it is a WebSocket */
-    uint64_t deadline_ns;       /* HTTP and lingering: closed when it passes */
-    uint64_t address_key;       /* where it is counted as well, if that is limited */
+    struct exchange *exchange; /* while there is anything of a request; else NULL */
+    struct session *session;   /* NULL until it is a WebSocket */
+    uint64_t deadline_ns;      /* it is closed when this passes; UINT64_MAX: none */
+    struct place place;
 };
+
+/* How sessions reach their sockets, and what connections do for exchanges. */
+extern const struct subscriber_transport connection_transport;
+void connection_init_host(struct exchange_host *host);
 
 /* Takes over an accepted, non-blocking socket. */
 void connection_open(struct worker *worker, int fd);
 
 void connection_close(struct connection *connection);
 
-/* Shuts down the sending side, so that the peer gets all of it, then closes. */
-void connection_finish(struct connection *connection);
-
-/* The answer in connection->http is complete: write it. */
-void connection_send_answer(struct connection *connection);
-
-/* Takes one of the places of WS_MAX_CONNECTIONS and WS_MAX_CONNECTIONS_PER_IP, given back when the
- * connection ends. `head` tells who is behind a trusted proxy. False, and why, if there is none;
- * that is counted. */
-bool connection_take_place(struct connection *connection, const struct http_head *head,
-                           enum refusal *reason);
-
 /* About once a second. */
 void connection_check_liveness(struct connection *connection, uint64_t now_ns);
 
-/* The server is stopping. */
+/* The server is stopping: a WebSocket is closed with 1001, and what waits for a request at once. */
 void connection_drain(struct connection *connection);
 
 #endif

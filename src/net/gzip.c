@@ -1,5 +1,8 @@
-/* libdeflate rather than zlib, which the WebSockets use: it works on whole texts, as answers are,
- * and is several times as fast. A week of history is 20 MB, and somebody waits for it. */
+/* A week of history is 20 MB, and a client waits for it. So this is libdeflate rather than zlib,
+ * which the WebSockets use: it knows no streams, as permessage-deflate needs them, but on whole
+ * texts, as answers are, it is several times as fast. It also has the checksums that tell contents
+ * apart, which an ETag needs. A snapshot has been compressed by then, as every subscriber gets it;
+ * gzip_wrap() makes that a gzip file without compressing it again. */
 #include "net/gzip.h"
 
 #include "base/check.h"
@@ -28,8 +31,8 @@ static void append_le32(struct buffer *out, uint32_t value)
         buffer_append_char(out, (char)(value >> shift));
 }
 
-/* RFC 1952 §2.3: head, DEFLATE stream, checksum and size of the text. The stream goes on with what
- * permessage-deflate takes off, and an empty last block. */
+/* RFC 1952 §2.3: head, DEFLATE stream, checksum and size of the text. The stream is followed by
+ * what permessage-deflate takes off, and an empty last block. */
 void gzip_wrap(struct buffer *out, struct iovec deflated, const char *text, size_t text_size)
 {
     static const char head[10] = "\x1f\x8b\x08\0\0\0\0\0\0\xff", last_block[2] = "\x03\0";

@@ -8,7 +8,7 @@ struct page_asset {
     const char *path; /* "/" or "/assets/app-<hash>.js" */
     const char *content_type;
     const char *etag; /* quoted */
-    int is_immutable; /* the path changes with the content: may be cached for ever */
+    int is_immutable; /* the path changes with the content: a cache may keep it for good */
     const unsigned char *plain;
     size_t plain_size;
     const unsigned char *gzip;

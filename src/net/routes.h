@@ -1,10 +1,12 @@
-/* The one table of HTTP paths. Private to net/. */
+/* The one table of HTTP paths: takes a request to what answers it. Private to net/. */
 #ifndef HEATCAST_NET_ROUTES_H
 #define HEATCAST_NET_ROUTES_H
 
-#include "net/http.h"
+#include "net/exchange.h"
 
-/* Answers the request, now or later. */
-void routes_dispatch(struct http_exchange *exchange, const struct http_head *head);
+/* Takes the next request off exchange->in, if it is complete, and answers it: at once, or later
+ * when the hub or a thread has the answer. One that is not HTTP is answered with an error. On the
+ * exchange's loop; must not be called while the exchange waits, or before its answer is out. */
+enum exchange_progress routes_serve_next(struct exchange *exchange);
 
 #endif

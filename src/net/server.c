@@ -1,14 +1,18 @@
-/* Every worker has a listening socket of its own on the same port (SO_REUSEPORT), and the kernel
+/* The composition root of net/: it makes what the loops share, then the loops, and sees to the
+ * order in which they end. Questions end before the loops do, since clients stay connected until
+ * they have an answer.
+ *
+ * Every worker has a listening socket of its own on the same port (SO_REUSEPORT), and the kernel
  * spreads the connections. Because such a port can be shared by accident with another process, it
- * is first bound without SO_REUSEPORT, which fails if anybody listens there. */
+ * is first bound without SO_REUSEPORT, which fails if another program listens there. */
 #include "net/server.h"
 
 #include "base/check.h"
 #include "base/log.h"
-#include "net/address_count.h"
-#include "net/answers.h"
+#include "net/questions.h"
 #include "net/server_stats.h"
 #include "net/tls.h"
+#include "net/worker.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -113,7 +117,7 @@ static void raise_descriptor_limit(const struct config *config)
 {
     struct rlimit limit;
     rlim_t needed = (rlim_t)config->ws_max_connections + DESCRIPTORS_RESERVED;
-    rlim_t wanted = needed + (rlim_t)http_connections_max(config);
+    rlim_t wanted = needed + (rlim_t)net_http_connections_max(config);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
     struct rlimit raised = {wanted, limit.rlim_max > wanted ? limit.rlim_max : wanted};
@@ -148,12 +152,14 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     struct net_server *server = memory_allocate_zeroed(1, sizeof *server);
     server->shared.config = config;
     server->shared.publisher = publisher;
-    server->shared.answers = answers_create(backend);
+    server->shared.backend = backend;
+    server->shared.questions = questions_create(backend);
     server->shared.metrics = metrics;
+    server->shared.append_stats = server_stats_append_json;
     server->shared.server = server;
     server->shared.tls = tls;
-    if (config->ws_max_connections_per_ip > 0)
-        server->shared.address_counts = address_count_create(config->ws_max_connections_per_ip);
+    places_init(&server->shared.places, config->ws_max_connections,
+                config->ws_max_connections_per_ip);
     server->port = port;
     server->worker_count = (size_t)config->workers;
     server->workers = memory_allocate_zeroed(server->worker_count, sizeof *server->workers);
@@ -177,6 +183,7 @@ void net_server_open_echo(struct net_server *server)
 
 void net_server_start(struct net_server *server)
 {
+    questions_start(server->shared.questions);
     for (size_t i = 0; i < server->worker_count; i++)
         worker_start(server->workers[i]);
 }
@@ -204,6 +211,8 @@ void net_server_begin_stop(struct net_server *server)
 
 void net_server_join(struct net_server *server)
 {
+    /* First, since clients that wait for an answer stay connected until they have it. */
+    questions_stop(server->shared.questions);
     for (size_t i = 0; i < server->worker_count; i++)
         worker_join(server->workers[i]);
 }
@@ -214,8 +223,8 @@ void net_server_destroy(struct net_server *server)
         return;
     for (size_t i = 0; i < server->worker_count; i++)
         worker_destroy(server->workers[i]);
-    answers_destroy(server->shared.answers);
-    address_count_destroy(server->shared.address_counts);
+    questions_destroy(server->shared.questions);
+    places_deinit(&server->shared.places);
     tls_context_destroy(server->shared.tls);
     server_stats_deinit(server);
     free(server->workers);

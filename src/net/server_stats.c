@@ -1,10 +1,16 @@
+/* Loops must not pay for being observed: each has counters of its own that it alone writes, and
+ * adding up over loops and symbols is left to the one request in a while that reads them. A sum is
+ * therefore of no single moment, but each counter in it only rises.
+ *
+ * Two things are not a loop's: how long a broadcast took over all loops, which the publisher
+ * reports (publisher_observe()), and what had been sent a minute ago, which the main loop remembers
+ * once a second in a ring of atomics. */
 #include "net/server_stats.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "net/tls.h"
 #include "ops/metrics.h"
-
-#include <inttypes.h>
 
 static uint64_t load(atomic_uint_least64_t *counter)
 {
@@ -44,26 +50,30 @@ uint64_t server_stats_messages_sent(struct net_server *server)
     return sum_over_symbols(server, offsetof(struct outbox_meter, frames_sent));
 }
 
-void server_stats_append_json(struct net_server *server, struct buffer *out)
+void server_stats_append_json(struct buffer *out, struct net_server *server)
 {
-    const struct symbol_list *symbols = &server->shared.config->symbols;
+    const struct net_shared *shared = &server->shared;
+    const struct symbol_list *symbols = &shared->config->symbols;
     /* Acquire, and before the sum, which therefore is no less than what it was a minute ago. */
     size_t oldest = atomic_load_explicit(&server->sent_next, memory_order_acquire);
     uint64_t minute_ago =
         atomic_load_explicit(&server->sent_at[oldest % STATS_WINDOW_SECONDS], memory_order_acquire);
     uint64_t sent = server_stats_messages_sent(server);
-    buffer_append_format(out,
-                         "{\"active_connections\":%d,\"messages_sent\":%" PRIu64
-                         ",\"messages_sent_1m\":%" PRIu64
-                         ",\"slow_consumers\":%zu,\"slow_consumer_warnings\":%" PRIu64
-                         ",\"subscriptions_by_symbol\":{",
-                         atomic_load_explicit(&server->shared.ws_connections, memory_order_relaxed),
-                         sent, sent - minute_ago, slow_sessions(server),
-                         sum_over_symbols(server, offsetof(struct outbox_meter, slow)));
+    uint64_t warnings = sum_over_symbols(server, offsetof(struct outbox_meter, slow));
+    struct json json = json_start(out);
+    json_open_object(&json);
+    json_member_integer(&json, "active_connections", places_count(&shared->places));
+    json_member_integer(&json, "messages_sent", (int64_t)sent);
+    json_member_integer(&json, "messages_sent_1m", (int64_t)(sent - minute_ago));
+    json_member_integer(&json, "slow_consumers", (int64_t)slow_sessions(server));
+    json_member_integer(&json, "slow_consumer_warnings", (int64_t)warnings);
+    json_key(&json, "subscriptions_by_symbol");
+    json_open_object(&json);
     for (size_t i = 0; i < symbols->count; i++)
-        buffer_append_format(out, "%s\"%s\":%zu", i > 0 ? "," : "", symbols->names[i],
-                             publisher_subscriber_count(server->shared.publisher, i));
-    buffer_append_text(out, "}}");
+        json_member_integer(&json, symbols->names[i],
+                            (int64_t)publisher_subscriber_count(shared->publisher, i));
+    json_close_object(&json);
+    json_close_object(&json);
 }
 
 /* On the thread of whichever loop was last, or the generator's. */
@@ -154,7 +164,7 @@ static void collect_connections(struct buffer *out, struct net_server *server)
     struct net_shared *shared = &server->shared;
     metrics_family(out, "heatcast_connections", "gauge", "Open connections by state.");
     metrics_labelled(out, "heatcast_connections", "state", "websocket",
-                     atomic_load_explicit(&shared->ws_connections, memory_order_relaxed));
+                     places_count(&shared->places));
     metrics_labelled(out, "heatcast_connections", "state", "http",
                      atomic_load_explicit(&shared->http_connections, memory_order_relaxed));
     metrics_family(out, "heatcast_slow_connections", "gauge",

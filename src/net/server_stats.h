@@ -1,10 +1,12 @@
 /* What the network side has counted, over all workers: /ws/stats and its metrics. Private to net/.
- */
+ *
+ * Each loop counts for itself, and here it is added up, on whichever thread asks. */
 #ifndef HEATCAST_NET_SERVER_STATS_H
 #define HEATCAST_NET_SERVER_STATS_H
 
 #include "base/buffer.h"
 #include "net/server.h"
+#include "net/shared.h"
 #include "net/worker.h"
 
 #define STATS_WINDOW_SECONDS 60
@@ -24,8 +26,8 @@ struct net_server {
 void server_stats_init(struct net_server *server);
 void server_stats_deinit(struct net_server *server);
 
-/* Any worker's thread. */
-void server_stats_append_json(struct net_server *server, struct buffer *out);
+/* net_shared.append_stats. Any loop. */
+void server_stats_append_json(struct buffer *out, struct net_server *server);
 
 /* A collector for ops/metrics. */
 void server_stats_collect(struct buffer *out, void *server);

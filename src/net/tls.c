@@ -44,7 +44,8 @@ struct tls {
     int fd;
     struct buffer pending; /* encrypted, and not taken by the socket yet */
     bool owes_byte;        /* the last byte of the record in `pending` was not reported as taken */
-    bool is_established, is_plain_http;
+    bool is_established;
+    unsigned long fault; /* OpenSSL's, of the read that failed; 0: it knows of none */
 };
 
 /* -- the certificate --------------------------------------------------------------------------- */
@@ -62,7 +63,7 @@ static enum status file_error(struct error *error, const char *setting, const ch
                      reason != NULL ? reason : "it is of another kind");
 }
 
-/* Nobody is there to type a passphrase. */
+/* A server has no one to ask for a passphrase. */
 static int refuse_passphrase(char *text, int size, int for_writing, void *context)
 {
     (void)text, (void)size, (void)for_writing;
@@ -320,7 +321,7 @@ ssize_t tls_read(struct tls *tls, char *bytes, size_t size)
         return got;
     if (SSL_get_error(tls->ssl, got) == SSL_ERROR_WANT_READ)
         return 0;
-    tls->is_plain_http = ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST;
+    tls->fault = ERR_peek_error();
     return -1;
 }
 
@@ -399,5 +400,13 @@ void tls_close_notify(struct tls *tls)
 
 bool tls_met_plain_http(const struct tls *tls)
 {
-    return tls->is_plain_http;
+    return ERR_GET_REASON(tls->fault) == SSL_R_HTTP_REQUEST;
+}
+
+const char *tls_handshake_fault(const struct tls *tls)
+{
+    const char *reason = ERR_reason_error_string(tls->fault);
+    if (tls->is_established)
+        return NULL;
+    return reason != NULL ? reason : "the peer left";
 }

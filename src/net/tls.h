@@ -2,7 +2,7 @@
  *
  * A `tls_context` is the certificate and key in force, shared by all loops, and may be reloaded on
  * any thread. A `tls` is one connection's, on its loop. It reads and writes as a plain socket does,
- * so that whoever uses it (the outbox above all) need not know which of the two it has. */
+ * so that net/transport.h can hide which of the two it has. */
 #ifndef HEATCAST_NET_TLS_H
 #define HEATCAST_NET_TLS_H
 
@@ -58,7 +58,9 @@ bool tls_flush(struct tls *tls); /* false if the connection is broken */
 /* Says that nothing more will be sent; nothing may be written afterwards. */
 void tls_close_notify(struct tls *tls);
 
-/* After tls_read() has failed: the peer speaks plain HTTP. */
+/* After tls_read() has failed: whether the peer speaks plain HTTP; why the handshake did not
+ * succeed, for a person, or NULL if it did. */
 bool tls_met_plain_http(const struct tls *tls);
+const char *tls_handshake_fault(const struct tls *tls);
 
 #endif

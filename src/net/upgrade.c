@@ -2,20 +2,38 @@
  * place is taken last, when nothing else can fail any more. */
 #include "net/upgrade.h"
 
-#include "net/connection.h"
+#include "base/log.h"
+#include "net/client_address.h"
+#include "net/respond.h"
 #include "wire/deflate.h"
 #include "wire/websocket.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* Where the origin's host and port begin: behind "scheme://". */
-static struct slice origin_authority(struct slice origin)
+static bool equals_ignoring_case(struct slice a, struct slice b)
 {
-    for (size_t i = 0; i + 2 < origin.size; i++)
-        if (memcmp(origin.data + i, "://", 3) == 0)
-            return (struct slice){origin.data + i + 3, origin.size - i - 3};
-    return (struct slice){origin.data, 0};
+    return a.size == b.size && a.size > 0 && strncasecmp(a.data, b.data, a.size) == 0;
+}
+
+/* Whether the origin's host and port, behind "scheme://", are those that the client has asked. */
+static bool is_same_origin(const struct http_head *head, struct slice origin)
+{
+    const struct slice *host = http_head_find(head, "Host");
+    const char *authority = memmem(origin.data, origin.size, "://", 3);
+    if (host == NULL || authority == NULL)
+        return false;
+    slice_take(&origin, (size_t)(authority + 3 - origin.data));
+    return equals_ignoring_case(origin, *host);
+}
+
+static bool is_listed(const char *allowed, struct slice origin)
+{
+    struct slice list = slice_of(allowed), item;
+    while (slice_take_word(&list, ", ", &item))
+        if (equals_ignoring_case(item, origin))
+            return true;
+    return false;
 }
 
 /* Programs send no Origin and are welcome; browsers always send one (RFC 6455 §10.2). */
@@ -24,21 +42,7 @@ static bool is_origin_allowed(const char *allowed, const struct http_head *head)
     const struct slice *origin = http_head_find(head, "Origin");
     if (origin == NULL || strcmp(allowed, "*") == 0)
         return true;
-    if (allowed[0] == '\0') {
-        const struct slice *host = http_head_find(head, "Host");
-        struct slice authority = origin_authority(*origin);
-        return host != NULL && authority.size == host->size && host->size > 0 &&
-               strncasecmp(authority.data, host->data, host->size) == 0;
-    }
-    for (const char *item = allowed; *item != '\0';) {
-        while (*item == ',' || *item == ' ')
-            item++;
-        size_t size = strcspn(item, ", ");
-        if (size == origin->size && size > 0 && strncasecmp(item, origin->data, size) == 0)
-            return true;
-        item += size;
-    }
-    return false;
+    return allowed[0] == '\0' ? is_same_origin(head, *origin) : is_listed(allowed, *origin);
 }
 
 /* What is wrong with the handshake (RFC 6455 §4.2.1), or NULL. HTTP/1.1 has a Host already. */
@@ -59,7 +63,7 @@ static const char *handshake_fault(const struct http_head *head, char accept[WS_
 }
 
 /* The value of `symbols` in the query; false if it is broken. */
-static bool read_symbols(struct http_exchange *exchange, struct slice query)
+static bool read_symbols(struct exchange *exchange, struct slice query)
 {
     char name[32], value[sizeof exchange->websocket_symbols];
     bool is_valid;
@@ -72,67 +76,88 @@ static bool read_symbols(struct http_exchange *exchange, struct slice query)
     return true;
 }
 
-/* `extensions` is what was negotiated, or "". */
-static void accept_websocket(struct http_exchange *exchange,
-                             const struct session_protocol *protocol, const char *accept,
-                             const char *extensions)
+/* For the log. */
+static const char *client_text(struct exchange *exchange, const struct http_head *head,
+                               char text[CLIENT_ADDRESS_TEXT_SIZE])
 {
-    buffer_append_format(&exchange->head,
-                         "HTTP/1.1 101 Switching Protocols\r\n"
-                         "Upgrade: websocket\r\n"
-                         "Connection: Upgrade\r\n"
-                         "Sec-WebSocket-Accept: %s\r\n",
-                         accept);
-    if (extensions[0] != '\0')
-        buffer_append_format(&exchange->head, "Sec-WebSocket-Extensions: %s\r\n", extensions);
-    buffer_append_text(&exchange->head, "\r\n");
-    exchange->deflates = extensions[0] != '\0';
-    exchange->websocket = protocol;
-    connection_send_answer(exchange->connection);
+    struct sockaddr_storage address = {0};
+    exchange_find_client(exchange, head, &address);
+    return client_address_format((const struct sockaddr *)&address, text);
 }
 
-static void refuse(struct http_exchange *exchange, int status, const char *code,
-                   const char *message, const char *extra)
+static void refuse(struct exchange *exchange, const struct http_head *head, int status,
+                   const char *code, const char *message, const char *extra)
 {
-    http_answer_error(exchange, status, code, message, extra);
-    connection_send_answer(exchange->connection);
+    char address[CLIENT_ADDRESS_TEXT_SIZE];
+    log_debug("websocket refused", log_text("address", client_text(exchange, head, address)),
+              log_text("code", code), log_text("reason", message));
+    respond_error(exchange, status, code, message, extra);
 }
 
-static void refuse_place(struct http_exchange *exchange, enum refusal reason)
+static void refuse_place(struct exchange *exchange, const struct http_head *head,
+                         enum refusal reason)
 {
-    refuse(exchange, 503, "TOO_MANY_CONNECTIONS",
+    net_count_refusal(exchange->host->shared, reason);
+    refuse(exchange, head, 503, "TOO_MANY_CONNECTIONS",
            reason == REFUSED_LIMIT
                ? "All WebSocket places are taken; try again later"
                : "This address has as many WebSocket connections as it may; close one",
            "Retry-After: 5\r\n");
 }
 
-void upgrade_answer(struct http_exchange *exchange, const struct http_head *head,
+/* True if the exchange has a place; else it is answered. */
+static bool take_place(struct exchange *exchange, const struct http_head *head)
+{
+    const struct exchange_host *host = exchange->host;
+    struct sockaddr_storage address = {0};
+    if (places_are_per_address(&host->shared->places))
+        exchange_find_client(exchange, head, &address);
+    switch (host->take_place(exchange, (const struct sockaddr *)&address)) {
+    case PLACE_TAKEN:
+        return true;
+    case PLACE_ALL_TAKEN:
+        refuse_place(exchange, head, REFUSED_LIMIT);
+        return false;
+    case PLACE_ADDRESS_HAS_ITS_SHARE:
+        refuse_place(exchange, head, REFUSED_LIMIT_PER_ADDRESS);
+        return false;
+    }
+    return false;
+}
+
+static void accept_websocket(struct exchange *exchange, const struct http_head *head,
+                             const struct session_protocol *protocol, const char *accept,
+                             const char *extensions)
+{
+    char address[CLIENT_ADDRESS_TEXT_SIZE];
+    log_debug("websocket opened", log_text("address", client_text(exchange, head, address)),
+              log_text("symbols", exchange->websocket_symbols), log_text("extensions", extensions));
+    respond_websocket(exchange, protocol, accept, extensions);
+}
+
+void upgrade_answer(struct exchange *exchange, const struct http_head *head,
                     const struct session_protocol *protocol)
 {
-    struct net_shared *shared = exchange->connection->worker->shared;
+    struct net_shared *shared = exchange->host->shared;
     char accept[WS_ACCEPT_SIZE], extensions[WS_DEFLATE_ANSWER_SIZE] = "";
-    enum refusal reason;
     const char *fault = handshake_fault(head, accept);
     if (!shared->config->ws_enabled) {
-        refuse(exchange, 503, "WS_DISABLED", "The WebSocket endpoint is switched off (WS_ENABLED)",
-               NULL);
+        refuse(exchange, head, 503, "WS_DISABLED",
+               "The WebSocket endpoint is switched off (WS_ENABLED)", NULL);
     } else if (fault != NULL) {
-        refuse(exchange, 426, "UPGRADE_REQUIRED", fault,
+        refuse(exchange, head, 426, "UPGRADE_REQUIRED", fault,
                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
     } else if (!is_origin_allowed(shared->config->ws_allowed_origins, head)) {
-        atomic_fetch_add_explicit(&shared->refused[REFUSED_ORIGIN], 1, memory_order_relaxed);
-        refuse(exchange, 403, "FOREIGN_ORIGIN",
+        net_count_refusal(shared, REFUSED_ORIGIN);
+        refuse(exchange, head, 403, "FOREIGN_ORIGIN",
                "Pages of this origin may not connect (WS_ALLOWED_ORIGINS)", NULL);
     } else if (!read_symbols(exchange, head->query)) {
-        refuse(exchange, 400, "INVALID_PARAMETER",
+        refuse(exchange, head, 400, "INVALID_PARAMETER",
                "A parameter is too long or wrongly encoded (symbols=BTCUSDT,ETHUSDT)", NULL);
     } else if (ws_deflate_negotiate(head, extensions) == WS_DEFLATE_MALFORMED) {
-        refuse(exchange, 400, "BAD_REQUEST",
+        refuse(exchange, head, 400, "BAD_REQUEST",
                "Sec-WebSocket-Extensions is not a list of extensions (RFC 6455 section 9.1)", NULL);
-    } else if (!connection_take_place(exchange->connection, head, &reason)) {
-        refuse_place(exchange, reason);
-    } else {
-        accept_websocket(exchange, protocol, accept, extensions);
+    } else if (take_place(exchange, head)) {
+        accept_websocket(exchange, head, protocol, accept, extensions);
     }
 }

@@ -1,3 +1,14 @@
+/* N loops rather than one: a broadcast is a system call a subscriber, so what one core can send is
+ * the limit, and loops that share nothing add up. Each accepts connections on a socket of its own
+ * (SO_REUSEPORT), and a connection stays on its loop until it ends; nothing here is locked.
+ *
+ * What comes from other threads arrives in two places: snapshots in the mailbox, answers to
+ * questions in the inbox. Each has a uv_async_t that wakes the loop, so that neither is looked for
+ * when the other comes: a broadcast takes no lock but the mailbox's own.
+ *
+ * A loop that accepts must not let newcomers starve those it has, nor the other way round; the
+ * comments at accepts_in_turn() and pause_accepting() say how. A loop ends when it has been told to
+ * stop and its last connection is gone. */
 #include "net/worker.h"
 
 #include "base/check.h"
@@ -23,9 +34,8 @@ enum {
     ACCEPT_WARNING_MS = 60000, /* at most one line in this time says so */
     LIVENESS_PERIOD_MS = 1000,
     DRAIN_SPREAD_MS = 500, /* over which the 1001s go out, so that clients come back spread */
+    DRAIN_MAX_MS = 4000,   /* for clients to take what is queued for them */
 };
-
-extern const struct subscriber_transport connection_transport;
 
 /* -- listening --------------------------------------------------------------------------------- */
 
@@ -42,13 +52,13 @@ static void pause_accepting(struct worker *worker, uint64_t now_ns)
     uv_poll_stop(&worker->listener);
 }
 
-/* Who finds the kernel's queue full tries again only after a second, so it is emptied where that
- * can be. But newcomers may take the places of those who came before (connection_open()), who must
- * have been read by then: they get half of what is left. TLS makes so much of each that few have to
- * do. */
+/* A client that finds the kernel's queue full tries again only after a second, so the queue is
+ * emptied where possible. But a newcomer may close the oldest connection (connection_open()), which
+ * must have been read by then; so newcomers get half of the room that is left. A TLS handshake
+ * costs so much that a few of them fill a turn. */
 static int accepts_in_turn(const struct net_shared *shared)
 {
-    int room = http_connections_max(shared->config) -
+    int room = net_http_connections_max(shared->config) -
                atomic_load_explicit(&shared->http_connections, memory_order_relaxed);
     if (shared->tls != NULL || room / 2 < ACCEPTS_MIN)
         return ACCEPTS_MIN;
@@ -105,9 +115,10 @@ static void end_loop(struct worker *worker)
     mailbox_close(&worker->mailbox);
     uv_close((uv_handle_t *)&worker->tick, NULL);
     uv_close((uv_handle_t *)&worker->wake, NULL);
+    uv_close((uv_handle_t *)&worker->answered, NULL); /* no asker is left that could be answered */
 }
 
-/* Tells the clients whose turn has come; cuts off those who do not go in time. */
+/* Says goodbye to the clients whose turn has come; cuts off those that do not leave in time. */
 static void drain(struct worker *worker, uint64_t now_ns)
 {
     uint64_t since_ms = (now_ns - worker->drain_started_ns) / MS_NS;
@@ -117,7 +128,7 @@ static void drain(struct worker *worker, uint64_t now_ns)
     list_for_each_safe(link, following, &worker->connections)
     {
         struct connection *connection = list_entry(link, struct connection, in_worker);
-        if (since_ms >= SHUTDOWN_FLUSH_MS)
+        if (since_ms >= DRAIN_MAX_MS)
             connection_close(connection);
         else if (index++ < due)
             connection_drain(connection);
@@ -144,6 +155,12 @@ static void on_wake(uv_async_t *async)
         begin_drain(worker);
 }
 
+static void on_answers(uv_async_t *async)
+{
+    struct worker *worker = async->data;
+    questions_deliver(worker->shared->questions, &worker->inbox);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
@@ -165,11 +182,25 @@ static void on_mail(void *context)
     uv_async_send(&worker->wake);
 }
 
+static void on_answer_posted(void *context)
+{
+    struct worker *worker = context;
+    uv_async_send(&worker->answered);
+}
+
 static void run(void *argument)
 {
     struct worker *worker = argument;
     uv_run(&worker->loop, UV_RUN_DEFAULT);
     check(uv_loop_close(&worker->loop) == 0);
+}
+
+static void init_host(struct worker *worker)
+{
+    worker->host.shared = worker->shared;
+    worker->host.hub = &worker->hub;
+    worker->host.inbox = &worker->inbox;
+    connection_init_host(&worker->host);
 }
 
 struct worker *worker_create(struct net_shared *shared, int listener_fd)
@@ -180,14 +211,17 @@ struct worker *worker_create(struct net_shared *shared, int listener_fd)
     worker->is_listening = true;
     list_init(&worker->connections);
     list_init(&worker->http);
-    list_init(&worker->works);
     check(uv_loop_init(&worker->loop) == 0);
     check(uv_async_init(&worker->loop, &worker->wake, on_wake) == 0);
+    check(uv_async_init(&worker->loop, &worker->answered, on_answers) == 0);
     check(uv_timer_init(&worker->loop, &worker->tick) == 0);
     check(uv_poll_init(&worker->loop, &worker->listener, listener_fd) == 0);
-    worker->wake.data = worker->tick.data = worker->listener.data = worker;
+    worker->wake.data = worker->answered.data = worker;
+    worker->tick.data = worker->listener.data = worker;
     mailbox_init(&worker->mailbox, on_mail, worker);
+    question_inbox_init(&worker->inbox, on_answer_posted, worker);
     hub_init(&worker->hub, shared->config, shared->publisher, &connection_transport);
+    init_host(worker);
     publisher_add_mailbox(shared->publisher, &worker->mailbox);
     check(uv_timer_start(&worker->tick, on_tick, HUB_TICK_MS, HUB_TICK_MS) == 0);
     check(uv_poll_start(&worker->listener, UV_READABLE, on_connection) == 0);
@@ -212,7 +246,7 @@ void worker_join(struct worker *worker)
 
 void worker_destroy(struct worker *worker)
 {
-    if (!worker->is_started) { /* the program could not start: nobody has run the loop yet */
+    if (!worker->is_started) { /* the program could not start, and the loop has never run */
         begin_drain(worker);
         end_loop(worker);
         run(worker);

@@ -1,8 +1,13 @@
 /* The network side knows questions, not what answers them. Here they reach the database: the
  * symbols and their newest candles, the readiness, and what engine/history.h computes of the past.
  *
+ * A question about the past is read twice: on the loop that was asked, to refuse what is wrong at
+ * once and to find the text by which equal ones are known; and on the thread that computes the
+ * answer. That costs microseconds, and a text that had to be read back would have to be exact as
+ * well as readable.
+ *
  * A relay has no database. It answers what it can from the snapshots that it has received, and says
- * of the rest that it cannot. All of it runs on threads that may block. */
+ * of the rest that it cannot. */
 #include "serve/backend.h"
 
 #include "base/check.h"
@@ -90,13 +95,13 @@ static enum status answer_symbols(struct server *server, struct buffer *out)
 
 /* -- the past ---------------------------------------------------------------------------------- */
 
-static enum status read_range(const struct backend_request *question, struct range *range,
+static enum status read_range(const struct backend_request *request, struct range *range,
                               struct error *error)
 {
     *range = (struct range){0};
-    memcpy(range->symbol, question->symbol, sizeof range->symbol);
-    for (size_t i = 0; i < question->parameter_count; i++) {
-        const struct backend_parameter *parameter = &question->parameters[i];
+    memcpy(range->symbol, request->symbol, sizeof range->symbol);
+    for (size_t i = 0; i < request->parameter_count; i++) {
+        const struct backend_parameter *parameter = &request->parameters[i];
         enum status status = range_set(range, parameter->name, parameter->value, error);
         if (status == STATUS_NOT_FOUND)
             return error_set(error, STATUS_INVALID,
@@ -108,11 +113,12 @@ static enum status read_range(const struct backend_request *question, struct ran
 }
 
 /* Counted from now: how long a question waits for a thread is not its own doing. */
-static struct question_limits limits_of(const struct server *server)
+static struct question_limits limits_of(const struct server *server,
+                                        const struct question_control *control)
 {
     const struct config *config = server->config;
     return (struct question_limits){
-        .stop = {.is_cancelled = &server->is_stopping,
+        .stop = {.is_cancelled = &control->is_cancelled,
                  .deadline_ns =
                      clock_monotonic_ns() + (uint64_t)(config->question_seconds_max * 1e9)},
         .candles_max = config->question_candles_max,
@@ -121,54 +127,72 @@ static struct question_limits limits_of(const struct server *server)
     };
 }
 
-static enum status answer_past(struct server *server, const struct backend_request *question,
-                               struct buffer *out, struct error *error)
+static enum status answer_past(struct server *server, const struct backend_request *request,
+                               const struct question_control *control, struct buffer *out,
+                               struct error *error)
 {
     struct range range;
-    const struct question_limits limits = limits_of(server);
-    if (role_is_relay(server->config))
-        return error_set(error, STATUS_UNREACHABLE, RELAY_HAS_NO_DATABASE);
-    enum status status = read_range(question, &range, error);
+    const struct question_limits limits = limits_of(server, control);
+    enum status status = read_range(request, &range, error);
     if (status != STATUS_OK)
         return status;
-    if (question->question == BACKEND_HISTORY)
+    if (request->kind == QUESTION_HISTORY)
         return history_run(server->history, &range, &limits, out, error);
-    if (question->question == BACKEND_GRID)
+    if (request->kind == QUESTION_GRID)
         return history_grid(server->history, &range, &limits, out, error);
     return history_candles(server->history, &range, &limits, out, error);
 }
 
 /* -- the interface ----------------------------------------------------------------------------- */
 
-static enum status answer(void *context, const struct backend_request *question, struct buffer *out,
+static enum status canonicalize(void *context, const struct backend_request *request,
+                                struct buffer *canonical, struct error *error)
+{
+    const struct server *server = context;
+    struct range range;
+    if (question_is_short(request->kind))
+        return STATUS_OK; /* its kind says it all */
+    if (role_is_relay(server->config))
+        return error_set(error, STATUS_UNREACHABLE, RELAY_HAS_NO_DATABASE);
+    enum status status = read_range(request, &range, error);
+    if (status == STATUS_OK)
+        status = range_check(&range, error);
+    if (status == STATUS_OK && request->kind != QUESTION_GRID)
+        status = range_check_no_part(&range, error);
+    if (status == STATUS_OK)
+        range_append_canonical(canonical, &range);
+    return status;
+}
+
+static enum status answer(void *context, const struct backend_request *request,
+                          const struct question_control *control, struct buffer *out,
                           struct error *error)
 {
     struct server *server = context;
-    switch (question->question) {
-    case BACKEND_SYMBOLS:
+    switch (request->kind) {
+    case QUESTION_SYMBOLS:
         return answer_symbols(server, out);
-    case BACKEND_READY:
+    case QUESTION_READY:
         return readiness_append_json(server, out, error);
-    case BACKEND_HISTORY:
-    case BACKEND_GRID:
-    case BACKEND_CANDLES:
-        return answer_past(server, question, out, error);
+    case QUESTION_HISTORY:
+    case QUESTION_GRID:
+    case QUESTION_CANDLES:
+        return answer_past(server, request, control, out, error);
     }
     check(!"an unknown question");
     return STATUS_INVALID;
 }
 
-/* An answer about the past depends on the database, and on settings that do not change. */
-static bool find_version(void *context, const struct backend_request *question, uint64_t *version)
+/* Answers about the past depend on the database, and on settings that do not change. */
+static bool find_version(void *context, uint64_t *version)
 {
-    struct server *server = context;
-    bool is_of_the_past =
-        question->question != BACKEND_SYMBOLS && question->question != BACKEND_READY;
-    return is_of_the_past && !role_is_relay(server->config) &&
+    const struct server *server = context;
+    return !role_is_relay(server->config) &&
            store_version(server->store, version, NULL) == STATUS_OK;
 }
 
 struct backend backend_of(struct server *server)
 {
-    return (struct backend){.context = server, .answer = answer, .version = find_version};
+    return (struct backend){
+        .context = server, .canonicalize = canonicalize, .answer = answer, .version = find_version};
 }

@@ -6,7 +6,7 @@
 
 struct server;
 
-/* The server must outlive all questions. */
+/* The server must outlive all questions, and net_server_join() waits for the last of them. */
 struct backend backend_of(struct server *server);
 
 #endif

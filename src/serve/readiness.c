@@ -1,7 +1,7 @@
 /* Ready is a server that new clients can be sent to: its database can be read now, its last tick
  * could read it too, what it writes (a demo) can be written, Redis answers where it is used, and it
- * is not about to end. Each part is named with its own reason, since the one who reads the answer
- * is a person with a server that does not work. */
+ * is not about to end. Each part is named with its own reason, since the answer is read by a
+ * person whose server does not work. */
 #include "serve/readiness.h"
 
 #include "base/json.h"

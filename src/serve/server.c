@@ -18,21 +18,31 @@
 #include "serve/backend.h"
 #include "serve/metrics.h"
 #include "serve/server_internal.h"
+#include "serve/stopping.h"
 #include "sources/simulate/simulate.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 #define DEMO_STEP_SECONDS 1.0
 
 /* -- the main loop ----------------------------------------------------------------------------- */
 
-static void on_signal(uv_signal_t *signal, int number)
+static void end_loop(uv_timer_t *timer)
 {
-    struct server *server = signal->data;
-    log_info("stopping; a second signal ends at once",
-             log_text("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"));
+    struct server *server = timer->data;
     uv_stop(&server->loop);
+}
+
+/* Not ready from here on; the rest of it works until SHUTDOWN_DELAY is over, so that a load
+ * balancer can send clients elsewhere first. */
+static void on_stop_asked(uv_async_t *async)
+{
+    struct server *server = async->data;
+    uint64_t delay_ms = (uint64_t)(server->config->shutdown_delay_seconds * 1000);
+    log_info("stopping; a second signal ends at once", log_text("signal", stopping_signal()),
+             log_int("delay_ms", (int64_t)delay_ms));
+    atomic_store_explicit(&server->is_stopping, true, memory_order_relaxed);
+    check(uv_timer_start(&server->delay, end_loop, delay_ms, 0) == 0);
 }
 
 static void on_hangup(uv_signal_t *signal, int number)
@@ -40,7 +50,9 @@ static void on_hangup(uv_signal_t *signal, int number)
     (void)number;
     struct server *server = signal->data;
     struct error error;
-    if (net_server_reload_tls(server->net, &error) == STATUS_OK)
+    if (server->config->tls_cert[0] == '\0')
+        log_info("nothing to reload: without TLS_CERT, all settings are read at the start");
+    else if (net_server_reload_tls(server->net, &error) == STATUS_OK)
         log_info("certificate reloaded", log_text("path", server->config->tls_cert));
     else
         log_error("certificate not reloaded, the one in force stays",
@@ -53,39 +65,45 @@ static void on_second(uv_timer_t *timer)
     net_server_tick(server->net);
 }
 
-/* From here on a signal ends the server in order, also one that comes while it still starts. */
+/* From here on a signal stops the server in order, also one that comes while it still starts. */
 static void open_main_loop(struct server *server)
 {
     check(uv_loop_init(&server->loop) == 0);
-    check(uv_signal_init(&server->loop, &server->on_terminate) == 0);
-    check(uv_signal_init(&server->loop, &server->on_interrupt) == 0);
+    check(uv_async_init(&server->loop, &server->stop_asked, on_stop_asked) == 0);
     check(uv_signal_init(&server->loop, &server->on_hangup) == 0);
     check(uv_timer_init(&server->loop, &server->second) == 0);
-    server->on_terminate.data = server->on_interrupt.data = server;
-    server->on_hangup.data = server->second.data = server;
-    check(uv_signal_start(&server->on_terminate, on_signal, SIGTERM) == 0);
-    check(uv_signal_start(&server->on_interrupt, on_signal, SIGINT) == 0);
+    check(uv_timer_init(&server->loop, &server->delay) == 0);
+    server->stop_asked.data = server->on_hangup.data = server;
+    server->second.data = server->delay.data = server;
+    check(uv_signal_start(&server->on_hangup, on_hangup, SIGHUP) == 0);
+    stopping_catch_signals(&server->stop_asked);
 }
 
 /* Returns after a signal. */
 static void run_main_loop(struct server *server)
 {
     check(uv_timer_start(&server->second, on_second, 1000, 1000) == 0);
-    if (server->config->tls_cert[0] != '\0') /* else it ends the process, as terminals expect */
-        check(uv_signal_start(&server->on_hangup, on_hangup, SIGHUP) == 0);
     uv_run(&server->loop, UV_RUN_DEFAULT);
-    atomic_store_explicit(&server->is_stopping, true, memory_order_relaxed);
 }
 
-/* Afterwards signals do what they do by default, so that a second one ends the process at once. */
 static void close_main_loop(struct server *server)
 {
-    uv_close((uv_handle_t *)&server->on_terminate, NULL);
-    uv_close((uv_handle_t *)&server->on_interrupt, NULL);
-    uv_close((uv_handle_t *)&server->on_hangup, NULL);
     uv_close((uv_handle_t *)&server->second, NULL);
+    uv_close((uv_handle_t *)&server->delay, NULL);
+    uv_unref((uv_handle_t *)&server->stop_asked);
+    uv_unref((uv_handle_t *)&server->on_hangup);
     role_begin_stop(&server->role);
     uv_run(&server->loop, UV_RUN_DEFAULT);
+}
+
+/* When nothing sends its handles any more. */
+static void free_main_loop(struct server *server)
+{
+    stopping_release_signals();
+    uv_close((uv_handle_t *)&server->stop_asked, NULL);
+    uv_close((uv_handle_t *)&server->on_hangup, NULL);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    check(uv_loop_close(&server->loop) == 0);
 }
 
 /* -- life -------------------------------------------------------------------------------------- */
@@ -150,15 +168,15 @@ static void start_parts(struct server *server)
 
 static void stop_parts(struct server *server, bool is_started)
 {
+    stopping_begin();
     close_main_loop(server);
     if (is_started) {
         net_server_begin_stop(server->net);
-        net_server_join(server->net); /* until then questions use the parts below */
+        net_server_join(server->net); /* afterwards no question uses the parts below */
     }
     source_stop(server->source);
     role_stop(&server->role);
-    uv_run(&server->loop, UV_RUN_DEFAULT);
-    check(uv_loop_close(&server->loop) == 0);
+    free_main_loop(server);
 }
 
 static void free_parts(struct server *server)
@@ -190,5 +208,6 @@ enum status server_run(const struct config *config, const struct server_options 
     if (status == STATUS_OK)
         log_info("stopped");
     free_parts(&server);
+    stopping_end();
     return status;
 }

@@ -2,7 +2,7 @@
  *
  * Made and freed by server.c on the main thread. While it runs, the main loop, the generator, the
  * worker loops and the threads that answer questions read it; what changes meanwhile is atomic, or
- * one of the parts, which say themselves who may call them. */
+ * one of the parts, which say themselves which threads may call them. */
 #ifndef HEATCAST_SERVE_SERVER_INTERNAL_H
 #define HEATCAST_SERVE_SERVER_INTERNAL_H
 
@@ -29,8 +29,9 @@ struct server {
     struct histogram query_seconds, compute_seconds;
     atomic_bool is_stopping;
     uv_loop_t loop;
-    uv_signal_t on_terminate, on_interrupt, on_hangup;
-    uv_timer_t second;
+    uv_async_t stop_asked; /* by a signal */
+    uv_signal_t on_hangup;
+    uv_timer_t second, delay;
 };
 
 #endif

@@ -72,10 +72,14 @@ async function importNext() {
     await importMarkets(folder, database, cutMarket(market, time, market.candles[imported].time));
 }
 
-const serve = (port = 0) =>
+const serve = (port) =>
     startServer({
         database,
-        args: ['--ws-update-interval', '0.2', '--listen', `127.0.0.1:${port}`],
+        args: [
+            '--ws-update-interval',
+            '0.2',
+            ...(port === undefined ? [] : ['--listen', `127.0.0.1:${port}`]),
+        ],
     });
 
 const inNode = {

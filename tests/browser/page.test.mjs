@@ -203,10 +203,11 @@ test('a_phone_shows_everything_without_scrolling_sideways', async () => {
         '#clusters-above .strongest',
         '#clusters-below .strongest',
     ];
-    for (const selector of wanted) {
-        const box = await page.locator(selector).boundingBox();
-        assert.ok(box && box.x >= 0 && box.x + box.width <= 390, `${selector} is in sight`);
-    }
+    for (const selector of wanted)
+        await until(async () => {
+            const box = await page.locator(selector).boundingBox();
+            return box && box.x >= 0 && box.x + box.width <= 390;
+        }, `${selector} in sight`);
     assert.deepEqual(complaints, []);
 });
 

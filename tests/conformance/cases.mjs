@@ -6,9 +6,9 @@ import { autoFragmentation, framing } from './cases/framing.mjs';
 import { limits } from './cases/limits.mjs';
 import { utf8 } from './cases/utf8.mjs';
 
-// A case is either `sends` (steps, see steps.mjs), `chop` (how they are cut into writes) and `answers`
-// (the strict outcome, then others that conform), or `rounds` (messages, each awaited before the
-// next). `ends` says how it must end; `isInformational` marks what the RFC leaves open.
+// A case is either `sends` (steps, see steps.mjs), `chop` (how they are cut into writes) and
+// `answers` (the strict outcome, then others that conform), or `rounds` (messages, each awaited
+// before the next). `ends` says how it must end; `isInformational` marks what the RFC leaves open.
 export const groups = [...framing, utf8, closing, limits, autoFragmentation, ...compression];
 
 export const cases = groups.flatMap((group) => group.cases);

@@ -46,8 +46,9 @@ export class Peer {
         return peer;
     }
 
-    // What comes next: { kind: 'message', isBinary, isCompressed, payload }, { kind: 'pong', payload },
-    // { kind: 'close', code, reason }. The server's own pings are answered, and not told.
+    // What comes next: { kind: 'message', isBinary, isCompressed, payload }, { kind: 'pong',
+    // payload }, { kind: 'close', code, reason }. The server's own pings are answered, and not
+    // told.
     async next() {
         const { deadline } = this.raw;
         for (;;) {

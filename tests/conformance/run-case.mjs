@@ -1,5 +1,6 @@
 // Plays one case and judges it: 'OK', 'NON-STRICT' (later or less than the best behaviour, but what
-// the RFC allows) or 'INFORMATIONAL' (the RFC leaves it open); throws where the server does not conform.
+// the RFC allows) or 'INFORMATIONAL' (the RFC leaves it open); throws where the server does not
+// conform.
 import assert from 'node:assert/strict';
 
 import { sleep, patienceMs } from '../support/process.mjs';

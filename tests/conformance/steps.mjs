@@ -45,8 +45,8 @@ export const echoed = (payload, isBinary = false) => ({
 });
 export const ponged = (payload = '') => ({ kind: 'pong', payload: Buffer.from(payload) });
 
-// How it ends. The client closes with 1000 once everything is back (or did so in a step of its own):
-// the server answers with one of the codes, or none, and ends the connection in order.
+// How it ends. The client closes with 1000 once everything is back (or did so in a step of its
+// own): the server answers with one of the codes, or none, and ends the connection in order.
 export const closesCleanly = (...codes) => ({
     by: 'client',
     codes: codes.length > 0 ? codes : [1000],

@@ -1,5 +1,5 @@
-// The benchmark's own programs, so that a figure of `make bench` can be believed: the load generator
-// against heatcast and against the limit, with few clients.
+// The benchmark's own programs, so that a figure of `make bench` can be believed: the load
+// generator against heatcast and against the limit, with few clients.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';

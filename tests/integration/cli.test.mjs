@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { get } from '../support/http.mjs';
 import { run, scratch } from '../support/process.mjs';
+import { serveFor } from '../support/server.mjs';
 
 const commands = ['serve', 'import', 'snapshot', 'history', 'config'];
 
@@ -219,4 +221,13 @@ test("the README's table of settings is the program's own", async () => {
         readme.includes(stdout.trimEnd()),
         'replace it with: build/heatcast config --markdown',
     );
+});
+
+test('with port 0 a free port is taken, and named', async (t) => {
+    const server = await serveFor(t, {
+        database: join(await scratch(t), 'none.duckdb'),
+        args: ['--listen', '127.0.0.1:0'],
+    });
+    assert.ok(server.port > 0);
+    assert.equal((await get(`http://127.0.0.1:${server.port}/healthz`)).status, 200);
 });

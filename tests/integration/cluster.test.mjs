@@ -422,6 +422,10 @@ describe('Redis', { concurrency: 4 }, () => {
         );
         await replica.cli('REPLICAOF', 'NO', 'ONE');
         await redis.cli('REPLICAOF', '127.0.0.1', String(replica.port));
+        // What is published before the old one is in step does not reach its subscribers.
+        await eventually('the old one is in step', async () =>
+            /master_link_status:up/.test(await redis.cli('INFO', 'replication')),
+        );
         proxy.target = replica.port; // for new connections: those that stand lead to the old one
         await eventually(
             'it has moved',

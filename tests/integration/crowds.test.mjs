@@ -1,5 +1,5 @@
 // Many connections at a time: those that say nothing, those that are too many for the system, those
-// that all ask the same, and thousands that come back at once.
+// that all ask the same or keep all threads busy, and thousands that come back at once.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ async function metric(server, pattern) {
     return Number(pattern.exec((await get(`${server.url}/metrics`)).text)?.[1]);
 }
 
-test('connections that say nothing are limited in number, and lock nobody out', async (t) => {
+test('connections that say nothing are limited in number, and lock no client out', async (t) => {
     const { database } = await makeDatabase(t);
     const server = await serveFor(t, { database, args: ['--ws-max-connections', '5'] });
     const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
@@ -54,7 +54,7 @@ test('connections that say nothing are limited in number, and lock nobody out', 
     assert.ok((await metric(server, /refused_total\{reason="http_limit"\} (\d+)/)) >= 70);
 });
 
-test('out of file descriptors it waits, without spinning, and goes on when some are free', async (t) => {
+test('out of file descriptors it waits, without spinning, and accepts again when some are free', async (t) => {
     const { database } = await makeDatabase(t);
     const server = await serveFor(t, {
         database,
@@ -74,13 +74,13 @@ test('out of file descriptors it waits, without spinning, and goes on when some 
     };
     const before = await cpuSeconds();
     for (let i = 0; i < 10; i++) {
-        await client.settle(); // who is in is served
+        await client.settle(); // a client that is connected is served
         await new Promise((settle) => setTimeout(settle, 200));
     }
     assert.ok((await cpuSeconds()) - before <= 1, 'it does not spin');
     assert.equal(server.logs().match(/out of file descriptors/g).length, 1);
     silent.forEach((socket) => socket.destroy());
-    const late = await eventually('somebody new gets in', () =>
+    const late = await eventually('a new client gets in', () =>
         connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`),
     );
     await late.nextSnapshot('BTCUSDT');
@@ -103,7 +103,7 @@ test('a burst of more requests than there may be connections is answered, all of
     assert.equal(await metric(server, /refused_total\{reason="http_limit"\} (\d+)/), 0);
 });
 
-test('hundreds of viewers who ask the same at once all get it, in the form that they accept', async (t) => {
+test('hundreds of viewers that ask the same at once all get it, in the form that they accept', async (t) => {
     const { database } = await makeDatabase(t);
     const server = await serveFor(t, { database });
     for (const question of ['history?window=8h', 'grid?window=8h']) {
@@ -124,6 +124,86 @@ test('hundreds of viewers who ask the same at once all get it, in the form that 
             assert.ok((isZipped ? gunzipSync(body) : body).equals(plain));
         });
     }
+});
+
+test('readiness and symbols do not wait behind questions that keep all threads busy', async (t) => {
+    const folder = await scratch(t);
+    const database = join(folder, 'market.duckdb');
+    await importMarkets(folder, database, makeMarket({ candles: 800 }));
+    const server = await serveFor(t, { database });
+    const history = (bucket) => `${server.url}/api/v1/heatmap/BTCUSDT/history?bucket=${bucket}`;
+    const order = [];
+    const ask = async (name, url) => {
+        const answer = await get(url, { method: 'HEAD' });
+        order.push(name);
+        return answer.status;
+    };
+    // Many more than there are threads, no two of them the same.
+    const count = 24;
+    const questions = Array.from({ length: count }, (_, i) =>
+        ask('history', history(`3.${i + 10}`)),
+    );
+    assert.equal(await ask('wrong', history('none')), 400);
+    assert.equal(await ask('ready', `${server.url}/readyz`), 200);
+    assert.equal(await ask('symbols', `${server.url}/api/v1/symbols`), 200);
+    const statuses = await Promise.all(questions);
+    assert.deepEqual([...new Set(statuses)], [200]);
+    // In one queue with the others they would come when the last ones have begun.
+    const before = order.slice(0, order.indexOf('symbols'));
+    assert.ok(before.filter((name) => name === 'history').length < count / 2, order.join(' '));
+});
+
+test('a server that stops with questions queued ends in good order, and answers them', async (t) => {
+    const folder = await scratch(t);
+    const database = join(folder, 'market.duckdb');
+    await importMarkets(folder, database, makeMarket({ candles: 800 }));
+    const server = await startServer({ database });
+    const paths = Array.from({ length: 32 }, (_, i) =>
+        i % 4 === 3 ? '/readyz' : `/api/v1/heatmap/BTCUSDT/history?bucket=2.${i + 10}`,
+    );
+    const statuses = [];
+    const answers = paths.map(async (path) => {
+        try {
+            statuses.push((await get(server.url + path, { method: 'HEAD' })).status);
+        } catch {
+            statuses.push('cut'); // it had not been read yet
+        }
+    });
+    await eventually('it has begun', () => statuses.length > 0);
+    assert.equal(await server.stop(), 0, server.logs());
+    await Promise.all(answers);
+    const stopped = statuses.filter((status) => status === 503).length;
+    assert.ok(stopped > 0, statuses.join(' '));
+    assert.ok(
+        statuses.every((status) => [200, 503, 'cut'].includes(status)),
+        statuses.join(' '),
+    );
+});
+
+test('one question in other words is one question', async (t) => {
+    const { database } = await makeDatabase(t);
+    const server = await serveFor(t, {
+        database,
+        args: ['--symbols', 'BTCUSDT', '--log-level', 'debug'],
+    });
+    const questions = [
+        'window=2h&bucket=100&weights=10:1,20:3',
+        'window=120m&bucket=100.00&weights=20:3,10:1',
+        'weights=20:75,10:25&interval=5m&bucket=100&window=2h',
+    ];
+    const answers = await Promise.all(
+        questions.map((question) =>
+            get(`${server.url}/api/v1/heatmap/BTCUSDT/history?${question}`),
+        ),
+    );
+    for (const { status, headers } of answers) {
+        assert.equal(status, 200);
+        assert.equal(headers.etag, answers[0].headers.etag);
+    }
+    await eventually('the log says how it was answered', () =>
+        /debug +question computed kind=history question="BTCUSDT /.test(server.logs()),
+    );
+    assert.equal(server.logs().match(/question computed kind=history/g).length, 1);
 });
 
 test('thousands of clients are told of a restart, and all are back with the current snapshot', async (t) => {

@@ -253,8 +253,8 @@ describe('the last good snapshot stays, and all comes back by itself, when', () 
     });
 });
 
-// A limit on the size of files stands for the full disk: writes fail at the same places, and no rights
-// are needed. It is lifted from outside, as space is made on a disk.
+// A limit on the size of files stands for the full disk: writes fail at the same places, and no
+// rights are needed. It is lifted from outside, as space is made on a disk.
 test('a full disk stops the simulated market, not the server, and it goes on when there is space', async (t) => {
     const folder = await scratch(t);
     const database = join(folder, 'demo.duckdb');

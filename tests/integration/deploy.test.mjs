@@ -1,4 +1,5 @@
-// What is deployed around the server speaks of metrics that exist, in forms that their readers take.
+// What is deployed around the server speaks of metrics that exist, in forms that their readers
+// take.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';

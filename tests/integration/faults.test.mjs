@@ -273,10 +273,49 @@ describe('stopping', () => {
         const server = await startServer({ database });
         const raw = await openRawFor(t, server.port); // never answers the close
         server.process.kill('SIGTERM');
-        await eventually('it is stopping', () => server.logs().includes('stopping'));
+        await logged(server, /stopping/);
+        await sleep(1200);
         const end = await server.stop('SIGTERM');
         assert.ok(end === 'SIGTERM' || end === 0, String(end));
         raw.destroy();
+    });
+
+    test('signals that come together are one: timeout(1) sends two', async (t) => {
+        const { database } = await makeDatabase(t, market);
+        for (const second of ['SIGTERM', 'SIGINT']) {
+            const server = await startServer({ database });
+            const raw = await openRawFor(t, server.port);
+            server.process.kill('SIGTERM');
+            await logged(server, /stopping.*SIGTERM/);
+            assert.equal(await server.stop(second), 0);
+            assert.match(server.logs(), /info +stopped/);
+            raw.destroy();
+        }
+    });
+
+    test('a signal that means nothing here changes nothing, SIGHUP says so', async (t) => {
+        const { database } = await makeDatabase(t, market);
+        const server = await serveFor(t, { database });
+        for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGHUP']) server.process.kill(signal);
+        await logged(server, /nothing to reload/);
+        assert.equal((await get(`${server.url}/healthz`)).status, 200);
+    });
+
+    test('SHUTDOWN_DELAY: not ready at once, and everything else works until it is over', async (t) => {
+        const { database } = await makeDatabase(t, market);
+        const server = await startServer({ database, args: [...quick, '--shutdown-delay', '5'] });
+        const early = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
+        await early.nextSnapshot('BTCUSDT');
+        server.process.kill('SIGTERM');
+        await eventually('it is not ready', async () => {
+            const ready = await get(`${server.url}/readyz`);
+            return ready.status === 503 && ready.json().checks.shutdown !== 'ok';
+        });
+        const late = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
+        await late.nextSnapshot('BTCUSDT');
+        await early.settle();
+        assert.deepEqual(await early.closed, { code: 1001, reason: 'server shutdown' });
+        assert.equal((await server.process.ended).code, 0);
     });
 });
 

@@ -1,4 +1,4 @@
-// Every path of PROTOCOL.md section 2, and HTTP/1.1 itself.
+// Every path of docs/protocol.md, and HTTP/1.1 itself.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -76,7 +76,7 @@ describe('HTTP', () => {
             'heatmap/*/history?window=2h',
             'candles/*',
         ])
-            test(`${path} has an ETag, and 304 answers the one who has it`, async () => {
+            test(`${path} has an ETag, and 304 answers a client that has it`, async () => {
                 const pathOf = (symbol) => `/api/v1/${path.replace('*', symbol)}`;
                 const { headers } = await ask(pathOf('BTCUSDT'));
                 assert.match(headers.etag, /^(W\/)?"[^"]+"$/);
@@ -309,7 +309,9 @@ describe('HTTP', () => {
 
         test('has assets that are there, typed, and may be cached', async () => {
             const { text } = await ask('/');
-            const assets = [...text.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map((match) => match[1]);
+            const assets = [...text.matchAll(/(?:src|href)="([^"./][^"]+)"/g)].map(
+                (match) => `/${match[1]}`,
+            );
             assert.ok(
                 assets.some((path) => path.endsWith('.js')),
                 text,
@@ -330,14 +332,14 @@ describe('HTTP', () => {
             }
         });
 
-        test('loads nothing from another host', async () => {
+        test('loads nothing from another host, and all of it by relative addresses', async () => {
             const { text } = await ask('/');
-            assert.doesNotMatch(text, /(?:src|href)="(?:https?:)?\/\//);
+            assert.doesNotMatch(text, /(?:src|href)="(?:https?:|\/)/);
         });
 
         test('and its script are compressed where the client accepts it', async () => {
             const { text } = await ask('/');
-            const script = /src="(\/[^"]+\.js)"/.exec(text)[1];
+            const script = `/${/src="([^"/][^"]+\.js)"/.exec(text)[1]}`;
             for (const path of ['/', script]) {
                 const plain = await ask(path);
                 const zipped = await ask(path, { headers: { 'Accept-Encoding': 'gzip' } });
@@ -368,7 +370,7 @@ describe('HTTP', () => {
             }
         });
 
-        test('who refuses gzip gets none', async () => {
+        test('a client that refuses gzip gets none', async () => {
             for (const refused of ['gzip;q=0', 'identity', 'br', 'gzip; q=0, identity'])
                 for (const path of paths) {
                     const answer = await ask(path, { headers: { 'Accept-Encoding': refused } });
@@ -409,7 +411,7 @@ describe('HTTP', () => {
                 assertError(await ask(path), 404, 'NOT_FOUND');
         });
 
-        test('another method is 405 and told which are allowed', async () => {
+        test('another method is 405, with those that are allowed', async () => {
             for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
                 const answer = await ask('/api/v1/symbols', { method });
                 assertError(answer, 405, 'METHOD_NOT_ALLOWED');
@@ -530,7 +532,7 @@ describe('HTTP', () => {
             }
         });
 
-        test('who ends his side after asking is still answered', async () => {
+        test('a client that ends its side after asking is still answered', async () => {
             const text = await new Promise((settle, fail) => {
                 let got = '';
                 const socket = connect({
@@ -548,7 +550,7 @@ describe('HTTP', () => {
             assert.equal(text.match(/HTTP\/1\.1 200/g)?.length, 2);
         });
 
-        test('who goes away while asking disturbs nobody', async () => {
+        test('clients that go away while asking disturb no other', async () => {
             for (let i = 0; i < 30; i++) {
                 const socket = connect(server.port, '127.0.0.1');
                 socket.on('error', () => {});

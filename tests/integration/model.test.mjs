@@ -1,4 +1,4 @@
-// Snapshots and histories of the binary against an independent model (ENGINE.md sections 1 and 2).
+// Snapshots and histories of the binary against an independent model (docs/model.md).
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';

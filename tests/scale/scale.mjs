@@ -1,5 +1,5 @@
-// `make scale`: three servers around one Redis, 15,000 subscribers in all, every publication to all of
-// them; beside it one server with the same 15,000. Prints what docs/scaling.md quotes: what came
+// `make scale`: three servers around one Redis, 15,000 subscribers in all, every publication to all
+// of them; beside it one server with the same 15,000. Prints what docs/scaling.md quotes: what came
 // where, and what it cost in proportion. Exit code 1 if a client missed anything.
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';

@@ -8,6 +8,7 @@ export class Client {
         this.received = []; // everything, also what next() has taken
         this.texts = []; // the same, byte for byte
         this.waiting = [];
+        this.explain = () => ''; // what belongs to the error if something does not come
         this.closed = new Promise((settle) => {
             this.socket = new WebSocket(url, { perMessageDeflate: false, ...options });
             this.socket.on('close', (code, reason) => settle({ code, reason: reason.toString() }));
@@ -45,7 +46,12 @@ export class Client {
             if (index >= 0) return this.waiting.splice(index, 1)[0];
             if (Date.now() > deadline || this.socket.readyState === WebSocket.CLOSED)
                 throw new Error(
-                    `no such message (${fits}); came: ${this.texts.join('\n').slice(0, 2000)}`,
+                    `no such message (${fits}) from ${this.socket.url}; came: ` +
+                        `${this.texts
+                            .map((text) => text.slice(0, 200))
+                            .join('\n')
+                            .slice(-2000)}\n` +
+                        this.explain(),
                 );
             await sleep(5);
         }
@@ -63,8 +69,8 @@ export class Client {
         return this.received.filter((m) => m.type === 'snapshot' && m.symbol === symbol);
     }
 
-    // Everything sent before is answered when this returns: replies keep their order, and a snapshot
-    // that was due is out with them.
+    // Everything sent before is answered when this returns: replies keep their order, and a
+    // snapshot that was due is out with them.
     async settle() {
         this.send({ action: 'ping' });
         await this.next((m) => m.type === 'pong');

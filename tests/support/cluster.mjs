@@ -50,6 +50,8 @@ export async function marketFor(t, symbol = 'BTCUSDT', seed = 1) {
 
 const quick = ['--symbols', 'BTCUSDT', '--ws-update-interval', '0.2', '--workers', '2'];
 
+const members = new WeakMap(); // the servers of a test
+
 // A server of the cluster for the length of one test; without a database it is a relay.
 export async function memberFor(t, redisUrl, { database, role, args = [], env } = {}) {
     const server = await startServer({
@@ -62,6 +64,7 @@ export async function memberFor(t, redisUrl, { database, role, args = [], env } 
             ...env,
         },
     });
+    members.set(t, [...(members.get(t) ?? []), server]);
     t.after(async () => {
         server.process.kill('SIGCONT');
         if (server.isRunning()) assert.equal(await server.stop(), 0, server.logs());
@@ -95,6 +98,11 @@ export async function metric(server, name, labels = {}) {
 export async function subscriberFor(t, server, symbols = 'BTCUSDT') {
     const client = await connectFor(t, `${server.wsUrl}?symbols=${symbols}`);
     client.symbols = symbols.split(',');
+    client.explain = () =>
+        members
+            .get(t)
+            .map(({ url, logs }) => `${url}\n${logs()}`)
+            .join('\n');
     return client;
 }
 

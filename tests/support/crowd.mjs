@@ -1,5 +1,5 @@
-// Thousands of WebSocket clients in one process: bare sockets that shake hands, count what comes and
-// keep nothing of it. Each connects again when asked to, for as long as that takes.
+// Thousands of WebSocket clients in one process: bare sockets that shake hands, count what comes
+// and keep nothing of it. Each connects again when asked to, for as long as that takes.
 import { connect } from 'node:net';
 
 const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
@@ -13,17 +13,20 @@ class Member {
     open() {
         this.rest = Buffer.alloc(0);
         this.isOpen = false;
-        this.socket = connect(this.port, '127.0.0.1');
-        this.socket.on('connect', () =>
-            this.socket.write(
+        const socket = connect(this.port, '127.0.0.1');
+        this.socket = socket;
+        socket.on('connect', () =>
+            socket.write(
                 `GET ${this.path} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
                     `${key}Sec-WebSocket-Version: 13\r\n\r\n`,
             ),
         );
-        this.socket.on('data', (bytes) => this.take(bytes));
-        this.socket.on('error', () => {}); // the close follows
-        this.socket.on('close', () => {
-            if (this.wantsOpen && !this.isOpen) this.timer = setTimeout(() => this.open(), 100);
+        socket.on('data', (bytes) => this.take(bytes));
+        socket.on('error', () => {}); // the close follows
+        socket.on('close', () => {
+            // One that reopen() has replaced may be closed after it.
+            if (socket === this.socket && this.wantsOpen && !this.isOpen)
+                this.timer = setTimeout(() => this.open(), 100);
         });
     }
 

@@ -59,8 +59,8 @@ export function parseAnswers(bytes, methods = []) {
     }
 }
 
-// Sends pieces as they are, a moment apart, and returns when `count` answers are there or the server
-// has ended the connection.
+// Sends pieces as they are, a moment apart, and returns when `count` answers are there or the
+// server has ended the connection.
 export async function exchange(port, pieces, { count = 1, methods = [], pauseMs = 5 } = {}) {
     const socket = connect(port, '127.0.0.1');
     socket.setNoDelay(true);

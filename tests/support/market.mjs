@@ -1,6 +1,6 @@
 // A deterministic market, written as files of the Binance archive and imported by the real binary.
-// It holds what a model must not stumble over: candles that touch a liquidation price exactly, dojis,
-// jumps, holes and zeros in the open interest, late and doubled stamps, a collapse.
+// It holds what a model must not stumble over: candles that touch a liquidation price exactly,
+// dojis, jumps, holes and zeros in the open interest, late and doubled stamps, a collapse.
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

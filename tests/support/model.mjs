@@ -1,4 +1,4 @@
-// The model, written down naively from ENGINE.md sections 1 and 2: one position is one object,
+// The model, written down naively from docs/model.md: one position is one object,
 // every candle looks at all of them, prices are exact fractions. Slow, and easy to check by eye.
 import { candleMs, higher, lower } from './market.mjs';
 import { formatDecimal, one } from './decimal.mjs';

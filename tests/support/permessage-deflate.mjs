@@ -1,6 +1,6 @@
 // permessage-deflate as a client sees it (RFC 7692): what the server's answer may say, and messages
-// packed and unpacked as it was agreed. A context that is taken over is carried as a dictionary: the
-// last 32 KiB of what went before.
+// packed and unpacked as it was agreed. A context that is taken over is carried as a dictionary:
+// the last 32 KiB of what went before.
 import assert from 'node:assert/strict';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 

@@ -1,5 +1,5 @@
-// Runs the real binary. Every process and folder that a test makes is ended and removed by it, and a
-// last net on exit catches what a failed test left behind.
+// Runs the real binary. Every process and folder that a test makes is ended and removed by it, and
+// a last net on exit catches what a failed test left behind.
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
@@ -53,7 +53,8 @@ export async function scratch(t) {
     return folder;
 }
 
-// `program` is another one than heatcast; `under` a command that heatcast is started by, as prlimit.
+// `program` is another one than heatcast; `under` a command that heatcast is started by, as
+// prlimit.
 export function start(args, { env, cwd, program = binary, under = [] } = {}) {
     const [command, ...rest] = [...under, program, ...args];
     const child = spawn(command, rest, {

@@ -212,7 +212,8 @@ export class RawWebSocket {
         this.socket.write(Buffer.concat(frames));
     }
 
-    // The same, and waits until the system has taken it, so that the next write is a packet of its own.
+    // The same, and waits until the system has taken it, so that the next write is a packet of its
+    // own.
     send(bytes) {
         return new Promise((settle) => this.socket.write(bytes, () => settle()));
     }
@@ -229,7 +230,8 @@ export class RawWebSocket {
         return this.next((frame) => frame.opcode === opcodes.close);
     }
 
-    // Whether anything is here that was not taken, or comes within that time, or the connection ends.
+    // Whether anything is here that was not taken, or comes within that time, or the connection
+    // ends.
     hears(withinMs) {
         return this.#until(
             () => this.#reader.size > 0 || this.isEnded,

@@ -1,9 +1,10 @@
-// `heatcast serve` on a port of the system's choice.
+// `heatcast serve` on a port that is free, and stays so for a server that is started again on it.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 
 import { importMarkets, makeMarket } from './market.mjs';
+import { freePort } from './ports.mjs';
 import { makeFolder, patienceMs, removeFolder, sleep, start } from './process.mjs';
 
 const listening = /^\S+ info +listening address=\S*:(\d+) url=(\S+)/m;
@@ -11,7 +12,8 @@ const listening = /^\S+ info +listening address=\S*:(\d+) url=(\S+)/m;
 // `database` may be left out where the arguments say it. `cwd` is where relative paths begin.
 export async function startServer({ args = [], database, ...options } = {}) {
     const where = database === undefined ? [] : ['--db', database];
-    const child = start(['serve', '--listen', '127.0.0.1:0', ...where, ...args], options);
+    const listen = ['--listen', `127.0.0.1:${await freePort()}`];
+    const child = start(['serve', ...listen, ...where, ...args], options);
     let logs = '';
     child.stderr.on('data', (text) => (logs += text));
     child.stdout.on('data', (text) => (logs += text));

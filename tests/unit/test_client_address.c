@@ -1,4 +1,4 @@
-/* X-Forwarded-For: who is believed, and how much of it. */
+/* X-Forwarded-For: which proxies are believed, and how much of it. */
 #include "net/client_address.h"
 
 #include <arpa/inet.h>
@@ -85,7 +85,20 @@ static void what_a_client_has_written_itself_is_not(void **state)
         assert_string_equal(find(cases[i].peer, cases[i].headers), cases[i].client);
 }
 
-static void without_trusted_proxies_nobody_is_believed(void **state)
+static void an_address_has_a_text_for_the_log(void **state)
+{
+    (void)state;
+    struct sockaddr_storage address = {.ss_family = AF_INET6};
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
+    char text[CLIENT_ADDRESS_TEXT_SIZE];
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8::7", &v6->sin6_addr), 1);
+    const struct sockaddr *any = (const struct sockaddr *)&address;
+    assert_string_equal(client_address_format(any, text), "2001:db8::7");
+    client_address_of_peer(-1, &address); /* of a socket that is gone */
+    assert_string_equal(client_address_format(any, text), "unknown");
+}
+
+static void without_trusted_proxies_no_header_is_believed(void **state)
 {
     (void)state;
     trusted.count = 0;
@@ -97,7 +110,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_trusted_proxy_is_believed, trust),
         cmocka_unit_test_setup(what_a_client_has_written_itself_is_not, trust),
-        cmocka_unit_test(without_trusted_proxies_nobody_is_believed),
+        cmocka_unit_test(an_address_has_a_text_for_the_log),
+        cmocka_unit_test(without_trusted_proxies_no_header_is_believed),
     };
     return cmocka_run_group_tests_name("client_address", tests, NULL, NULL);
 }

@@ -67,6 +67,11 @@ static void show_slow_disconnect(const struct config *config, char *out)
     snprintf(out, 120, "%g", config->ws_slow_consumer_disconnect_seconds);
 }
 
+static void show_shutdown_delay(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%g", config->shutdown_delay_seconds);
+}
+
 static void show_origins(const struct config *config, char *out)
 {
     show_text(out, config->ws_allowed_origins);
@@ -251,6 +256,16 @@ static const struct expectation {
      "https://a.example, http://b.example:8080",
      "https://a.example or http://b.example:8080, without a path",
      {"a.example", "https://a.example/", "https://", "://a", "https://a,*", "*,*"}},
+    {"SHUTDOWN_DELAY",
+     "shutdown-delay",
+     show_shutdown_delay,
+     "0",
+     "0.5",
+     "0.5",
+     "3600",
+     "3600",
+     "a number of seconds from 0 to 3600",
+     {"-1", "3601", "x"}},
     {"LISTEN",
      "listen",
      show_listen,

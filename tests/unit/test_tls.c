@@ -193,7 +193,7 @@ static void what_counts_as_taken_is_what_the_client_gets(void **state)
     size_t at = 0, size = 0; /* of the message at hand: what is taken, and all */
     for (int message = 0; message < MESSAGES;) {
         random = random * 1664525 + 1013904223;
-        if (at == 0) { /* not begun: choose anew */
+        if (at == 0) { /* not begun: choose again */
             size = 2 + random % (message % 3 == 0 ? SIZE_MAX_ - 2 : 50);
             memset(text, 'a' + (int)(random >> 16) % 26, size);
         }
@@ -261,7 +261,8 @@ static void a_record_never_ends_one_byte_into_a_piece(void **state)
     free_ends(&ends);
 }
 
-/* Each read takes one record, so that who sends many that bring nothing does not hold the loop. */
+/* Each read takes one record, so that a client that sends many empty ones does not hold the loop.
+ */
 static void a_flood_of_key_updates_is_read_record_by_record(void **state)
 {
     (void)state;

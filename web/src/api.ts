@@ -39,6 +39,7 @@ export class ApiError extends Error {
     }
 }
 
+/** `path` is relative to the page, which may be served below any path. */
 async function getJson(path: string, signal?: AbortSignal): Promise<unknown> {
     let response: Response;
     try {
@@ -58,7 +59,7 @@ async function getJson(path: string, signal?: AbortSignal): Promise<unknown> {
 }
 
 export const getSymbols = async (): Promise<SymbolsMessage> =>
-    (await getJson('/api/v1/symbols')) as SymbolsMessage;
+    (await getJson('api/v1/symbols')) as SymbolsMessage;
 
 /** A time as the API expects it. */
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000', '');
@@ -86,7 +87,7 @@ export async function getGrid(
         query.set('shown_end', iso(shown.to));
     }
     if (bucket !== null) query.set('bucket', String(bucket));
-    const path = `/api/v1/heatmap/${encodeURIComponent(symbol)}/grid?${query}`;
+    const path = `api/v1/heatmap/${encodeURIComponent(symbol)}/grid?${query}`;
     return Grid.decode((await getJson(path, signal)) as GridMessage);
 }
 
@@ -95,7 +96,7 @@ interface CandlesMessage {
 }
 
 async function readCandles(symbol: string, query: string, signal?: AbortSignal): Promise<Candle[]> {
-    const path = `/api/v1/candles/${encodeURIComponent(symbol)}?${query}`;
+    const path = `api/v1/candles/${encodeURIComponent(symbol)}?${query}`;
     const { data } = (await getJson(path, signal)) as CandlesMessage;
     return data.map(({ timestamp, open, high, low, close }) => ({
         time: Date.parse(timestamp) / 1000,

@@ -1,8 +1,8 @@
 // The candles: the library's bars, the list that is read back, and the axis that places the map on
 // the bars. All three are changed here and nowhere else, so they cannot disagree.
 //
-// Exact candles come over HTTP: all at first, later each one after it is final. Until then the newest
-// candle follows the price of each snapshot; merge() replaces what was made that way.
+// Exact candles come over HTTP: all at first, later each one after it is final. Until then the
+// newest candle follows the price of each snapshot; merge() replaces what was made that way.
 
 import type { CandlestickData, ISeriesApi, UTCTimestamp } from 'lightweight-charts';
 import type { Candle } from './api.js';

@@ -76,7 +76,7 @@ export class Feed {
     constructor(handlers: FeedHandlers) {
         this.#handlers = handlers;
         this.#detail = new DetailLoader(handlers.onDetail);
-        this.#socket = new HeatmapWebSocket(undefined, {
+        this.#socket = new HeatmapWebSocket(new URL('ws/heatmap', document.baseURI), {
             onSnapshot: (snapshot) => void this.#receive(snapshot),
             onStatus: (detail) => this.#statusChanged(detail),
             onPolling: ({ isPolling }) => handlers.onPolling(isPolling),

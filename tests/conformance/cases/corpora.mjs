@@ -1,5 +1,6 @@
 // What is compressed: five kinds of data of our own, of the sizes and kinds of the public suite's
-// files, from very regular to hardly compressible. The texts are ASCII, so that they can be cut anywhere.
+// files, from very regular to hardly compressible. The texts are ASCII, so that they can be cut
+// anywhere.
 import { makeRandom } from '../../support/market.mjs';
 
 const words = (

@@ -95,7 +95,8 @@ const pings = [
     })),
 ];
 
-// A frame that breaks the protocol: alone, or between a message that is echoed and a ping that is not.
+// A frame that breaks the protocol: alone, or between a message that is echoed and a ping that is
+// not.
 const broken = (number, title, bad, { isBetween = false, chop = 'whole' } = {}) => ({
     number,
     title,

@@ -1,0 +1,142 @@
+/* An exchange exists only while there is anything of a request: between requests a connection costs
+ * no more than itself, and most connections are idle or WebSockets. Hence a struct of its own, and
+ * buffers that are freed rather than kept.
+ *
+ * Bodies come from four places: an owned buffer, a file of the page, a shared frame, a shared
+ * answer. They leave through the same write of two pieces, and none is copied to get there. */
+#include "net/exchange.h"
+
+#include "base/check.h"
+#include "net/client_address.h"
+
+#include <stdlib.h>
+
+struct exchange *exchange_create(const struct exchange_host *host, void *owner)
+{
+    struct exchange *exchange = memory_allocate_zeroed(1, sizeof *exchange);
+    exchange->host = host;
+    exchange->owner = owner;
+    exchange->asker.inbox = host->inbox;
+    list_init(&exchange->waiter.in_symbol);
+    return exchange;
+}
+
+static void forget_answer(struct exchange *exchange)
+{
+    buffer_deinit(&exchange->head);
+    buffer_deinit(&exchange->body);
+    frame_release(exchange->frame_body);
+    answer_release(exchange->answer_body);
+    exchange->frame_body = NULL;
+    exchange->answer_body = NULL;
+    exchange->static_body = NULL;
+    exchange->body_size = 0;
+    exchange->sent = 0;
+    exchange->is_answered = false;
+    exchange->websocket = NULL;
+    exchange->websocket_symbols[0] = '\0';
+}
+
+void exchange_destroy(struct exchange *exchange)
+{
+    if (exchange == NULL)
+        return;
+    hub_stop_waiting(&exchange->waiter);
+    questions_leave(exchange->host->shared->questions, &exchange->asker);
+    forget_answer(exchange);
+    buffer_deinit(&exchange->in);
+    free(exchange);
+}
+
+/* Whether an Accept-Encoding names gzip, and not with a weight of zero (RFC 9110 §12.5.3). */
+static bool takes_gzip(struct slice list)
+{
+    const char *end = list.data + list.size, *at = memmem(list.data, list.size, "gzip", 4);
+    if (at == NULL)
+        return false;
+    for (at += 4; at < end && (*at == ' ' || *at == '\t' || *at == ';'); at++)
+        continue;
+    if (end - at < 3 || memcmp(at, "q=0", 3) != 0)
+        return true;
+    for (at += 3; at < end && (*at == '.' || *at == '0'); at++)
+        continue;
+    return at < end && *at >= '1' && *at <= '9';
+}
+
+static void remember_negotiation(struct exchange *exchange, const struct http_head *head)
+{
+    exchange->is_head_request = slice_equals(head->method, "HEAD");
+    exchange->accepts_gzip = false;
+    exchange->if_none_match[0] = '\0';
+    for (size_t i = 0; i < head->header_count; i++) {
+        const struct http_header *header = &head->headers[i];
+        if (slice_equals_ignoring_case(header->name, "Accept-Encoding"))
+            exchange->accepts_gzip |= takes_gzip(header->value);
+        if (slice_equals_ignoring_case(header->name, "If-None-Match"))
+            slice_copy(header->value, exchange->if_none_match, sizeof exchange->if_none_match);
+    }
+    /* A body is never wanted; reading past it is not worth the code, so the connection ends. */
+    exchange->is_keep_alive = head->is_keep_alive && head->content_length == 0;
+}
+
+enum http_head_result exchange_begin_request(struct exchange *exchange, struct http_head *head)
+{
+    if (exchange->in.size == 0)
+        return HTTP_HEAD_NEEDS_MORE;
+    enum http_head_result result = http_head_parse(head, exchange->in.data, exchange->in.size);
+    if (result == HTTP_HEAD_NEEDS_MORE)
+        return result;
+    forget_answer(exchange);
+    if (result == HTTP_HEAD_DONE)
+        remember_negotiation(exchange, head);
+    else
+        exchange->is_keep_alive = false;
+    return result;
+}
+
+void exchange_end_request(struct exchange *exchange, const struct http_head *head)
+{
+    if (exchange->in.size > head->size)
+        buffer_consume(&exchange->in, head->size);
+    else
+        buffer_deinit(&exchange->in); /* it may wait for long */
+}
+
+void exchange_complete(struct exchange *exchange)
+{
+    exchange->is_answered = true;
+    if (!exchange->is_serving)
+        exchange->host->on_answered(exchange);
+}
+
+static const char *body_of(const struct exchange *exchange)
+{
+    if (exchange->frame_body != NULL)
+        return frame_json(exchange->frame_body);
+    if (exchange->answer_body != NULL)
+        return exchange->answer_body->body.data;
+    return exchange->static_body != NULL ? exchange->static_body : exchange->body.data;
+}
+
+int exchange_pieces(const struct exchange *exchange, size_t body_max, struct iovec pieces[2])
+{
+    const struct buffer *head = &exchange->head;
+    bool has_body = !exchange->is_head_request && exchange->websocket == NULL;
+    size_t head_sent = exchange->sent < head->size ? exchange->sent : head->size;
+    size_t body_sent = exchange->sent - head_sent;
+    size_t body_left = has_body ? exchange->body_size - body_sent : 0;
+    int count = 0;
+    if (head_sent < head->size)
+        pieces[count++] = (struct iovec){head->data + head_sent, head->size - head_sent};
+    if (body_left > 0)
+        pieces[count++] = (struct iovec){(char *)body_of(exchange) + body_sent,
+                                         body_left < body_max ? body_left : body_max};
+    return count;
+}
+
+void exchange_find_client(struct exchange *exchange, const struct http_head *head,
+                          struct sockaddr_storage *address)
+{
+    exchange->host->find_peer(exchange, address);
+    client_address_find(&exchange->host->shared->config->trusted_proxies, head, address);
+}

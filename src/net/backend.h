@@ -42,8 +42,8 @@ struct backend_request {
 };
 
 /* What may end a question before its answer is made. Any thread cancels it, once; the thread that
- * answers tests it now and then, and returns STATUS_CANCELLED. A limit of the time that a question
- * may take would stand here as well. */
+ * answers tests it now and then, and returns STATUS_CANCELLED. What one may cost is the backend's.
+ */
 struct question_control {
     atomic_bool is_cancelled;
 };

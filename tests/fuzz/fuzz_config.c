@@ -93,6 +93,10 @@ static void check_config(const struct config *config)
     check(config->heatmap_lookback_ms >= CANDLE_MS);
     check_buckets(&config->heatmap_buckets);
     check_weights(&config->heatmap_weights);
+    check(is_within(config->question_seconds_max, 0.1, 3600));
+    check(config->question_candles_max >= 300 && config->question_candles_max <= 100000000);
+    check(is_within((double)config->question_memory_max, 1e6, 1e12));
+    check(is_within((double)config->answer_bytes_max, 1e6, 1e12));
     check(config->redis_url.port >= 1 && config->redis_url.port <= 65535);
     check(config->redis_url.host[0] != '\0');
     check(is_within((double)strnlen(config->redis_channel_prefix, CHANNEL_PREFIX_SIZE), 1,
@@ -105,42 +109,48 @@ static void check_config(const struct config *config)
 
 /* -- the value given to everything ------------------------------------------------------------- */
 
-static void set_flag(const char *flag, const char *text)
+static char flags[SETTINGS_MAX][64];
+static size_t flag_count;
+
+/* The flags are those of `--help`, so that a new setting is fuzzed without a change here. */
+static void find_flags(void)
 {
-    static struct config config; /* large */
+    struct buffer help = {0};
+    config_append_help(&help);
+    for (const char *line = buffer_text(&help); *line != '\0'; line = strchr(line, '\n') + 1) {
+        const char *start = strstr(line, "--");
+        check(start != NULL && flag_count < SETTINGS_MAX);
+        size_t size = strcspn(start + 2, " \n");
+        check(size > 0 && size < sizeof flags[0]);
+        memcpy(flags[flag_count], start + 2, size);
+        bool is_switch;
+        check(config_is_flag(flags[flag_count++], &is_switch));
+    }
+    buffer_deinit(&help);
+}
+
+/* Those that take the text, all at once. */
+static void set_every_flag(const char *text)
+{
+    static struct config initial, config; /* large */
     struct config_origin origin;
     struct error error;
     struct buffer table = {0};
     check(config_load(&config, &origin, no_environment, &error) == STATUS_OK);
-    enum status status = config_set_flag(&config, &origin, flag, text, &error);
-    if (status == STATUS_OK) {
-        check_config(&config);
-        config_append_table(&table, &config, &origin);
-    } else {
-        fuzz_check_refusal(status, &error);
+    for (size_t i = 0; i < flag_count; i++) {
+        initial = config;
+        enum status status = config_set_flag(&config, &origin, flags[i], text, &error);
+        if (status == STATUS_OK) {
+            check_config(&config);
+        } else {
+            fuzz_check_refusal(status, &error);
+            config = initial; /* a field may be filled in part */
+        }
     }
+    config_append_table(&table, &config, &origin);
+    config_check(&config, NULL);
     buffer_deinit(&table);
     config_origin_deinit(&origin);
-}
-
-/* The flags are those of `--help`, so that a new setting is fuzzed without a change here. */
-static void set_every_flag(const char *text)
-{
-    static struct buffer help;
-    if (help.size == 0)
-        config_append_help(&help);
-    for (const char *line = buffer_text(&help); *line != '\0'; line = strchr(line, '\n') + 1) {
-        char flag[64];
-        const char *start = strstr(line, "--");
-        check(start != NULL);
-        size_t size = strcspn(start + 2, " \n");
-        check(size > 0 && size < sizeof flag);
-        memcpy(flag, start + 2, size);
-        flag[size] = '\0';
-        bool is_switch;
-        check(config_is_flag(flag, &is_switch));
-        set_flag(flag, text);
-    }
 }
 
 static void expect(enum status status, const struct error *error, bool is_right)
@@ -171,6 +181,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0)
         memcpy(text, data, size);
     text[size] = '\0';
+    if (flag_count == 0)
+        find_flags();
     set_every_flag(text);
     parse_every_value(text);
     free(text);

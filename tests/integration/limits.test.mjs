@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { connectFor } from '../support/client.mjs';
 import { get } from '../support/http.mjs';
 import { candleMs, higher, importMarkets, lower, makeRandom } from '../support/market.mjs';
-import { makeFolder, removeFolder, run } from '../support/process.mjs';
+import { eventually, makeFolder, removeFolder, run } from '../support/process.mjs';
 import { serveFor } from '../support/server.mjs';
 
 const history = '/api/v1/heatmap/BTCUSDT/history';
@@ -119,6 +119,25 @@ describe('questions that cost too much', () => {
         assert.match(costly.json().error.message, /more than the 2\.0 MB of memory/);
         assert.equal((await get(`${server.url}${history}?window=1h`)).status, 200);
         assert.equal((await get(`${server.url}${grid}?window=1d&bucket=1000`)).status, 200);
+    });
+
+    test('an answer that takes too long is given up, and the next is made', async (t) => {
+        const server = await serveFor(t, {
+            database,
+            args: ['--question-seconds-max', '0.1', '--answer-bytes-max', '1GB'].concat(
+                '--question-memory-max',
+                '4GB',
+            ),
+        });
+        const late = await get(`${server.url}${history}?window=11d&bucket=0.01`);
+        assert.equal(late.status, 503);
+        assert.equal(late.json().error.code, 'BUSY');
+        assert.match(late.json().error.message, /takes longer than is allowed/);
+        assert.equal(late.headers['retry-after'], '1');
+        await eventually(
+            'a small one is made, on a machine that may be busy',
+            async () => (await get(`${server.url}${history}?window=1h`)).status === 200,
+        );
     });
 
     test('limits that leave no answer are refused at start', async () => {

@@ -6,9 +6,8 @@
 #ifndef HEATCAST_SOURCES_ARCHIVE_IMPORT_H
 #define HEATCAST_SOURCES_ARCHIVE_IMPORT_H
 
+#include "sources/archive/reader.h"
 #include "store/store.h"
-
-enum import_kind { IMPORT_KLINES, IMPORT_INTEREST, IMPORT_KIND_COUNT };
 
 struct import_summary {
     uint64_t files, rows_read, rows_new, rows_bad;

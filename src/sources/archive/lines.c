@@ -3,6 +3,8 @@
  * the same, and only cut, so that the lines after it keep their numbers. */
 #include "sources/archive/lines.h"
 
+#include <errno.h>
+
 bool archive_lines_open(struct archive_lines *lines, const char *path)
 {
     lines->stream = fopen(path, "rb");
@@ -24,6 +26,8 @@ static bool read_line(struct archive_lines *lines, size_t *size)
             lines->is_too_long = true;
     }
     lines->bytes_read += c == '\n';
+    if (c == EOF && ferror(lines->stream) != 0)
+        lines->failure = errno;
     return c != EOF || *size > 0;
 }
 
@@ -38,11 +42,6 @@ bool archive_lines_next(struct archive_lines *lines, struct slice *line)
     if (lines->number++ == 0)
         slice_try_take(line, "\xEF\xBB\xBF");
     return true;
-}
-
-bool archive_lines_failed(const struct archive_lines *lines)
-{
-    return ferror(lines->stream) != 0;
 }
 
 void archive_lines_close(struct archive_lines *lines)

@@ -13,6 +13,7 @@ struct archive_lines {
     FILE *stream;
     uint64_t number; /* of the line that was read last, from 1 */
     uint64_t bytes_read;
+    int failure; /* errno, where the file could not be read to its end; else 0 */
     /* Of the line that was read last; then it is no line of text, and cut. */
     bool is_too_long, has_nul;
     char text[ARCHIVE_LINE_SIZE_MAX];
@@ -23,11 +24,8 @@ bool archive_lines_open(struct archive_lines *lines, const char *path);
 
 /* The next line without its end ("\n", "\r\n", or that of the file), valid until the next call; a
  * byte order mark is no part of the first. False at the end of the file, or when it cannot be read:
- * see archive_lines_failed(). */
+ * see `failure`. */
 bool archive_lines_next(struct archive_lines *lines, struct slice *line);
-
-/* Whether reading has failed; errno says why. */
-bool archive_lines_failed(const struct archive_lines *lines);
 
 void archive_lines_close(struct archive_lines *lines); /* harmless where it is not open */
 

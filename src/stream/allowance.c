@@ -5,9 +5,11 @@
  * ALLOWANCE_WORK_SIZE for each token, and tokens come at a fixed rate, however well the client
  * compresses.
  *
- * A refused message is answered as well, and is charged for what it causes beyond its share, so
- * that a flood of large ones does not become cheaper by being refused. Refusals are forgotten once
- * the bucket is half full: that takes a pause, which a burst has and a flood does not. */
+ * A refused message is answered as well, so it is charged, too, though it has no token: a small one
+ * hardly, and a flood as much as its answers weigh. Refusals are forgotten once the bucket is half
+ * full: that takes a pause, which a burst has and a flood does not. The debt has a limit, so that
+ * no client pays for long, and it is worth more than all the answers that a client can get refused
+ * before it is closed (REQUEST_REFUSALS_MAX). */
 #include "stream/allowance.h"
 
 static void refill(struct allowance *allowance, uint64_t now_ns)
@@ -34,11 +36,15 @@ bool allowance_try_take(struct allowance *allowance, uint64_t now_ns)
     return true;
 }
 
-void allowance_charge(struct allowance *allowance, size_t bytes)
+void allowance_charge_refused(struct allowance *allowance, size_t bytes)
 {
-    if (bytes <= ALLOWANCE_WORK_SIZE)
-        return;
-    allowance->tokens -= (float)(bytes - ALLOWANCE_WORK_SIZE) / ALLOWANCE_WORK_SIZE;
+    allowance->tokens -= (float)bytes / ALLOWANCE_WORK_SIZE;
     if (allowance->tokens < -ALLOWANCE_DEBT_MAX)
         allowance->tokens = -ALLOWANCE_DEBT_MAX;
+}
+
+void allowance_charge(struct allowance *allowance, size_t bytes)
+{
+    if (bytes > ALLOWANCE_WORK_SIZE)
+        allowance_charge_refused(allowance, bytes - ALLOWANCE_WORK_SIZE);
 }

@@ -10,8 +10,8 @@
 
 #define ALLOWANCE_PER_SECOND 10
 #define ALLOWANCE_BURST 20
-#define ALLOWANCE_WORK_SIZE 1024 /* bytes that a message may cause for its one token */
-#define ALLOWANCE_DEBT_MAX 40    /* tokens; a client that pauses for so long has some again */
+#define ALLOWANCE_WORK_SIZE 1024 /* bytes that a token pays for */
+#define ALLOWANCE_DEBT_MAX 60    /* tokens: a client that pauses for 7 s is as good as new */
 
 struct allowance {
     uint64_t updated_ns; /* 0: no message has come yet */
@@ -22,8 +22,11 @@ struct allowance {
 /* Takes the token of a message. False, and counted as a refusal, if there is none. */
 bool allowance_try_take(struct allowance *allowance, uint64_t now_ns);
 
-/* What a message caused, whether it was refused or not: its bytes, inflated, and those of its
- * replies. What is above ALLOWANCE_WORK_SIZE costs a token for each such size. */
+/* What an accepted message caused: its bytes, inflated, and those of its replies. Its token has
+ * paid for ALLOWANCE_WORK_SIZE of them; each further such size costs another one. */
 void allowance_charge(struct allowance *allowance, size_t bytes);
+
+/* The same for a message that was refused, and has taken no token: all bytes are charged. */
+void allowance_charge_refused(struct allowance *allowance, size_t bytes);
 
 #endif

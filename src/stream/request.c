@@ -351,7 +351,11 @@ static void on_message(struct session *session, enum ws_opcode opcode, const cha
                     "Binary messages are not understood; send JSON text");
     else
         refuse(session, NULL);
-    allowance_charge(allowance, size + (outbox->reply_bytes - replied_before));
+    size_t caused = size + (outbox->reply_bytes - replied_before);
+    if (is_accepted)
+        allowance_charge(allowance, caused);
+    else
+        allowance_charge_refused(allowance, caused);
 }
 
 void request_subscribe_list(struct session *session, const char *symbols)

@@ -330,7 +330,7 @@ static void evict(struct questions *questions)
 static void keep(struct questions *questions, struct question_entry *question)
 {
     leave_queue(questions, question);
-    if (!question->is_joinable || question->plain->status != STATUS_OK ||
+    if (question->plain == NULL || !question->is_joinable || question->plain->status != STATUS_OK ||
         size_of(question) > questions->kept_bytes_max)
         discard(questions, question);
     else

@@ -53,6 +53,23 @@ describe('the WebSocket protocol', () => {
         }
     });
 
+    test('of the subprotocols that a client offers one is answered (section 4.2.2)', async (t) => {
+        for (const [offered, chosen] of [
+            [undefined, undefined],
+            ['heatcast.v1', 'heatcast.v1'],
+            ['json, heatcast.v1', 'heatcast.v1'],
+            [['json', 'heatcast.v1'], 'heatcast.v1'], // in two lines
+            ['json, other', 'json'],
+            [' , "quoted"', undefined],
+        ]) {
+            const headers = offered ? { 'Sec-WebSocket-Protocol': offered } : {};
+            const raw = await open(t, { headers });
+            assert.equal(raw.status, 101);
+            assert.equal(raw.header('Sec-WebSocket-Protocol'), chosen);
+            raw.destroy();
+        }
+    });
+
     test('frames sent along with the handshake are read', async (t) => {
         const lines =
             'Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n';

@@ -25,8 +25,10 @@ enum store_mode {
 struct store;
 struct store_session;
 
-/* Owner mode opens (and creates) the file and the tables now; shared mode touches nothing yet.
- * STATUS_BUSY: another process holds the file. STATUS_IO, STATUS_NOT_FOUND: cannot be opened. */
+/* Owner mode opens (and creates) the file and the tables now; shared mode touches nothing yet. A
+ * new file is for its user alone, and its .wal for those who may read the file: DuckDB makes both
+ * with what umask() leaves, which owner mode therefore sets for the whole process. STATUS_BUSY:
+ * another process holds the file. STATUS_IO, STATUS_NOT_FOUND: cannot be opened. */
 enum status store_open(const char *path, enum store_mode mode, struct store **store,
                        struct error *error);
 

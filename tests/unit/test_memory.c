@@ -9,9 +9,16 @@
 
 #include <cmocka.h>
 
-/* The address sanitizer takes a request that no machine could fulfil for a bug, unless told so. */
+/* The sanitizers take a request that no machine could fulfil for a bug, unless told so. */
 const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
 const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void)
 {
     return "allocator_may_return_null=1";
 }

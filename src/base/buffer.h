@@ -5,7 +5,7 @@
  *
  * A bounded buffer, for what clients may make large, does not abort: what is over its bound, or
  * finds no memory, is left out together with all that comes after it, and the bound remembers why.
- * Calls need no check either; the last one is followed by a look at `failure`. */
+ * Calls need no check either; after the last one `failure` is checked. */
 #ifndef HEATCAST_BASE_BUFFER_H
 #define HEATCAST_BASE_BUFFER_H
 

@@ -1,13 +1,15 @@
 /* The size of a history is nearly all levels: so many in each snapshot, each a text of some sixty
  * bytes. Leading the book through the series costs a hundredth of writing it; what costs is each
- * snapshot. So the book is led through all candles, but looked at after every thirtieth of them
- * only, and the levels found are taken for those of the snapshots in between.
+ * snapshot. So the book is led through all candles, but few snapshots are taken, at equal
+ * distances, and the levels of each stand for those of the snapshots before it.
  *
  * An estimate may be wrong by some per cent. A history that is found to fit and does not is ended
- * by the bound of its buffer; one that is refused is told a bucket that fits with room to spare.
+ * by the bound of its buffer; the refusal of one that does not fit names a bucket that does with
+ * room to spare.
  *
- * To find that bucket the series is looked at once more: the levels of a fine bucket, joined, are
- * those of a coarser one, so the next thirty buckets are counted at the same time. */
+ * That bucket is found in a second run: the levels of a fine bucket, joined, are those of a coarser
+ * one, so each snapshot is counted in the next thirty buckets. Counting so often is what that run
+ * costs, and so it takes fewer snapshots. */
 #include "engine/history_size.h"
 
 #include "base/decimal.h"
@@ -16,7 +18,8 @@
 #include <stdio.h>
 
 enum {
-    SAMPLES = 32, /* snapshots, of all that the history has */
+    SAMPLES = 32,        /* snapshots, of all that the history has */
+    REFUSAL_SAMPLES = 8, /* where a fitting bucket is sought */
     CANDLES_PER_CHECK = 256,
     SNAPSHOT_BYTES = 120, /* without its levels */
     LEVEL_BYTES = 64,     /* usual */
@@ -56,10 +59,11 @@ static void add_sample(struct level_counts *counts, const struct level_list *lev
 }
 
 static enum status count_levels(const struct question *question, struct book *book,
-                                struct level_counts *counts, struct error *error)
+                                size_t sample_count, struct level_counts *counts,
+                                struct error *error)
 {
     const struct series *series = &question->series;
-    const size_t stride = (series->count + SAMPLES - 1) / SAMPLES;
+    const size_t stride = (series->count + sample_count - 1) / sample_count;
     struct level_list levels = {0};
     enum status status = STATUS_OK;
     book_reset(book);
@@ -92,7 +96,7 @@ static enum status too_large(const struct question *question, struct book *book,
         bucket_e8 = bucket_least(1.5 * (double)bucket_e8);
         counts.buckets_e8[counts.count] = bucket_e8;
     }
-    enum status status = count_levels(question, book, &counts, error);
+    enum status status = count_levels(question, book, REFUSAL_SAMPLES, &counts, error);
     if (status != STATUS_OK)
         return status;
     size_t fitting = 1;
@@ -115,7 +119,7 @@ enum status history_size_check(const struct question *question, struct book *boo
 {
     struct level_counts counts = {.count = 1, .buckets_e8 = {bucket_e8}};
     size_t size_max = question->limits->answer_bytes_max;
-    enum status status = count_levels(question, book, &counts, error);
+    enum status status = count_levels(question, book, SAMPLES, &counts, error);
     if (status != STATUS_OK)
         return status;
     double bytes = bytes_of(question, counts.levels[0], LEVEL_BYTES);

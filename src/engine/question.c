@@ -2,12 +2,12 @@
  *
  *     range -> window (resolve) -> series (load) -> answer (history, candles, map)
  *
- * Questions come from anybody, and each is a piece of work that its sender chooses. So each has
- * limits, and meets them as early as can be: candles are counted before they are read, a history is
- * measured before it is written (history_size.c). What cannot be known before is bounded while it
- * grows: the text by its buffer, all other memory by the thread's budget (base/memory.h), time by
- * the stop token, which the database and every loop over candles ask. Containers remember that they
- * have failed, so that only the loops ask, and the last word is end_limits(). */
+ * Any client may ask, and the question decides how much work it is. So each has limits, which are
+ * checked as early as possible: candles are counted before they are read, a history is measured
+ * before it is written (history_size.c). What cannot be known before is bounded while it grows: the
+ * text by its buffer, all other memory by the thread's budget (base/memory.h), time by the stop
+ * token, which the database and every loop over candles check. Containers remember that they have
+ * failed, so that only these loops check them, and end_limits() once more. */
 #include "engine/question.h"
 
 #include "base/clock.h"

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Between two looks at the stop token while an instance is waited for. */
+/* Between two checks of the stop token while an instance is waited for. */
 enum { AWAIT_MS = 50 };
 
 bool store_instance_is_faulty(const struct instance *instance)

@@ -88,7 +88,7 @@ describe('questions that cost too much', () => {
         assert.ok(server.isRunning(), server.logs());
     });
 
-    test('a range of too many candles is told a window that fits, in every answer', async (t) => {
+    test('the refusal of a range of too many candles names a window that fits, in every answer', async (t) => {
         const server = await serveFor(t, {
             database,
             args: ['--question-candles-max', '4000'],

@@ -1,4 +1,4 @@
-/* What a question may cost, and what one that would cost more is told. */
+/* What a question may cost, and what the refusal of one that would cost more says. */
 #include "question_fixture.h"
 
 #include <pthread.h>

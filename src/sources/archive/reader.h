@@ -28,7 +28,7 @@ struct archive_reader {
     const char
         *symbol;    /* of all klines, and the only one to be taken from open interest; or NULL */
     bool is_strict; /* the first bad row ends the file */
-    struct archive_problems *problems; /* a bad row is told, of a file at most a hundred */
+    struct archive_problems *problems; /* bad rows, of a file at most a hundred */
     const struct archive_sink *sink;
     struct archive_lines lines; /* open from archive_reader_run() on */
 

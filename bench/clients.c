@@ -55,7 +55,7 @@ struct clients {
     size_t opened;     /* handshakes answered */
     uint64_t expected; /* messages that each client should have had */
     uint64_t bytes;
-    /* Of the wait that goes on. */
+    /* Of the wait that continues. */
     size_t behind; /* clients that lack messages */
     uint64_t since_ns;
     uint32_t *latencies_ns;

@@ -146,7 +146,7 @@ async function measurePings(socket, isDone) {
     return times;
 }
 
-// A touched file is a changed one: each touch makes a tick query and compute both symbols anew.
+// A touched file is a changed one: each touch makes a tick query and compute both symbols again.
 async function measureTicks(agent, port, database, touches) {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/heatmap?symbols=BTCUSDT,ETHUSDT`, {
         perMessageDeflate: false,

@@ -106,7 +106,7 @@ static int wait_for_port(pid_t pid, int port)
         usleep(20000);
     }
     kill(pid, SIGKILL);
-    fail("the server did not start", "nobody listens on its port");
+    fail("the server did not start", "nothing listens on its port");
 }
 
 static void prepare_request(struct target *target, const struct target_options *options)

@@ -1,4 +1,4 @@
-// The message that every peer sends: a real one of heatcast's, numbered anew for each publication.
+// The message that every peer sends: a real one of heatcast's, with new numbers each time.
 import { readFileSync } from 'node:fs';
 
 const place = '"seq":';

@@ -1,4 +1,4 @@
-"""The message that every peer sends: a real one of heatcast's, numbered anew for each publication."""
+"""The message that every peer sends: a real one of heatcast's, with a new number for each one."""
 
 import itertools
 

@@ -2,11 +2,11 @@
  * typed fields, never a sentence with values inside. It goes to standard error, where systemd,
  * containers and terminals collect it; files and rotation are their business.
  *
- * Whoever reads standard error may stop reading: a pager, a terminal with Ctrl-S, a collector that
+ * The reader of standard error may stop reading: a pager, a terminal with Ctrl-S, a collector that
  * hangs. A write(2) would then wait for it, and with it the worker loop that logs, and all clients.
  * So a server's lines go into a queue of bounded size, which is locked for the length of a copy,
  * and a thread of its own writes them. The thread writes only what poll(2) says will be taken, so
- * that it can be stopped even while nobody reads. Commands that run for a moment do without it.
+ * that it can be stopped even while no one reads. Commands that run for a moment do without it.
  *
  * What is quoted may hold anything a client sent, so text with blanks, quotes or control characters
  * is a JSON string in the text format too, and one event stays one line. Level and format are set

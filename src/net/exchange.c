@@ -94,9 +94,11 @@ static void remember_bad_request(struct exchange *exchange)
 
 enum http_head_result exchange_begin_request(struct exchange *exchange, struct http_head *head)
 {
-    if (exchange->in.size == 0)
+    const struct buffer *in = &exchange->in;
+    if (in->size == 0 || !http_head_has_news(in->data, in->size, exchange->parsed_size))
         return HTTP_HEAD_NEEDS_MORE;
-    enum http_head_result result = http_head_parse(head, exchange->in.data, exchange->in.size);
+    enum http_head_result result = http_head_parse(head, in->data, in->size);
+    exchange->parsed_size = result == HTTP_HEAD_NEEDS_MORE ? in->size : 0;
     if (result == HTTP_HEAD_NEEDS_MORE)
         return result;
     forget_answer(exchange);

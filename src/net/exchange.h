@@ -45,6 +45,7 @@ struct exchange {
     const struct exchange_host *host;
     void *owner;        /* for the host's functions */
     struct buffer in;   /* received, not parsed yet */
+    size_t parsed_size; /* of it, when a head was not complete */
     struct buffer head; /* the answer's head */
     struct buffer body; /* owned; or one of the three below */
     const void *static_body;

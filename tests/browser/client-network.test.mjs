@@ -65,7 +65,7 @@ after(async () => {
     await removeFolder(folder);
 });
 
-/** The market goes on by a candle. */
+/** The market moves on by a candle. */
 async function importNext() {
     const { time } = market.candles[imported];
     imported += 1;
@@ -243,7 +243,7 @@ describe('in a browser alone', () => {
             }, state);
         await show('hidden');
         await sleep(300);
-        assert.equal((await see()).status, 'disconnected', 'nobody looks');
+        assert.equal((await see()).status, 'disconnected', 'no one looks');
         await show('visible');
         await until('back with the eyes', ({ status }) => status === 'connected');
     });

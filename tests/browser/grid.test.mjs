@@ -247,7 +247,7 @@ test('positions_on_the_time_axis_are_fractions_of_bars', () => {
     assert.ok(Math.abs(axis.positionOf(START + 300) - (-0.5 + 1 / 3)) < 1e-9);
     assert.equal(axis.positionOf(START + 900), 0.5);
     assert.equal(axis.positionOf(START + 2700), 1.5, 'a hole takes no room');
-    assert.equal(axis.positionOf(START + 4500), 2.5, 'time goes on after the last bar');
+    assert.equal(axis.positionOf(START + 4500), 2.5, 'time continues after the last bar');
     assert.equal(axis.timeAt(2), START + 3600 + 450);
     assert.equal(lastAtOrBefore([1, 3, 5], 4), 1);
     assert.equal(lastAtOrBefore([1, 3, 5], 0), -1);

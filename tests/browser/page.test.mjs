@@ -245,7 +245,7 @@ test('a_lost_server_is_seen_and_its_return_too', async () => {
     await until(async () => (await status(page)) === 'disconnected', 'the loss');
     assert.match(await text(page, '#status-text'), /disconnected/i);
     assert.ok(await isFilled(page), 'the map stays');
-    await sleep(4_000); /* past the third attempt, when polling is tried: in vain as well */
+    await sleep(4_000); /* past the third attempt, when polling is tried, which fails too */
     assert.match(await text(page, '#status-text'), /disconnected|connecting/i);
     const second = await demo('restart', first.port);
     try {

@@ -1,5 +1,5 @@
 // The case table, numbered like the public Autobahn test suite (crossbario/autobahn-testsuite), so
-// that results can be compared number by number. What is sent and how it is judged is written anew.
+// that results can be compared number by number. What is sent and how it is judged is our own.
 import { closing } from './cases/closing.mjs';
 import { compression } from './cases/compression.mjs';
 import { autoFragmentation, framing } from './cases/framing.mjs';

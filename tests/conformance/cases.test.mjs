@@ -124,7 +124,7 @@ const faults = {
         '7.3.3',
     ],
     'echoes a code that it must not send': [closes(1000, 1005), '7.3.3', '1.1.1'],
-    'goes on after its close': [
+    'continues after its close': [
         when(isClose, (frame) => [frame, { ...frame, opcode: opcodes.ping }]),
         '7.1.2',
         '3.1',

@@ -85,7 +85,7 @@ async function collect(peer, count) {
 
 async function nextClose(peer) {
     const event = await peer.next();
-    assert.equal(event.kind, 'close', `something came that nobody asked for: ${show([event])}`);
+    assert.equal(event.kind, 'close', `something came that was not asked for: ${show([event])}`);
     return event;
 }
 

@@ -270,7 +270,7 @@ describe('permessage-deflate', () => {
                 await raw.ended();
             });
 
-        test('a message cut short is no message, and disturbs nobody', async (t) => {
+        test('a message cut short is no message, and disturbs no other client', async (t) => {
             const raw = await opensWith(text(deflated.subarray(0, -4)))(t);
             // It unpacks to a beginning of JSON, or is taken for broken.
             const frame = await raw.next();

@@ -1,5 +1,5 @@
 // What can happen to the database while it is served: its clients keep the last good snapshot, the
-// operator is told, and nobody has to do anything when it is over.
+// operator is told, and nothing has to be done when it is over.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
@@ -138,7 +138,7 @@ const faults = {
         reason: 'missing',
         says: /no database at .*market\.duckdb/,
     },
-    'its folder is removed and made anew': {
+    'its folder is removed and made again': {
         come: ({ database }) => rm(dirname(database), { recursive: true }),
         go: async (served) => {
             await mkdir(dirname(served.database));
@@ -255,7 +255,7 @@ describe('the last good snapshot stays, and all comes back by itself, when', () 
 
 // A limit on the size of files stands for the full disk: writes fail at the same places, and no
 // rights are needed. It is lifted from outside, as space is made on a disk.
-test('a full disk stops the simulated market, not the server, and it goes on when there is space', async (t) => {
+test('a full disk stops the simulated market, not the server, and it continues when there is space', async (t) => {
     const folder = await scratch(t);
     const database = join(folder, 'demo.duckdb');
     const under = ['prlimit', '--fsize=100000000:unlimited'];

@@ -66,7 +66,7 @@ test('a demo serves the symbols that it is asked for', async (t) => {
     assert.ok(data.levels.length > 10);
 });
 
-test('a demo that is started again goes on from where it stopped', async (t) => {
+test('a demo that is started again continues from where it stopped', async (t) => {
     const folder = await scratch(t);
     const database = join(folder, 'demo.duckdb');
     const first = await startServer({ args: quick, database });

@@ -83,7 +83,7 @@ describe('the database', () => {
         assert.ok(server.isRunning());
     });
 
-    test('may lack a table or a column: the error names it, and the server goes on', async (t) => {
+    test('may lack a table or a column: the error names it, and the server keeps running', async (t) => {
         const { folder, database } = await makeDatabase(t, market);
         for (const [from, to, named] of [
             [

@@ -144,7 +144,7 @@ describe('the WebSocket protocol', () => {
         }
     });
 
-    test('a pong that nobody asked for is ignored', async (t) => {
+    test('an unsolicited pong is ignored', async (t) => {
         const raw = await open(t);
         raw.write(encodeFrame(opcodes.pong, 'hello'), encodeFrame(opcodes.text, ping));
         assert.ok(await nextPong(raw));

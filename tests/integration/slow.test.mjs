@@ -18,7 +18,7 @@ const manyTiers = [
 ];
 const large = ['--heatmap-bucket', 'BTCUSDT:0.00000001', ...manyTiers];
 
-test('a stalled client is warned, gets the newest snapshot when it reads again, and delays nobody', async (t) => {
+test('a stalled client is warned, gets the newest snapshot when it reads again, and delays no other client', async (t) => {
     const folder = await scratch(t);
     const database = join(folder, 'market.duckdb');
     const market = makeMarket({ candles: 1540 });

@@ -15,7 +15,7 @@ import { serveFor } from '../support/server.mjs';
 
 const headTimeoutMs = 10_000; // HTTP_HEAD_TIMEOUT_MS
 
-test('a server that was stopped for longer than its deadlines drops nobody for that', async (t) => {
+test('a server that was stopped for longer than its deadlines drops no client for that', async (t) => {
     const folder = await scratch(t);
     const database = join(folder, 'market.duckdb');
     await importMarkets(folder, database, makeMarket({ candles: 1500 }));

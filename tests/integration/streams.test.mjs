@@ -1,4 +1,4 @@
-// Nothing rests on standard input, output and error being open, or on anybody reading them.
+// Nothing rests on standard input, output and error being open or being read.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { open, writeFile } from 'node:fs/promises';

@@ -96,7 +96,7 @@ test('a long answer and a long message come whole', async (t) => {
 });
 
 // Snapshots of more than a megabyte, so that a few fill every buffer on the way.
-test('a slow client over TLS is warned, gets the newest snapshot, and delays nobody', async (t) => {
+test('a slow client over TLS is warned, gets the newest snapshot, and delays no other', async (t) => {
     const market = makeMarket({ candles: 1540 });
     const from = market.candles[1500].time;
     const { folder, database, pair, server } = await serveTls(t, {

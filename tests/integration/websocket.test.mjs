@@ -410,7 +410,7 @@ describe('the stream of a market that stands still', () => {
             assert.equal((await subscriptions(server)).BTCUSDT, 1);
         });
 
-        test('a client that goes on is closed with 1008, and no other one is', async (t) => {
+        test('a client that does not stop is closed with 1008, and no other one is', async (t) => {
             const bystander = await connect(t);
             const client = await connect(t);
             const flood = setInterval(() => {
@@ -525,7 +525,7 @@ describe('the stream of a market that moves', () => {
         assertSnapshot(await leaves.nextSnapshot('BTCUSDT'), 'BTCUSDT', expected);
     });
 
-    test('a symbol that nobody followed for a while is brought up to date for the next subscriber', async (t) => {
+    test('a symbol without subscribers for a while is brought up to date for the next subscriber', async (t) => {
         const { server, grow } = await setUp(t, ['--ws-update-interval', '1']);
         const first = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
         await first.nextSnapshot('BTCUSDT');

@@ -139,7 +139,7 @@ async function measure(count, deflates, market, redis) {
         assert.equal(
             reports.reduce((sum, { lost }) => sum + lost, 0),
             0,
-            'nobody was disconnected',
+            'no client was disconnected',
         );
         const spreads = rounds.map(
             (parts) =>

@@ -8,7 +8,7 @@ class BadNetwork {
     constructor(target) {
         this.target = target;
         this.delayMs = 0;
-        this.isCut = false; // nothing passes, nobody is told
+        this.isCut = false; // nothing passes, and neither side is told
         this.drops = () => false; // of what the server sends
         this.sockets = new Set();
     }

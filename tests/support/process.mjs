@@ -26,9 +26,9 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 const settingName =
-    /^(WS_|HEATMAP_|REDIS_|LOG_|CLUSTER_|TLS_|QUESTION_|ANSWER_)|^(LISTEN|WORKERS|DUCKDB_PATH|SYMBOLS|TRUSTED_PROXIES)$/;
+    /^(WS_|HEATMAP_|REDIS_|LOG_|CLUSTER_|TLS_|QUESTIONS?_|ANSWERS?_)|^(LISTEN|WORKERS|DUCKDB_PATH|SYMBOLS|TRUSTED_PROXIES|SHUTDOWN_DELAY)$/;
 
-// The environment without the settings of whoever runs the tests, and in a time zone that is not
+// The environment without settings of its own, and in a time zone that is not
 // UTC, so that a local time anywhere shows.
 function cleanEnvironment(extra = {}) {
     const kept = Object.entries(process.env).filter(([name]) => !settingName.test(name));

@@ -389,7 +389,7 @@ static const struct expectation {
     {"ANSWERS_MEMORY_MAX",
      "answers-memory-max",
      show_answers_memory,
-     "256000000",
+     "192000000",
      "2000KB",
      "2000000",
      "1GB",

@@ -307,7 +307,7 @@ static struct crowd *gather(void)
     return crowd;
 }
 
-/* The stalled clients come, and their buffers are filled. Whoever subscribes gets the current
+/* The stalled clients come, and their buffers are filled. Each that subscribes gets the current
  * snapshot, which the healthy ones have already. */
 static void add_stalled(struct crowd *crowd)
 {
@@ -355,7 +355,7 @@ static void clients_that_never_read_delay_nobody_and_cost_no_memory(void **state
         ms = run_phase(crowd);
         size_t after = allocated_bytes();
         beside_ms = ms < beside_ms ? ms : beside_ms;
-        /* What waits for them is one snapshot, shared, not copied, however long it goes on. */
+        /* What waits for them is one snapshot, shared, not copied, however long it lasts. */
         if (after > before + (size_t)4 * SNAPSHOT_SIZE)
             fail_msg("%zu bytes more after %d rounds", after - before, ROUNDS);
         assert_true(metric(DROPPED) >= dropped + (double)(ROUNDS * STALLED / 2));

@@ -127,7 +127,7 @@ static void a_silent_client_is_alive_while_it_takes_what_waits_in_the_outbox(voi
     disconnect(client);
 }
 
-/* Its machine takes the pings, but nobody answers them. */
+/* Its machine takes the pings, but no program answers them. */
 static void a_silent_client_that_has_everything_is_dead(void **state)
 {
     (void)state;

@@ -187,7 +187,7 @@ static void a_bad_open_interest_row_is_named(void **state)
 {
     (void)state;
     assert_bad_interest("2025-02-30 00:00:00,BTCUSDT,1,2,,,,", "create_time '2025-02-30");
-    assert_bad_interest("2025-12-01 00:05:00,btcusdt,1,2,,,,", "symbol 'btcusdt'");
+    assert_bad_interest("2025-12-01 00:05:00,btcusdt,1,2,,,,", "symbol: 'btcusdt' is not a symbol");
     assert_bad_interest("2025-12-01 00:05:00,,1,2,,,,", "symbol is empty");
     assert_bad_interest("2025-12-01 00:05:00,BTCUSDT,1,,,,,", "sum_open_interest_value is empty");
     assert_bad_interest("2025-12-01 00:05:00,ABCDEFGHIJKLMNOPQRSTU,1,2,,,,", "symbol");

@@ -273,9 +273,13 @@ enum status archive_row_read_interest(struct slice line, struct interest_row *ro
     enum status status = parse_time("create_time", fields[0], &row->timestamp_ms, error);
     if (status != STATUS_OK)
         return status;
-    if (!value_is_symbol(fields[1].data, fields[1].size))
-        return wrong("symbol", fields[1], "is not a symbol (1 to 20 of A-Z, 0-9, _ and -)", error);
-    slice_copy(fields[1], row->symbol, sizeof row->symbol);
+    if (fields[1].size == 0)
+        return wrong("symbol", fields[1], "", error);
+    status = value_parse_symbol(fields[1], row->symbol, error);
+    if (status != STATUS_OK) {
+        error_prefix(error, "symbol");
+        return status;
+    }
     status = parse_optional("sum_open_interest", fields[2], DECIMAL_18_8_MAX, &row->has_contracts,
                             &row->contracts_e8, error);
     if (status != STATUS_OK)

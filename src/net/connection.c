@@ -363,7 +363,7 @@ static bool is_readable_state(const struct connection *connection)
 }
 
 /* The peer has ended its side while it waits. Whether it still reads cannot be known; a computation
- * is not worth going on with for one that most likely does not, all else is answered. */
+ * is not worth continuing for one that most likely does not; all else is answered. */
 static void on_disconnect(struct connection *connection)
 {
     const struct asker *asker = &connection->exchange->asker;

@@ -19,7 +19,8 @@
  *                     └─── a client wants the gzip form, which is not there yet
  *
  * The thread that takes a question off the queue makes what its askers want: the plain answer,
- * unless it is there, and from that the gzip form. Askers wait only while it is queued or running.
+ * unless it is there, and from that the gzip form; or it refuses them, if the answers that exist
+ * fill their memory by then. Askers wait only while it is queued or running.
  * If the last of them leaves before there is a plain answer, a queued question is dropped, and a
  * running one is cancelled and cannot be joined any more.
  *
@@ -205,18 +206,15 @@ static struct question_entry *create_question(struct questions *questions, struc
     return question;
 }
 
-/* Here a question is admitted, or refused because it would pass a limit. There is one, of all
- * questions about the past; what one client address may ask, and the bytes of answers under way,
- * would be limited here as well. */
 /* Whether another answer may be made. Those that are being made meanwhile come on top, one a
- * thread.
- */
+ * thread. */
 static bool has_memory(const struct questions *questions)
 {
     return answer_bytes_held() < questions->answer_bytes_max;
 }
 
-/* Whether one more may be computed for this address. */
+/* Whether one more may be computed: the limits are of all that are under way, of the memory that
+ * answers hold, and of what one address may ask. */
 static bool try_take_room(struct questions *questions, uint64_t address_key)
 {
     return questions->under_way < QUESTIONS_MAX && has_memory(questions) &&

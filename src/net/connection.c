@@ -467,12 +467,28 @@ void connection_open(struct worker *worker, int fd)
     log_debug("connection opened", log_text("address", peer_text(connection, address)));
 }
 
+/* A head that has begun and is late is answered (RFC 9110 §15.5.9). Where nothing of a request has
+ * come the connection ends without a word: a client that is just about to send one would take what
+ * it reads for the answer to that. */
+static void end_late(struct connection *connection)
+{
+    char address[CLIENT_ADDRESS_TEXT_SIZE];
+    if (connection->state != CONNECTION_READING || connection->exchange == NULL ||
+        !exchange_has_begun(connection->exchange)) {
+        connection_close(connection);
+        return;
+    }
+    log_debug("request head is late", log_text("address", peer_text(connection, address)));
+    routes_serve_late(connection->exchange);
+    send_answer(connection);
+}
+
 void connection_check_liveness(struct connection *connection, uint64_t now_ns)
 {
     if (connection->state == CONNECTION_WEBSOCKET)
         session_check_liveness(connection->session, now_ns);
     else if (connection->state != CONNECTION_CLOSED && now_ns > connection->deadline_ns)
-        connection_close(connection);
+        end_late(connection);
 }
 
 void connection_put_off(struct connection *connection, uint64_t away_ns)

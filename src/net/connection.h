@@ -28,7 +28,6 @@
 #include "stream/session.h"
 
 #define HTTP_HEAD_TIMEOUT_MS 10000 /* from its first byte; for the first head from the accept */
-#define HTTP_IDLE_TIMEOUT_MS 60000 /* between requests, and for a client that takes nothing */
 #define ANSWER_RATE_MIN 16384      /* bytes a second that a client has to take of an answer, */
 #define ANSWER_GRACE_MS 10000      /* and so much longer it has in all */
 #define LINGER_TIMEOUT_MS 2000     /* after our end of stream, for the peer's */

@@ -84,10 +84,16 @@ static void remember_request(struct exchange *exchange, const struct http_head *
     exchange->is_keep_alive = head->is_keep_alive && head->content_length == 0;
 }
 
+static bool is_line_end(char c)
+{
+    return c == '\r' || c == '\n';
+}
+
 /* What cannot be parsed may still be a HEAD, whose answer has no body. */
 static void remember_bad_request(struct exchange *exchange)
 {
-    const struct slice start = {exchange->in.data, exchange->in.size};
+    struct slice start = {exchange->in.data, exchange->in.size};
+    slice_take_while(&start, is_line_end);
     exchange->is_head_request = slice_starts_with(start, "HEAD ");
     exchange->is_keep_alive = false;
 }
@@ -107,6 +113,19 @@ enum http_head_result exchange_begin_request(struct exchange *exchange, struct h
     else
         remember_bad_request(exchange);
     return result;
+}
+
+void exchange_give_up_request(struct exchange *exchange)
+{
+    forget_answer(exchange);
+    remember_bad_request(exchange);
+}
+
+bool exchange_has_begun(const struct exchange *exchange)
+{
+    struct slice rest = {exchange->in.data, exchange->in.size};
+    slice_take_while(&rest, is_line_end);
+    return rest.size > 0;
 }
 
 void exchange_end_request(struct exchange *exchange, const struct http_head *head)

@@ -23,6 +23,11 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#define HTTP_IDLE_TIMEOUT_MS 60000 /* between requests, and for a client that takes nothing */
+/* What a client is told that it may count on: less than it gets, so that a request which is on its
+ * way when the time is over still arrives. */
+#define HTTP_KEEP_ALIVE_HINT_S 50
+
 struct exchange;
 struct session_protocol;
 
@@ -89,6 +94,12 @@ int exchange_pieces(const struct exchange *exchange, size_t body_max, struct iov
  * exchange_end_request() removes it from there. */
 enum http_head_result exchange_begin_request(struct exchange *exchange, struct http_head *head);
 void exchange_end_request(struct exchange *exchange, const struct http_head *head);
+
+/* Forgets the last answer, and treats what has come of a head as one that cannot be parsed. */
+void exchange_give_up_request(struct exchange *exchange);
+
+/* Whether anything of a request has come, besides the empty lines that may stand before it. */
+bool exchange_has_begun(const struct exchange *exchange);
 
 /* Head and body of the answer are complete. May destroy the exchange, so this comes last. */
 void exchange_complete(struct exchange *exchange);

@@ -61,6 +61,12 @@ static void append_date(struct buffer *head)
 /* RFC 6797: browsers come over TLS only for a year. */
 #define TRANSPORT_SECURITY "Strict-Transport-Security: max-age=31536000\r\n"
 
+#define TEXT_OF(number) #number
+#define KEEP_ALIVE_FOR(seconds)                                                                    \
+    "Connection: keep-alive\r\nKeep-Alive: timeout=" TEXT_OF(seconds) "\r\n"
+/* RFC 9112 §9.3 wants no more than the persistence; browsers and programs heed the hint. */
+#define KEEP_ALIVE KEEP_ALIVE_FOR(HTTP_KEEP_ALIVE_HINT_S)
+
 /* The page's policy allows no foreign source; it is among its file's own headers. */
 static void complete(struct exchange *exchange, int status, const char *content_type,
                      const char *extra)
@@ -75,11 +81,11 @@ static void complete(struct exchange *exchange, int status, const char *content_
         buffer_append_format(head, "Content-Length: %zu\r\n", exchange->body_size);
     buffer_append_format(head,
                          "%sVary: Accept-Encoding\r\n"
-                         "Connection: %s\r\n"
+                         "%s"
                          "X-Content-Type-Options: nosniff\r\n"
                          "Referrer-Policy: no-referrer\r\n%s\r\n",
                          extra != NULL ? extra : "",
-                         exchange->is_keep_alive ? "keep-alive" : "close",
+                         exchange->is_keep_alive ? KEEP_ALIVE : "Connection: close\r\n",
                          exchange->host->shared->tls != NULL ? TRANSPORT_SECURITY : "");
     exchange_complete(exchange);
 }

@@ -371,3 +371,12 @@ enum exchange_progress routes_serve_next(struct exchange *exchange)
     exchange->is_serving = false;
     return exchange->is_answered ? EXCHANGE_ANSWERED : EXCHANGE_WAITS;
 }
+
+void routes_serve_late(struct exchange *exchange)
+{
+    exchange->is_serving = true;
+    exchange_give_up_request(exchange);
+    respond_error(exchange, 408, "REQUEST_TIMEOUT",
+                  "The request head was not complete within 10 seconds", NULL);
+    exchange->is_serving = false;
+}

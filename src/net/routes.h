@@ -9,4 +9,8 @@
  * exchange's loop; must not be called while the exchange waits, or before its answer is out. */
 enum exchange_progress routes_serve_next(struct exchange *exchange);
 
+/* The next request has begun to come and is not complete in time. It is answered at once, and the
+ * connection ends behind it. */
+void routes_serve_late(struct exchange *exchange);
+
 #endif

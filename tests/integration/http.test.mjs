@@ -598,16 +598,58 @@ describe('HTTP', () => {
             assert.equal((await ask('/healthz')).status, 200);
         });
 
-        test('a head that is not complete in 10 s ends the connection', async () => {
-            const socket = connect(server.port, '127.0.0.1');
-            socket.on('error', () => {});
-            const begun = Date.now();
-            socket.write('GET /healthz HTTP/1.1\r\nHost:');
-            const drip = setInterval(() => socket.write('x'), 500); // bytes alone do not help
-            await new Promise((settle) => socket.once('close', settle));
-            clearInterval(drip);
-            assert.ok(Date.now() - begun > 8_000, 'not before its time');
-            assert.ok(Date.now() - begun < 40_000, 'not much later');
+        describe('a head that is not complete in 10 s', { concurrency: true }, () => {
+            // What the server sends to a client that sends `bytes` and then one more now and then.
+            const dripTo = (bytes) =>
+                new Promise((settle, fail) => {
+                    const begun = Date.now();
+                    const pieces = [];
+                    const socket = connect(server.port, '127.0.0.1');
+                    if (bytes !== '') socket.write(bytes);
+                    const drip = setInterval(() => bytes && socket.write(bytes.at(-1)), 500);
+                    socket.on('data', (piece) => pieces.push(piece));
+                    socket.on('error', fail);
+                    socket.on('end', () => clearInterval(drip));
+                    socket.on('close', () => {
+                        const waitedMs = Date.now() - begun;
+                        assert.ok(waitedMs > 8_000, 'not before its time');
+                        assert.ok(waitedMs < 40_000, 'not much later');
+                        settle(Buffer.concat(pieces).toString());
+                    });
+                });
+
+            test('is 408, which its client can read, and ends the connection', async () => {
+                const ok = `GET /healthz HTTP/1.1\r\n${host}\r\n`;
+                const [get, behind, head] = await Promise.all([
+                    dripTo('GET /healthz HTTP/1.1\r\nHost: x'),
+                    dripTo(`${ok}GET /x`),
+                    dripTo('\r\nHEAD /healthz HTTP/1.1\r\nHost: x'),
+                ]);
+                for (const answer of [get, behind.slice(behind.indexOf('}') + 1), head]) {
+                    assert.match(answer, /^HTTP\/1\.1 408 Request Timeout\r\n/);
+                    assert.match(answer, /^Connection: close\r$/m);
+                    assert.match(answer, /^Cache-Control: no-store\r$/m);
+                }
+                assert.match(get, /"code":"REQUEST_TIMEOUT"/);
+                assert.match(behind, /^HTTP\/1\.1 200 /);
+                assert.match(head, /\r\n\r\n$/, 'a HEAD has no body');
+            });
+
+            test('and has not begun gets no answer that its client could take for another', async () => {
+                const answers = await Promise.all([dripTo(''), dripTo('\r\n')]);
+                assert.deepEqual(answers, ['', '']);
+            });
+        });
+
+        test('a connection that is kept says for how long, and less than it is', async () => {
+            const request = `GET /healthz HTTP/1.1\r\n${host}\r\n`;
+            const kept = (await exchange(server.port, [request])).answers[0];
+            assert.equal(kept.headers.connection, 'keep-alive');
+            assert.equal(kept.headers['keep-alive'], 'timeout=50'); // it is kept for 60 s
+            const closed = (await exchange(server.port, ['GET /healthz HTTP/1.0\r\n\r\n']))
+                .answers[0];
+            assert.equal(closed.headers.connection, 'close');
+            assert.equal(closed.headers['keep-alive'], undefined);
         });
 
         test('many connections at once are all answered', async () => {

@@ -10,6 +10,7 @@
 #ifndef HEATCAST_ENGINE_GENERATOR_H
 #define HEATCAST_ENGINE_GENERATOR_H
 
+#include "model/interest.h"
 #include "model/model.h"
 #include "model/publication.h"
 #include "store/store.h"
@@ -88,6 +89,56 @@ void generator_lead(struct generator *generator, uint64_t epoch);
 /* Another server has used the numbers of this epoch and symbol up to `seq`: the next snapshot's is
  * greater. Any thread, does not block. */
 void generator_skip(struct generator *generator, size_t symbol_index, uint64_t epoch, uint64_t seq);
+
+/* -- the live feed -----------------------------------------------------------------------------
+ *
+ * What a source in this process hears from an exchange reaches the snapshots at once, without a
+ * way through the database. Fed rows lie over those of the database until the same row is stored
+ * there and has been read; rows of the past that a source fills in come through the database alone.
+ *
+ * Any thread; none of these blocks, waits for a tick, or keeps what it was given a pointer to. A
+ * symbol that nobody wants is fed all the same: its age is known, and its first snapshot complete.
+ */
+
+enum generator_feed_kind {
+    GENERATOR_FEED_OPEN,   /* a candle as it is so far */
+    GENERATOR_FEED_CLOSED, /* a candle that changes no more */
+    GENERATOR_FEED_INTEREST,
+};
+
+struct generator_feed {
+    enum generator_feed_kind kind;
+    union {
+        struct candle candle;
+        struct interest interest;
+    };
+};
+
+/* The two functions below say what it does. */
+void generator_feed(struct generator *generator, size_t symbol_index,
+                    const struct generator_feed *feed);
+
+/* A candle of five minutes. Of one that is open the newest given counts; once it was given as
+ * closed, open ones of its time or before are passed over (they come late), and another closed one
+ * replaces it. Not kept is a candle with a price of 0 or below, or whose time is no multiple of
+ * CANDLE_MS. The snapshot follows at once, or where one of this symbol was published less than the
+ * live interval ago, when that is over; a candle that closes does not wait for it. */
+static inline void generator_feed_candle(struct generator *generator, size_t symbol_index,
+                                         const struct candle *candle, bool is_closed)
+{
+    const struct generator_feed feed = {
+        .kind = is_closed ? GENERATOR_FEED_CLOSED : GENERATOR_FEED_OPEN, .candle = *candle};
+    generator_feed(generator, symbol_index, &feed);
+}
+
+/* Open interest. The newest given of each five minutes counts, until the database has rows of these
+ * five minutes. It wakes the generator as an open candle does. */
+static inline void generator_feed_interest(struct generator *generator, size_t symbol_index,
+                                           const struct interest *interest)
+{
+    const struct generator_feed feed = {.kind = GENERATOR_FEED_INTEREST, .interest = *interest};
+    generator_feed(generator, symbol_index, &feed);
+}
 
 /* Any thread, does not block. */
 void generator_read_stats(struct generator *generator, struct generator_stats *stats);

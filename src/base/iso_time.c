@@ -87,18 +87,18 @@ static bool take_fraction_ms(struct slice *rest, int *millisecond)
     return digits.size >= 1 && digits.size <= 9;
 }
 
-/* Removes "Z", "+hh:mm" or "-hhmm"; nothing stands for UTC too. */
+/* Removes "Z", "+hh:mm", "-hhmm" or "+hh"; nothing stands for UTC too. */
 static bool take_offset_minutes(struct slice *rest, int *minutes)
 {
-    int hour, minute;
+    int hour, minute = 0;
     *minutes = 0;
     if (slice_try_take(rest, "Z") || rest->size == 0)
         return true;
     bool is_negative = slice_try_take(rest, "-");
     if ((!is_negative && !slice_try_take(rest, "+")) || !take_number(rest, 2, 23, &hour))
         return false;
-    slice_try_take(rest, ":");
-    if (!take_number(rest, 2, 59, &minute))
+    bool has_minutes = slice_try_take(rest, ":") || rest->size > 0;
+    if (has_minutes && !take_number(rest, 2, 59, &minute))
         return false;
     *minutes = is_negative ? -(hour * 60 + minute) : hour * 60 + minute;
     return true;

@@ -13,8 +13,8 @@
 char *iso_time_format(int64_t time_ms, char text[ISO_TIME_SIZE]);
 
 /* Reads "2025-12-28", "2025-12-28T14:30", "2025-12-28 14:30:00", with up to 9 decimals of a second
- * and an optional "Z" or "+hh:mm" / "-hhmm" offset (none means UTC). False if it is none of these
- * or no such day or hour exists. */
+ * and an optional "Z" or offset, "+hh:mm", "-hhmm" or "+hh" (none means UTC). False if it is none
+ * of these or no such day or hour exists. */
 bool iso_time_parse(const char *text, size_t size, int64_t *time_ms);
 
 /* Days since 1970-01-01 of a day of the Gregorian calendar. */

@@ -42,7 +42,7 @@ const struct command command_history = {
     .meaning = "print the snapshots of a range as JSON",
     .run = run,
     .options = {{"symbol", "SYMBOL", "the symbol (the first of SYMBOLS if not given)"},
-                {"start", "TIME", "first candle, ISO 8601, UTC"},
+                {"start", "TIME", "first candle, ISO 8601; UTC, or with an offset"},
                 {"end", "TIME", "last candle (the newest if not given)"},
                 {"window", "DURATION", "how far back from the end, as in 48h"},
                 {"interval", "INTERVAL", "5m, 15m, 30m, 1h, 2h, 4h, 8h, 12h or 1d"},

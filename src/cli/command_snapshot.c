@@ -57,5 +57,6 @@ const struct command command_snapshot = {
     .meaning = "print the newest snapshot, or that of a moment, as JSON",
     .run = run,
     .options = {{"symbol", "SYMBOL", "the symbol (the first of SYMBOLS if not given)"},
-                {"at", "TIME", "a moment, ISO 8601, UTC (the newest candle if not given)"}},
+                {"at", "TIME",
+                 "a moment, ISO 8601; UTC, or with an offset (the newest if not given)"}},
 };

@@ -8,6 +8,7 @@
 #include "engine/range.h"
 
 #include "base/iso_time.h"
+#include "base/slice.h"
 
 #include <string.h>
 
@@ -22,12 +23,30 @@ int64_t range_clamp_time(int64_t time_ms)
 
 /* -- parameters -------------------------------------------------------------------------------- */
 
+enum { TIME_SIZE_MAX = 64 };
+
+/* A '+' in a query is a blank when it comes here, and people forget to write %2B: "T14:30:00 02:00"
+ * can only be an offset. A blank between date and time is none. */
+static bool read_time(struct slice value, int64_t *time_ms)
+{
+    char text[TIME_SIZE_MAX];
+    if (iso_time_parse(value.data, value.size, time_ms))
+        return true;
+    char *blank = slice_copy(value, text, sizeof text) ? strrchr(text, ' ') : NULL;
+    if (blank == NULL)
+        return false;
+    *blank = '+';
+    return iso_time_parse(text, value.size, time_ms);
+}
+
 static enum status parse_time(const char *value, bool *has_time, int64_t *time_ms,
                               struct error *error)
 {
-    if (!iso_time_parse(value, strlen(value), time_ms))
+    if (!read_time(slice_of(value), time_ms))
         return error_set(error, STATUS_INVALID,
-                         "'%.60s' is not a time (ISO 8601, UTC: 2025-12-28T14:30:00Z)", value);
+                         "'%.60s' is not a time (ISO 8601: 2025-12-28T14:30:00Z, or with an "
+                         "offset, 2025-12-28T15:30:00+01:00)",
+                         value);
     *has_time = true;
     return STATUS_OK;
 }

@@ -190,9 +190,19 @@ describe('HTTP', () => {
         test('times may have a zone or fractions', async () => {
             const end = newest(bitcoin);
             const local = new Date(end + 2 * 3_600_000).toISOString().slice(0, 19);
-            for (const time of [iso(end), new Date(end).toISOString(), `${local}+02:00`]) {
+            const times = [
+                encodeURIComponent(iso(end)),
+                encodeURIComponent(new Date(end).toISOString()),
+                encodeURIComponent(`${local}+02:00`),
+                `${local}+02:00`, // whose + a server reads as a blank
+                `${local}+0200`,
+                `${local}+02`,
+                iso(end).replace('Z', '+00:00'),
+                iso(end).replace('Z', '-00:00'),
+            ];
+            for (const time of times) {
                 const { meta } = await askJson(
-                    `/api/v1/heatmap/BTCUSDT/history?window=15m&end=${encodeURIComponent(time)}`,
+                    `/api/v1/heatmap/BTCUSDT/history?window=15m&end=${time}`,
                 );
                 assert.deepEqual([meta.end_time, meta.total_snapshots], [iso(end), 4], time);
             }

@@ -32,6 +32,11 @@ static void the_accepted_forms_name_the_same_moment(void **state)
     assert_reads("2025-12-28T15:30:00+0100", moment_ms);
     assert_reads("2025-12-28T09:00:00-05:30", moment_ms);
     assert_reads("2025-12-29T00:30+10:00", moment_ms);
+    assert_reads("2025-12-28T14:30:00+00:00", moment_ms);
+    assert_reads("2025-12-28T14:30:00-00:00", moment_ms);
+    assert_reads("2025-12-28T14:30Z", moment_ms);
+    assert_reads("2025-12-28T16:30:00.0+02", moment_ms);
+    assert_reads("2025-12-28 14:30+00", moment_ms);
     assert_reads("2025-12-28", moment_ms - (14 * 60 + 30) * 60000);
     assert_reads("2025-12-28T14:30:00.1239Z", moment_ms + 123);
     assert_reads("2025-12-28T14:30:00.5Z", moment_ms + 500);
@@ -66,6 +71,11 @@ static void what_names_no_moment_is_refused(void **state)
         "2025-12-28T14:30:00ZZ",
         "2025-12-28T14:30:00 Z",
         "2025-12-28T14:30:00+1",
+        "2025-12-28T14:30:00+01:",
+        "2025-12-28T14:30:00+01:0",
+        "2025-12-28T14:30:00+010",
+        "2025-12-28T14:30:00 01:00",
+        "2025-12-28+01:00",
         "2025-12-28T14:30:00+24:00",
         "2025-12-28T14:30:00+01:60",
         "2025-12-28t14:30",

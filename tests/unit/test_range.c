@@ -104,6 +104,26 @@ static void weights_have_one_form(void **state)
     }
 }
 
+static void a_plus_that_a_query_made_a_blank_is_an_offset_where_it_can_be_nothing_else(void **state)
+{
+    (void)state;
+    static const char *const same[] = {
+        "start=2025-12-01T02:00:00+02:00", "start=2025-12-01T02:00:00 02:00",
+        "start=2025-12-01T02:00 0200",     "start=2025-12-01 02:00:00 02",
+        "start=2025-11-30T18:30:00-05:30", "start=2025-12-01 00:00",
+    };
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+        if (range_of(same[i]).start_ms != T0)
+            fail_msg("%s", same[i]);
+    assert_int_equal(range_of("start=2025-12-01 02:00").start_ms, T0 + 2 * HOUR_MS);
+    static const char *const wrong[] = {"2025-12-01 ", "2025-12-01  02:00", "2025-12-01T02:00 Z",
+                                        "2025-12-01T02:00 -02:00", "2025-12-01T02:00 24:00"};
+    struct range range = {0};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        if (range_set(&range, "start", wrong[i], NULL) != STATUS_INVALID)
+            fail_msg("'%s' was read", wrong[i]);
+}
+
 /* -- canonical text ---------------------------------------------------------------------------- */
 
 static const char *canonical(struct buffer *out, const char *parameters)
@@ -257,6 +277,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters_are_set_by_name),
         cmocka_unit_test(a_wrong_parameter_is_named),
+        cmocka_unit_test(
+            a_plus_that_a_query_made_a_blank_is_an_offset_where_it_can_be_nothing_else),
         cmocka_unit_test(parameters_that_contradict_each_other_are_refused),
         cmocka_unit_test(weights_have_one_form),
         cmocka_unit_test(the_same_question_has_the_same_text_however_it_is_asked),

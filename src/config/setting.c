@@ -9,6 +9,7 @@
 #include "config/setting.h"
 
 #include "base/check.h"
+#include "base/cores.h"
 #include "base/slice.h"
 #include "config/network.h"
 #include "config/redis_url.h"
@@ -16,7 +17,6 @@
 
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 /* -- parsing ----------------------------------------------------------------------------------- */
 
@@ -49,8 +49,8 @@ static enum status parse_cores(const struct setting *setting, const char *text, 
 {
     if (text[0] != '\0')
         return parse_whole(setting, text, value, error);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN), min = setting->whole.min, max = setting->whole.max;
-    *value = (int)(cores < min ? min : cores > max ? max : cores);
+    int cores = cores_available(), min = setting->whole.min, max = setting->whole.max;
+    *value = cores < min ? min : cores > max ? max : cores;
     return STATUS_OK;
 }
 

@@ -17,7 +17,7 @@
 enum setting_type {
     SETTING_BOOL,     /* bool: true, yes, on, 1 and their opposites; a switch on the command line */
     SETTING_WHOLE,    /* int, within `whole` */
-    SETTING_CORES,    /* int, within `whole`; empty: the number of processor cores */
+    SETTING_CORES,    /* int, within `whole`; empty: the processors it may use */
     SETTING_SECONDS,  /* double, within `seconds` */
     SETTING_DURATION, /* int64_t milliseconds, at least `duration.min_ms` */
     SETTING_BYTES,    /* size_t, within `bytes` */

@@ -98,6 +98,13 @@ test('config lists every setting with its value, origin, default and meaning', a
     assert.ok(lineOf(stdout, 'WORKERS') && lineOf(stdout, 'HEATMAP_BUCKET'));
 });
 
+test('there is one worker for each processor that it may use', async () => {
+    const status = await readFile('/proc/self/status', 'utf8');
+    const [first] = /^Cpus_allowed_list:\s*(\d+)/m.exec(status).slice(1);
+    const { stdout } = await run(['config'], { under: ['taskset', '-c', first] });
+    assert.match(lineOf(stdout, 'WORKERS'), /^WORKERS +1 +default/);
+});
+
 test('the environment overrides a default, and a flag overrides the environment', async () => {
     const env = { WS_UPDATE_INTERVAL: '2.5', SYMBOLS: 'DOGEUSDT', LOG_LEVEL: '' };
     const { stdout } = await run(['config', '--symbols', 'SOLUSDT,XRPUSDT'], { env });

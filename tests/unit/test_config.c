@@ -3,11 +3,11 @@
 #include "config/config.h"
 
 #include "base/check.h"
+#include "base/cores.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <setjmp.h>
 
@@ -484,8 +484,8 @@ enum { SETTING_COUNT = sizeof settings / sizeof settings[0] };
 static int find_cores(void **state)
 {
     (void)state;
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    snprintf(cores, sizeof cores, "%ld", count > 256 ? 256 : count);
+    int count = cores_available();
+    snprintf(cores, sizeof cores, "%d", count > 256 ? 256 : count);
     return 0;
 }
 

@@ -9,8 +9,16 @@ const { findClusters } = await importTypeScript('web/src/clusters.ts');
 const { cumulativeAt } = await importTypeScript('web/src/profile.ts');
 const { bucketChoices, candleInterval, CANDLE_INTERVALS, mapStep } =
     await importTypeScript('web/src/interval.ts');
-const { formatAge, formatPercent, formatUsd, priceDecimals } =
-    await importTypeScript('web/src/format.ts');
+const {
+    bucketDecimals,
+    decimalsLimit,
+    formatAge,
+    formatAnyPrice,
+    formatPercent,
+    formatPrice,
+    formatUsd,
+    priceDecimals,
+} = await importTypeScript('web/src/format.ts');
 const { TimeAxis, lastAtOrBefore } = await importTypeScript('web/src/time-axis.ts');
 
 const START = 1_766_880_000; /* a multiple of a day */
@@ -238,6 +246,9 @@ test('price_steps_to_choose_from_surround_the_usual_one', () => {
     assert.deepEqual(bucketChoices(2), [1, 2, 5, 10, 20]);
     assert.deepEqual(bucketChoices(0.0001), [0.00005, 0.0001, 0.0002, 0.0005, 0.001]);
     assert.deepEqual(bucketChoices(12.5), [5, 10, 20, 50, 100]);
+    // Prices have eight decimals.
+    assert.deepEqual(bucketChoices(0.00000001), [0.00000001, 0.00000002, 0.00000005, 0.0000001]);
+    for (const none of [0, -1, NaN, Infinity]) assert.deepEqual(bucketChoices(none), []);
 });
 
 test('positions_on_the_time_axis_are_fractions_of_bars', () => {
@@ -260,4 +271,26 @@ test('numbers_read_as_traders_write_them', () => {
     assert.deepEqual([98_450, 3_400, 150, 0.08].map(priceDecimals), [1, 2, 2, 5]);
     const ages = [3, 130, 7_300, 3 * 86_400, 130 * 86_400].map(formatAge);
     assert.deepEqual(ages, ['just now', '2 min ago', '2 h ago', '3 days ago', '4 months ago']);
+});
+
+test('numbers_of_any_size_can_be_read', () => {
+    assert.deepEqual([1e12, 1.23456e15, Infinity].map(formatUsd), ['$1.0T', '$1,235T', '$∞T']);
+    assert.deepEqual([NaN, -3].map(formatUsd), ['$0', '$0']);
+    assert.deepEqual([99, 153.99, 1_539_999, NaN, Infinity].map(formatPercent), [
+        '+9900.00%',
+        '+15.4K%',
+        '+154M%',
+        '–',
+        '–',
+    ]);
+    const buckets = [100, 0.5, 0.0025, 0.000005, 0.00000001];
+    assert.deepEqual(buckets.map(bucketDecimals), [0, 1, 4, 6, 8]);
+    assert.deepEqual([0.0000043, 0.00000001, 5e9, NaN].map(priceDecimals), [8, 8, 1, 2]);
+    assert.equal(formatPrice(0.0000043, 8), '0.00000430');
+    assert.equal(formatPrice(1234567.891, 2), '1,234,567.89');
+    assert.equal(formatPrice(NaN, 2), '–');
+    // Among prices around 77.
+    const any = [77, 0.5, 0.00005, 0.000000012, 0].map((price) => formatAnyPrice(price, 4));
+    assert.deepEqual(any, ['77.0000', '0.5000', '0.0000500', '0.00000001', '0.0000']);
+    assert.deepEqual([0, 1, 1e5, 9e9, 1e15, 1e30].map(decimalsLimit), [15, 15, 10, 5, 0, 0]);
 });

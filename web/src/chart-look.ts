@@ -12,6 +12,7 @@ import {
 } from 'lightweight-charts';
 import {
     bucketDecimals,
+    formatAnyPrice,
     formatClock,
     formatDay,
     formatMonth,
@@ -86,7 +87,7 @@ export const fixedOptions = (decimals: () => number): DeepPartial<ChartOptions> 
     },
     localization: {
         timeFormatter: (time: Time) => `${formatTime(time as number)} UTC`,
-        priceFormatter: (price: number) => formatPrice(price, decimals()),
+        priceFormatter: (price: number) => formatAnyPrice(price, decimals()),
         tickmarksPriceFormatter: formatPriceTicks,
     },
 });

@@ -1,59 +1,89 @@
 // Numbers and times as traders write them. All times are UTC, as candles are.
 
-const usdSteps: readonly (readonly [number, string])[] = [
+const STEPS: readonly (readonly [number, string])[] = [
+    [1e12, 'T'],
     [1e9, 'B'],
     [1e6, 'M'],
     [1e3, 'K'],
 ];
 
-/** $1.2M, $45.1K, $870; three significant digits at most. */
-export function formatUsd(value: number): string {
-    if (!(value > 0)) return '$0';
-    for (const [size, suffix] of usdSteps) {
+const grouped = (value: number, decimals: number): string =>
+    value.toLocaleString('en-US', {
+        minimumFractionDigits: decimals,
+        maximumFractionDigits: decimals,
+    });
+
+/** 1.2M, 45.1K, 870; three significant digits at most, but 1,235T. */
+function compact(value: number): string {
+    for (const [size, suffix] of STEPS) {
         // 999,950 is written as 1.0M, because it would round to "1000K".
         if (value >= size * 0.9995) {
             const scaled = value / size;
-            return `$${scaled.toFixed(scaled >= 99.95 ? 0 : 1)}${suffix}`;
+            return `${grouped(scaled, scaled >= 99.95 ? 0 : 1)}${suffix}`;
         }
     }
-    return value < 1 ? '<$1' : `$${value.toFixed(0)}`;
+    return value.toFixed(0);
+}
+
+/** $1.2M, $45.1K, $870 */
+export function formatUsd(value: number): string {
+    if (!(value > 0)) return '$0';
+    return value < 1 ? '<$1' : `$${compact(value)}`;
 }
 
 /** 1,234 */
 export const formatCount = (value: number): string => value.toLocaleString('en-US');
+
+/** Of any number that the server sends. */
+const DECIMALS_MAX = 8;
 
 /** Decimals that suit a price of this size: 98,450.1 but 0.08123. */
 export function priceDecimals(price: number): number {
     if (price >= 10_000) return 1;
     if (price >= 100 || !(price > 0)) return 2;
     if (price >= 1) return 4;
-    return price >= 0.01 ? 5 : 8;
+    return price >= 0.01 ? 5 : DECIMALS_MAX;
 }
 
 /** Decimals that a multiple of `bucket` needs. */
 export function bucketDecimals(bucket: number): number {
-    for (let decimals = 0; decimals < 8; decimals += 1) {
+    for (let decimals = 0; decimals < DECIMALS_MAX; decimals += 1) {
         const scaled = bucket * 10 ** decimals;
-        if (Math.abs(scaled - Math.round(scaled)) < 1e-6) return decimals;
+        // Relative, because a bucket may be as small as any fixed tolerance.
+        if (Math.abs(scaled - Math.round(scaled)) < 1e-6 * scaled) return decimals;
     }
-    return 8;
+    return DECIMALS_MAX;
 }
 
+/** The most decimals whose last one still counts in prices up to `greatest`: doubles have 15
+ * digits, and the chart's axis counts in steps of the last decimal. */
+export const decimalsLimit = (greatest: number): number =>
+    Math.max(0, 15 - Math.ceil(Math.log10(Math.max(1, greatest))));
+
 export const formatPrice = (price: number, decimals: number): string =>
-    price.toLocaleString('en-US', {
-        minimumFractionDigits: decimals,
-        maximumFractionDigits: decimals,
-    });
+    Number.isFinite(price) ? grouped(price, decimals) : '–';
+
+/** The same for a price that may be far below the others: with three significant digits at least,
+ * so that 0.00005 is not 0.0001 or 0 among prices around 77. */
+export function formatAnyPrice(price: number, decimals: number): string {
+    const digits = price > 0 ? 2 - Math.floor(Math.log10(price)) : 0;
+    return formatPrice(price, Math.min(DECIMALS_MAX, Math.max(decimals, digits)));
+}
 
 export const formatPercent = (ratio: number): string => percentWith(ratio, 2);
 
 /** The same with one decimal. */
 export const formatShortPercent = (ratio: number): string => percentWith(ratio, 1);
 
+/** Above it decimals say nothing, and the digits before them are too many to read. */
+const PERCENT_MAX = 10_000;
+
 function percentWith(ratio: number, decimals: number): string {
-    const percent = (ratio * 100).toFixed(decimals);
-    if (Number(percent) === 0) return `${percent.replace('-', '')}%`;
-    return `${ratio > 0 ? '+' : '−'}${percent.replace('-', '')}%`;
+    if (!Number.isFinite(ratio)) return '–';
+    const size = Math.abs(ratio * 100);
+    const percent = size < PERCENT_MAX ? size.toFixed(decimals) : compact(size);
+    const sign = ratio > 0 ? '+' : '−';
+    return `${Number(percent) === 0 ? '' : sign}${percent}%`;
 }
 
 const pad = (value: number): string => String(value).padStart(2, '0');

@@ -67,15 +67,15 @@ export const mapStep = (seconds: number): number =>
     CANDLE_INTERVALS.find((interval) => seconds / interval.seconds < COLUMNS_MAX - 1)?.seconds ??
     DAY;
 
+/** The powers of ten of all buckets: the server's prices have eight decimals and ten digits before
+ * them. */
+const BUCKET_POWERS = Array.from({ length: 19 }, (_, i) => i - 8);
+
+const BUCKETS = BUCKET_POWERS.flatMap((power) =>
+    [1, 2, 5].map((mantissa) => Number(`${mantissa}e${power}`)),
+);
+
 /** The buckets that are offered: 1, 2 or 5 times a power of ten, from half the usual to ten times
  * it. */
-export function bucketChoices(usual: number): number[] {
-    const choices: number[] = [];
-    for (let power = Math.floor(Math.log10(usual)) - 1; power < 15; power += 1) {
-        for (const mantissa of [1, 2, 5]) {
-            const bucket = Number(`${mantissa}e${power}`);
-            if (bucket >= usual * 0.39 && bucket <= usual * 10.01) choices.push(bucket);
-        }
-    }
-    return choices;
-}
+export const bucketChoices = (usual: number): number[] =>
+    BUCKETS.filter((bucket) => bucket >= usual * 0.39 && bucket <= usual * 10.01);

@@ -16,7 +16,7 @@ import { candleOptions, CHART_COLORS, chartOptions, fixedOptions } from './chart
 import { ChartView } from './chart-view.js';
 import { Crosshair, type Hover } from './crosshair.js';
 import type { Sight } from './detail.js';
-import { bucketDecimals, priceDecimals } from './format.js';
+import { bucketDecimals, decimalsLimit, priceDecimals } from './format.js';
 import type { Grid, GridChange, NewestColumn, Side } from './grid.js';
 import { HeatmapPrimitive } from './heatmap-primitive.js';
 import { MapLayers, type ColorScale } from './map-layers.js';
@@ -109,13 +109,17 @@ export class MapChart {
 
     /** Shows another map. `isSameView`: newer data of what is shown already; the view stays put. */
     show(grid: Grid, candles: Candle[], interval: number, isSameView: boolean): void {
-        this.#decimals = Math.max(priceDecimals(grid.lastClose), bucketDecimals(grid.bucket));
+        this.#decimals = Math.min(
+            Math.max(priceDecimals(grid.lastClose), bucketDecimals(grid.bucket)),
+            decimalsLimit(candles.reduce((most, { high }) => Math.max(most, high), grid.priceMax)),
+        );
         this.#layers.show(grid);
         this.#series.applyOptions({
             priceFormat: {
                 type: 'price',
                 precision: this.#decimals,
                 minMove: 10 ** -this.#decimals,
+                base: 10 ** this.#decimals /* 1 / minMove would have a rounding error */,
             },
         });
         this.#setCandles(candles, interval, isSameView);

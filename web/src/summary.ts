@@ -7,6 +7,7 @@ import { element, make, setText } from './dom.js';
 import type { Selection } from './feed.js';
 import {
     formatAge,
+    formatAnyPrice,
     formatCount,
     formatDay,
     formatInterval,
@@ -132,7 +133,7 @@ export class Summary {
                 'span',
                 '',
                 `${name} `,
-                make('i', color, formatPrice(amount, this.#chart.decimals)),
+                make('i', color, formatAnyPrice(amount, this.#chart.decimals)),
             );
         this.#caption.replaceChildren(
             make('b', '', this.#selection.symbol),

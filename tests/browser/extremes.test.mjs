@@ -1,0 +1,127 @@
+// The page before markets of any size and shape: it shows what there is, and says what is missing.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { drawMarket, growing, wave } from '../support/drawn-market.mjs';
+import { importMarkets } from '../support/market.mjs';
+import { makeFolder, removeFolder } from '../support/process.mjs';
+import { startServer } from '../support/server.mjs';
+import { launchChromium } from './chromium.mjs';
+import { openPage, text, until, waitForData } from './page.mjs';
+
+const WEEK = 2016; /* candles */
+
+const markets = [
+    drawMarket({ symbol: 'TINYUSDT', candles: 600, price: wave(0.0000043), interest: growing }),
+    drawMarket({ symbol: 'HUGEUSDT', candles: 300, price: wave(5_000_000_000), interest: growing }),
+    drawMarket({
+        symbol: 'RISEUSDT',
+        candles: WEEK,
+        price: (i) => 0.00005 * (77 / 0.00005) ** ((i + 1) / WEEK),
+        interest: growing,
+    }),
+];
+
+let browser;
+let folder;
+let server;
+
+before(async () => {
+    folder = await makeFolder();
+    const database = join(folder, 'extremes.duckdb');
+    await importMarkets(folder, database, ...markets);
+    const symbols = markets.map(({ symbol }) => symbol).join();
+    server = await startServer({ database, args: ['--symbols', symbols] });
+    browser = await launchChromium();
+});
+
+after(async () => {
+    await browser?.close();
+    await server?.stop();
+    await removeFolder(folder);
+});
+
+async function open(t, path, options = {}) {
+    const opened = await openPage(browser, server.url, { path, ...options });
+    t.after(() => opened.context.close());
+    return opened;
+}
+
+/** Moves the pointer to a part of the chart's width and height, and reads what the page says. */
+async function readTooltip(page, x, y) {
+    const box = await page.locator('#chart').boundingBox();
+    await page.mouse.move(box.x + box.width * x, box.y + box.height * y);
+    await until(() => page.locator('#tooltip').isVisible(), 'the tooltip');
+    return text(page, '#tooltip');
+}
+
+/** That every number is inside of the window, however wide it is. */
+async function assertNothingIsCut(page) {
+    const cut = await page.evaluate(() =>
+        [...document.querySelectorAll('.topbar *, .toolbar *, .clusters *, .footer *')]
+            .filter((element) => element.checkVisibility() && !element.closest('.sr, svg, option'))
+            .filter((element) => {
+                const { left, right } = element.getBoundingClientRect();
+                return left < 0 || right > innerWidth + 1;
+            })
+            .map((element) => element.outerHTML.slice(0, 200)),
+    );
+    assert.deepEqual(cut, []);
+}
+
+const number = (text) => Number(text.replaceAll(',', ''));
+
+test('prices_far_below_one_have_all_their_decimals', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=TINYUSDT');
+    await waitForData(page);
+    assert.match(await text(page, '#price'), /^0\.000004\d\d$/);
+    assert.match(await page.title(), /^0\.000004\d\d /);
+    assert.match(await text(page, '#caption'), /O 0\.000004\d\d\s+H 0\.000004\d\d/);
+    const buckets = await page.locator('#bucket option').allInnerTexts();
+    assert.deepEqual(buckets, [
+        'Auto · $0.00000001',
+        '$0.00000001',
+        '$0.00000002',
+        '$0.00000005',
+        '$0.0000001',
+    ]);
+    const clusters = await page.locator('.clusters li:not(.none) b').allInnerTexts();
+    assert.ok(clusters.length >= 4, clusters.join());
+    for (const price of clusters) assert.match(price, /^0\.00000[3-5]\d\d$/);
+    const tooltip = await readTooltip(page, 0.5, 0.4);
+    const [, low, high] = /(0\.0+\d+) – (0\.0+\d+)/.exec(tooltip);
+    assert.ok(Math.abs(number(high) - number(low) - 1e-8) < 1e-12, tooltip);
+    assert.deepEqual(complaints, []);
+});
+
+test('prices_of_billions_have_separators_and_no_needless_decimals', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=HUGEUSDT');
+    await waitForData(page);
+    assert.match(await text(page, '#price'), /^\d,\d{3},\d{3},\d{3}\.\d$/);
+    const buckets = await page.locator('#bucket option').allInnerTexts();
+    assert.equal(buckets[0], 'Auto · $5,000,000');
+    assert.match(await readTooltip(page, 0.5, 0.4), /\d,\d{3},000,000 – \d,\d{3},000,000/);
+    assert.deepEqual(complaints, []);
+});
+
+test('long_prices_fit_into_windows_of_any_width', async (t) => {
+    for (const symbol of ['TINYUSDT', 'HUGEUSDT'])
+        for (const width of [1440, 1000, 390]) {
+            const { page } = await open(t, `/?symbol=${symbol}`, { width });
+            await waitForData(page);
+            await assertNothingIsCut(page);
+        }
+});
+
+test('a_price_a_million_times_higher_than_before_leaves_none_at_0', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=RISEUSDT&candles=30m');
+    await waitForData(page);
+    assert.equal(await text(page, '#price'), '77.0000');
+    assert.equal(await text(page, '#change'), '+154M% in 7 days');
+    await readTooltip(page, 0.01, 0.9);
+    await until(async () => {
+        const caption = await text(page, '#caption');
+        return /O 0\.0000\d+\s+H 0\.0000\d+/.test(caption) && !/ 0\.0+\s/.test(caption);
+    }, 'the first candles');
+    assert.deepEqual(complaints, []);
+});

@@ -126,7 +126,8 @@ static enum exit_code run(struct invocation *invocation)
 const struct command command_import = {
     .name = "import",
     .arguments = "PATH... [options]",
-    .meaning = "read candle and open-interest files, or folders of them, into the database",
+    .meaning = "read files of candles and open interest (.csv, .zip, .gz), or folders, into the "
+               "database",
     .run = run,
     .takes_paths = true,
     .options = {{"symbol", "SYMBOL", "the symbol of files that do not name theirs"},

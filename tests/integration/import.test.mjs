@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 
 import { assertSnapshot } from '../support/compare.mjs';
 import {
@@ -15,6 +16,7 @@ import {
 } from '../support/market.mjs';
 import { expectedSnapshot } from '../support/model.mjs';
 import { eventually, run, scratch, sleep, start } from '../support/process.mjs';
+import { zip } from '../support/zip.mjs';
 
 const market = makeMarket({ candles: 120 });
 
@@ -122,6 +124,25 @@ test('two symbols with the same open times both survive', async (t) => {
     assert.deepEqual(summaries.klines, { files: 2, read: 240, fresh: 240, bad: 0 });
     assertSnapshot(await snapshot('BTCUSDT'), 'BTCUSDT', expectedSnapshot(market));
     assertSnapshot(await snapshot('ETHUSDT'), 'ETHUSDT', expectedSnapshot(other));
+});
+
+test('files are imported as the archive packs them, zip, and as gzip', async (t) => {
+    const { folder, importFiles, snapshot } = await setUp(t);
+    await mkdir(join(folder, 'in'));
+    await writeFile(
+        join(folder, 'in', 'BTCUSDT-5m-2025-12.zip'),
+        zip({ 'BTCUSDT-5m-2025-12.csv': klinesCsv(market.candles), 'README.md': 'hello' }),
+    );
+    await writeFile(
+        join(folder, 'in', 'BTCUSDT-metrics-2025-12.csv.gz'),
+        gzipSync(metricsCsv('BTCUSDT', market.interest)),
+    );
+    const { code, stderr, summaries } = await importFiles('in');
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, '');
+    assert.deepEqual(summaries.klines, { files: 1, read: 120, fresh: 120, bad: 0 });
+    assert.equal(summaries['open interest'].files, 1);
+    assertSnapshot(await snapshot(), 'BTCUSDT', expectedSnapshot(market));
 });
 
 const badRows = [

@@ -13,21 +13,21 @@ static void a_name_says_what_a_file_holds_and_of_which_symbol(void **state)
     static const struct {
         const char *path, *symbol, *interval;
         enum archive_name_kind kind;
-        bool is_zip;
     } names[] = {
-        {"BTCUSDT-5m-2025-12.csv", "BTCUSDT", "5m", ARCHIVE_NAME_KLINES, false},
-        {"BTCUSDT-5m-2025-12-01.zip", "BTCUSDT", "5m", ARCHIVE_NAME_KLINES, true},
-        {"/a/b.csv/ETHUSDT-metrics-2025-12-01.csv", "ETHUSDT", "", ARCHIVE_NAME_INTEREST, false},
-        {"BTCUSDT-1m-2025-12.csv", "BTCUSDT", "1m", ARCHIVE_NAME_OTHER_INTERVAL, false},
-        {"BTCUSDT-15m-2025-12.csv", "BTCUSDT", "15m", ARCHIVE_NAME_OTHER_INTERVAL, false},
-        {"BTCUSDT-1mo-2025-12.csv", "BTCUSDT", "1mo", ARCHIVE_NAME_OTHER_INTERVAL, false},
-        {"BTC-USD_PERP-5m-2025-12.csv", "BTC-USD_PERP", "5m", ARCHIVE_NAME_KLINES, false},
-        {"BTCUSDT_260626-metrics-x.zip", "BTCUSDT_260626", "", ARCHIVE_NAME_INTEREST, true},
+        {"BTCUSDT-5m-2025-12.csv", "BTCUSDT", "5m", ARCHIVE_NAME_KLINES},
+        {"BTCUSDT-5m-2025-12-01.zip", "BTCUSDT", "5m", ARCHIVE_NAME_KLINES},
+        {"/a/b.csv/ETHUSDT-metrics-2025-12-01.csv", "ETHUSDT", "", ARCHIVE_NAME_INTEREST},
+        {"BTCUSDT-5m-2025-12.csv.gz", "BTCUSDT", "5m", ARCHIVE_NAME_KLINES},
+        {"BTCUSDT-metrics-2025-12-01.gz", "BTCUSDT", "", ARCHIVE_NAME_INTEREST},
+        {"BTCUSDT-1m-2025-12.csv", "BTCUSDT", "1m", ARCHIVE_NAME_OTHER_INTERVAL},
+        {"BTCUSDT-15m-2025-12.csv", "BTCUSDT", "15m", ARCHIVE_NAME_OTHER_INTERVAL},
+        {"BTCUSDT-1mo-2025-12.csv", "BTCUSDT", "1mo", ARCHIVE_NAME_OTHER_INTERVAL},
+        {"BTC-USD_PERP-5m-2025-12.csv", "BTC-USD_PERP", "5m", ARCHIVE_NAME_KLINES},
+        {"BTCUSDT_260626-metrics-x.zip", "BTCUSDT_260626", "", ARCHIVE_NAME_INTEREST},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct archive_name name = archive_name_read(names[i].path);
         assert_int_equal(name.kind, names[i].kind);
-        assert_int_equal(name.is_zip, names[i].is_zip);
         assert_string_equal(name.symbol, names[i].symbol);
         assert_string_equal(name.interval, names[i].interval);
     }
@@ -42,6 +42,8 @@ static void other_names_say_nothing(void **state)
                                         "BTCUSDT-5m.csv",
                                         "-5m-x.csv",
                                         "BTCUSDT-5m-2025-12.txt",
+                                        "BTCUSDT-5m-2025-12.zip.CHECKSUM",
+                                        "BTCUSDT-5m-2025-12.tar.xz",
                                         "BTCUSDT",
                                         "BTCUSDT-5m-2025-12.csv/",
                                         "5m-x-y.csv",
@@ -57,7 +59,6 @@ static void other_names_say_nothing(void **state)
         assert_int_equal(name.kind, ARCHIVE_NAME_OTHER);
         assert_string_equal(name.symbol, "");
     }
-    assert_true(archive_name_read("anything.zip").is_zip);
 }
 
 static void the_folder_of_klines_says_the_symbol(void **state)
@@ -78,11 +79,24 @@ static void the_folder_of_klines_says_the_symbol(void **state)
     assert_string_equal(symbol, "ADAUSDT");
 }
 
+static void members_that_are_no_tables_are_known_by_their_names(void **state)
+{
+    (void)state;
+    assert_true(archive_name_may_be_table("BTCUSDT-5m-2025-12.csv"));
+    assert_true(archive_name_may_be_table("a folder/anything.csv"));
+    assert_true(archive_name_may_be_table("rows.txt"));
+    assert_true(archive_name_may_be_table("another.zip"));
+    assert_false(archive_name_may_be_table("README.md"));
+    assert_false(archive_name_may_be_table("csv"));
+    assert_false(archive_name_may_be_table("__MACOSX/._BTCUSDT-5m-2025-12.csv"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_says_what_a_file_holds_and_of_which_symbol),
         cmocka_unit_test(other_names_say_nothing),
+        cmocka_unit_test(members_that_are_no_tables_are_known_by_their_names),
         cmocka_unit_test(the_folder_of_klines_says_the_symbol),
     };
     return cmocka_run_group_tests_name("archive_names", tests, NULL, NULL);

@@ -6,14 +6,15 @@
  * only a database that fails ends the import. */
 #include "sources/archive/import.h"
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "sources/archive/names.h"
 #include "sources/archive/reader.h"
 #include "sources/archive/walk.h"
 #include "sources/source.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,11 @@ struct import {
 struct job {
     struct import *import;
     const struct archive_file *file;
-    struct archive_reader reader;
+    struct archive_input *input;
+    struct archive_reader reader;            /* of the file, or of its member that is being read */
+    uint64_t rows_read, rows_bad;            /* of all of its members */
+    size_t usable_counts[IMPORT_KIND_COUNT]; /* its CSV files that were read, good rows or none */
+    bool is_broken;                          /* nothing of it is to be imported */
 };
 
 /* -- rows -------------------------------------------------------------------------------------- */
@@ -49,14 +54,108 @@ static enum status write_interest(const struct interest_row *row, void *context,
     return store_write_interest(job->import->session, row, error);
 }
 
+static void report_bytes(const struct job *job, uint64_t bytes_read)
+{
+    const struct import *import = job->import;
+    if (import->options->on_progress != NULL)
+        import->options->on_progress(job->file->path, import->bytes_done + bytes_read,
+                                     import->walk.bytes_total, import->options->context);
+}
+
 static void report_progress(void *context)
 {
     const struct job *job = context;
-    const struct import *import = job->import;
-    if (import->options->on_progress != NULL)
-        import->options->on_progress(job->file->path,
-                                     import->bytes_done + job->reader.lines.bytes_read,
-                                     import->walk.bytes_total, import->options->context);
+    report_bytes(job, archive_input_bytes_read(job->input));
+}
+
+/* -- the CSV files of a file ------------------------------------------------------------------- */
+
+/* What was read of one CSV file, for the summary. */
+static void count_table(struct job *job)
+{
+    const struct archive_reader *reader = &job->reader;
+    struct import_summary *summary = &job->import->summaries[reader->kind];
+    summary->rows_read += reader->rows_read;
+    summary->rows_bad += reader->rows_bad;
+    job->rows_read += reader->rows_read;
+    job->rows_bad += reader->rows_bad;
+}
+
+/* Reads the file, or its member that the input is at. Fails only when the database does. */
+static enum status read_table(struct job *job, const char *path, const char *archive,
+                              const struct archive_sink *sink, struct error *error)
+{
+    struct import *import = job->import;
+    struct archive_reader *reader = &job->reader;
+    *reader = (struct archive_reader){
+        .path = path,
+        .archive = archive,
+        .symbol = import->options->symbol,
+        .is_strict = import->options->is_strict,
+        .problems = &import->problems,
+        .sink = sink,
+        .lines.input = job->input,
+    };
+    if (!archive_reader_settle_name(reader))
+        return STATUS_OK;
+    enum status status = archive_reader_run(reader, error);
+    count_table(job);
+    if (status == STATUS_INVALID) {
+        archive_unusable(&import->problems, "%s: nothing of it was imported (--strict)",
+                         job->file->path);
+        job->is_broken = true;
+    } else if (status == STATUS_NO_DATA) {
+        job->is_broken = reader->is_broken;
+    } else if (status == STATUS_OK && !reader->is_kind_known) {
+        archive_unusable(&import->problems, "%s: the file is empty", path);
+    } else if (status == STATUS_OK && reader->rows_bad > 0 &&
+               reader->rows_bad == reader->rows_read) {
+        import->problems.unusable_count++; /* each row has been named */
+    } else if (status == STATUS_OK) {
+        job->usable_counts[reader->kind]++;
+    }
+    return status == STATUS_INVALID || status == STATUS_NO_DATA ? STATUS_OK : status;
+}
+
+static enum status read_member(struct job *job, const struct archive_sink *sink,
+                               struct error *error)
+{
+    const char *member = archive_input_member(job->input);
+    if (member == NULL)
+        return read_table(job, job->file->path, NULL, sink, error);
+    if (!archive_name_may_be_table(member))
+        return STATUS_OK;
+    struct buffer path = {0};
+    buffer_append_format(&path, "%s/%s", job->file->path, member);
+    enum status status = read_table(job, buffer_text(&path), job->file->path, sink, error);
+    buffer_deinit(&path);
+    return status;
+}
+
+/* Reads all that the file holds. */
+static enum status read_content(struct job *job, struct error *error)
+{
+    const struct archive_sink sink = {write_kline, write_interest, report_progress, job};
+    struct archive_problems *problems = &job->import->problems;
+    size_t unusable_before = problems->unusable_count;
+    enum status next = STATUS_OK, status = STATUS_OK;
+    struct error reason;
+    while (status == STATUS_OK && !job->is_broken &&
+           (next = archive_input_next(job->input, &reason)) == STATUS_OK)
+        status = read_member(job, &sink, error);
+    if (status != STATUS_OK || job->is_broken)
+        return status;
+    bool is_unusable = problems->unusable_count > unusable_before;
+    if (next != STATUS_NO_DATA) {
+        archive_unusable(problems, "%s: %s", job->file->path, reason.message);
+        job->is_broken = true;
+    } else if (!is_unusable && job->usable_counts[IMPORT_KLINES] == 0 &&
+               job->usable_counts[IMPORT_INTEREST] == 0) {
+        archive_unusable(problems, "%s: no CSV file in this archive", job->file->path);
+    }
+    if (is_unusable && job->import->options->is_strict)
+        job->is_broken = true;
+    return STATUS_OK;
 }
 
 /* -- one file ---------------------------------------------------------------------------------- */
@@ -64,45 +163,28 @@ static void report_progress(void *context)
 static enum status commit_file(struct job *job, struct error *error)
 {
     struct import *import = job->import;
-    struct import_summary *summary = &import->summaries[job->reader.kind];
-    uint64_t klines_new, interest_new;
-    if (job->reader.lines.failure != 0) {
-        archive_unusable(&import->problems, "%s: cannot be read: %s", job->file->path,
-                         strerror(job->reader.lines.failure));
-        return STATUS_OK;
+    uint64_t rows_new[IMPORT_KIND_COUNT];
+    enum status status = store_write_commit(import->session, &rows_new[IMPORT_KLINES],
+                                            &rows_new[IMPORT_INTEREST], error);
+    for (size_t kind = 0; kind < IMPORT_KIND_COUNT && status == STATUS_OK; kind++) {
+        import->summaries[kind].files += job->usable_counts[kind];
+        import->summaries[kind].rows_new += rows_new[kind];
     }
-    if (!job->reader.is_kind_known) {
-        archive_unusable(&import->problems, "%s: the file is empty", job->file->path);
-        return STATUS_OK;
-    }
-    enum status status = store_write_commit(import->session, &klines_new, &interest_new, error);
-    if (status != STATUS_OK)
-        return status;
-    if (job->reader.rows_bad > 0 && job->reader.rows_bad == job->reader.rows_read)
-        import->problems.unusable_count++; /* each row has been named */
-    else
-        summary->files++;
-    summary->rows_new += klines_new + interest_new;
-    return STATUS_OK;
+    return status;
 }
 
 /* The file's transaction. Fails only when the database does. */
 static enum status import_content(struct job *job, struct error *error)
 {
     struct import *import = job->import;
-    const char *path = job->file->path;
     enum status status = store_write_begin(import->session, SOURCE_ARCHIVE, false, error);
     if (status != STATUS_OK)
         return status;
-    status = archive_reader_run(&job->reader, error);
-    if (status == STATUS_OK)
+    status = read_content(job, error);
+    if (status == STATUS_OK && !job->is_broken)
         status = commit_file(job, error);
     store_write_rollback(import->session); /* unless it was committed */
-    import->summaries[job->reader.kind].rows_read += job->reader.rows_read;
-    import->summaries[job->reader.kind].rows_bad += job->reader.rows_bad;
-    if (status == STATUS_INVALID)
-        archive_unusable(&import->problems, "%s: nothing of it was imported (--strict)", path);
-    return status == STATUS_INVALID || status == STATUS_NO_DATA ? STATUS_OK : status;
+    return status;
 }
 
 static enum status import_file(struct import *import, const struct archive_file *file,
@@ -111,32 +193,21 @@ static enum status import_file(struct import *import, const struct archive_file 
     struct job *job = memory_allocate_zeroed(1, sizeof *job);
     uint64_t start_ns = clock_monotonic_ns();
     enum status status = STATUS_OK;
+    struct error reason;
     size_t unusable_before = import->problems.unusable_count;
-    const struct archive_sink sink = {write_kline, write_interest, report_progress, job};
     job->import = import;
     job->file = file;
-    job->reader = (struct archive_reader){
-        .path = file->path,
-        .symbol = import->options->symbol,
-        .is_strict = import->options->is_strict,
-        .problems = &import->problems,
-        .sink = &sink,
-    };
-    if (archive_reader_settle_name(&job->reader)) {
-        if (archive_lines_open(&job->reader.lines, file->path))
-            status = import_content(job, error);
-        else
-            archive_unusable(&import->problems, "%s: %s", file->path, strerror(errno));
-    }
-    archive_lines_close(&job->reader.lines);
-    job->reader.lines.bytes_read = file->size_bytes;
-    report_progress(job);
+    if (archive_input_open(file->path, &job->input, &reason) == STATUS_OK)
+        status = import_content(job, error);
+    else
+        archive_unusable(&import->problems, "%s: %s", file->path, reason.message);
+    archive_input_close(job->input);
+    report_bytes(job, file->size_bytes);
     import->bytes_done += file->size_bytes;
     bool is_unusable = import->problems.unusable_count > unusable_before;
     import->named_unusable_count += file->is_named && is_unusable;
-    log_debug("file read", log_text("path", file->path),
-              log_int("rows", (int64_t)job->reader.rows_read),
-              log_int("bad", (int64_t)job->reader.rows_bad),
+    log_debug("file read", log_text("path", file->path), log_int("rows", (int64_t)job->rows_read),
+              log_int("bad", (int64_t)job->rows_bad),
               log_text("imported", is_unusable || status != STATUS_OK ? "no" : "yes"),
               log_real("ms", (double)(clock_monotonic_ns() - start_ns) / 1e6));
     free(job);

@@ -43,13 +43,35 @@ static void classify(struct archive_name *name, struct slice word)
     }
 }
 
+/* Removes the ending that says what the file is packed in, if it is one that can be read. */
+static bool take_ending(struct slice *base)
+{
+    static const char *const endings[] = {".csv.gz", ".csv.zip", ".csv", ".zip", ".gz"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+        if (ends_with(*base, endings[i])) {
+            base->size -= strlen(endings[i]);
+            return true;
+        }
+    return false;
+}
+
+static struct slice base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slice_of(slash != NULL ? slash + 1 : path);
+}
+
+bool archive_name_may_be_table(const char *path)
+{
+    struct slice base = base_of(path);
+    return !slice_starts_with(base, ".") && (ends_with(base, ".txt") || take_ending(&base));
+}
+
 struct archive_name archive_name_read(const char *path)
 {
     struct archive_name name = {.kind = ARCHIVE_NAME_OTHER};
-    const char *slash = strrchr(path, '/');
-    struct slice base = slice_of(slash != NULL ? slash + 1 : path);
-    name.is_zip = ends_with(base, ".zip");
-    if (!name.is_zip && !ends_with(base, ".csv"))
+    struct slice base = base_of(path);
+    if (!take_ending(&base))
         return name;
     for (size_t dash = 0; dash < base.size && name.kind == ARCHIVE_NAME_OTHER; dash++) {
         struct slice rest = base, word;

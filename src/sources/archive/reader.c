@@ -20,11 +20,8 @@ enum {
 bool archive_reader_settle_name(struct archive_reader *reader)
 {
     struct archive_name name = archive_name_read(reader->path);
-    if (name.is_zip) {
-        archive_unusable(reader->problems, "%s: zip archives cannot be read yet; unzip it first",
-                         reader->path);
-        return false;
-    }
+    if (name.kind == ARCHIVE_NAME_OTHER && reader->archive != NULL)
+        name = archive_name_read(reader->archive);
     if (name.kind == ARCHIVE_NAME_OTHER_INTERVAL) {
         archive_unusable(reader->problems, "%s: these are %s klines; only 5m klines are imported",
                          reader->path, name.interval);
@@ -120,11 +117,26 @@ static void report_bad_row(struct archive_reader *reader, const struct error *er
                         (unsigned long long)reader->lines.number, error->message);
 }
 
+/* A line that holds a row. */
+static enum status take_row(struct archive_reader *reader, struct slice line, struct error *error)
+{
+    reader->rows_read++;
+    enum status status = read_row(reader, line, error);
+    if (status == STATUS_INVALID)
+        report_bad_row(reader, error);
+    if (status == STATUS_INVALID && !reader->is_strict)
+        status = STATUS_OK;
+    if (reader->rows_read % ROWS_PER_PROGRESS == 0)
+        reader->sink->on_progress(reader->sink->context);
+    return status;
+}
+
 static enum status read_lines(struct archive_reader *reader, struct error *error)
 {
     bool is_first = true;
     struct slice line;
-    while (archive_lines_next(&reader->lines, &line)) {
+    enum status status;
+    while ((status = archive_lines_next(&reader->lines, &line, error)) == STATUS_OK) {
         if (archive_row_is_blank(line))
             continue;
         if (is_first && !settle_line(reader, line))
@@ -133,16 +145,15 @@ static enum status read_lines(struct archive_reader *reader, struct error *error
         is_first = false;
         if (is_passed_over)
             continue;
-        reader->rows_read++;
-        enum status status = read_row(reader, line, error);
-        if (status == STATUS_INVALID)
-            report_bad_row(reader, error);
-        if (status != STATUS_OK && (status != STATUS_INVALID || reader->is_strict))
+        status = take_row(reader, line, error);
+        if (status != STATUS_OK)
             return status;
-        if (reader->rows_read % ROWS_PER_PROGRESS == 0)
-            reader->sink->on_progress(reader->sink->context);
     }
-    return STATUS_OK;
+    if (status == STATUS_NO_DATA)
+        return STATUS_OK;
+    archive_unusable(reader->problems, "%s: %s", reader->path, error->message);
+    reader->is_broken = true;
+    return STATUS_NO_DATA;
 }
 
 enum status archive_reader_run(struct archive_reader *reader, struct error *error)

@@ -1,10 +1,9 @@
-/* One file of the archive, row by row: what its name and its lines say, and which rows are good.
- * Knows no database; the rows go to a sink. One thread.
+/* One file of the archive, or a member of one, row by row: what its name and its lines say, and
+ * which rows are good. Knows no database; the rows go to a sink. One thread.
  *
- *     struct archive_reader reader = {.path = ..., .sink = ..., .problems = ...};
- *     if (archive_reader_settle_name(&reader) && archive_lines_open(&reader.lines, path))
- *         status = archive_reader_run(&reader, &error);
- *     archive_lines_close(&reader.lines); */
+ *     struct archive_reader reader = {.path = ..., .lines = {.input = ...}, ...};
+ *     if (archive_reader_settle_name(&reader))
+ *         status = archive_reader_run(&reader, &error); */
 #ifndef HEATCAST_SOURCES_ARCHIVE_READER_H
 #define HEATCAST_SOURCES_ARCHIVE_READER_H
 
@@ -24,27 +23,28 @@ struct archive_sink {
 
 struct archive_reader {
     /* Set before; owned by the caller, and valid as long as the reader. */
-    const char *path; /* its name, and for messages */
+    const char *path;    /* its name, and for messages; of a member "<archive>/<member>" */
+    const char *archive; /* the path of the archive that it is a member of, or NULL */
     const char
         *symbol;    /* of all klines, and the only one to be taken from open interest; or NULL */
     bool is_strict; /* the first bad row ends the file */
     struct archive_problems *problems; /* bad rows, of a file at most a hundred */
     const struct archive_sink *sink;
-    struct archive_lines lines; /* open from archive_reader_run() on */
+    struct archive_lines lines; /* their input is the caller's */
 
     /* What was found. */
     enum import_kind kind;
     bool is_kind_known;             /* there was a line with content, or the name says it */
     char kline_symbol[SYMBOL_SIZE]; /* "" where klines must not come */
     uint64_t rows_read, rows_bad;
+    bool is_broken; /* it could not be read to its end, which was reported (STATUS_NO_DATA) */
 };
 
 /* Reads the name. False, and reported, if it says that the file cannot be imported. */
 bool archive_reader_settle_name(struct archive_reader *reader);
 
-/* Reads all lines. STATUS_INVALID: a bad row, and `is_strict`. STATUS_NO_DATA: nothing says what
- * the file holds, which was reported. Others come from the sink. Whether the file could be read to
- * its end is in lines.failure. */
+/* Reads all lines. STATUS_INVALID: a bad row, and `is_strict`. STATUS_NO_DATA: nothing of it can be
+ * used, which was reported. Others come from the sink. */
 enum status archive_reader_run(struct archive_reader *reader, struct error *error);
 
 #endif

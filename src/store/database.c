@@ -136,14 +136,15 @@ static enum status seal(const struct store *store, struct database *database, st
     return status;
 }
 
-static enum status attach(const struct store *store, struct database *database, struct error *error)
+static enum status attach(const struct store *store, bool is_writable, struct database *database,
+                          struct error *error)
 {
     struct buffer sql = {0};
     buffer_append_text(&sql, "ATTACH ");
     append_quoted(&sql, '\'', store->path);
     buffer_append_text(&sql, " AS ");
     append_quoted(&sql, '"', store->catalog);
-    buffer_append_text(&sql, " (READ_ONLY)");
+    buffer_append_text(&sql, is_writable ? " (READ_WRITE)" : " (READ_ONLY)");
     enum status status = command(store, database, buffer_text(&sql), error);
     buffer_deinit(&sql);
     database->attachments++;
@@ -160,7 +161,8 @@ static enum status detach(const struct store *store, struct database *database)
     return status;
 }
 
-enum status store_database_open(struct store *store, struct database *database, struct error *error)
+enum status store_database_open(struct store *store, bool is_writable, struct database *database,
+                                struct error *error)
 {
     if (store->mode == STORE_OWNER)
         return create_object(store, database, error);
@@ -173,7 +175,7 @@ enum status store_database_open(struct store *store, struct database *database, 
             status = seal(store, database, error);
     }
     if (status == STATUS_OK)
-        status = attach(store, database, error);
+        status = attach(store, is_writable, database, error);
     if (status != STATUS_OK)
         duckdb_close(&database->handle);
     return status;

@@ -1,8 +1,8 @@
 /* Which file a name means, and whether its content may have changed, by stat() alone: it takes
  * microseconds and no lock, so a file that has not changed is never opened for nothing.
  *
- * A .wal that a dead writer left behind is replayed in memory by read-only opens too; it is part of
- * the file's identity. */
+ * A .wal that a writer left behind is replayed in memory by read-only opens too; it is part of the
+ * file's identity. */
 #include "store/internal.h"
 
 #include <errno.h>
@@ -45,8 +45,7 @@ static int64_t nanoseconds(const struct timespec *time)
     return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
 }
 
-enum status store_identify(const struct store *store, struct identity *identity,
-                           struct error *error)
+enum status store_stat(const struct store *store, struct identity *identity, struct error *error)
 {
     struct stat file, wal;
     *identity = (struct identity){0};
@@ -55,9 +54,6 @@ enum status store_identify(const struct store *store, struct identity *identity,
             return store_missing(store, error);
         return store_fail(store, STATUS_IO, strerror(errno), error);
     }
-    if (store_is_unfinished(store))
-        return error_set(error, STATUS_NOT_FOUND,
-                         "%s holds no data yet; import some with `heatcast import`", store->path);
     identity->file.device = file.st_dev;
     identity->file.inode = file.st_ino;
     identity->file.size_bytes = (uint64_t)file.st_size;
@@ -73,6 +69,16 @@ enum status store_identify(const struct store *store, struct identity *identity,
     return STATUS_OK;
 }
 
+enum status store_identify(const struct store *store, struct identity *identity,
+                           struct error *error)
+{
+    enum status status = store_stat(store, identity, error);
+    if (status == STATUS_OK && store_is_unfinished(store))
+        return error_set(error, STATUS_NOT_FOUND,
+                         "%s holds no data yet; import some with `heatcast import`", store->path);
+    return status;
+}
+
 bool store_is_same_identity(const struct identity *a, const struct identity *b)
 {
     return memcmp(a, b, sizeof *a) == 0; /* it has no padding */
@@ -81,4 +87,9 @@ bool store_is_same_identity(const struct identity *a, const struct identity *b)
 bool store_is_same_file(const struct identity *a, const struct identity *b)
 {
     return a->file.device == b->file.device && a->file.inode == b->file.inode;
+}
+
+bool store_is_same_log(const struct identity *a, const struct identity *b)
+{
+    return memcmp(&a->wal, &b->wal, sizeof a->wal) == 0;
 }

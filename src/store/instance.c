@@ -83,7 +83,9 @@ static void log_opening(const struct store *store, const struct instance *instan
                         uint64_t start_ns)
 {
     log_debug("database opened", log_text("path", store->path),
-              log_text("mode", store->mode == STORE_OWNER ? "owner" : "shared"),
+              log_text("mode", store->mode == STORE_OWNER ? "owner"
+                               : instance->is_writable    ? "brief"
+                                                          : "shared"),
               log_int("opening", (int64_t)instance->opening),
               log_real("ms", (double)(clock_monotonic_ns() - start_ns) / 1e6));
 }
@@ -97,8 +99,8 @@ static enum status prepare(struct store *store, struct instance *instance, struc
         goto cleanup;
     /* Times with a zone read as UTC; a DuckDB without zones knows no such setting. */
     store_run(&session, "SET GLOBAL TimeZone = 'UTC'", NULL, 0, NULL, NULL);
-    if (store->mode == STORE_OWNER) {
-        /* store_owner_checkpoint() does that, and only where all is well. */
+    if (instance->is_writable) {
+        /* store_owner_checkpoint() and store_brief_settle() do that, and only where all is well. */
         status = store_run(&session, "PRAGMA disable_checkpoint_on_shutdown", NULL, 0, NULL, error);
         if (status == STATUS_OK)
             status = store_create_tables(&session, error);
@@ -111,7 +113,7 @@ cleanup:
 }
 
 enum status store_instance_open(struct store *store, const struct identity *identity,
-                                struct instance **opened, struct error *error)
+                                bool is_writable, struct instance **opened, struct error *error)
 {
     uint64_t start_ns = clock_monotonic_ns();
     struct instance *instance = memory_try_allocate_zeroed(1, sizeof *instance);
@@ -120,7 +122,8 @@ enum status store_instance_open(struct store *store, const struct identity *iden
     list_init(&instance->link);
     if (identity != NULL)
         instance->identity = *identity;
-    enum status status = store_database_open(store, &instance->database, error);
+    instance->is_writable = is_writable;
+    enum status status = store_database_open(store, is_writable, &instance->database, error);
     if (status == STATUS_OK)
         status = prepare(store, instance, error);
     if (status != STATUS_OK) {

@@ -3,7 +3,8 @@
  *     store.c      a path and a mode              identity.c   which file a name means, by stat()
  *     session.c    one use of it                  instance.c   one opening of the file
  *     shared.c     which instance a session       database.c   DuckDB's object below it
- *     owner.c      gets, in either mode           statement.c  running SQL
+ *     owner.c      gets, in either mode           making.c     a file that is to be written
+ *     brief.c      and when it writes             statement.c  running SQL
  *     schema.c     the tables                     read.c, write.c */
 #ifndef HEATCAST_STORE_INTERNAL_H
 #define HEATCAST_STORE_INTERNAL_H
@@ -66,6 +67,7 @@ struct instance {
     struct list link; /* in struct store */
     struct database database;
     struct identity identity; /* when it was opened; in owner mode, when a session last began */
+    bool is_writable;         /* owner mode, or a brief write */
     bool is_gone;             /* owner mode: the name does not mean this file any more */
     struct schema schema;
     uint64_t opening; /* store_opening() */
@@ -85,6 +87,11 @@ struct store {
     struct list instances; /* owner mode has at most one */
     struct database idle;  /* shared mode's for the next opening */
     uint64_t openings;
+    struct {
+        bool is_wanted;       /* a brief write has the file or waits for it: readers wait */
+        bool has_own_log;     /* what the .wal holds came from here */
+        struct identity left; /* by the last one; only .wal is looked at */
+    } brief;
 
     pthread_mutex_t write_mutex; /* one transaction at a time: they never conflict */
     /* Owner mode's version, of commits and openings; any thread reads it. */
@@ -106,18 +113,24 @@ struct store_session {
     struct store *store;
     const struct stop_token *stop; /* of its queries; NULL: they run to their end */
     struct instance *instance;
+    bool is_brief;
+    bool moves_log; /* a brief write leaves no .wal */
     duckdb_connection connection;
     struct write write;
 };
 
 /* -- identity.c -------------------------------------------------------------------------------- */
 
-/* STATUS_NOT_FOUND: there is no such file, or it has no content yet; the message says what to do.
- */
+/* STATUS_NOT_FOUND: there is no such file. By stat() alone. */
+enum status store_stat(const struct store *store, struct identity *identity, struct error *error);
+
+/* Also where it has no content yet; the message says what to do. May open and close a file without
+ * content, so with the store's mutex held. */
 enum status store_identify(const struct store *store, struct identity *identity,
                            struct error *error);
 bool store_is_same_identity(const struct identity *a, const struct identity *b);
 bool store_is_same_file(const struct identity *a, const struct identity *b); /* same inode */
+bool store_is_same_log(const struct identity *a, const struct identity *b);
 enum status store_missing(const struct store *store, struct error *error);
 
 /* Whether the file is one that its maker did not finish: at most a part of what DuckDB writes
@@ -127,8 +140,9 @@ bool store_is_unfinished(const struct store *store);
 /* -- database.c -------------------------------------------------------------------------------- */
 
 /* Opens and closes the file, with the store's mutex held. `is_sound`: the object can be used for
- * another opening. STATUS_BUSY, STATUS_NOT_FOUND and STATUS_IO as store_begin(). */
-enum status store_database_open(struct store *store, struct database *database,
+ * another opening. `is_writable` in owner mode, and in shared mode for a brief write. STATUS_BUSY,
+ * STATUS_NOT_FOUND and STATUS_IO as store_begin(). */
+enum status store_database_open(struct store *store, bool is_writable, struct database *database,
                                 struct error *error);
 void store_database_close(struct store *store, struct database *database, bool is_sound);
 
@@ -143,10 +157,11 @@ char *store_catalog_name(const char *path);
 
 /* -- instance.c -------------------------------------------------------------------------------- */
 
-/* Opens the file, and in owner mode creates it and its tables. With the store's mutex held, so that
- * no other thread opens it a second time meanwhile. `identity` may be NULL: it is set later. */
+/* Opens the file; one that is writable and its tables are created. With the store's mutex held, so
+ * that no other thread opens it a second time meanwhile. `identity` may be NULL: it is set later.
+ */
 enum status store_instance_open(struct store *store, const struct identity *identity,
-                                struct instance **opened, struct error *error);
+                                bool is_writable, struct instance **opened, struct error *error);
 
 /* With the store's mutex held; no session uses it. A faulty one closes without a checkpoint. */
 void store_instance_close(struct store *store, struct instance *instance);
@@ -172,6 +187,28 @@ enum status store_shared_join(struct store *store, const struct stop_token *stop
                               struct instance **joined, struct error *error);
 enum status store_owner_join(struct store *store, const struct stop_token *stop,
                              struct instance **joined, struct error *error);
+
+/* -- making.c ---------------------------------------------------------------------------------- */
+
+/* Before a file is opened for writing: makes its folders, sets the process's mask, and removes a
+ * file that its maker did not finish. STATUS_BUSY: it may be at work just now. */
+enum status store_make_ready(const struct store *store, struct error *error);
+
+/* -- brief.c ----------------------------------------------------------------------------------- */
+
+/* The instance of a brief write, with the store's mutex held, which waiting gives up meanwhile.
+ * Errors as store_begin_brief(). store_brief_leave() ends it, after the instance has closed. */
+enum status store_brief_join(struct store *store, struct instance **joined, struct error *error);
+void store_brief_leave(struct store *store);
+
+/* Before a brief write ends: moves what it has committed into the file, where it is time for that.
+ */
+void store_brief_settle(struct store_session *session);
+
+/* Leaves no .wal of this store's own, if nobody else has the file. */
+void store_brief_close(struct store *store);
+
+/* -- owner.c ----------------------------------------------------------------------------------- */
 
 /* Owner mode's first opening. Waits a moment for readers that hold the file. */
 enum status store_owner_open(struct store *store, struct error *error);

@@ -1,4 +1,4 @@
-/* Rows of the two tables, as sources write them. Plain values. */
+/* Rows of the tables, as sources write them. Plain values. */
 #ifndef HEATCAST_STORE_ROW_H
 #define HEATCAST_STORE_ROW_H
 
@@ -25,6 +25,21 @@ struct interest_row {
     int64_t value_e8; /* quote currency */
     bool has_contracts;
     int64_t contracts_e8;
+};
+
+#define EXCHANGE_SIZE 33       /* 32 characters and the terminator */
+#define LIQUIDATION_ID_SIZE 65 /* a hash in hexadecimal digits fits */
+
+/* A row of liquidations: one print of an exchange, known by (exchange, symbol, time, id). */
+struct liquidation_row {
+    char exchange[EXCHANGE_SIZE];
+    char symbol[SYMBOL_SIZE];
+    char id[LIQUIDATION_ID_SIZE]; /* of the exchange, or a hash of the print where it gives none */
+    int64_t time_ms;
+    bool is_long; /* whose position was liquidated */
+    int64_t price_e8;
+    int64_t quantity_e8; /* base coin */
+    int64_t value_e8;    /* quote currency */
 };
 
 #endif

@@ -10,13 +10,37 @@
 
 /* Gives up one use of an instance; the last one closes it in shared mode, or when it is unusable.
  */
-static void leave_instance(struct store *store, struct instance *instance)
+static void leave_instance(struct store *store, struct instance *instance, bool is_brief)
 {
     pthread_mutex_lock(&store->mutex);
     if (--instance->session_count == 0 &&
         (store->mode == STORE_SHARED || store_instance_is_faulty(instance) || instance->is_gone))
         store_instance_close(store, instance);
+    if (is_brief)
+        store_brief_leave(store);
     pthread_mutex_unlock(&store->mutex);
+}
+
+/* A session on the instance, which it is counted for; on failure that is given up. */
+static enum status begin_on(struct store *store, struct instance *instance,
+                            const struct stop_token *stop, bool is_brief,
+                            struct store_session **begun, struct error *error)
+{
+    struct store_session *session = memory_try_allocate_zeroed(1, sizeof *session);
+    if (session == NULL) {
+        leave_instance(store, instance, is_brief);
+        return error_set(error, STATUS_NO_MEMORY, "no memory to read %s", store->path);
+    }
+    session->store = store;
+    session->stop = stop;
+    session->instance = instance;
+    session->is_brief = is_brief;
+    enum status status = store_connect(session, error);
+    if (status == STATUS_OK)
+        *begun = session;
+    else
+        store_end(session);
+    return status;
 }
 
 enum status store_begin(struct store *store, struct store_session **begun, struct error *error)
@@ -38,30 +62,29 @@ enum status store_begin_stoppable(struct store *store, const struct stop_token *
     if (status == STATUS_OK)
         instance->session_count++;
     pthread_mutex_unlock(&store->mutex);
-    if (status != STATUS_OK)
-        return status;
+    return status == STATUS_OK ? begin_on(store, instance, stop, false, begun, error) : status;
+}
 
-    struct store_session *session = memory_try_allocate_zeroed(1, sizeof *session);
-    if (session == NULL) {
-        leave_instance(store, instance);
-        return error_set(error, STATUS_NO_MEMORY, "no memory to read %s", store->path);
-    }
-    session->store = store;
-    session->stop = stop;
-    session->instance = instance;
-    status = store_connect(session, error);
+enum status store_begin_brief(struct store *store, struct store_session **begun,
+                              struct error *error)
+{
+    if (store->mode == STORE_OWNER)
+        return store_begin(store, begun, error);
+    struct instance *instance = NULL;
+    *begun = NULL;
+    pthread_mutex_lock(&store->mutex);
+    enum status status = store_brief_join(store, &instance, error);
     if (status == STATUS_OK)
-        *begun = session;
-    else
-        store_end(session);
-    return status;
+        instance->session_count++;
+    pthread_mutex_unlock(&store->mutex);
+    return status == STATUS_OK ? begin_on(store, instance, NULL, true, begun, error) : status;
 }
 
 bool store_is_current(const struct store_session *session)
 {
     struct identity identity;
-    return session->store->mode == STORE_OWNER ||
-           (store_identify(session->store, &identity, NULL) == STATUS_OK &&
+    return session->instance->is_writable ||
+           (store_stat(session->store, &identity, NULL) == STATUS_OK &&
             store_is_same_identity(&identity, &session->instance->identity));
 }
 
@@ -80,7 +103,9 @@ void store_end(struct store_session *session)
     if (session == NULL)
         return;
     store_write_rollback(session);
+    if (session->is_brief)
+        store_brief_settle(session);
     duckdb_disconnect(&session->connection);
-    leave_instance(session->store, session->instance);
+    leave_instance(session->store, session->instance, session->is_brief);
     free(session);
 }

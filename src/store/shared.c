@@ -22,6 +22,8 @@
  * inode means that the file was copied over in place, past all locks: a new session waits until the
  * last one on the old content has ended.
  *
+ * While this process writes for a moment (brief.c), new sessions wait.
+ *
  * Nothing of this is stored: CURRENT and OUTDATED are what stat() says when a session begins. */
 #include "store/internal.h"
 
@@ -51,7 +53,7 @@ static bool is_current(const struct instance *instance, const struct identity *i
 static bool is_unchanged(const struct store *store, const struct identity *identity)
 {
     struct identity now;
-    return store_identify(store, &now, NULL) == STATUS_OK && store_is_same_identity(identity, &now);
+    return store_stat(store, &now, NULL) == STATUS_OK && store_is_same_identity(identity, &now);
 }
 
 enum status store_shared_join(struct store *store, const struct stop_token *stop,
@@ -59,7 +61,11 @@ enum status store_shared_join(struct store *store, const struct stop_token *stop
 {
     for (int tries = 0; tries < OPEN_TRIES_MAX;) {
         struct identity identity;
-        enum status status = store_identify(store, &identity, error);
+        enum status status = STATUS_OK;
+        while (status == STATUS_OK && store->brief.is_wanted)
+            status = store_await_close(store, stop, error);
+        if (status == STATUS_OK)
+            status = store_identify(store, &identity, error);
         if (status != STATUS_OK)
             return status;
         struct instance *same_file = find_same_file(store, &identity);
@@ -73,7 +79,7 @@ enum status store_shared_join(struct store *store, const struct stop_token *stop
                 return status;
             continue;
         }
-        status = store_instance_open(store, &identity, joined, error);
+        status = store_instance_open(store, &identity, false, joined, error);
         if (status != STATUS_OK)
             return status;
         if (is_unchanged(store, &identity))

@@ -1,7 +1,7 @@
 /* A store: a path, a mode, and the instances of the file that are open.
  *
  *     store -- instances: openings of the file, each with the sessions that use it
- *        |       shared mode: while a session uses it (shared.c)
+ *        |       shared mode: while a session uses it (shared.c, brief.c)
  *        |       owner mode:  while it is good (owner.c)
  *        `--- idle: shared mode's database object between two openings (database.c)
  *
@@ -48,6 +48,8 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
+    if (store->mode == STORE_SHARED)
+        store_brief_close(store);
     list_for_each_safe(link, following, &store->instances)
     {
         struct instance *instance = list_entry(link, struct instance, link);
@@ -80,7 +82,7 @@ enum status store_version(struct store *store, uint64_t *version, struct error *
         return STATUS_OK;
     }
     struct identity identity;
-    enum status status = store_identify(store, &identity, error);
+    enum status status = store_stat(store, &identity, error);
     if (status == STATUS_OK)
         *version = hash_bytes(HASH_START, &identity, sizeof identity);
     return status;

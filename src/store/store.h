@@ -1,10 +1,10 @@
 /* Candles and open interest in DuckDB. The only module that knows DuckDB and SQL.
  *
  * A store is a path and a mode. In *shared* mode the file is opened read-only for each use and
- * closed after it, so that another program can write in between; in *owner* mode this process holds
- * it read-write. Work happens in a session (one connection): store_begin() ... store_end().
- * A process has at most one store for a path, and opens that file in no other way: closing any
- * descriptor of it would drop DuckDB's lock.
+ * closed after it, so that another program can write in between, and read-write for a moment to
+ * write itself; in *owner* mode this process holds it read-write. Work happens in a session (one
+ * connection): store_begin() ... store_end(). A process has at most one store for a path, and opens
+ * that file in no other way: closing any descriptor of it would drop DuckDB's lock.
  *
  * Threads: a store may be used by any number of threads, a session by one, and a thread has at most
  * one session: a new one may have to wait until those on an older file have ended. Calls may block;
@@ -18,7 +18,7 @@
 #include "store/row.h"
 
 enum store_mode {
-    STORE_SHARED, /* read-only, opened for each session */
+    STORE_SHARED, /* opened for each session, read-only but for a brief one */
     STORE_OWNER,  /* read-write, held until store_close(), and opened again after a fault */
 };
 
@@ -27,13 +27,13 @@ struct store_session;
 
 /* Owner mode opens (and creates) the file and the tables now; shared mode touches nothing yet. A
  * new file is for its user alone, and its .wal for those who may read the file: DuckDB makes both
- * with what umask() leaves, which owner mode therefore sets for the whole process. STATUS_BUSY:
- * another process holds the file. STATUS_IO, STATUS_NOT_FOUND: cannot be opened. */
+ * with what umask() leaves, which each opening for writing therefore sets for the whole process.
+ * STATUS_BUSY: another process holds the file. STATUS_IO, STATUS_NOT_FOUND: cannot be opened. */
 enum status store_open(const char *path, enum store_mode mode, struct store **store,
                        struct error *error);
 
-/* All sessions must have ended; NULL is harmless. In owner mode what was written moves from the
- * .wal into the file; where that fails, it stays in the .wal, and is not lost. */
+/* All sessions must have ended; NULL is harmless. What this store has written moves from the .wal
+ * into the file; where that fails, it stays in the .wal, and is not lost. */
 void store_close(struct store *store);
 
 const char *store_path(const struct store *store);
@@ -103,7 +103,20 @@ enum status store_newest_interest(struct store_session *session, const char *sym
 enum status store_has_others(struct store_session *session, const char *source, bool *has_others,
                              struct error *error);
 
-/* -- writing (owner mode) ---------------------------------------------------------------------- */
+/* -- writing -----------------------------------------------------------------------------------
+ *
+ * In a session of owner mode, or a brief one of either mode. */
+
+/* A session that may write. In shared mode the file is opened read-write for it, and where there is
+ * none it is created with its tables, as owner mode does it; until it ends, all other processes are
+ * kept from the file and the readers of this one wait. So it is short: prepare what is to be
+ * written before, and end it at once. What is committed is safe when the commit returns; some of it
+ * may stay in the .wal for later sessions. In owner mode the same as store_begin().
+ *
+ * STATUS_BUSY: another process has the file (at once), or readers of this one do not end (after
+ * half a second). */
+enum status store_begin_brief(struct store *store, struct store_session **session,
+                              struct error *error);
 
 #define STORE_SOURCE_SIZE 51 /* 50 characters, as the table has it, and the terminator */
 

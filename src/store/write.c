@@ -37,7 +37,7 @@ static const struct {
 enum status store_write_begin(struct store_session *session, const char *source, bool replaces,
                               struct error *error)
 {
-    check(session->store->mode == STORE_OWNER && !session->write.is_open);
+    check(session->instance->is_writable && !session->write.is_open);
     pthread_mutex_lock(&session->store->write_mutex);
     bool is_faulty = store_instance_is_faulty(session->instance);
     enum status status =

@@ -129,9 +129,7 @@ static bool take_offer(struct slice *text, struct offer *offer)
 
 static void write_answer(const struct offer *offer, char answer[WS_DEFLATE_ANSWER_SIZE])
 {
-    int size = snprintf(answer, WS_DEFLATE_ANSWER_SIZE,
-                        "permessage-deflate; server_no_context_takeover; "
-                        "client_no_context_takeover");
+    int size = snprintf(answer, WS_DEFLATE_ANSWER_SIZE, WS_DEFLATE_OFFER);
     if (offer->server_bits != 0)
         snprintf(answer + size, WS_DEFLATE_ANSWER_SIZE - (size_t)size,
                  "; server_max_window_bits=%d", offer->server_bits);
@@ -174,6 +172,17 @@ enum ws_deflate_offer ws_deflate_negotiate(const struct http_head *head,
             result = found;
     }
     return result;
+}
+
+bool ws_deflate_is_accepted(const struct http_head *head)
+{
+    const struct slice *value = http_head_find_only(head, "Sec-WebSocket-Extensions");
+    struct offer answer;
+    if (value == NULL)
+        return false;
+    struct slice rest = *value;
+    return take_offer(&rest, &answer) && slice_trim(rest).size == 0 && answer.is_deflate &&
+           answer.is_valid && answer.seen_server_takeover && !answer.seen_client_bits;
 }
 
 /* -- compressing ------------------------------------------------------------------------------- */

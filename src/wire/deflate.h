@@ -24,6 +24,13 @@ enum ws_deflate_offer {
 enum ws_deflate_offer ws_deflate_negotiate(const struct http_head *head,
                                            char answer[WS_DEFLATE_ANSWER_SIZE]);
 
+/* What a client offers, and whether a server's Sec-WebSocket-Extensions accepts exactly that: the
+ * offer's two parameters, of which the server may leave out the client's, and windows of any size.
+ */
+#define WS_DEFLATE_OFFER                                                                           \
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+bool ws_deflate_is_accepted(const struct http_head *head);
+
 struct ws_deflater;
 struct ws_deflater *ws_deflater_create(void);
 void ws_deflater_destroy(struct ws_deflater *deflater); /* NULL is harmless */

@@ -68,8 +68,8 @@ static enum http_head_result take_digit(struct slice *rest, int *digit)
     return *digit >= 0 && *digit <= 9 ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
 }
 
-/* Of the same major version, a greater minor one is taken as the greatest that is known (RFC 9110
- * §2.5). */
+/* "HTTP/1.1", of a request at the end of its line. Of the same major version, a greater minor one
+ * is taken as the greatest that is known (RFC 9110 §2.5). */
 static enum http_head_result take_version(struct slice *rest, int *minor)
 {
     int major;
@@ -82,7 +82,7 @@ static enum http_head_result take_version(struct slice *rest, int *minor)
         return HTTP_HEAD_BAD_VERSION;
     if (*minor > 1)
         *minor = 1;
-    return take_line_end(rest);
+    return HTTP_HEAD_DONE;
 }
 
 /* -- targets (RFC 9112 §3.2) ------------------------------------------------------------------- */
@@ -239,7 +239,26 @@ static enum http_head_result take_request_line(struct slice *rest, struct http_h
         return HTTP_HEAD_TARGET_TOO_LONG;
     TRY(take_char(rest, ' '));
     TRY(take_version(rest, &head->minor_version));
+    TRY(take_line_end(rest));
     return head->method.size > 0 && split_target(head) ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
+}
+
+/* RFC 9112 §4: the reason may be empty, and the blank before it is often missing then. */
+static enum http_head_result take_status_line(struct slice *rest, struct http_head *head,
+                                              int *status)
+{
+    int hundreds, tens, ones;
+    TRY(take_version(rest, &head->minor_version));
+    TRY(take_char(rest, ' '));
+    TRY(take_digit(rest, &hundreds));
+    TRY(take_digit(rest, &tens));
+    TRY(take_digit(rest, &ones));
+    *status = hundreds * 100 + tens * 10 + ones;
+    if (!starts_line_end(rest))
+        TRY(take_char(rest, ' '));
+    slice_take_while(rest, http_is_value_char);
+    TRY(take_line_end(rest));
+    return hundreds > 0 ? HTTP_HEAD_DONE : HTTP_HEAD_BAD;
 }
 
 static enum http_head_result take_header(struct slice *rest, struct http_head *head)
@@ -336,11 +355,10 @@ static void settle_persistence(struct http_head *head)
             head->minor_version == 1 || http_head_has_token(head, "Connection", "keep-alive");
 }
 
-/* All of the head, with the empty line at its end. */
-static enum http_head_result take_lines(struct slice *rest, struct http_head *head)
+/* What follows the first line, with the empty line at the end. */
+static enum http_head_result take_headers(struct slice *rest, struct http_head *head)
 {
     head->header_count = 0;
-    TRY(take_request_line(rest, head));
     while (!starts_line_end(rest)) {
         if (rest->size == 0)
             return HTTP_HEAD_NEEDS_MORE;
@@ -349,16 +367,31 @@ static enum http_head_result take_lines(struct slice *rest, struct http_head *he
     return take_line_end(rest);
 }
 
-enum http_head_result http_head_parse(struct http_head *head, const char *bytes, size_t size)
+/* All of the head: of an answer where there is a place for its status, else of a request. */
+static enum http_head_result take_head(struct http_head *head, int *status, const char *bytes,
+                                       size_t size)
 {
     size_t visible = size < HTTP_HEAD_SIZE_MAX ? size : HTTP_HEAD_SIZE_MAX;
     struct slice rest = {bytes, visible};
-    enum http_head_result result = take_lines(&rest, head);
+    enum http_head_result result =
+        status != NULL ? take_status_line(&rest, head, status) : take_request_line(&rest, head);
+    if (result == HTTP_HEAD_DONE)
+        result = take_headers(&rest, head);
     if (result == HTTP_HEAD_NEEDS_MORE && visible == HTTP_HEAD_SIZE_MAX)
         return HTTP_HEAD_TOO_LARGE;
-    if (result != HTTP_HEAD_DONE)
-        return result;
     head->size = visible - rest.size;
+    return result;
+}
+
+enum http_head_result http_head_parse_answer(struct http_head *head, int *status, const char *bytes,
+                                             size_t size)
+{
+    return take_head(head, status, bytes, size);
+}
+
+enum http_head_result http_head_parse(struct http_head *head, const char *bytes, size_t size)
+{
+    TRY(take_head(head, NULL, bytes, size));
     TRY(settle_host(head));
     TRY(settle_length(head));
     settle_persistence(head);

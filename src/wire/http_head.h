@@ -1,4 +1,4 @@
-/* HTTP/1.1 request heads (RFC 9112), parsed in place.
+/* HTTP/1.1 heads (RFC 9112), of requests and of answers, parsed in place.
  *
  * The parser owns no memory and keeps no state: it is given all bytes received so far and either
  * needs more, or returns slices of them. Bodies are not read here: only their length is, or that
@@ -49,6 +49,12 @@ enum http_head_result {
 
 /* `head` is valid for HTTP_HEAD_DONE only, and points into `bytes`. */
 enum http_head_result http_head_parse(struct http_head *head, const char *bytes, size_t size);
+
+/* The same for the head of an answer: `status` is 100 to 999. Of the fields that a request line or
+ * a body would fill, none is set. HTTP_HEAD_DONE, HTTP_HEAD_NEEDS_MORE, HTTP_HEAD_BAD,
+ * HTTP_HEAD_TOO_LARGE or HTTP_HEAD_BAD_VERSION. */
+enum http_head_result http_head_parse_answer(struct http_head *head, int *status, const char *bytes,
+                                             size_t size);
 
 /* Whether it is worth while to parse again, when `parsed_size` bytes were parsed before and needed
  * more. A client that sends a head byte by byte would otherwise have all of it parsed each time. */

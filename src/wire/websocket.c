@@ -8,6 +8,7 @@
 #include "wire/websocket.h"
 
 #include "base/check.h"
+#include "base/random.h"
 
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -52,7 +53,7 @@ static bool is_control(uint8_t opcode)
 static size_t header_size(const uint8_t *header)
 {
     uint8_t length = header[1] & BITS_LENGTH;
-    return 2 + (length == 126 ? 2u : length == 127 ? 8u : 0u) + 4;
+    return 2 + (length == 126 ? 2u : length == 127 ? 8u : 0u) + (header[1] & BIT_MASK ? 4u : 0u);
 }
 
 /* What is wrong with the first byte of a frame (FIN, RSV, opcode), or NULL. */
@@ -75,11 +76,14 @@ static const char *fault_in_first_byte(const struct ws_decoder *decoder, uint8_t
 }
 
 /* What is wrong with the second byte (mask bit, length), or NULL. */
-static const char *fault_in_second_byte(uint8_t first, uint8_t byte)
+static const char *fault_in_second_byte(const struct ws_decoder *decoder, uint8_t byte)
 {
-    if (!(byte & BIT_MASK))
-        return "a client's frames must be masked";
-    if (is_control(first & BITS_OPCODE) && (byte & BITS_LENGTH) > WS_CONTROL_PAYLOAD_MAX)
+    bool is_masked = (byte & BIT_MASK) != 0;
+    if (is_masked == decoder->is_client)
+        return is_masked ? "a server's frames must not be masked"
+                         : "a client's frames must be masked";
+    if (is_control(decoder->header[0] & BITS_OPCODE) &&
+        (byte & BITS_LENGTH) > WS_CONTROL_PAYLOAD_MAX)
         return "a control frame is longer than 125 bytes";
     return NULL;
 }
@@ -102,7 +106,8 @@ static const char *begin_frame(struct ws_decoder *decoder)
         if (payload_size < (length == 126 ? 126u : 65536u))
             return "a payload length is not in its shortest form";
     }
-    memcpy(decoder->mask, header + at, sizeof decoder->mask);
+    if (header[1] & BIT_MASK)
+        memcpy(decoder->mask, header + at, sizeof decoder->mask);
     decoder->mask_offset = 0;
     decoder->payload_left = payload_size;
     decoder->is_final = (header[0] & BIT_FIN) != 0;
@@ -194,10 +199,10 @@ static bool take_header(struct ws_decoder *decoder, const char *bytes, size_t si
         if (decoder->header_size == 1)
             *fault = fault_in_first_byte(decoder, byte);
         else if (decoder->header_size == 2)
-            *fault = fault_in_second_byte(decoder->header[0], byte);
+            *fault = fault_in_second_byte(decoder, byte);
         if (*fault != NULL)
             return false;
-        if (decoder->header_size > 2 && decoder->header_size == header_size(decoder->header)) {
+        if (decoder->header_size >= 2 && decoder->header_size == header_size(decoder->header)) {
             *fault = begin_frame(decoder);
             return *fault == NULL;
         }
@@ -224,7 +229,8 @@ struct ws_event ws_decoder_feed(struct ws_decoder *decoder, char *bytes, size_t 
             piece_size = (size_t)decoder->payload_left;
         if (piece_size == 0 && decoder->payload_left > 0)
             return needs_more;
-        unmask(decoder, piece, piece_size);
+        if (!decoder->is_client)
+            unmask(decoder, piece, piece_size);
         *consumed += piece_size;
         decoder->payload_left -= piece_size;
         if (decoder->payload_left == 0)
@@ -256,6 +262,21 @@ size_t ws_encode_header(char header[WS_FRAME_HEADER_MAX], enum ws_opcode opcode,
     for (size_t i = 0; i < bytes; i++)
         header[2 + i] = (char)(payload_size >> (8 * (bytes - 1 - i)));
     return 2 + bytes;
+}
+
+void ws_append_masked_frame(struct buffer *out, enum ws_opcode opcode, const char *payload,
+                            size_t payload_size)
+{
+    char header[WS_FRAME_HEADER_MAX], mask[4];
+    size_t size = ws_encode_header(header, opcode, payload_size);
+    header[1] = (char)(header[1] | BIT_MASK);
+    random_system_bytes(mask, sizeof mask);
+    buffer_append(out, header, size);
+    buffer_append(out, mask, sizeof mask);
+    char *to = buffer_reserve(out, payload_size);
+    for (size_t i = 0; i < payload_size; i++)
+        to[i] = (char)(payload[i] ^ mask[i & 3]);
+    buffer_commit(out, payload_size);
 }
 
 void ws_mark_compressed(char *header)

@@ -1,6 +1,6 @@
-/* RFC 6455, the wire part: handshake key, frame decoder, frame encoder. Sans-I/O: there are no
- * sockets here, and nothing allocates but for a control frame that comes in pieces. Compressed
- * messages (RFC 7692) are marked, not inflated: see wire/deflate.h.
+/* RFC 6455, the wire part, of both roles: handshake key, frame decoder, frame encoder. Sans-I/O:
+ * there are no sockets here, and nothing allocates but for a control frame that comes in pieces.
+ * Compressed messages (RFC 7692) are marked, not inflated: see wire/deflate.h.
  *
  * The decoder is resumable at any byte. It unmasks in place and returns pieces of payload as they
  * come, so a message of any size needs no memory here; what to collect and how much of it is the
@@ -8,6 +8,7 @@
 #ifndef HEATCAST_WIRE_WEBSOCKET_H
 #define HEATCAST_WIRE_WEBSOCKET_H
 
+#include "base/buffer.h"
 #include "base/utf8.h"
 
 #include <stdbool.h>
@@ -70,6 +71,7 @@ struct ws_decoder {
     bool is_in_frame : 1;
     bool has_message_data : 1;   /* the first piece was returned */
     bool allows_compression : 1; /* permessage-deflate was negotiated; set it after init */
+    bool is_client : 1;          /* frames come from a server, unmasked; set it after init */
     bool is_compressed : 1;      /* the current message is */
     bool has_failed : 1;
     struct utf8 utf8; /* of the current text message */
@@ -101,6 +103,11 @@ void ws_mark_compressed(char *header);
 
 /* Writes a close frame's payload (code and reason, cut to fit); returns its size. */
 size_t ws_encode_close(char payload[WS_CONTROL_PAYLOAD_MAX], uint16_t code, const char *reason);
+
+/* Appends a whole frame as a client sends it: masked with a key that nobody can foresee (RFC 6455
+ * §5.3). */
+void ws_append_masked_frame(struct buffer *out, enum ws_opcode opcode, const char *payload,
+                            size_t payload_size);
 
 /* Sec-WebSocket-Accept for a key, RFC 6455 §4.2.2. False if the key is not 16 bytes in base64. */
 bool ws_accept_key(const char *key, size_t key_size, char accept[WS_ACCEPT_SIZE]);

@@ -1,7 +1,7 @@
 /* The frame decoder, fed whole and in pieces, must see the same: the same messages and control
- * frames, payloads joined, and the same error. The input's first byte says into how many pieces,
- * (its highest bit: whether compression was negotiated), one byte for each says how long it is, and
- * the rest is what the client sends. */
+ * frames, payloads joined, and the same error. The input's first byte says into how many pieces
+ * (its highest bit: whether compression was negotiated; the next: whether the decoder is a
+ * client's), one byte for each says how long it is, and the rest is what the peer sends. */
 #include "fuzz.h"
 
 #include "base/buffer.h"
@@ -97,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ws_decoder_init(&whole.decoder);
     ws_decoder_init(&pieces.decoder);
     whole.decoder.allows_compression = pieces.decoder.allows_compression = (data[0] & 0x80) != 0;
+    whole.decoder.is_client = pieces.decoder.is_client = (data[0] & 0x40) != 0;
     feed(&whole, stream, left);
     for (size_t i = 0; i < cuts; i++) {
         size_t piece = sizes[i] < left ? sizes[i] : left;

@@ -14,8 +14,8 @@ RUN make build && mkdir -p /out/lib && cp build/heatcast /out/ && \
 FROM debian:12-slim
 RUN apt-get update && \
     apt-get install -y --no-install-recommends \
-        ca-certificates libarchive13 libdeflate0 libhiredis0.14 libjansson4 libssl3 libstdc++6 \
-        libuv1 zlib1g && \
+        ca-certificates libarchive13 libcurl4 libdeflate0 libhiredis0.14 libjansson4 libssl3 \
+        libstdc++6 libuv1 zlib1g && \
     rm -rf /var/lib/apt/lists/* && \
     useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin heatcast && \
     install -d -o heatcast -g heatcast /data

@@ -11,7 +11,7 @@
 set -euo pipefail
 
 build=(gcc cmake ninja-build pkg-config libc6-dev libuv1-dev libssl-dev zlib1g-dev libdeflate-dev
-       libarchive-dev libjansson-dev libhiredis-dev ca-certificates)
+       libarchive-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev ca-certificates)
 quick=(libcmocka-dev)
 test=(openssl chromium fonts-dejavu-core procps redis-server redis-tools nginx prometheus
       clang-format clang-tidy cppcheck)

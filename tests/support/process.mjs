@@ -26,9 +26,9 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 const settingName =
-    /^(WS_|HEATMAP_|REDIS_|LOG_|CLUSTER_|TLS_|QUESTIONS?_|ANSWERS?_)|^(LISTEN|WORKERS|DUCKDB_PATH|SYMBOLS|TRUSTED_PROXIES|SHUTDOWN_DELAY)$/;
+    /^(WS_|HEATMAP_|REDIS_|LOG_|CLUSTER_|TLS_|QUESTIONS?_|ANSWERS?_)|^(LISTEN|WORKERS|DUCKDB_PATH|SYMBOLS|TRUSTED_PROXIES|SHUTDOWN_DELAY)$|^(http|https|all|no)_proxy$/i;
 
-// The environment without settings of its own, and in a time zone that is not
+// The environment without settings and proxies of its own, and in a time zone that is not
 // UTC, so that a local time anywhere shows.
 function cleanEnvironment(extra = {}) {
     const kept = Object.entries(process.env).filter(([name]) => !settingName.test(name));
@@ -55,12 +55,12 @@ export async function scratch(t) {
 
 // `program` is another one than heatcast; `under` a command that heatcast is started by, as
 // prlimit.
-export function start(args, { env, cwd, program = binary, under = [] } = {}) {
+export function start(args, { env, cwd, program = binary, under = [], stdin = 'ignore' } = {}) {
     const [command, ...rest] = [...under, program, ...args];
     const child = spawn(command, rest, {
         cwd,
         env: cleanEnvironment(env),
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: [stdin, 'pipe', 'pipe'],
     });
     children.add(child);
     child.stdout.setEncoding('utf8');

@@ -225,6 +225,14 @@ static void write_duration(struct json *json, const char *key, int64_t duration_
     json_member_text(json, key, value_format_duration(duration_ms, text));
 }
 
+static int64_t count_interest_changes(const struct series *series)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < series->count; i++)
+        count += series->deltas[i] != 0;
+    return count;
+}
+
 static void write_meta(const struct grid *grid, struct json *json)
 {
     const struct candle *first = grid->columns[0].candle;
@@ -241,6 +249,7 @@ static void write_meta(const struct grid *grid, struct json *json)
     json_member_integer(json, "rows", (int64_t)grid->rows);
     json_member_integer(json, "columns", (int64_t)grid->column_count);
     json_member_number(json, "max_density", grid->max_density);
+    json_member_integer(json, "interest_changes", count_interest_changes(grid->options->series));
     json_close_object(json);
 }
 

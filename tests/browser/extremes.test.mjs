@@ -7,11 +7,19 @@ import { importMarkets } from '../support/market.mjs';
 import { makeFolder, removeFolder } from '../support/process.mjs';
 import { startServer } from '../support/server.mjs';
 import { launchChromium } from './chromium.mjs';
-import { openPage, text, until, waitForData } from './page.mjs';
+import { colors, openPage, text, until, waitForData } from './page.mjs';
 
 const WEEK = 2016; /* candles */
 
 const markets = [
+    drawMarket({ symbol: 'NEWUSDT', candles: 600, price: wave(2500) }),
+    drawMarket({ symbol: 'ONEUSDT', candles: 1, price: wave(2500), interest: growing }),
+    drawMarket({
+        symbol: 'GONEUSDT',
+        candles: 300,
+        price: wave(2500),
+        interest: (i) => (i < 50 ? 5e8 : 5e8 - 1e6 * i),
+    }),
     drawMarket({ symbol: 'TINYUSDT', candles: 600, price: wave(0.0000043), interest: growing }),
     drawMarket({ symbol: 'HUGEUSDT', candles: 300, price: wave(5_000_000_000), interest: growing }),
     drawMarket({
@@ -70,6 +78,94 @@ async function assertNothingIsCut(page) {
 }
 
 const number = (text) => Number(text.replaceAll(',', ''));
+
+/** Once there are candles: whether or not there is anything else. */
+async function waitForCandles(page) {
+    await waitForData(page);
+    await until(async () => (await text(page, '#caption')) !== '', 'a candle');
+}
+
+test('a_map_without_open_interest_shows_the_candles_and_says_so', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=NEWUSDT');
+    await waitForCandles(page);
+    assert.match(await text(page, '#note'), /^No open interest yet/);
+    assert.match(await text(page, '#caption'), /NEWUSDT\s+\w+\s+O 2,\d{3}\.\d\d/);
+    assert.equal(await text(page, '#total-long'), '$0');
+    assert.match(await text(page, '#clusters-above'), /No liquidations waiting/);
+    assert.ok(await page.locator('#threshold').isDisabled(), 'there is nothing to hide');
+    assert.equal(await text(page, '#ticks'), '');
+    const { bright } = await colors(page);
+    assert.ok(bright > 2_000, `candles: ${bright} bright pixels`);
+    // And with each choice: none may wait for what is not there.
+    for (const zoom of ['wide', 'full', 'near']) {
+        await page.check(`#zoom input[value="${zoom}"]`);
+        const content = await readTooltip(page, 0.5, 0.5);
+        assert.match(content, /Long\s+\$0\s+Short\s+\$0/);
+        assert.ok((await colors(page)).bright > 500, `candles, ${zoom}`);
+    }
+    await page.check('#side input[value="long"]');
+    await page.selectOption('#palette', 'viridis');
+    await page.click('#theme');
+    await page.check('#range input[value="48h"]');
+    await waitForCandles(page);
+    assert.ok(await page.locator('#note').isVisible());
+    assert.deepEqual(complaints, []);
+});
+
+test('a_single_candle_is_a_chart', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=ONEUSDT');
+    await waitForCandles(page);
+    assert.match(await text(page, '#note'), /^No open interest yet/);
+    assert.ok((await colors(page)).bright > 500, 'the candle');
+    assert.deepEqual(complaints, []);
+});
+
+test('a_map_whose_positions_have_all_gone_says_so', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=GONEUSDT');
+    await waitForCandles(page);
+    assert.match(await text(page, '#note'), /^No levels: none of the positions/);
+    assert.deepEqual(complaints, []);
+});
+
+test('the_first_levels_come_with_their_colours', async (t) => {
+    let toPage;
+    const { page, complaints } = await open(t, '/?symbol=NEWUSDT', {
+        before: (opening) =>
+            opening.routeWebSocket('**/ws/heatmap', (socket) => {
+                toPage = socket;
+                socket.connectToServer();
+            }),
+    });
+    await waitForCandles(page);
+    assert.ok(await page.locator('#note').isVisible());
+    const newest = markets.find(({ symbol }) => symbol === 'NEWUSDT').candles.at(-1);
+    const levels = Array.from({ length: 60 }, (_, i) => ({
+        price: 2380 + 4 * i,
+        long_density: i < 30 ? 1e6 + 1e5 * i : 0,
+        short_density: i < 30 ? 0 : 1e6 + 1e5 * i,
+    }));
+    const snapshot = {
+        type: 'snapshot',
+        symbol: 'NEWUSDT',
+        timestamp: new Date(newest.time + 300_000).toISOString(),
+        epoch: Date.now() * 2,
+        seq: 1,
+        data: {
+            levels,
+            current_price: 2510,
+            positions_created: 60,
+            positions_consumed: 0,
+            bucket: 2,
+        },
+    };
+    toPage.send(JSON.stringify(snapshot));
+    await until(() => page.locator('#note').isHidden(), 'nothing missing');
+    assert.equal(await text(page, '#total-short'), '$164M');
+    assert.ok(await page.locator('#threshold').isEnabled());
+    assert.match(await text(page, '#ticks'), /≥ \$6\.\dM/);
+    await until(async () => (await colors(page)).distinct > 60, 'colours of the map');
+    assert.deepEqual(complaints, []);
+});
 
 test('prices_far_below_one_have_all_their_decimals', async (t) => {
     const { page, complaints } = await open(t, '/?symbol=TINYUSDT');

@@ -127,11 +127,12 @@ export class ChartView {
     /** What automatic scaling shows when the bars between two positions are in sight. */
     priceRange(grid: Grid | null, from: number, to: number): PriceRange | null {
         if (!grid) return null;
-        if (this.#zoom === 'full') return { min: grid.priceMin, max: grid.priceMax };
+        const zoom = this.#zoom;
+        if (zoom === 'full' && grid.rows > 0) return { min: grid.priceMin, max: grid.priceMax };
         const range = this.#candles.priceRange(from, to);
         if (!range) return null;
         const { min, max } = range;
-        const { ofHeight, ofPrice } = ZOOM_ROOM[this.#zoom];
+        const { ofHeight, ofPrice } = ZOOM_ROOM[zoom === 'full' ? 'wide' : zoom];
         const room = Math.max((max - min) * ofHeight, max * ofPrice);
         return { min: min - room, max: max + room };
     }

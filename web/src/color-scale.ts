@@ -14,7 +14,7 @@ export class ColorScaleBar {
     readonly #input = element('threshold', HTMLInputElement);
     readonly #value = element('threshold-value', HTMLOutputElement);
     readonly #ticks = element('ticks', HTMLElement);
-    #scale: ColorScale = { low: 0, high: 1 };
+    #scale: ColorScale | null = null;
     #palette: PaletteName = 'heat';
     #theme: Theme = 'dark';
     #frame = 0;
@@ -33,7 +33,7 @@ export class ColorScaleBar {
             // One repaint a frame, however fast the handle moves.
             cancelAnimationFrame(this.#frame);
             this.#frame = requestAnimationFrame(() => {
-                onThreshold(this.#densityAt(Number(input.value)));
+                if (this.#scale) onThreshold(densityAt(this.#scale, Number(input.value)));
             });
         });
         input.addEventListener('dblclick', automatic);
@@ -42,12 +42,14 @@ export class ColorScaleBar {
         });
     }
 
-    show(scale: ColorScale): void {
-        this.#scale = scale;
+    /** null: there is nothing to hide. */
+    show(scale: ColorScale | null): void {
+        const isKnown = scale !== null && scale.high > 0 && Number.isFinite(scale.high);
+        this.#scale = isKnown ? scale : null;
         const input = this.#input;
-        input.disabled = !(scale.high > 0);
-        input.value = String(Math.round(this.#positionOf(scale.low) * STEPS));
-        const text = formatUsd(scale.low);
+        input.disabled = !isKnown;
+        input.value = String(Math.round(this.#start * STEPS));
+        const text = isKnown ? formatUsd(scale.low) : '–';
         setText(this.#value, text);
         input.setAttribute('aria-valuetext', `hide below ${text}`);
         this.#drawTicks();
@@ -60,28 +62,26 @@ export class ColorScaleBar {
         this.#drawBar();
     }
 
-    #densityAt(step: number): number {
-        return this.#scale.high * 10 ** ((step / STEPS - 1) * DECADES);
-    }
-
-    /** 0 at the left end of the bar, 1 at the right. */
-    #positionOf(density: number): number {
-        if (!(density > 0) || !(this.#scale.high > 0)) return 0;
-        return Math.min(1, Math.max(0, 1 + Math.log10(density / this.#scale.high) / DECADES));
+    /** Where the colours begin. */
+    get #start(): number {
+        return this.#scale ? positionOf(this.#scale, this.#scale.low) : 0;
     }
 
     #drawTicks(): void {
-        const { high } = this.#scale;
+        const scale = this.#scale;
+        if (!scale) {
+            this.#ticks.replaceChildren();
+            return;
+        }
         const ticks: HTMLElement[] = [];
-        const lowest = Math.floor(Math.log10(high)) - DECADES;
         const { clientWidth } = this.#ticks;
-        for (let decade = lowest; decade <= lowest + DECADES; decade += 1) {
-            const position = this.#positionOf(10 ** decade);
+        for (const density of powersOfTen(scale.high)) {
+            const position = positionOf(scale, density);
             if (position > 0.03 && (1 - position) * clientWidth > END_TICK_PIXELS) {
-                ticks.push(this.#tick(formatUsd(10 ** decade).replace('.0', ''), position));
+                ticks.push(this.#tick(formatUsd(density).replace('.0', ''), position));
             }
         }
-        const end = this.#tick(`≥ ${formatUsd(high)}`, 1);
+        const end = this.#tick(`≥ ${formatUsd(scale.high)}`, 1);
         end.className = 'at-end';
         this.#ticks.replaceChildren(...ticks, end);
     }
@@ -93,7 +93,7 @@ export class ColorScaleBar {
     }
 
     #drawBar(): void {
-        const from = `${this.#positionOf(this.#scale.low) * 100}%`;
+        const from = `${this.#start * 100}%`;
         const gradient = cssGradient(this.#palette, this.#theme, 'to right');
         const { style } = this.#input;
         // Colours right of the handle; left of it the bar is empty, as the map is.
@@ -103,3 +103,16 @@ export class ColorScaleBar {
         style.backgroundRepeat = 'no-repeat';
     }
 }
+
+const densityAt = ({ high }: ColorScale, step: number): number =>
+    high * 10 ** ((step / STEPS - 1) * DECADES);
+
+/** 0 at the left end of the bar, 1 at the right. */
+function positionOf({ high }: ColorScale, density: number): number {
+    if (!(density > 0)) return 0;
+    return Math.min(1, Math.max(0, 1 + Math.log10(density / high) / DECADES));
+}
+
+/** Those that the bar may span: as many as it has decades, whatever its end is. */
+const powersOfTen = (high: number): number[] =>
+    Array.from({ length: DECADES + 1 }, (_, i) => 10 ** (Math.floor(Math.log10(high)) - i));

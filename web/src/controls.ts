@@ -103,7 +103,7 @@ export class Controls {
         fillSelect(this.#bucket, choices, chosen === null ? 'auto' : String(chosen));
     }
 
-    showScale(scale: ColorScale): void {
+    showScale(scale: ColorScale | null): void {
         this.#scaleBar.show(scale);
     }
 

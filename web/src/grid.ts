@@ -18,6 +18,8 @@ export interface GridMessage {
         rows: number;
         columns: number;
         max_density: number;
+        /** Candles with which open interest changed; absent from servers that do not count them. */
+        interest_changes?: number;
     };
     times: number[];
     closes: number[];
@@ -87,6 +89,8 @@ export class Grid {
     readonly step: number;
     readonly times: number[];
     readonly closes: number[];
+    /** Candles with which open interest changed; null: not known. */
+    readonly interestChanges: number | null;
     priceMin: number;
     rows: number;
     maxDensity: number;
@@ -115,8 +119,14 @@ export class Grid {
         this.priceMin = meta.price_min;
         this.rows = rows;
         this.maxDensity = meta.max_density;
+        this.interestChanges = meta.interest_changes ?? null;
         this.long = transpose(longBytes, rows, columns, SPARE_COLUMNS);
         this.short = transpose(shortBytes, rows, columns, SPARE_COLUMNS);
+    }
+
+    /** Whether there is any level, now or before. */
+    get hasLevels(): boolean {
+        return this.maxDensity > 0;
     }
 
     get columns(): number {

@@ -103,9 +103,10 @@ export class HeatImage {
     }
 }
 
-/** The range of bytes that the colours should cover. Most cells hold little and a few hold very
- * much; over the full range the many would be as bright as what matters. */
-export function colorRange(grid: Grid, side: Side): { low: number; high: number } {
+/** The range of bytes that the colours should cover; null: no cell holds anything. Most cells hold
+ * little and a few hold very much; over the full range the many would be as bright as what
+ * matters. */
+export function colorRange(grid: Grid, side: Side): { low: number; high: number } | null {
     const counts = new Uint32Array(256);
     let total = 0;
     const { long, short } = grid;
@@ -127,7 +128,7 @@ export function colorRange(grid: Grid, side: Side): { low: number; high: number 
         }
         return 255;
     };
-    if (total === 0) return { low: 128, high: 255 };
+    if (total === 0) return null;
     const high = quantile(0.998);
     // At least one decade, even where all cells are alike, and less than two, even where most hold
     // what remains of old positions.

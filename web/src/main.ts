@@ -11,6 +11,7 @@ import { Feed } from './feed.js';
 import { candleInterval } from './interval.js';
 import { MapChart } from './map-chart.js';
 import { Messages } from './messages.js';
+import { missingIn } from './missing.js';
 import { rangeOf } from './range.js';
 import { readView, writeView } from './state.js';
 import { Summary } from './summary.js';
@@ -47,7 +48,10 @@ const messages = new Messages(() => {
 
 const controls = new Controls(view, {
     onSelect: select,
-    onSide: (side) => chart.setSide(side),
+    onSide: (side) => {
+        chart.setSide(side);
+        showMissing();
+    },
     onZoom: (zoom) => chart.setZoom(zoom),
     onThreshold: (low) => chart.setThreshold(low),
     onColors: (palette, theme) => chart.setColors(palette, theme),
@@ -75,6 +79,7 @@ const feed = new Feed({
         summary.showMap(selection);
         summary.showCandle(null);
         showClusters();
+        showMissing();
     },
     onDetail: (detail) => chart.showDetail(detail),
     onSnapshot: (column, snapshot) => {
@@ -82,6 +87,7 @@ const feed = new Feed({
         if (change === 'gap' || change === 'old') return change;
         summary.showSnapshot(snapshot);
         showClusters();
+        showMissing();
         showHover(hovered);
         return change;
     },
@@ -120,6 +126,10 @@ function select(): void {
 function showClusters(): void {
     const { grid } = chart;
     if (grid) clusters.show(grid.newestLevels(), grid.bucket, grid.lastClose, chart.decimals);
+}
+
+function showMissing(): void {
+    messages.showNote(missingIn(chart.grid, view.side));
 }
 
 function showHover(hover: Hover | null): void {

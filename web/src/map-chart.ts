@@ -27,7 +27,8 @@ import type { Zoom } from './state.js';
 export interface MapChartHandlers {
     /** What is under the crosshair; null: nothing. */
     onHover: (hover: Hover | null) => void;
-    onScale: (scale: ColorScale) => void;
+    /** null: no cell has a colour. */
+    onScale: (scale: ColorScale | null) => void;
     /** The view has come to rest. */
     onSight: (sight: Sight) => void;
 }

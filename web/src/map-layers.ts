@@ -26,16 +26,18 @@ export interface ColorScale {
 export class MapLayers {
     readonly #wholeImage = new HeatImage();
     readonly #partImage = new HeatImage();
-    readonly #onScale: (scale: ColorScale) => void;
+    readonly #onScale: (scale: ColorScale | null) => void;
     #whole: Grid | null = null;
     #part: Grid | null = null;
     #side: Side = 'both';
     #palette: PaletteName = 'heat';
     #theme: Theme = 'dark';
-    #fittingScale: ColorScale = { low: 0, high: 1 };
+    /** null: nothing has a colour, because no cell of this side holds anything. */
+    #fittingScale: ColorScale | null = null;
     #threshold: number | null = null;
 
-    constructor(onScale: (scale: ColorScale) => void) {
+    /** `onScale` gets null for a map without anything to colour. */
+    constructor(onScale: (scale: ColorScale | null) => void) {
         this.#onScale = onScale;
     }
 
@@ -88,8 +90,14 @@ export class MapLayers {
         if (!whole) return 'gap';
         const change = whole.apply(time, price, levels);
         if (change === 'gap' || change === 'old') return change;
-        if (change === 'relaid') this.#paintWhole();
-        else this.#wholeImage.paintLast(whole);
+        if (this.#fittingScale === null && levels.length > 0) {
+            this.#fitScale();
+            this.#paint();
+        } else if (change === 'relaid') {
+            this.#paintWhole();
+        } else {
+            this.#wholeImage.paintLast(whole);
+        }
         if (part) {
             const partChange = part.apply(time, price, levels);
             if (partChange === 'relaid') this.#paintPart();
@@ -117,16 +125,19 @@ export class MapLayers {
         this.#paint();
     }
 
-    get #scale(): ColorScale {
-        const { low, high } = this.#fittingScale;
-        return { low: this.#threshold ?? low, high };
+    get #scale(): ColorScale | null {
+        const fitting = this.#fittingScale;
+        return fitting && { low: this.#threshold ?? fitting.low, high: fitting.high };
     }
 
     #fitScale(): void {
         const whole = this.#whole;
         if (!whole) return;
-        const { low, high } = colorRange(whole, this.#side);
-        this.#fittingScale = { low: whole.densityOf(low), high: whole.densityOf(high) };
+        const range = colorRange(whole, this.#side);
+        this.#fittingScale = range && {
+            low: whole.densityOf(range.low),
+            high: whole.densityOf(range.high),
+        };
         this.#reportScale();
     }
 
@@ -148,8 +159,15 @@ export class MapLayers {
     }
 
     #paintGrid(grid: Grid, image: HeatImage): void {
-        const { low, high } = this.#scale;
-        const table = lookupTable(this.#palette, this.#theme, grid.byteOf(low), grid.byteOf(high));
+        const scale = this.#scale;
+        const table = scale
+            ? lookupTable(
+                  this.#palette,
+                  this.#theme,
+                  grid.byteOf(scale.low),
+                  grid.byteOf(scale.high),
+              )
+            : new Uint32Array(256);
         image.setColors(this.#side, table);
         image.paint(grid);
     }

@@ -1,5 +1,6 @@
 // What lies over the chart while it has no map to show: that one is loading, or why there is none
-// and what can be done about it. At most one of the two is visible.
+// and what can be done about it. At most one of the two is visible. A note stands beside what is
+// shown and says what is missing in it.
 
 import { element, setText } from './dom.js';
 
@@ -9,6 +10,7 @@ export class Messages {
     readonly #title = element('message-title', HTMLElement);
     readonly #text = element('message-text', HTMLElement);
     readonly #importHelp = element('message-help', HTMLElement);
+    readonly #note = element('note', HTMLElement);
 
     constructor(onRetry: () => void) {
         element('retry', HTMLButtonElement).addEventListener('click', onRetry);
@@ -20,6 +22,7 @@ export class Messages {
     }
 
     showLoading(): void {
+        this.showNote(null);
         this.#message.hidden = true;
         this.#loading.hidden = false;
     }
@@ -33,8 +36,15 @@ export class Messages {
         this.#show(`${symbol} has no data yet`, reason, isImportMissing);
     }
 
+    /** What the map lacks; null: nothing. */
+    showNote(text: string | null): void {
+        this.#note.hidden = text === null;
+        setText(this.#note, text ?? '');
+    }
+
     #show(title: string, text: string, hasImportHelp: boolean): void {
         this.#loading.hidden = true;
+        this.showNote(null);
         setText(this.#title, title);
         setText(this.#text, text);
         this.#importHelp.hidden = !hasImportHelp;

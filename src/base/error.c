@@ -22,12 +22,21 @@ enum status error_set(struct error *error, enum status status, const char *forma
     if (error == NULL)
         return status;
     error->status = status;
+    error->fit = (struct error_fit){.parameter = ""};
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     make_one_line(error->message);
     return status;
+}
+
+void error_set_fit(struct error *error, const char *parameter, const char *value)
+{
+    if (error == NULL)
+        return;
+    snprintf(error->fit.parameter, sizeof error->fit.parameter, "%s", parameter);
+    snprintf(error->fit.value, sizeof error->fit.value, "%s", value);
 }
 
 void error_prefix(struct error *error, const char *format, ...)

@@ -22,15 +22,25 @@ enum status {
 
 #define ERROR_MESSAGE_MAX 512
 
+/* A parameter and a value of it with which the same question is not refused: "bucket", "0.05".
+ * Without one, the parameter is "". */
+struct error_fit {
+    char parameter[16], value[32];
+};
+
 struct error {
     enum status status;
     char message[ERROR_MESSAGE_MAX]; /* one line, no newline, always terminated */
+    struct error_fit fit;            /* for programs, what the message says for a person */
 };
 
 /* Fills `error` (may be NULL) and returns `status`, so that `return error_set(...)` reads well.
  * Messages that are too long are cut; control characters in what they quote become '?'. */
 enum status error_set(struct error *error, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Says what fits instead; after error_set(), which says that nothing is known. NULL is allowed. */
+void error_set_fit(struct error *error, const char *parameter, const char *value);
 
 /* Puts "<text>: " before the message that is there. */
 void error_prefix(struct error *error, const char *format, ...)

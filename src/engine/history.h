@@ -44,8 +44,9 @@ struct question_limits {
  *
  *     STATUS_INVALID     as range_check(), or a part of a grid is asked for
  *     STATUS_NO_DATA     there is no candle in the window
- *     STATUS_TOO_LARGE   over HISTORY_SNAPSHOTS_MAX or over a limit; the message names an interval,
- *                        a window or a bucket that fits, if one does
+ *     STATUS_TOO_LARGE   over HISTORY_SNAPSHOTS_MAX or over a limit; the message, and for programs
+ *                        the error's `fit`, name an interval, a window or a bucket that fits, if
+ *                        one does
  *     STATUS_TIMEOUT, STATUS_CANCELLED   as stop_token_check()
  *     STATUS_NO_MEMORY   there is too little just now, though the limits allow it
  *     others             as store_begin()
@@ -64,7 +65,7 @@ enum status history_candles(struct history *history, const struct range *range,
  * for at least the default lookback before the end, also where the range is shorter, so that the
  * last column is the live snapshot. With shown_start or shown_end only that part of the range
  * becomes columns, from the same book: a part in finer steps. STATUS_NO_DATA: no candle is in it.
- * STATUS_TOO_LARGE: over GRID_CELLS_MAX; the message names a bucket that fits. */
+ * STATUS_TOO_LARGE: over GRID_CELLS_MAX or GRID_ROWS_MAX; a bucket fits. */
 enum status history_grid(struct history *history, const struct range *range,
                          const struct question_limits *limits, struct buffer *out,
                          struct error *error);

@@ -103,15 +103,17 @@ static enum status too_large(const struct question *question, struct book *book,
     while (fitting < counts.count &&
            bytes_of(question, counts.levels[fitting], LEVEL_BYTES_MAX) > bytes_max)
         fitting++;
-    char advice[64] = "ask for a shorter range";
+    char advice[64] = "ask for a shorter range", bucket[DECIMAL_SIZE_MAX + 1] = "";
     if (fitting < counts.count) {
-        char bucket[DECIMAL_SIZE_MAX + 1];
         *decimal_write(bucket, counts.buckets_e8[fitting]) = '\0';
         snprintf(advice, sizeof advice, "bucket=%s fits", bucket);
     }
-    return error_set(error, STATUS_TOO_LARGE,
-                     "the answer would have about %.1f MB, of %.1f MB that it may have; %s",
-                     bytes / 1e6, bytes_max / 1e6, advice);
+    error_set(error, STATUS_TOO_LARGE,
+              "the answer would have about %.1f MB, of %.1f MB that it may have; %s", bytes / 1e6,
+              bytes_max / 1e6, advice);
+    if (fitting < counts.count)
+        error_set_fit(error, "bucket", bucket);
+    return STATUS_TOO_LARGE;
 }
 
 enum status history_size_check(const struct question *question, struct book *book,

@@ -157,11 +157,12 @@ static enum status too_many_candles(const struct question *question, int64_t cou
     int64_t candles_max = question->limits->candles_max, fitting_ms = (candles_max - 1) * CANDLE_MS;
     if (fitting_ms > DAY_MS)
         fitting_ms -= fitting_ms % DAY_MS;
-    return error_set(error, STATUS_TOO_LARGE,
-                     "the range holds %lld candles of 5m, and a question may read %lld at most; "
-                     "window=%s fits",
-                     (long long)count, (long long)candles_max,
-                     value_format_duration(fitting_ms, window));
+    error_set(error, STATUS_TOO_LARGE,
+              "the range holds %lld candles of 5m, and a question may read %lld at most; "
+              "window=%s fits",
+              (long long)count, (long long)candles_max, value_format_duration(fitting_ms, window));
+    error_set_fit(error, "window", window);
+    return STATUS_TOO_LARGE;
 }
 
 /* Longer intervals are joined from candles of 5 minutes, so these are what reading costs. Where the
@@ -229,10 +230,12 @@ static enum status too_many_snapshots(const struct question *question, int64_t c
                          "the range holds %lld candles of %s, an answer at most %d; "
                          "ask for a shorter one",
                          (long long)count, interval, HISTORY_SNAPSHOTS_MAX);
-    return error_set(error, STATUS_TOO_LARGE,
-                     "the range holds %lld candles of %s, an answer at most %d; interval=%s fits",
-                     (long long)count, interval, HISTORY_SNAPSHOTS_MAX,
-                     value_format_duration(fitting_ms, fitting));
+    error_set(error, STATUS_TOO_LARGE,
+              "the range holds %lld candles of %s, an answer at most %d; interval=%s fits",
+              (long long)count, interval, HISTORY_SNAPSHOTS_MAX,
+              value_format_duration(fitting_ms, fitting));
+    error_set_fit(error, "interval", fitting);
+    return STATUS_TOO_LARGE;
 }
 
 /* Where the time that the window spans would allow too many candles, they are counted first: data

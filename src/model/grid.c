@@ -109,22 +109,28 @@ static double price_span_e8(const struct grid_options *options)
     return highest_e8 * (1 + distance) - lowest_e8 * (1 - distance);
 }
 
+static size_t find_rows_max(size_t column_count)
+{
+    size_t rows_max = GRID_CELLS_MAX / column_count;
+    return rows_max < GRID_ROWS_MAX ? rows_max : GRID_ROWS_MAX;
+}
+
 /* The least bucket with which any map of that many columns is small enough. */
 static int64_t fitting_bucket(const struct grid_options *options, size_t column_count)
 {
-    size_t whole_rows = GRID_CELLS_MAX / column_count;
-    double rows_max = (double)whole_rows - 2;
-    return bucket_least(price_span_e8(options) / rows_max);
+    size_t rows_max = find_rows_max(column_count);
+    return bucket_least(price_span_e8(options) / ((double)rows_max - 2));
 }
 
-static enum status too_many_cells(const struct grid *grid, size_t column_count, struct error *error)
+static enum status too_large(const struct grid *grid, size_t column_count, struct error *error)
 {
-    struct buffer bucket = {0};
-    decimal_append(&bucket, fitting_bucket(grid->options, column_count));
+    char bucket[DECIMAL_SIZE_MAX + 1];
+    *decimal_write(bucket, fitting_bucket(grid->options, column_count)) = '\0';
+    bool has_many_cells = grid->rows > GRID_CELLS_MAX / column_count;
     error_set(error, STATUS_TOO_LARGE,
-              "a map of %zu columns and %zu rows or more has too many cells; bucket=%s fits",
-              column_count, grid->rows, buffer_text(&bucket));
-    buffer_deinit(&bucket);
+              "a map of %zu columns and %zu rows or more has too many %s; bucket=%s fits",
+              column_count, grid->rows, has_many_cells ? "cells" : "rows", bucket);
+    error_set_fit(error, "bucket", bucket);
     return STATUS_TOO_LARGE;
 }
 
@@ -158,8 +164,8 @@ static enum status check_progress(const struct grid *grid, const struct book *bo
 {
     if (book->has_failed || grid->levels.has_failed)
         return no_memory(grid, error);
-    if (grid->rows > GRID_CELLS_MAX / column_count)
-        return too_many_cells(grid, column_count, error);
+    if (grid->rows > find_rows_max(column_count))
+        return too_large(grid, column_count, error);
     return stop_token_check(grid->options->stop, error);
 }
 

@@ -24,6 +24,7 @@
 
 #define GRID_COLUMNS_MAX 2100
 #define GRID_CELLS_MAX ((size_t)4 << 20) /* of one side */
+#define GRID_ROWS_MAX 16384              /* as high as a picture may be in all browsers */
 
 struct grid_options {
     const char *symbol;
@@ -37,9 +38,9 @@ struct grid_options {
     const struct stop_token *stop; /* may be NULL */
 };
 
-/* Appends the JSON. STATUS_TOO_LARGE: over GRID_CELLS_MAX; the message names a bucket that fits.
- * STATUS_NO_DATA: no candle is shown. STATUS_NO_MEMORY. Others as stop_token_check(). Nothing is
- * appended unless it is STATUS_OK. */
+/* Appends the JSON. STATUS_TOO_LARGE: over GRID_CELLS_MAX or GRID_ROWS_MAX; a bucket fits, which
+ * the error names. STATUS_NO_DATA: no candle is shown. STATUS_NO_MEMORY. Others as
+ * stop_token_check(). Nothing is appended unless it is STATUS_OK. */
 enum status grid_append_json(const struct grid_options *options, struct buffer *out,
                              struct error *error);
 

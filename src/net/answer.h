@@ -12,8 +12,9 @@
 
 struct answer {
     atomic_uint references;
-    enum status status; /* anything but OK: the question failed */
-    char *message;      /* why it failed, for a person; NULL if it did not */
+    enum status status;   /* anything but OK: the question failed */
+    char *message;        /* why it failed, for a person; NULL if it did not */
+    struct error_fit fit; /* what would not have failed, if that is known */
     bool is_gzipped;
     uint64_t tag;       /* of the content, the same for its plain and its gzip form */
     struct buffer body; /* JSON, or its gzip form; usually empty after a failure */

@@ -368,8 +368,10 @@ static struct answer *ask_backend(struct questions *questions,
     answer->status = backend->answer(backend->context, question->request, &question->control,
                                      &answer->body, &error);
     answer_complete(answer);
-    if (answer->status != STATUS_OK)
+    if (answer->status != STATUS_OK) {
         answer->message = memory_copy_string(error.message);
+        answer->fit = error.fit;
+    }
     log_debug("question computed", log_text("kind", kind_name(question->request->kind)),
               log_text("question", question->canonical),
               log_text("result", answer->status == STATUS_OK ? "ok" : error.message),

@@ -124,18 +124,29 @@ void respond(struct exchange *exchange, int status, const char *content_type, co
     buffer_deinit(&headers);
 }
 
-void respond_error(struct exchange *exchange, int status, const char *code, const char *message,
-                   const char *extra)
+static void write_error(struct buffer *body, const char *code, const char *message,
+                        const struct error_fit *fit)
 {
-    buffer_clear(&exchange->body);
-    struct json json = json_start(&exchange->body);
+    buffer_clear(body);
+    struct json json = json_start(body);
     json_open_object(&json);
     json_key(&json, "error");
     json_open_object(&json);
     json_member_text(&json, "code", code);
     json_member_text(&json, "message", message);
+    if (fit != NULL && fit->parameter[0] != '\0') {
+        json_key(&json, "fits");
+        json_open_object(&json);
+        json_member_text(&json, fit->parameter, fit->value);
+        json_close_object(&json);
+    }
     json_close_object(&json);
     json_close_object(&json);
+}
+
+/* The body is the error. */
+static void respond_written_error(struct exchange *exchange, int status, const char *extra)
+{
     struct buffer lines = {0};
     buffer_append_text(&lines, extra != NULL ? extra : "");
     buffer_append_text(&lines, "Cache-Control: no-store\r\n");
@@ -143,14 +154,23 @@ void respond_error(struct exchange *exchange, int status, const char *code, cons
     buffer_deinit(&lines);
 }
 
-void respond_failure(struct exchange *exchange, enum status status, const char *message)
+void respond_error(struct exchange *exchange, int status, const char *code, const char *message,
+                   const char *extra)
+{
+    write_error(&exchange->body, code, message, NULL);
+    respond_written_error(exchange, status, extra);
+}
+
+void respond_failure(struct exchange *exchange, enum status status, const char *message,
+                     const struct error_fit *fit)
 {
     switch (status) {
     case STATUS_INVALID:
         respond_error(exchange, 400, "INVALID_PARAMETER", message, NULL);
         break;
     case STATUS_TOO_LARGE:
-        respond_error(exchange, 400, "RANGE_TOO_LARGE", message, NULL);
+        write_error(&exchange->body, "RANGE_TOO_LARGE", message, fit);
+        respond_written_error(exchange, 400, NULL);
         break;
     case STATUS_NO_DATA:
         respond_error(exchange, 404, "NO_DATA", message, NULL);

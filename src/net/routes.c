@@ -103,7 +103,7 @@ static void on_checked(struct hub_waiter *waiter, struct frame *frame, enum stat
     if (frame != NULL && status != STATUS_NO_DATA)
         respond_frame(exchange, frame);
     else
-        respond_failure(exchange, status, "there is no snapshot of this symbol yet");
+        respond_failure(exchange, status, "there is no snapshot of this symbol yet", NULL);
 }
 
 static void serve_snapshot(struct exchange *exchange, const struct route_match *match)
@@ -132,7 +132,7 @@ static void respond_to_question(struct exchange *exchange, struct answer *answer
         buffer_append(&exchange->body, answer->body.data, answer->body.size);
         respond(exchange, 503, TYPE_JSON, NO_STORE);
     } else {
-        respond_failure(exchange, answer->status, answer->message);
+        respond_failure(exchange, answer->status, answer->message, &answer->fit);
     }
 }
 
@@ -203,7 +203,7 @@ static void serve_question(struct exchange *exchange, const struct route_match *
         questions_ask(shared_of(exchange)->questions, &exchange->asker, &request, &canonical,
                       exchange->accepts_gzip);
     } else {
-        respond_failure(exchange, status, error.message);
+        respond_failure(exchange, status, error.message, NULL);
     }
     buffer_deinit(&canonical);
 }

@@ -701,10 +701,12 @@ test('a range that is too large is 400, and says which interval fits', async (t)
     const ask = (path) => get(`${server.url}/api/v1/heatmap/BTCUSDT/history?bucket=5000&${path}`);
     const message = assertError(await ask('window=60d'), 400, 'RANGE_TOO_LARGE');
     assert.match(message, /5000/);
-    const fitting = /interval=(\w+)/.exec(message)[1];
-    const fits = await ask(`window=60d&interval=${fitting}`);
-    assert.equal(fits.status, 200);
-    assert.equal(fits.json().data.length, Math.ceil(5200 / 3));
+    assert.match(message, / interval=15m fits$/);
+    const refused = await ask('window=60d');
+    assert.deepEqual(refused.json().error.fits, { interval: '15m' });
+    const fitting = await ask('window=60d&interval=15m');
+    assert.equal(fitting.status, 200);
+    assert.equal(fitting.json().data.length, Math.ceil(5200 / 3));
     const most = cutMarket(long, long.candles[200].time);
     const whole = await ask(`start=${iso(most.candles[0].time)}`);
     assert.equal(whole.status, 200);

@@ -40,8 +40,14 @@ function makeQuietMarket() {
     return market;
 }
 
-// What a message says would fit: "bucket=5" of "...; bucket=5 fits".
-const fitting = (answer) => / (\S+=\S+) fits$/.exec(answer.json().error.message)?.[1];
+// What would fit, "bucket=5": for programs in a field, for people in the message.
+function fitting(answer) {
+    const { message, fits } = answer.json().error;
+    const [[name, value], ...others] = Object.entries(fits);
+    assert.deepEqual(others, []);
+    assert.ok(message.endsWith(` ${name}=${value} fits`), message);
+    return `${name}=${value}`;
+}
 
 describe('questions that cost too much', () => {
     let folder;

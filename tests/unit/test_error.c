@@ -40,6 +40,22 @@ static void who_wants_no_message_gets_the_status_alone(void **state)
     (void)state;
     assert_int_equal(error_set(NULL, STATUS_BUSY, "%d", 1), STATUS_BUSY);
     error_prefix(NULL, "x");
+    error_set_fit(NULL, "bucket", "1");
+}
+
+static void what_fits_belongs_to_one_failure(void **state)
+{
+    (void)state;
+    struct error error;
+    error_set(&error, STATUS_TOO_LARGE, "bucket=0.05 fits");
+    assert_string_equal(error.fit.parameter, "");
+    error_set_fit(&error, "bucket", "0.05");
+    error_prefix(&error, "map");
+    assert_string_equal(error.fit.parameter, "bucket");
+    assert_string_equal(error.fit.value, "0.05");
+    error_set(&error, STATUS_IO, "the disk");
+    assert_string_equal(error.fit.parameter, "");
+    assert_string_equal(error.fit.value, "");
 }
 
 int main(void)
@@ -48,6 +64,7 @@ int main(void)
         cmocka_unit_test(a_message_is_one_line_whatever_it_quotes),
         cmocka_unit_test(a_message_that_is_too_long_is_cut),
         cmocka_unit_test(who_wants_no_message_gets_the_status_alone),
+        cmocka_unit_test(what_fits_belongs_to_one_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -731,11 +731,29 @@ static void a_grid_of_too_many_cells_names_a_bucket(void **state)
     struct error error;
     assert_int_equal(history_grid(history, &range, NULL, &out, &error), STATUS_TOO_LARGE);
     assert_int_equal(out.size, 0);
-    char *bucket = strstr(error.message, "bucket=");
-    assert_non_null(bucket);
-    *strchr(bucket, ' ') = '\0';
+    assert_non_null(strstr(error.message, " has too many cells; bucket="));
+    assert_string_equal(error.fit.parameter, "bucket");
+    char bucket[64];
+    snprintf(bucket, sizeof bucket, "bucket=%s", error.fit.value);
     struct picture picture = picture_of("BTCUSDT", bucket);
     assert_int_equal(picture.columns, 2017);
+    picture_free(&picture);
+}
+
+/* A browser's pictures are not as high. */
+static void a_grid_of_few_columns_has_not_many_more_rows(void **state)
+{
+    (void)state;
+    struct range range = range_of("ETHUSDT", "bucket=0.01");
+    struct buffer out = {0};
+    struct error error;
+    assert_int_equal(history_grid(history, &range, NULL, &out, &error), STATUS_TOO_LARGE);
+    assert_non_null(strstr(error.message, " has too many rows; bucket="));
+    char bucket[64];
+    snprintf(bucket, sizeof bucket, "bucket=%s", error.fit.value);
+    struct picture picture = picture_of("ETHUSDT", bucket);
+    assert_int_equal(picture.columns, 3);
+    assert_true(picture.rows > 1000 && picture.rows <= 16384);
     picture_free(&picture);
 }
 
@@ -876,6 +894,7 @@ int main(void)
         cmocka_unit_test(a_part_without_candles_and_one_of_a_history_are_refused),
         cmocka_unit_test(a_grid_without_levels_has_no_rows),
         cmocka_unit_test(a_grid_of_too_many_cells_names_a_bucket),
+        cmocka_unit_test(a_grid_of_few_columns_has_not_many_more_rows),
         cmocka_unit_test(ranges_that_differ_have_their_own_answers),
         cmocka_unit_test(many_threads_get_the_same_answer),
         cmocka_unit_test(an_answer_that_is_not_wanted_any_more_is_not_made),

@@ -48,16 +48,16 @@ static struct error refusal(question_function *ask, struct range range,
     return error;
 }
 
-/* "... window=7d fits": the parameter that is named. */
+/* The parameter that fits, "window=7d", which the message names as well: "... window=7d fits". */
 static const char *named_parameter(const struct error *error)
 {
     static char parameter[64];
-    const char *end = strstr(error->message, " fits"), *start = end;
-    if (end == NULL)
-        fail_msg("'%s' names nothing that fits", error->message);
-    while (start > error->message && start[-1] != ' ')
-        start--;
-    snprintf(parameter, sizeof parameter, "%.*s", (int)(end - start), start);
+    snprintf(parameter, sizeof parameter, "%s=%s", error->fit.parameter, error->fit.value);
+    const char *end = strstr(error->message, " fits");
+    size_t size = strlen(parameter);
+    if (end == NULL || (size_t)(end - error->message) < size ||
+        memcmp(end - size, parameter, size) != 0)
+        fail_msg("'%s' does not say that %s fits", error->message, parameter);
     return parameter;
 }
 
@@ -119,7 +119,9 @@ static void a_history_that_is_too_large_names_a_bucket_that_fits(void **state)
                 const struct question_limits limits = {.answer_bytes_max = size / part};
                 struct error error = refusal(history_run, range_of(windows[w], buckets[b]), limits,
                                              STATUS_TOO_LARGE);
-                if (strstr(error.message, "; ask for a shorter range") == NULL)
+                if (strstr(error.message, "; ask for a shorter range") != NULL)
+                    assert_string_equal(error.fit.parameter, "");
+                else
                     size_within(history_run, range_of(windows[w], named_parameter(&error)), limits);
             }
         }

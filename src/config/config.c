@@ -42,6 +42,8 @@ enum { CANDLES_MIN = 300, CANDLES_MAX = 100000000 }; /* of one question */
 #define BUCKETS(member) .type = SETTING_BUCKETS, FIELD(struct bucket_map, member)
 #define WEIGHTS(member) .type = SETTING_WEIGHTS, FIELD(struct leverage_weights, member)
 #define NETWORKS(member) .type = SETTING_NETWORKS, FIELD(struct network_list, member)
+#define EXCHANGE_LIST(member) .type = SETTING_EXCHANGES, FIELD(struct exchange_list, member)
+#define URL(member, list) .type = SETTING_URL, .url = {list}, TEXT_FIELD(member)
 #define REDIS(member) .type = SETTING_REDIS_URL, FIELD(struct redis_url, member)
 
 static const char *const cluster_roles[] = {
@@ -50,6 +52,19 @@ static const char *const log_levels[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL};
 static const char *const log_formats[] = {
     [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", NULL};
+
+static const char *const rest_schemes[] = {"https", "http", NULL};
+static const char *const ws_schemes[] = {"wss", "ws", NULL};
+
+/* Their names, each after a comma; the first comma is passed over. */
+#define LISTED(id, name, rest, websocket) "," #name
+#define EXCHANGES_DEFAULT (&EXCHANGES(LISTED)[1])
+
+#define EXCHANGE_ADDRESSES(id, name, rest, websocket)                                              \
+    {#id "_REST_URL", URL(exchange_rest_urls[EXCHANGE_##id], rest_schemes), rest, NULL,            \
+     "what " #name " is asked: its base address, or that of a proxy before it"},                   \
+        {#id "_WS_URL", URL(exchange_ws_urls[EXCHANGE_##id], ws_schemes), websocket, NULL,         \
+         "the same for its WebSockets"},
 
 static const struct setting settings[] = {
     {"WS_ENABLED", BOOL(ws_enabled), "true", NULL, "the WebSocket endpoint and its generator"},
@@ -109,7 +124,9 @@ static const struct setting settings[] = {
      "debug, info, warn or error"},
     {"LOG_FORMAT", CHOICE(log_format, "FORMAT", log_formats), "text", NULL,
      "text (key=value) or json"},
-};
+    {"EXCHANGES", EXCHANGE_LIST(exchanges), EXCHANGES_DEFAULT, NULL,
+     "where symbols are traded: BTCUSDT is of the first, ALL:BTCUSDT the sum of all"},
+    EXCHANGES(EXCHANGE_ADDRESSES)};
 
 enum { SETTING_COUNT = sizeof settings / sizeof settings[0] };
 _Static_assert(SETTING_COUNT <= SETTINGS_MAX, "struct config_origin is too small");

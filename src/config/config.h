@@ -10,6 +10,8 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "config/base_url.h"
+#include "config/exchange_list.h"
 #include "config/network.h"
 #include "config/redis_url.h"
 #include "config/value.h"
@@ -50,13 +52,16 @@ struct config {
     char redis_channel_prefix[CHANNEL_PREFIX_SIZE];
     enum cluster_role cluster_role;
     struct network_list trusted_proxies;
+    struct exchange_list exchanges;
+    char exchange_rest_urls[EXCHANGE_COUNT][BASE_URL_SIZE];
+    char exchange_ws_urls[EXCHANGE_COUNT][BASE_URL_SIZE];
     enum log_level log_level;
     enum log_format log_format;
 };
 
 /* Where each setting's value came from, and its text as given, for `heatcast config`; in the order
  * of the table. */
-#define SETTINGS_MAX 48
+#define SETTINGS_MAX 96
 struct config_origin {
     enum setting_source source[SETTINGS_MAX];
     char *text[SETTINGS_MAX]; /* owned; NULL for a default; stars for a secret */

@@ -11,6 +11,8 @@
 #include "base/check.h"
 #include "base/cores.h"
 #include "base/slice.h"
+#include "config/base_url.h"
+#include "config/exchange_list.h"
 #include "config/network.h"
 #include "config/redis_url.h"
 #include "config/value.h"
@@ -214,6 +216,10 @@ static enum status parse_field(const struct setting *setting, const char *text, 
         return value_parse_weights(text, value, error);
     case SETTING_NETWORKS:
         return network_list_parse(text, value, error);
+    case SETTING_EXCHANGES:
+        return exchange_list_parse(text, value, error);
+    case SETTING_URL:
+        return base_url_parse(text, setting->url.schemes, value, error);
     case SETTING_REDIS_URL:
         return redis_url_parse(text, value, error);
     }
@@ -267,6 +273,7 @@ const char *setting_placeholder(const struct setting *setting)
         [SETTING_CHANNEL] = "TEXT",      [SETTING_ADDRESS] = "ADDRESS:PORT",
         [SETTING_SYMBOLS] = "LIST",      [SETTING_BUCKETS] = "LIST",
         [SETTING_WEIGHTS] = "LIST",      [SETTING_NETWORKS] = "LIST",
+        [SETTING_EXCHANGES] = "LIST",    [SETTING_URL] = "URL",
         [SETTING_REDIS_URL] = "URL",
     };
     if (setting->type == SETTING_CHOICE)

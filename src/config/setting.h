@@ -30,7 +30,9 @@ enum setting_type {
     SETTING_BUCKETS,  /* struct bucket_map */
     SETTING_WEIGHTS,  /* struct leverage_weights */
     SETTING_NETWORKS, /* struct network_list */
-    SETTING_REDIS_URL /* struct redis_url */
+    SETTING_EXCHANGES, /* struct exchange_list */
+    SETTING_URL,       /* char[BASE_URL_SIZE]: of one of `url.schemes` */
+    SETTING_REDIS_URL  /* struct redis_url */
 };
 
 struct setting {
@@ -57,6 +59,9 @@ struct setting {
             const char *placeholder;
             const char *const *names; /* at least two, then NULL */
         } choice;
+        struct {
+            const char *const *schemes; /* two, then NULL */
+        } url;
     };
     size_t offset;             /* of the field in the struct of settings */
     const char *default_text;  /* read like a user's text */

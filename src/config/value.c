@@ -8,6 +8,7 @@
 #include "config/value.h"
 
 #include "base/decimal.h"
+#include "config/exchange_list.h"
 
 #include <arpa/inet.h>
 #include <math.h>
@@ -129,21 +130,32 @@ int64_t value_next_interval(int64_t interval_ms)
 
 bool value_is_symbol(const char *text, size_t size)
 {
-    if (size < 1 || size >= SYMBOL_SIZE)
+    struct slice name = {text, size};
+    struct exchange_prefix prefix;
+    if (!exchange_prefix_take(&name, &prefix) || name.size < 1 || name.size > SYMBOL_NAME_MAX)
         return false;
-    for (size_t i = 0; i < size; i++) {
-        char c = text[i];
+    for (size_t i = 0; i < name.size; i++) {
+        char c = name.data[i];
         if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'))
             return false;
     }
     return true;
 }
 
+const char *value_symbol_name(const char *symbol)
+{
+    struct slice name = slice_of(symbol);
+    struct exchange_prefix prefix;
+    exchange_prefix_take(&name, &prefix);
+    return name.data;
+}
+
 enum status value_parse_symbol(struct slice text, char symbol[SYMBOL_SIZE], struct error *error)
 {
     if (!value_is_symbol(text.data, text.size) || !slice_copy(text, symbol, SYMBOL_SIZE))
         return error_set(error, STATUS_INVALID,
-                         "'%.*s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -)",
+                         "'%.*s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -; the name of an "
+                         "exchange or ALL and a colon may stand before them)",
                          slice_arguments(text));
     return STATUS_OK;
 }
@@ -190,8 +202,8 @@ enum status value_parse_bucket(const char *text, int64_t *bucket_e8, struct erro
 static enum status parse_bucket_of_symbol(struct slice item, char symbol[SYMBOL_SIZE],
                                           int64_t *bucket_e8, struct error *error)
 {
-    struct slice bucket = item, name;
-    bool has_colon = slice_split(&bucket, ':', &name);
+    struct slice name = item, bucket;
+    bool has_colon = slice_split_last(&name, ':', &bucket);
     if (has_colon) {
         enum status status = value_parse_symbol(name, symbol, error);
         if (status != STATUS_OK)

@@ -7,6 +7,7 @@
 #include "model/bucket.h"
 
 #include "base/decimal.h"
+#include "config/value.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,9 +18,10 @@ static const unsigned mantissas[] = {1, 2, 5, 10}; /* of a decade, and the first
 static bool is_bitcoin_in_dollars(const char *symbol)
 {
     static const char *const quotes[] = {"USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USD"};
-    if (strncmp(symbol, "BTC", 3) != 0)
+    const char *rest = value_symbol_name(symbol);
+    if (strncmp(rest, "BTC", 3) != 0)
         return false;
-    const char *rest = symbol + 3;
+    rest += 3;
     rest += *rest == '-' || *rest == '_';
     for (size_t i = 0; i < sizeof quotes / sizeof quotes[0]; i++) {
         size_t size = strlen(quotes[i]);

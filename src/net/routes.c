@@ -280,7 +280,9 @@ static void serve_route(struct exchange *exchange, const struct route *route,
 {
     struct route_match match = {.head = head, .symbol_index = -1, .argument = route->argument};
     if (symbol.size > 0) {
-        match.symbol_index = symbol_list_find(symbols_of(exchange), symbol.data, symbol.size);
+        char name[SYMBOL_SIZE]; /* the colon of a prefix may be encoded */
+        if (slice_percent_decode(symbol, false, name, sizeof name))
+            match.symbol_index = symbol_list_find(symbols_of(exchange), name, strlen(name));
         if (match.symbol_index < 0) {
             answer_unknown_symbol(exchange);
             return;

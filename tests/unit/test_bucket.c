@@ -22,6 +22,8 @@ static void the_default_bucket_is_the_step_nearest_to_a_thousandth(void **state)
         {"BTCFDUSD", 98450 * E8, 100 * E8},
         {"BTCUSD_PERP", 98450 * E8, 100 * E8},
         {"BTC-USD", 98450 * E8, 100 * E8},
+        {"BINANCE:BTCUSDT", 98450 * E8, 100 * E8},
+        {"ALL:ETHUSDT", 3500 * E8, 5 * E8},
         {"BTCDOMUSDT", 4500 * E8, 5 * E8},
         {"BTCUSDX", 3500 * E8, 5 * E8},
         {"ETHBTC", 3500000, 5000},

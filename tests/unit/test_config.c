@@ -99,6 +99,24 @@ static void show_symbols(const struct config *config, char *out)
         snprintf(out + strlen(out), 120 - strlen(out), "%s ", config->symbols.names[i]);
 }
 
+static void show_exchanges(const struct config *config, char *out)
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < config->exchanges.count; i++)
+        snprintf(out + strlen(out), 120 - strlen(out), "%s ",
+                 exchange_name(config->exchanges.ids[i]));
+}
+
+static void show_binance_rest_url(const struct config *config, char *out)
+{
+    show_text(out, config->exchange_rest_urls[EXCHANGE_BINANCE]);
+}
+
+static void show_binance_ws_url(const struct config *config, char *out)
+{
+    show_text(out, config->exchange_ws_urls[EXCHANGE_BINANCE]);
+}
+
 static void show_lookback(const struct config *config, char *out)
 {
     snprintf(out, 120, "%lld", (long long)config->heatmap_lookback_ms);
@@ -476,6 +494,37 @@ static const struct expectation {
      "0",
      "neither text nor json",
      {"xml", "logfmt"}},
+    {"EXCHANGES",
+     "exchanges",
+     show_exchanges,
+     "binance ",
+     "Binance",
+     "binance ",
+     "binance, binance",
+     "binance ",
+     "is not an exchange (binance",
+     {"mtgox", "binance,", ",", "ALL"}},
+    {"BINANCE_REST_URL",
+     "binance-rest-url",
+     show_binance_rest_url,
+     "https://fapi.binance.com",
+     "http://127.0.0.1:8080/binance/",
+     "http://127.0.0.1:8080/binance",
+     "https://[::1]:1",
+     "https://[::1]:1",
+     "(https:// or http://, host[:port], and a path, if any, without ? and #)",
+     {"fapi.binance.com", "wss://a", "https://", "https://:1", "https://a:0", "https://a:x",
+      "https://u:p@a", "https://a?b"}},
+    {"BINANCE_WS_URL",
+     "binance-ws-url",
+     show_binance_ws_url,
+     "wss://fstream.binance.com",
+     "ws://localhost:9443",
+     "ws://localhost:9443",
+     "wss://a.example/b/c//",
+     "wss://a.example/b/c",
+     "(wss:// or ws://, host[:port], and a path, if any, without ? and #)",
+     {"https://a", "ws:/a", "ws://a b", "ws://[::1", "ws://a#b", "WS://a"}},
 };
 /* clang-format on */
 

@@ -7,6 +7,19 @@
 
 /* -- requests ---------------------------------------------------------------------------------- */
 
+static void the_colon_of_a_symbol_may_be_encoded(void **state)
+{
+    (void)state;
+    set("symbols", "BTCUSDT,ALL:BTCUSDT");
+    start_server();
+    expect_answer(GET("/api/v1/heatmap/ALL:BTCUSDT"), "HTTP/1.1 404 ", "NO_DATA");
+    expect_answer(GET("/api/v1/heatmap/ALL%3ABTCUSDT"), "HTTP/1.1 404 ", "NO_DATA");
+    expect_answer(GET("/api/v1/heatmap/ALL%3aBTCUSDT"), "HTTP/1.1 404 ", "NO_DATA");
+    expect_answer(GET("/api/v1/heatmap/ALL%3"), "HTTP/1.1 404 ", "INVALID_SYMBOL");
+    expect_answer(GET("/api/v1/heatmap/ALL%00"), "HTTP/1.1 404 ", "INVALID_SYMBOL");
+    stop_server();
+}
+
 static void requests_are_answered_or_refused_with_a_reason(void **state)
 {
     (void)state;
@@ -173,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fact(requests_are_answered_or_refused_with_a_reason),
+        fact(the_colon_of_a_symbol_may_be_encoded),
         fact(a_head_over_the_limit_is_refused),
         fact(pipelined_requests_are_answered_in_their_order),
         fact(the_newest_snapshot_has_a_tag),

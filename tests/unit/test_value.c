@@ -131,10 +131,36 @@ static void symbols_are_upper_case_and_short(void **state)
     assert_false(value_is_symbol("BTC\0USD", 7));
 }
 
+static void an_exchange_may_stand_before_a_symbol(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "MTGOX:BTCUSDT", "binance:BTCUSDT",           ":BTCUSDT",    "BINANCE:",
+        "BINANCE:BTC:X", "ALL:BINANCE:BTC",           "all:BTCUSDT", "BINANCE :BTC",
+        "ALL: BTC",      "ALL:ABCDEFGHIJKLMNOPQRSTU",
+    };
+    char symbol[SYMBOL_SIZE];
+    struct bucket_map map;
+    assert_int_equal(value_parse_symbol(slice_of("BINANCE:ABCDEFGHIJKLMNOPQRST"), symbol, NULL),
+                     STATUS_OK);
+    assert_string_equal(symbol, "BINANCE:ABCDEFGHIJKLMNOPQRST");
+    assert_string_equal(value_symbol_name(symbol), "ABCDEFGHIJKLMNOPQRST");
+    assert_string_equal(value_symbol_name("ALL:BTCUSDT"), "BTCUSDT");
+    assert_string_equal(value_symbol_name("BTCUSDT"), "BTCUSDT");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(value_parse_symbol(slice_of(wrong[i]), symbol, NULL), STATUS_INVALID);
+    assert_int_equal(value_parse_buckets("ALL:BTCUSDT:50,BINANCE:ETHUSDT:2", &map, NULL),
+                     STATUS_OK);
+    assert_int_equal(bucket_map_find(&map, "ALL:BTCUSDT"), 50 * DECIMAL_ONE);
+    assert_int_equal(bucket_map_find(&map, "BINANCE:ETHUSDT"), 2 * DECIMAL_ONE);
+}
+
 static void one_symbol_has_one_sentence_everywhere(void **state)
 {
     (void)state;
-    static const char sentence[] = "'btc' is not a symbol (1 to 20 of A-Z, 0-9, _ and -)";
+    static const char sentence[] =
+        "'btc' is not a symbol (1 to 20 of A-Z, 0-9, _ and -; the name of an exchange or ALL and a "
+        "colon may stand before them)";
     char symbol[SYMBOL_SIZE] = "";
     struct symbol_list list;
     struct bucket_map map;
@@ -318,6 +344,7 @@ int main(void)
         cmocka_unit_test(sizes_are_written_with_a_unit),
         cmocka_unit_test(buckets_are_above_zero),
         cmocka_unit_test(symbols_are_upper_case_and_short),
+        cmocka_unit_test(an_exchange_may_stand_before_a_symbol),
         cmocka_unit_test(one_symbol_has_one_sentence_everywhere),
         cmocka_unit_test(symbol_lists_keep_their_order_and_drop_repetitions),
         cmocka_unit_test(a_list_of_too_many_symbols_is_refused),

@@ -26,7 +26,7 @@
 
 enum {
     PATIENCE_MS = 500, /* for readers of this process that are under way */
-    LOG_BYTES_MAX = 256 * 1024,
+    LOG_BYTES_MAX = 128 * 1024,
 };
 
 /* Waits until nobody in this process uses the file. */

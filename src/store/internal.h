@@ -5,7 +5,8 @@
  *     shared.c     which instance a session       database.c   DuckDB's object below it
  *     owner.c      gets, in either mode           making.c     a file that is to be written
  *     brief.c      and when it writes             statement.c  running SQL
- *     schema.c     the tables                     read.c, write.c */
+ *     schema.c     the tables                     rows.c       walking over results
+ *     read.c, coverage.c                          write.c, liquidations.c, prune.c */
 #ifndef HEATCAST_STORE_INTERNAL_H
 #define HEATCAST_STORE_INTERNAL_H
 
@@ -94,6 +95,8 @@ struct store {
     } brief;
 
     pthread_mutex_t write_mutex; /* one transaction at a time: they never conflict */
+    /* A bound of the ids in use, from which the highest one is found; under write_mutex. */
+    int64_t interest_id;
     /* Owner mode's version, of commits and openings; any thread reads it. */
     atomic_uint_fast64_t changes;
 };
@@ -106,7 +109,8 @@ struct write {
         duckdb_appender appender; /* NULL: no rows yet */
         int64_t row_count;
         int64_t time_min_ms, time_max_ms;
-    } stages[TABLE_COUNT];
+    } stages[TABLE_COUNT], liquidations;
+    uint64_t liquidations_new; /* of the last transaction */
 };
 
 struct store_session {
@@ -241,6 +245,25 @@ enum status store_run_row(struct store_session *session, const char *sql,
 /* "<path>: <first line of DuckDB's message>" */
 enum status store_fail(const struct store *store, enum status status, const char *message,
                        struct error *error);
+
+/* -- write.c, liquidations.c ------------------------------------------------------------------- */
+
+/* Notes the time of a row that is being staged. */
+void store_stage_time(struct stage *stage, int64_t time_ms);
+
+/* Moves staged liquidations into their table, within the transaction. */
+enum status store_merge_liquidations(struct store_session *session, struct error *error);
+
+/* Whether the database has the table. Not within a transaction. */
+enum status store_has_liquidations(struct store_session *session, bool *is_there,
+                                   struct error *error);
+
+/* -- coverage.c -------------------------------------------------------------------------------- */
+
+struct buffer;
+
+/* The symbols as one text, each on a line. */
+void store_append_symbols(const struct store_scope *scope, struct buffer *names);
 
 /* -- schema.c ---------------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include "store/internal.h"
 
 #include "model/series_builder.h"
+#include "store/rows.h"
 
 static const char candles_sql[] =
     "SELECT TRY_CAST(open_time AS TIMESTAMP) AS candle_time, TRY_CAST(open AS DECIMAL(18,8)), "
@@ -52,72 +53,6 @@ static const char any_rows_sql[] = "SELECT EXISTS (SELECT 1 FROM open_interest_h
                                    "OR EXISTS (SELECT 1 FROM klines_5m_history)";
 
 enum { SOURCE_COLUMN = 5 }; /* in store_tables[TABLE_INTEREST] */
-
-/* -- walking over results ---------------------------------------------------------------------- */
-
-enum { RESULT_COLUMNS_MAX = 6 };
-
-/* The rows of a result, one after the other, straight from DuckDB's vectors. */
-struct rows {
-    duckdb_result result;
-    size_t column_count;
-    duckdb_data_chunk chunk;
-    idx_t row, row_count;
-    idx_t rows_before; /* in chunks before this one */
-    const void *data[RESULT_COLUMNS_MAX];
-    uint64_t *validity[RESULT_COLUMNS_MAX];
-};
-
-static bool rows_next(struct rows *rows)
-{
-    rows->row++;
-    while (rows->chunk == NULL || rows->row >= rows->row_count) {
-        duckdb_destroy_data_chunk(&rows->chunk);
-        rows->rows_before += rows->row_count;
-        rows->row = rows->row_count = 0;
-        rows->chunk = duckdb_fetch_chunk(rows->result);
-        if (rows->chunk == NULL)
-            return false;
-        rows->row_count = duckdb_data_chunk_get_size(rows->chunk);
-        for (size_t i = 0; i < rows->column_count; i++) {
-            duckdb_vector vector = duckdb_data_chunk_get_vector(rows->chunk, i);
-            rows->data[i] = duckdb_vector_get_data(vector);
-            rows->validity[i] = duckdb_vector_get_validity(vector);
-        }
-    }
-    return true;
-}
-
-static bool rows_has(const struct rows *rows, size_t column)
-{
-    return duckdb_validity_row_is_valid(rows->validity[column], rows->row);
-}
-
-static int64_t rows_int64(const struct rows *rows, size_t column)
-{
-    return ((const int64_t *)rows->data[column])[rows->row];
-}
-
-static double rows_double(const struct rows *rows, size_t column)
-{
-    return ((const double *)rows->data[column])[rows->row];
-}
-
-static __int128 rows_wide(const struct rows *rows, size_t column)
-{
-    duckdb_hugeint value = ((const duckdb_hugeint *)rows->data[column])[rows->row];
-    return (__int128)value.upper * ((__int128)1 << 64) + (__int128)value.lower;
-}
-
-/* False if rows_next() has ended too early: DuckDB says "no more" as well where it has no memory.
- */
-static bool rows_close(struct rows *rows)
-{
-    bool is_complete = rows->rows_before == duckdb_row_count(&rows->result);
-    duckdb_destroy_data_chunk(&rows->chunk);
-    duckdb_destroy_result(&rows->result);
-    return is_complete;
-}
 
 /* -- a window ---------------------------------------------------------------------------------- */
 

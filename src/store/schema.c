@@ -43,8 +43,8 @@ const struct table_shape store_tables[TABLE_COUNT] = {
             .column_count = 6,
             .columns =
                 {
-                    {"id", "BIGINT PRIMARY KEY",
-                     "last_id + row_number() OVER (ORDER BY staged.row)", false},
+                    {"id", "BIGINT PRIMARY KEY", "$3 + row_number() OVER (ORDER BY staged.row)",
+                     false},
                     {"timestamp", "TIMESTAMP NOT NULL", "make_timestamp(staged.time_us)", true},
                     {"symbol", "VARCHAR(20) NOT NULL", "staged.symbol", true},
                     {"open_interest_value", "DECIMAL(20,8) NOT NULL", EXACT("staged.value_e8"),

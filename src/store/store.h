@@ -103,6 +103,36 @@ enum status store_newest_interest(struct store_session *session, const char *sym
 enum status store_has_others(struct store_session *session, const char *source, bool *has_others,
                              struct error *error);
 
+enum store_kind { STORE_CANDLES, STORE_INTEREST, STORE_LIQUIDATIONS };
+
+/* Symbols, and a range of times, both ends inclusive. */
+struct store_scope {
+    const char *const *symbols;
+    size_t symbol_count;
+    int64_t from_ms, to_ms;
+};
+
+#define STORE_NONE INT64_MIN
+
+/* Of each symbol, the time of the newest usable row in the range, or STORE_NONE; candles or open
+ * interest, by open times of candles. One query for all symbols, whose cost grows with the range
+ * alone. `newest_ms` has room for all of them. */
+enum status store_newest_of_each(struct store_session *session, enum store_kind kind,
+                                 const struct store_scope *scope, int64_t *newest_ms,
+                                 struct error *error);
+
+/* The steps of five minutes in the range without a usable row, in order of symbol and time, as
+ * holes from a first to a last open time. One query, as above. */
+enum status store_find_holes(struct store_session *session, enum store_kind kind,
+                             const struct store_scope *scope,
+                             void (*on_hole)(size_t symbol, int64_t first_ms, int64_t last_ms,
+                                             void *context),
+                             void *context, struct error *error);
+
+/* Of all exchanges and symbols. */
+enum status store_count_liquidations(struct store_session *session, int64_t *count,
+                                     struct error *error);
+
 /* -- writing -----------------------------------------------------------------------------------
  *
  * In a session of owner mode, or a brief one of either mode. */
@@ -131,9 +161,28 @@ enum status store_write_kline(struct store_session *session, const struct kline_
 enum status store_write_interest(struct store_session *session, const struct interest_row *row,
                                  struct error *error);
 
+/* What the open interest that follows in the transaction names as its source instead. */
+void store_write_source(struct store_session *session, const char *source);
+
+/* A liquidation that is there already stays as it is, in a transaction of either kind. The table is
+ * made with its first row. */
+enum status store_write_liquidation(struct store_session *session,
+                                    const struct liquidation_row *row, struct error *error);
+
 /* Ends the transaction. Rows that were not there before are counted; pointers may be NULL. */
 enum status store_write_commit(struct store_session *session, uint64_t *klines_new,
                                uint64_t *interest_new, struct error *error);
 void store_write_rollback(struct store_session *session); /* harmless where none is open */
+
+#define STORE_PRUNE_ROWS 5000
+
+/* Removes rows of the symbols up to `to_ms`, the oldest blocks of the table first, in a transaction
+ * of its own; `from_ms` does not count. At most STORE_PRUNE_ROWS at a time: as many as that in
+ * `row_count` mean that there are more. */
+enum status store_prune(struct store_session *session, enum store_kind kind,
+                        const struct store_scope *scope, uint64_t *row_count, struct error *error);
+
+/* How many liquidations of the session's last transaction were not there before. */
+uint64_t store_liquidations_new(const struct store_session *session);
 
 #endif

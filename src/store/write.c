@@ -48,8 +48,23 @@ enum status store_write_begin(struct store_session *session, const char *source,
         return status;
     }
     session->write = (struct write){.is_open = true, .replaces = replaces};
-    snprintf(session->write.source, sizeof session->write.source, "%s", source);
+    store_write_source(session, source);
     return STATUS_OK;
+}
+
+void store_write_source(struct store_session *session, const char *source)
+{
+    check(session->write.is_open);
+    snprintf(session->write.source, sizeof session->write.source, "%s", source);
+}
+
+void store_stage_time(struct stage *stage, int64_t time_ms)
+{
+    if (stage->row_count == 0 || time_ms < stage->time_min_ms)
+        stage->time_min_ms = time_ms;
+    if (stage->row_count == 0 || time_ms > stage->time_max_ms)
+        stage->time_max_ms = time_ms;
+    stage->row_count++;
 }
 
 static enum status append_failed(struct store_session *session, duckdb_appender appender,
@@ -75,12 +90,9 @@ static enum status begin_row(struct store_session *session, enum table table, co
             return status;
         }
     }
-    if (stage->row_count == 0 || time_ms < stage->time_min_ms)
-        stage->time_min_ms = time_ms;
-    if (stage->row_count == 0 || time_ms > stage->time_max_ms)
-        stage->time_max_ms = time_ms;
     *appender = stage->appender;
-    duckdb_append_int64(*appender, stage->row_count++);
+    duckdb_append_int64(*appender, stage->row_count);
+    store_stage_time(stage, time_ms);
     duckdb_append_varchar(*appender, symbol);
     duckdb_append_int64(*appender, time_ms * 1000);
     return STATUS_OK;
@@ -204,12 +216,21 @@ static void append_insert(const struct store_session *session, enum table table,
     }
     buffer_append_text(sql, " FROM ");
     append_staged_rows(session, table, sql);
-    if (table == TABLE_INTEREST && is_written(session, table, 0))
-        buffer_append_text(sql, ", (SELECT coalesce(max(id), 0) AS last_id "
-                                "FROM open_interest_history)");
     buffer_append_format(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS target WHERE ", shape->name);
     append_match(table, sql);
     buffer_append_char(sql, ')');
+}
+
+/* The highest id of the table, or one above it. The bound lets DuckDB pass over all blocks with
+ * lower ids: without it the whole column is read for each transaction. */
+static enum status find_last_id(struct store_session *session, int64_t *last_id,
+                                struct error *error)
+{
+    static const char sql[] =
+        "SELECT coalesce(max(id), $1) FROM open_interest_history WHERE id > $1";
+    const struct parameter bound = {.type = PARAMETER_INTEGER,
+                                    .integer = session->store->interest_id};
+    return store_run_row(session, sql, &bound, 1, last_id, NULL, 1, error);
 }
 
 /* Moves one stage into its table and counts the rows that were not there. */
@@ -220,25 +241,34 @@ static enum status merge_stage(struct store_session *session, enum table table, 
     enum status status = STATUS_OK;
     struct buffer sql = {0};
     duckdb_result result;
-    const struct parameter range[] = {
+    struct parameter parameters[] = {
         {.type = PARAMETER_TIME, .time_ms = stage->time_min_ms},
         {.type = PARAMETER_TIME, .time_ms = stage->time_max_ms},
+        {.type = PARAMETER_INTEGER}, /* the last id */
     };
+    bool numbers = table == TABLE_INTEREST && is_written(session, table, 0);
     if (duckdb_appender_close(stage->appender) != DuckDBSuccess)
         return append_failed(session, stage->appender, error);
     if (session->write.replaces) {
         append_update(session, table, &sql);
-        status = store_run(session, buffer_text(&sql), range, 2, NULL, error);
+        status = store_run(session, buffer_text(&sql), parameters, 2, NULL, error);
         if (status != STATUS_OK)
             goto cleanup;
         buffer_clear(&sql);
     }
+    if (numbers) {
+        status = find_last_id(session, &parameters[2].integer, error);
+        if (status != STATUS_OK)
+            goto cleanup;
+    }
     append_insert(session, table, &sql);
-    status = store_run(session, buffer_text(&sql), range, 2, &result, error);
+    status = store_run(session, buffer_text(&sql), parameters, numbers ? 3 : 2, &result, error);
     if (status != STATUS_OK)
         goto cleanup;
     *row_count = duckdb_rows_changed(&result);
     duckdb_destroy_result(&result);
+    if (numbers)
+        session->store->interest_id = parameters[2].integer + (int64_t)*row_count;
 
     buffer_clear(&sql);
     buffer_append_format(&sql, "DROP TABLE temp.%s", staging[table].name);
@@ -252,6 +282,7 @@ static void end_write(struct store_session *session)
 {
     for (size_t i = 0; i < TABLE_COUNT; i++)
         duckdb_appender_destroy(&session->write.stages[i].appender);
+    duckdb_appender_destroy(&session->write.liquidations.appender);
     session->write.is_open = false;
     pthread_mutex_unlock(&session->store->write_mutex);
 }
@@ -265,6 +296,8 @@ enum status store_write_commit(struct store_session *session, uint64_t *klines_n
     for (enum table table = 0; table < TABLE_COUNT && status == STATUS_OK; table++)
         if (session->write.stages[table].appender != NULL)
             status = merge_stage(session, table, &counts[table], error);
+    if (status == STATUS_OK && session->write.liquidations.appender != NULL)
+        status = store_merge_liquidations(session, error);
     if (status == STATUS_OK) {
         status = store_run(session, "COMMIT", NULL, 0, NULL, error);
         if (status != STATUS_OK)
@@ -292,6 +325,7 @@ void store_write_rollback(struct store_session *session)
      */
     for (size_t i = 0; i < TABLE_COUNT; i++)
         duckdb_appender_destroy(&session->write.stages[i].appender);
+    duckdb_appender_destroy(&session->write.liquidations.appender);
     store_run(session, "ROLLBACK", NULL, 0, NULL, NULL);
     end_write(session);
 }

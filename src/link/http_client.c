@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/slice.h"
 #include "link/client_internal.h"
 #include "link/transport.h"
 
@@ -24,6 +25,7 @@ struct http_transfer {
     struct buffer body;
     size_t body_size, head_size; /* what came; the body's after decompression */
     size_t answer_bytes_max;
+    bool has_whole_head; /* libcurl takes an answer that ends within its head for a whole one */
     bool is_too_large, is_stopped;
     bool (*on_bytes)(int status, const char *bytes, size_t size, void *context);
     void (*on_done)(const struct http_result *result, void *context);
@@ -69,11 +71,15 @@ static int status_of(const struct http_transfer *transfer)
     return (int)status;
 }
 
+/* One line of a head, or of the trailer behind a chunked body, with its end. */
 static size_t take_head(char *bytes, size_t one, size_t size, void *context)
 {
     struct http_transfer *transfer = context;
-    (void)bytes;
     (void)one;
+    if (bytes[0] == '\r' || bytes[0] == '\n')
+        transfer->has_whole_head = true;
+    else if (slice_starts_with((struct slice){bytes, size}, "HTTP/"))
+        transfer->has_whole_head = false;
     transfer->head_size += size;
     transfer->is_too_large = transfer->head_size > HTTP_ANSWER_HEAD_BYTES_MAX;
     return transfer->is_too_large ? 0 : size;
@@ -121,6 +127,8 @@ static enum http_outcome outcome_of(const struct http_transfer *transfer, CURLco
         return HTTP_TOO_LARGE;
     if (transfer->is_stopped)
         return HTTP_STOPPED;
+    if (code == CURLE_OK && !transfer->has_whole_head)
+        return HTTP_CUT_OFF;
     return transport_outcome(transfer->entry.easy, code);
 }
 
@@ -129,6 +137,8 @@ static const char *words_for(const struct http_transfer *transfer, CURLcode code
 {
     if (transfer->is_too_large)
         return "over the limit that was set for it";
+    if (code == CURLE_OK)
+        return "within its head";
     return transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(code);
 }
 

@@ -24,17 +24,17 @@ export async function startProbe(t, { ca, env } = {}) {
 
     let last = 0;
     const say = (command) => child.stdin.write(`${JSON.stringify(command)}\n`);
-    const find = (id, event, from = 0) =>
-        events.slice(from).find((e) => e.id === id && e.event === event);
+    const count = (id, ...kinds) =>
+        events.filter((e) => e.id === id && kinds.includes(e.event)).length;
     return {
-        events,
         // An event of a request or connection; `after` counts those of the same kind before it.
         async event(id, event, after = 0) {
             const matches = () => events.filter((e) => e.id === id && e.event === event);
             await eventually(`${event} of ${id}`, () => matches().length > after, { everyMs: 5 });
             return matches()[after];
         },
-        has: (id, event) => find(id, event) !== undefined,
+        count,
+        has: (id, event) => count(id, event) > 0,
         // Starts a request; its number.
         begin(url, options = {}) {
             last += 1;

@@ -239,7 +239,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
             connect_next(link);
         } else {
             char reason[sizeof link->reason];
-            snprintf(reason, sizeof reason, "the host '%.60s' cannot be found: %s", link->url->host,
+            snprintf(reason, sizeof reason, "its host cannot be found: %s",
                      status != 0 ? uv_strerror(status) : "it has no address");
             lost(link, reason);
         }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "wire/http_fields.h"
+#include "net/fault.h"
 #include "net/gzip.h"
 
 #include <inttypes.h>
@@ -164,6 +165,8 @@ void respond_error(struct exchange *exchange, int status, const char *code, cons
 void respond_failure(struct exchange *exchange, enum status status, const char *message,
                      const struct error_fit *fit)
 {
+    if (fault_is_private(status))
+        message = fault_text(status);
     switch (status) {
     case STATUS_INVALID:
         respond_error(exchange, 400, "INVALID_PARAMETER", message, NULL);

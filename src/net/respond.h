@@ -17,9 +17,10 @@ void respond(struct exchange *exchange, int status, const char *content_type, co
 void respond_error(struct exchange *exchange, int status, const char *code, const char *message,
                    const char *extra);
 
-/* The error's code and HTTP status for a failed call of the backend. Where `fit`, which may be
- * NULL, names a parameter, "fits":{PARAMETER:VALUE} follows the message of one that is too large.
- */
+/* The error's code and HTTP status for a failed call of the backend. What only those who run the
+ * server may know is not in the answer, whatever the message says (net/fault.h). Where `fit`, which
+ * may be NULL, names a parameter, "fits":{PARAMETER:VALUE} follows the message of one that is too
+ * large. */
 void respond_failure(struct exchange *exchange, enum status status, const char *message,
                      const struct error_fit *fit);
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "model/bucket.h"
+#include "net/fault.h"
 #include "serve/readiness.h"
 #include "serve/server_internal.h"
 
@@ -68,7 +69,7 @@ static enum status open_session(struct server *server, struct store_session **se
                                 struct error *error)
 {
     if (role_is_relay(server->config))
-        return error_set(error, STATUS_NOT_FOUND, RELAY_HAS_NO_DATABASE);
+        return error_set(error, STATUS_UNREACHABLE, RELAY_HAS_NO_DATABASE);
     return store_begin(server->store, session, error);
 }
 
@@ -88,7 +89,10 @@ static enum status answer_symbols(struct server *server, struct buffer *out)
     store_end(session);
     json_member_bool(&json, "simulated", server->is_demo);
     json_member_text(&json, "version", HEATCAST_VERSION);
-    json_member_text(&json, "database", status == STATUS_OK ? "ok" : error.message);
+    json_member_text(&json, "database",
+                     status == STATUS_OK            ? "ok"
+                     : status == STATUS_UNREACHABLE ? error.message
+                                                    : fault_text(status));
     json_close_object(&json);
     return STATUS_OK;
 }

@@ -1,10 +1,13 @@
 /* Ready is a server that new clients can be sent to: its database can be read now, its last tick
  * could read it too, what it writes (a demo) can be written, Redis answers where it is used, and it
  * is not about to end. Each part is named with its own reason, since the answer is read by a
- * person whose server does not work. */
+ * person whose server does not work; but anybody may ask, so what is wrong with the database is
+ * told in general words (net/fault.h). The generator and the simulator log it whole. */
 #include "serve/readiness.h"
 
 #include "base/json.h"
+#include "base/log.h"
+#include "net/fault.h"
 #include "serve/server_internal.h"
 
 /* A writer that held the file during the last tick holds it no more if it could be opened now. */
@@ -32,7 +35,9 @@ static bool append_database(struct server *server, struct json *json)
     if (role_is_relay(server->config))
         return true;
     enum status status = check_database(server, &error);
-    return append_check(json, "database", status == STATUS_OK, error.message);
+    if (status != STATUS_OK)
+        log_debug("the database is not ready", log_text("reason", error.message));
+    return append_check(json, "database", status == STATUS_OK, fault_text(status));
 }
 
 static bool append_redis(struct server *server, struct json *json)

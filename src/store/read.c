@@ -146,8 +146,7 @@ enum status store_newest(struct store_session *session, const char *symbol, int6
     enum status status =
         store_run_row(session, newest_sql, &parameter, 1, open_time_ms, &is_null, 1, error);
     if (status == STATUS_OK && is_null)
-        return error_set(error, STATUS_NO_DATA, "no candles of %s in %s", symbol,
-                         session->store->path);
+        return error_set(error, STATUS_NO_DATA, "no candles of %s in the database", symbol);
     return status;
 }
 
@@ -159,8 +158,7 @@ enum status store_newest_interest(struct store_session *session, const char *sym
     enum status status =
         store_run_row(session, newest_interest_sql, &parameter, 1, value_e8, &is_null, 1, error);
     if (status == STATUS_OK && is_null)
-        return error_set(error, STATUS_NO_DATA, "no open interest of %s in %s", symbol,
-                         session->store->path);
+        return error_set(error, STATUS_NO_DATA, "no open interest of %s in the database", symbol);
     return status;
 }
 

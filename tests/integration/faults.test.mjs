@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 
 import { Client, connectFor, refusal } from '../support/client.mjs';
 import { assertSnapshot } from '../support/compare.mjs';
+import { assertDiscreet } from '../support/discreet.mjs';
 import { renameInCatalogue } from '../support/duckdb-file.mjs';
 import { get } from '../support/http.mjs';
 import { importMarkets, makeMarket } from '../support/market.mjs';
@@ -33,7 +34,8 @@ describe('the database', () => {
         assert.equal((await get(`${server.url}/healthz`)).status, 200);
         const ready = await get(`${server.url}/readyz`);
         assert.equal(ready.status, 503);
-        assert.match(ready.json().checks.database, /no database at .*market\.duckdb/);
+        assert.match(ready.json().checks.database, /there is no database.*heatcast import/);
+        await assertDiscreet(server, database);
         for (const path of [
             '/api/v1/heatmap/BTCUSDT',
             '/api/v1/heatmap/BTCUSDT/history',
@@ -70,6 +72,7 @@ describe('the database', () => {
         assert.equal((await client.nextError()).code, 'SERVER_ERROR');
         const ready = await get(`${server.url}/readyz`);
         assert.equal(ready.status, 503);
+        await assertDiscreet(server, database);
         await sleep(2000);
         const lines = server
             .logs()
@@ -102,10 +105,11 @@ describe('the database', () => {
             assert.match(command.stderr, named);
             assert.equal(command.stderr.trimEnd().split('\n').length, 1, command.stderr);
 
-            const server = await startServer({ database: broken, args: quick });
+            const server = await serveFor(t, { database: broken, args: quick });
             const ready = await get(`${server.url}/readyz`);
             assert.equal(ready.status, 503);
-            assert.match(ready.json().checks.database, named);
+            assert.match(ready.json().checks.database, /a table of it is missing/);
+            await assertDiscreet(server, broken);
             const history = await get(`${server.url}/api/v1/heatmap/BTCUSDT/history`);
             assert.equal(history.status, 503);
             const client = await Client.open(`${server.wsUrl}?symbols=BTCUSDT`);
@@ -113,7 +117,6 @@ describe('the database', () => {
             await client.settle();
             await client.close();
             await logged(server, named);
-            assert.equal(await server.stop(), 0);
         }
     });
 

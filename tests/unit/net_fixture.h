@@ -43,6 +43,8 @@ static struct metrics *metrics;
 static struct net_server *server;
 static sem_t asked, may_answer; /* a question has come; it may be answered */
 static size_t answer_size;
+static enum status answer_status; /* if it is not STATUS_OK, it is answered with the message */
+static const char *answer_message = "";
 static atomic_uint data_version; /* answers are kept until it changes */
 
 /* The parameters as they are given. */
@@ -71,6 +73,8 @@ static inline enum status answer(void *context, const struct backend_request *re
             return error_set(error, STATUS_CANCELLED, "it is not wanted");
         usleep(500);
     }
+    if (answer_status != STATUS_OK)
+        return error_set(error, answer_status, "%s", answer_message);
     buffer_append_char(out, '"');
     for (size_t i = 2; i < answer_size; i++)
         buffer_append_char(out, 'a');
@@ -115,6 +119,7 @@ static inline int prepare(void **state)
     sem_init(&asked, 0, 0);
     sem_init(&may_answer, 0, 0);
     answer_size = 100;
+    answer_status = STATUS_OK;
     return 0;
 }
 

@@ -140,6 +140,34 @@ static void questions_that_wait_when_the_server_stops_are_answered_503(void **st
     destroy_server();
 }
 
+static void a_failure_is_told_in_general_words_if_it_is_the_databases(void **state)
+{
+    (void)state;
+    static const struct {
+        enum status status;
+        const char *message, *start, *part;
+    } failures[] = {
+        {STATUS_NOT_FOUND, "no file /secret", "HTTP/1.1 503 ", "`heatcast import`"},
+        {STATUS_BUSY, "/secret: in use", "HTTP/1.1 503 ", "another process is writing"},
+        {STATUS_IO, "/secret: IO Error", "HTTP/1.1 503 ", "the server's log says why"},
+        {STATUS_NO_MEMORY, "none for /secret", "HTTP/1.1 503 ", "not enough memory"},
+        {STATUS_NO_DATA, "no candle then", "HTTP/1.1 404 ", "no candle then"},
+        {STATUS_TOO_LARGE, "an hour fits", "HTTP/1.1 400 ", "an hour fits"},
+    };
+    start_server();
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        answer_status = failures[i].status;
+        answer_message = failures[i].message;
+        struct buffer in = ask(GET("/api/v1/candles/BTCUSDT"));
+        const char *text = buffer_text(&in);
+        if (strncmp(text, failures[i].start, strlen(failures[i].start)) != 0 ||
+            strstr(text, failures[i].part) == NULL || strstr(text, "secret") != NULL)
+            fail_msg("'%s'", text);
+        buffer_deinit(&in);
+    }
+    stop_server();
+}
+
 static void an_answer_larger_than_a_turn_comes_whole(void **state)
 {
     (void)state;
@@ -162,6 +190,7 @@ int main(void)
         fact(too_many_different_questions_are_refused),
         fact(what_is_wrong_is_refused_and_what_is_short_is_answered_while_all_threads_are_busy),
         fact(questions_that_wait_when_the_server_stops_are_answered_503),
+        fact(a_failure_is_told_in_general_words_if_it_is_the_databases),
         fact(an_answer_larger_than_a_turn_comes_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ static void the_colon_of_a_symbol_may_be_encoded(void **state)
     expect_answer(GET("/api/v1/heatmap/ALL:BTCUSDT"), "HTTP/1.1 404 ", "NO_DATA");
     expect_answer(GET("/api/v1/heatmap/ALL%3ABTCUSDT"), "HTTP/1.1 404 ", "NO_DATA");
     expect_answer(GET("/api/v1/heatmap/ALL%3aBTCUSDT"), "HTTP/1.1 404 ", "NO_DATA");
-    expect_answer(GET("/api/v1/heatmap/ALL%3"), "HTTP/1.1 404 ", "INVALID_SYMBOL");
+    expect_answer(GET("/api/v1/heatmap/ALL%3"), "HTTP/1.1 400 ", "BAD_REQUEST");
     expect_answer(GET("/api/v1/heatmap/ALL%00"), "HTTP/1.1 404 ", "INVALID_SYMBOL");
     stop_server();
 }

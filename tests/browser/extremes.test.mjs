@@ -23,6 +23,12 @@ const markets = [
     drawMarket({ symbol: 'TINYUSDT', candles: 600, price: wave(0.0000043), interest: growing }),
     drawMarket({ symbol: 'HUGEUSDT', candles: 300, price: wave(5_000_000_000), interest: growing }),
     drawMarket({
+        symbol: 'FALLUSDT',
+        candles: WEEK,
+        price: (i) => 77 * (0.00005 / 77) ** ((i + 1) / WEEK),
+        interest: growing,
+    }),
+    drawMarket({
         symbol: 'RISEUSDT',
         candles: WEEK,
         price: (i) => 0.00005 * (77 / 0.00005) ** ((i + 1) / WEEK),
@@ -78,6 +84,10 @@ async function assertNothingIsCut(page) {
 }
 
 const number = (text) => Number(text.replaceAll(',', ''));
+
+/** What the browser itself says of a refusal, which is answered by asking again. */
+const withoutRefusals = (complaints) =>
+    complaints.filter((complaint) => !/status of 400/.test(complaint));
 
 /** Once there are candles: whether or not there is anything else. */
 async function waitForCandles(page) {
@@ -164,6 +174,71 @@ test('the_first_levels_come_with_their_colours', async (t) => {
     assert.ok(await page.locator('#threshold').isEnabled());
     assert.match(await text(page, '#ticks'), /≥ \$6\.\dM/);
     await until(async () => (await colors(page)).distinct > 60, 'colours of the map');
+    assert.deepEqual(complaints, []);
+});
+
+test('a_fall_by_six_decades_is_shown_in_the_steps_that_fit', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=FALLUSDT');
+    await waitForData(page);
+    assert.equal(await text(page, '#price'), '0.00005000');
+    const buckets = await page.locator('#bucket option').allInnerTexts();
+    assert.deepEqual(buckets, ['Auto · $0.05', '$0.05', '$0.1', '$0.2', '$0.5']);
+    assert.equal(await page.inputValue('#bucket'), 'auto');
+    assert.match(await text(page, '#note'), /price steps below \$0\.05/);
+    assert.match(await readTooltip(page, 0.3, 0.4), /\d\.\d[05] – \d+\.\d[05]/);
+    // Snapshots, which come in the server's own steps, are added up.
+    await until(async () => /^\d/.test(await text(page, '#created')), 'a snapshot');
+    assert.match(await text(page, '#total-short'), /^\$[\d.]+[BM]$/);
+    await page.selectOption('#bucket', '0.2');
+    await until(() => /bucket=0\.2/.test(page.url()), 'the address');
+    await waitForData(page);
+    const after = await page.locator('#bucket option').allInnerTexts();
+    assert.deepEqual(after, buckets, 'the menu still has what fits');
+    assert.ok(await page.locator('#note').isHidden());
+    assert.deepEqual(withoutRefusals(complaints), []);
+});
+
+test('a_bucket_that_is_too_fine_becomes_the_finest_that_fits', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=FALLUSDT&bucket=0.000001');
+    await waitForData(page);
+    assert.equal(await page.inputValue('#bucket'), '0.05');
+    assert.match(page.url(), /bucket=0\.05/);
+    assert.deepEqual(withoutRefusals(complaints), []);
+});
+
+test('an_address_with_garbage_for_numbers_shows_the_usual_map', async (t) => {
+    for (const garbage of [
+        '1e-30',
+        '1e300',
+        'Infinity',
+        '-5',
+        '0',
+        'NaN',
+        '5%00',
+        '%F0%9F%92%A9',
+    ]) {
+        const { page, complaints } = await open(
+            t,
+            `/?symbol=TINYUSDT&bucket=${garbage}&min=${garbage}`,
+        );
+        await waitForData(page);
+        assert.equal(await page.inputValue('#bucket'), 'auto', garbage);
+        assert.ok(await page.locator('#message').isHidden(), garbage);
+        assert.equal(new URL(page.url()).search, '?symbol=TINYUSDT&range=7d', garbage);
+        assert.deepEqual(complaints, []);
+        await page.context().close();
+    }
+});
+
+test('the_finest_bucket_is_written_without_an_exponent', async (t) => {
+    const asked = [];
+    const { page, complaints } = await open(t, '/?symbol=tinyusdt&bucket=5e-8', {
+        before: (opening) => opening.on('request', (request) => asked.push(request.url())),
+    });
+    await waitForData(page);
+    assert.equal(await page.inputValue('#bucket'), '0.00000005');
+    assert.match(page.url(), /symbol=TINYUSDT&range=7d&bucket=0\.00000005$/);
+    assert.ok(asked.some((url) => /grid\?.*bucket=0\.00000005$/.test(url)));
     assert.deepEqual(complaints, []);
 });
 

@@ -277,7 +277,7 @@ test('numbers_of_any_size_can_be_read', () => {
     assert.deepEqual([1e12, 1.23456e15, Infinity].map(formatUsd), ['$1.0T', '$1,235T', '$∞T']);
     assert.deepEqual([NaN, -3].map(formatUsd), ['$0', '$0']);
     assert.deepEqual([99, 153.99, 1_539_999, NaN, Infinity].map(formatPercent), [
-        '+9900.00%',
+        '+9900%',
         '+15.4K%',
         '+154M%',
         '–',

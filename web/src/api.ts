@@ -1,6 +1,7 @@
 // The server's HTTP API: the list of symbols, maps and candles. Snapshots come over WebSocket
 // instead.
 
+import { bucketText } from './format.js';
 import { Grid, type GridMessage } from './grid.js';
 import { CANDLES_MAX, type CandleInterval } from './interval.js';
 
@@ -32,10 +33,13 @@ export interface Candle {
 /** A request that failed, with the server's error code or one of the page's own. */
 export class ApiError extends Error {
     readonly code: string;
+    /** A parameter with which the same request would not have failed, as `{ bucket: '0.05' }`. */
+    readonly fits: Readonly<Record<string, string>>;
 
-    constructor(code: string, message: string) {
+    constructor(code: string, message: string, fits: Readonly<Record<string, string>> = {}) {
         super(message);
         this.code = code;
+        this.fits = fits;
     }
 }
 
@@ -49,12 +53,13 @@ async function getJson(path: string, signal?: AbortSignal): Promise<unknown> {
         throw new ApiError('UNREACHABLE', 'The server cannot be reached.');
     }
     const body = (await response.json().catch(() => null)) as {
-        error?: { code?: string; message?: string };
+        error?: { code?: string; message?: string; fits?: Record<string, string> };
     } | null;
     if (response.ok && body !== null) return body;
     throw new ApiError(
         body?.error?.code ?? `HTTP_${response.status}`,
         body?.error?.message ?? `The server answered ${response.status} ${response.statusText}.`,
+        body?.error?.fits,
     );
 }
 
@@ -86,9 +91,25 @@ export async function getGrid(
         query.set('shown_start', iso(shown.from));
         query.set('shown_end', iso(shown.to));
     }
-    if (bucket !== null) query.set('bucket', String(bucket));
+    if (bucket !== null) query.set('bucket', bucketText(bucket));
     const path = `api/v1/heatmap/${encodeURIComponent(symbol)}/grid?${query}`;
     return Grid.decode((await getJson(path, signal)) as GridMessage);
+}
+
+/** The same in the finest bucket that fits, where the one that is asked for has too many rows for
+ * the range of prices. `fitting` is that bucket then, else null. */
+export async function getFittingGrid(
+    symbol: string,
+    query: GridQuery,
+    signal?: AbortSignal,
+): Promise<{ grid: Grid; fitting: number | null }> {
+    try {
+        return { grid: await getGrid(symbol, query, signal), fitting: null };
+    } catch (cause) {
+        const fitting = cause instanceof ApiError ? Number(cause.fits.bucket) : NaN;
+        if (!(fitting > (query.bucket ?? 0))) throw cause;
+        return { grid: await getGrid(symbol, { ...query, bucket: fitting }, signal), fitting };
+    }
 }
 
 interface CandlesMessage {

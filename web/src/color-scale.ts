@@ -114,5 +114,7 @@ function positionOf({ high }: ColorScale, density: number): number {
 }
 
 /** Those that the bar may span: as many as it has decades, whatever its end is. */
-const powersOfTen = (high: number): number[] =>
-    Array.from({ length: DECADES + 1 }, (_, i) => 10 ** (Math.floor(Math.log10(high)) - i));
+function powersOfTen(high: number): number[] {
+    const least = Math.floor(Math.log10(high)) - DECADES;
+    return Array.from({ length: DECADES + 1 }, (_, i) => 10 ** (least + i));
+}

@@ -7,7 +7,7 @@
 import { ColorScaleBar } from './color-scale.js';
 import { element, fillSegmented, fillSelect, type Choice } from './dom.js';
 import type { Selection } from './feed.js';
-import { bucketDecimals, formatPrice } from './format.js';
+import { bucketDecimals, bucketText, formatPrice } from './format.js';
 import type { Side } from './grid.js';
 import { bucketChoices, CANDLE_INTERVALS, isFitting } from './interval.js';
 import type { ColorScale } from './map-layers.js';
@@ -68,10 +68,15 @@ export class Controls {
         this.#applyColors();
     }
 
-    /** `usualBucket`: the server's own for this symbol; null: not known. */
-    show(selection: Selection, usualBucket: number | null): void {
+    /** `usualBucket`: the server's own for this symbol; null: not known. `fittingBucket`: the
+     * finest for the range of prices, if the usual one is too fine. */
+    show(
+        selection: Selection,
+        usualBucket: number | null,
+        fittingBucket: number | null = null,
+    ): void {
         this.showCandles(selection);
-        this.#showBuckets(usualBucket);
+        this.#showBuckets(usualBucket, fittingBucket);
     }
 
     showCandles({ range, interval }: Selection): void {
@@ -89,18 +94,19 @@ export class Controls {
         );
     }
 
-    #showBuckets(usual: number | null): void {
+    #showBuckets(usual: number | null, fitting: number | null): void {
         const { bucket: chosen } = this.#view;
         const label = (bucket: number): string => `$${formatPrice(bucket, bucketDecimals(bucket))}`;
+        const own = Math.max(usual ?? 0, fitting ?? 0);
         const choices: Choice<string>[] = [
-            { value: 'auto', label: usual === null ? 'Auto' : `Auto · ${label(usual)}` },
+            { value: 'auto', label: own > 0 ? `Auto · ${label(own)}` : 'Auto' },
         ];
-        const known = usual === null ? [] : bucketChoices(usual);
+        const known = bucketChoices(own).filter((bucket) => bucket >= (fitting ?? 0));
         const all = new Set(chosen === null ? known : [...known, chosen]);
         for (const bucket of [...all].sort((a, b) => a - b)) {
-            choices.push({ value: String(bucket), label: label(bucket) });
+            choices.push({ value: bucketText(bucket), label: label(bucket) });
         }
-        fillSelect(this.#bucket, choices, chosen === null ? 'auto' : String(chosen));
+        fillSelect(this.#bucket, choices, chosen === null ? 'auto' : bucketText(chosen));
     }
 
     showScale(scale: ColorScale | null): void {

@@ -31,7 +31,7 @@ export class DetailLoader {
     }
 
     /** `bookStart`: where the whole map's book begins; the part must begin its own there, too. */
-    setSight(whole: Grid, bookStart: number, bucket: number | null, sight: Sight): void {
+    setSight(whole: Grid, bookStart: number, sight: Sight): void {
         const first = whole.times[0] ?? 0;
         const last = whole.lastTime;
         const from = Math.max(first, sight.from);
@@ -47,7 +47,7 @@ export class DetailLoader {
         if (margin <= 0 || isFineEnough) {
             this.reset();
         } else if (!this.#covers(from, to, step, last)) {
-            void this.#load(whole.symbol, bookStart, bucket, shown);
+            void this.#load(whole, bookStart, shown);
         }
     }
 
@@ -60,9 +60,8 @@ export class DetailLoader {
     }
 
     async #load(
-        symbol: string,
+        { symbol, bucket }: Grid,
         start: number,
-        bucket: number | null,
         shown: { from: number; to: number },
     ): Promise<void> {
         this.#request?.abort();

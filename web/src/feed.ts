@@ -13,7 +13,14 @@ import {
     type StatusDetail,
     type WarningDetail,
 } from 'heatcast-client';
-import { ApiError, getCandles, getCandlesBetween, getGrid, type Candle } from './api.js';
+import {
+    ApiError,
+    getCandles,
+    getCandlesBetween,
+    getFittingGrid,
+    getGrid,
+    type Candle,
+} from './api.js';
 import { DetailLoader, type Sight } from './detail.js';
 import { foldLevels, isMultiple, type Grid, type GridChange, type NewestColumn } from './grid.js';
 import type { CandleInterval } from './interval.js';
@@ -23,14 +30,24 @@ export interface Selection {
     symbol: string;
     range: Range;
     interval: CandleInterval;
-    /** Price step; null: the server's own. */
+    /** Price step; null: the server's own. One that does not fit becomes the finest that does. */
     bucket: number | null;
+}
+
+/** What was fetched for a selection. */
+export interface LoadedMap {
+    selection: Selection;
+    grid: Grid;
+    candles: Candle[];
+    /** The finest bucket for these prices, where the one asked for was too fine; else null. */
+    fittingBucket: number | null;
+    /** Newer data of the same selection. */
+    isRefresh: boolean;
 }
 
 export interface FeedHandlers {
     onLoading: (selection: Selection) => void;
-    /** `isRefresh`: newer data of the same selection. */
-    onMap: (grid: Grid, candles: Candle[], selection: Selection, isRefresh: boolean) => void;
+    onMap: (map: LoadedMap) => void;
     /** A finer map of a part of it; null: none any more. */
     onDetail: (grid: Grid | null) => void;
     /** Returns how the snapshot changed the map. */
@@ -66,6 +83,7 @@ export class Feed {
     #isLoading = false;
     #isMissing = false; /* the last answer was NO_DATA */
     #isNewestAsked = false;
+    #isFitted = false; /* the map has a coarser bucket than was asked for */
     #bucketAskedFor: number | null = null; /* the server's bucket at the last refresh for it */
     #grown = 0;
     #refreshTimer: number | undefined;
@@ -146,7 +164,7 @@ export class Feed {
     setSight(sight: Sight): void {
         this.#sight = sight;
         if (this.#map && this.#selection) {
-            this.#detail.setSight(this.#map, this.#bookStart, this.#selection.bucket, sight);
+            this.#detail.setSight(this.#map, this.#bookStart, sight);
         }
     }
 
@@ -159,18 +177,21 @@ export class Feed {
             const reason = await this.#handlers.whyEmpty(symbol);
             if (reason !== null) throw new ApiError('NO_DATA', reason);
             const query = { window: range.id, bucket };
-            const [grid, newCandles] = await Promise.all([
-                getGrid(symbol, query, round.signal),
+            const [{ grid, fitting }, newCandles] = await Promise.all([
+                getFittingGrid(symbol, query, round.signal),
                 isRefresh ? null : getCandles(symbol, range.id, interval, round.signal),
             ]);
             const candles = newCandles ?? (await this.#allCandles(grid, selection, round.signal));
             if (round.signal.aborted) return;
             this.#map = grid;
+            this.#isFitted = fitting !== null;
+            if (bucket !== null) selection.bucket = grid.bucket;
             this.#bookStart = grid.lastTime - range.seconds;
             this.#isMissing = false;
             this.#grown = 0;
             this.#refreshedAt = performance.now();
-            this.#handlers.onMap(grid, candles, selection, isRefresh);
+            const loaded = { selection, grid, candles, fittingBucket: fitting, isRefresh };
+            this.#handlers.onMap(loaded);
             if (this.#sight) this.setSight(this.#sight);
             const last = this.#socket.lastSnapshot(symbol);
             if (last) void this.#receive(last);
@@ -207,7 +228,7 @@ export class Feed {
         const column = { time: Date.parse(snapshot.timestamp) / 1000, price: current_price };
         if (bucket === map.bucket) {
             this.#show({ ...column, levels }, snapshot);
-        } else if (this.#selection.bucket === null && bucket !== this.#bucketAskedFor) {
+        } else if (this.#isOutdated(bucket)) {
             // The server has changed its own bucket along with the price; the map follows.
             this.#bucketAskedFor = bucket;
             this.#refreshSoon();
@@ -216,6 +237,12 @@ export class Feed {
         } else {
             await this.#showNewest(snapshot, map);
         }
+    }
+
+    /** Whether the server has another bucket of its own now, in which the map may be had. */
+    #isOutdated(bucket: number): boolean {
+        const isOwn = this.#selection?.bucket === null && !this.#isFitted;
+        return isOwn && bucket !== this.#bucketAskedFor;
     }
 
     /** Fetches the newest column, where the stream's levels do not add up to the map's bucket. */

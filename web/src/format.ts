@@ -55,6 +55,9 @@ export function bucketDecimals(bucket: number): number {
     return DECIMALS_MAX;
 }
 
+/** A bucket as a program reads it: 0.00000005, not 5e-8. */
+export const bucketText = (bucket: number): string => bucket.toFixed(bucketDecimals(bucket));
+
 /** The most decimals whose last one still counts in prices up to `greatest`: doubles have 15
  * digits, and the chart's axis counts in steps of the last decimal. */
 export const decimalsLimit = (greatest: number): number =>
@@ -75,13 +78,15 @@ export const formatPercent = (ratio: number): string => percentWith(ratio, 2);
 /** The same with one decimal. */
 export const formatShortPercent = (ratio: number): string => percentWith(ratio, 1);
 
-/** Above it decimals say nothing, and the digits before them are too many to read. */
-const PERCENT_MAX = 10_000;
+/** From where on decimals say nothing, and from where on there are too many digits to read. */
+const WHOLE_PERCENT = 1_000;
+const COMPACT_PERCENT = 10_000;
 
 function percentWith(ratio: number, decimals: number): string {
     if (!Number.isFinite(ratio)) return '–';
     const size = Math.abs(ratio * 100);
-    const percent = size < PERCENT_MAX ? size.toFixed(decimals) : compact(size);
+    const whole = size < COMPACT_PERCENT ? size.toFixed(0) : compact(size);
+    const percent = size < WHOLE_PERCENT ? size.toFixed(decimals) : whole;
     const sign = ratio > 0 ? '+' : '−';
     return `${Number(percent) === 0 ? '' : sign}${percent}%`;
 }

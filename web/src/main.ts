@@ -7,7 +7,7 @@ import { ConnectionView } from './connection.js';
 import { Controls } from './controls.js';
 import type { Hover } from './crosshair.js';
 import { element, make } from './dom.js';
-import { Feed } from './feed.js';
+import { Feed, type Selection } from './feed.js';
 import { candleInterval } from './interval.js';
 import { MapChart } from './map-chart.js';
 import { Messages } from './messages.js';
@@ -24,6 +24,8 @@ const view = readView();
 const chartBox = element('chart', HTMLElement);
 const profile = element('profile', HTMLCanvasElement);
 let hovered: Hover | null = null;
+/** The finest bucket of a symbol's range, where a finer one was refused. */
+let fitting: { symbol: string; range: string; bucket: number } | null = null;
 
 const chart = new MapChart(chartBox, profile, {
     onHover: showHover,
@@ -73,9 +75,10 @@ const feed = new Feed({
         summary.clear();
         clusters.clear();
     },
-    onMap: (grid, candles, selection, isRefresh) => {
+    onMap: ({ selection, grid, candles, fittingBucket, isRefresh }) => {
         messages.hide();
         chart.show(grid, candles, selection.interval.seconds, isRefresh);
+        showBucket(selection, fittingBucket);
         summary.showMap(selection);
         summary.showCandle(null);
         showClusters();
@@ -118,9 +121,26 @@ function select(): void {
     const range = rangeOf(view.range);
     const interval = candleInterval(candles, range, range.seconds, chart.width);
     const selection = { symbol, range, interval, bucket };
-    controls.show(selection, symbols.bucketOf(symbol));
+    controls.show(selection, symbols.bucketOf(symbol), fittingOf(selection));
     writeView(view);
     feed.select(selection);
+}
+
+function fittingOf({ symbol, range }: Selection): number | null {
+    return fitting?.symbol === symbol && fitting.range === range.id ? fitting.bucket : null;
+}
+
+/** What is chosen is what is shown, also where a finer bucket was asked for. */
+function showBucket(selection: Selection, fittingBucket: number | null): void {
+    const { symbol, range, bucket } = selection;
+    const isFitted = fittingBucket !== null;
+    if (isFitted) fitting = { symbol, range: range.id, bucket: fittingBucket };
+    else if (bucket === null) fitting = null; /* the server's own fits */
+    if (view.bucket !== bucket) {
+        view.bucket = bucket;
+        writeView(view);
+    }
+    if (isFitted) controls.show(selection, symbols.bucketOf(symbol), fittingBucket);
 }
 
 function showClusters(): void {
@@ -129,7 +149,8 @@ function showClusters(): void {
 }
 
 function showMissing(): void {
-    messages.showNote(missingIn(chart.grid, view.side));
+    const { selection } = feed;
+    messages.showNote(missingIn(chart.grid, view.side, selection && fittingOf(selection)));
 }
 
 function showHover(hover: Hover | null): void {

@@ -1,14 +1,20 @@
 // What a map lacks, in words. A map without levels is a picture of nothing, which looks like a
 // fault of the page; the reason is in the data.
 
+import { bucketDecimals, formatPrice } from './format.js';
 import type { Grid, Side } from './grid.js';
 
-/** null: nothing, or there is no map. */
-export function missingIn(grid: Grid | null, side: Side): string | null {
+/** null: nothing, or there is no map. `fitting`: the finest bucket that these prices can be shown
+ * in, if finer ones were refused. */
+export function missingIn(grid: Grid | null, side: Side, fitting: number | null): string | null {
     if (!grid) return null;
     if (grid.hasLevels) {
-        const isSideEmpty = side !== 'both' && !hasSide(grid, side);
-        return isSideEmpty ? `No ${side} position has been waiting in this range.` : null;
+        if (side !== 'both' && !hasSide(grid, side)) {
+            return `No ${side} position has been waiting in this range.`;
+        }
+        if (fitting !== grid.bucket) return null;
+        const step = formatPrice(fitting, bucketDecimals(fitting));
+        return `Prices range too widely for price steps below $${step}.`;
     }
     if (grid.interestChanges === 0) {
         return 'No open interest yet: levels are estimated from its changes, and none is known here.';

@@ -1,6 +1,7 @@
 // What the user chose. All of it is in the page's address, so that a link shows the same to others.
 // Palette and theme are also remembered in this browser, for addresses without them.
 
+import { bucketText } from './format.js';
 import type { Side } from './grid.js';
 import { CANDLE_INTERVALS } from './interval.js';
 import { isPaletteName, type PaletteName, type Theme } from './palette.js';
@@ -52,10 +53,18 @@ const oneOf = <T extends string>(
     value: string | null | undefined,
 ): T | null => choices.find((choice) => choice === value) ?? null;
 
-const positive = (text: string | null): number | null => {
+/** A number above 0 and below `limit`, rounded to so many decimals. */
+function numberIn(text: string | null, limit: number, decimals: number): number | null {
     const value = Number(text);
-    return text !== null && Number.isFinite(value) && value > 0 ? value : null;
-};
+    const rounded = value > 0 && value < limit ? Number(value.toFixed(decimals)) : 0;
+    return rounded > 0 ? rounded : null;
+}
+
+/** Prices have eight decimals, and ten digits before them. */
+const bucketIn = (text: string | null): number | null => numberIn(text, 1e10, 8);
+
+/** Whole dollars, fewer than there are anywhere. */
+const thresholdIn = (text: string | null): number | null => numberIn(text, 1e15, 0);
 
 const paletteIn = (name: string | null | undefined): PaletteName | null =>
     typeof name === 'string' && isPaletteName(name) ? name : null;
@@ -64,13 +73,13 @@ export function readView(): View {
     const query = new URLSearchParams(location.search);
     const stored = readStored();
     return {
-        symbol: query.get('symbol')?.toUpperCase() ?? null,
+        symbol: query.get('symbol'),
         range: rangeOf(query.get('range')).id,
         candles: CANDLE_INTERVALS.find(({ id }) => id === query.get('candles'))?.id ?? 'auto',
-        bucket: positive(query.get('bucket')),
+        bucket: bucketIn(query.get('bucket')),
         side: oneOf(SIDES, query.get('side')) ?? 'both',
         zoom: oneOf(ZOOMS, query.get('prices')) ?? 'near',
-        threshold: positive(query.get('min')),
+        threshold: thresholdIn(query.get('min')),
         palette: paletteIn(query.get('palette')) ?? paletteIn(stored.palette) ?? 'heat',
         theme: oneOf(THEMES, query.get('theme')) ?? oneOf(THEMES, stored.theme) ?? 'dark',
     };
@@ -82,7 +91,7 @@ export function writeView(view: View): void {
     if (view.symbol !== null) query.set('symbol', view.symbol);
     query.set('range', view.range);
     if (view.candles !== 'auto') query.set('candles', view.candles);
-    if (view.bucket !== null) query.set('bucket', String(view.bucket));
+    if (view.bucket !== null) query.set('bucket', bucketText(view.bucket));
     if (view.side !== 'both') query.set('side', view.side);
     if (view.zoom !== 'near') query.set('prices', view.zoom);
     if (view.threshold !== null) query.set('min', String(Math.round(view.threshold)));

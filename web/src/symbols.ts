@@ -101,7 +101,7 @@ export class Symbols {
     /** Shows the symbol of the view; where the server lacks it, the first that has data. */
     #show(): void {
         const view = this.#view;
-        const asked = this.#list.find(({ symbol }) => symbol === view.symbol);
+        const asked = this.#find(view.symbol ?? '');
         const first = this.#list.find(({ newest }) => newest !== null) ?? this.#list[0];
         view.symbol = (asked ?? first)?.symbol ?? null;
         fillSelect(
@@ -110,6 +110,15 @@ export class Symbols {
             view.symbol ?? '',
         );
         this.#select.disabled = this.#list.length === 0;
+    }
+
+    /** As it is written in an address, else in other letters of the same kind. */
+    #find(name: string): SymbolInfo | undefined {
+        const upper = name.toUpperCase();
+        return (
+            this.#list.find(({ symbol }) => symbol === name) ??
+            this.#list.find(({ symbol }) => symbol.toUpperCase() === upper)
+        );
     }
 
     #chosen(symbol: string): void {

@@ -169,6 +169,18 @@ void store_write_source(struct store_session *session, const char *source);
 enum status store_write_liquidation(struct store_session *session,
                                     const struct liquidation_row *row, struct error *error);
 
+#define STORE_CHECKSUM_SIZE 65 /* SHA-256 in hexadecimal digits, and the terminator */
+
+/* Which files of an archive the rows came from. `path` is the file's there. With which checksum it
+ * was imported last; "": it was not. So far for tests. */
+enum status store_archive_checksum(struct store_session *session, const char *path,
+                                   char checksum[STORE_CHECKSUM_SIZE], struct error *error);
+
+/* Notes in the transaction that the file's rows are in it. The table is made with its first row.
+ * So far for tests. */
+enum status store_write_archive_file(struct store_session *session, const char *path,
+                                     const char *symbol, const char *checksum, struct error *error);
+
 /* Ends the transaction. Rows that were not there before are counted; pointers may be NULL. */
 enum status store_write_commit(struct store_session *session, uint64_t *klines_new,
                                uint64_t *interest_new, struct error *error);

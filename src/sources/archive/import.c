@@ -164,8 +164,15 @@ static enum status commit_file(struct job *job, struct error *error)
 {
     struct import *import = job->import;
     uint64_t rows_new[IMPORT_KIND_COUNT];
-    enum status status = store_write_commit(import->session, &rows_new[IMPORT_KLINES],
-                                            &rows_new[IMPORT_INTEREST], error);
+    enum status status = STATUS_OK;
+    bool is_usable =
+        job->usable_counts[IMPORT_KLINES] > 0 || job->usable_counts[IMPORT_INTEREST] > 0;
+    if (is_usable && import->options->on_commit != NULL)
+        status = import->options->on_commit(import->session, job->file->path,
+                                            import->options->context, error);
+    if (status == STATUS_OK)
+        status = store_write_commit(import->session, &rows_new[IMPORT_KLINES],
+                                    &rows_new[IMPORT_INTEREST], error);
     for (size_t kind = 0; kind < IMPORT_KIND_COUNT && status == STATUS_OK; kind++) {
         import->summaries[kind].files += job->usable_counts[kind];
         import->summaries[kind].rows_new += rows_new[kind];
@@ -177,7 +184,8 @@ static enum status commit_file(struct job *job, struct error *error)
 static enum status import_content(struct job *job, struct error *error)
 {
     struct import *import = job->import;
-    enum status status = store_write_begin(import->session, SOURCE_ARCHIVE, false, error);
+    enum status status =
+        store_write_begin(import->session, SOURCE_ARCHIVE, import->options->replaces, error);
     if (status != STATUS_OK)
         return status;
     status = read_content(job, error);
@@ -248,7 +256,7 @@ enum status import_run(const struct import_options *options, const char *const *
     if (options->symbol != NULL)
         status = value_parse_symbol(slice_of(options->symbol), symbol, error);
     if (status == STATUS_OK)
-        status = store_begin(options->store, &import.session, error);
+        status = store_begin_brief(options->store, &import.session, error);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < path_count; i++)

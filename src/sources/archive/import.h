@@ -14,11 +14,16 @@ struct import_summary {
 };
 
 struct import_options {
-    struct store *store; /* owner mode */
+    struct store *store; /* in shared mode other processes are kept from it until all is done */
     /* Of the klines, whatever their names say, and the only one to be taken from open interest; in
      * folders only files whose names say it are taken. NULL: from names and symbol columns. */
     const char *symbol;
     bool is_strict;
+    bool replaces; /* what is stored already is overwritten */
+    /* Within the transaction of a file of which something can be used, just before its commit: what
+     * is written here is stored with its rows or not at all. May be NULL. */
+    enum status (*on_commit)(struct store_session *session, const char *path, void *context,
+                             struct error *error);
     /* A bad row or a file that cannot be used: "<path>:<line>: <why>" or
      * "<path>: <why>". Of one file at most a hundred rows are named, and then their number. */
     void (*on_problem)(const char *message, void *context);

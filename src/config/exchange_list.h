@@ -14,7 +14,11 @@
 
 /* One line an exchange: its number, its name, and the base addresses of its REST answers and of its
  * WebSockets, which <NAME>_REST_URL and <NAME>_WS_URL replace. */
-#define EXCHANGES(X) X(BINANCE, binance, "https://fapi.binance.com", "wss://fstream.binance.com")
+#define EXCHANGES(X)                                                                               \
+    X(BINANCE, binance, "https://fapi.binance.com", "wss://fstream.binance.com")                   \
+    X(BYBIT, bybit, "https://api.bybit.com", "wss://stream.bybit.com")                             \
+    X(OKX, okx, "https://www.okx.com", "wss://ws.okx.com:8443")                                    \
+    X(HYPERLIQUID, hyperliquid, "https://api.hyperliquid.xyz", "wss://api.hyperliquid.xyz")
 
 #define EXCHANGE_ENUM(id, name, rest, websocket) EXCHANGE_##id,
 enum exchange_id { EXCHANGES(EXCHANGE_ENUM) EXCHANGE_COUNT };

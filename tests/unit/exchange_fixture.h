@@ -253,6 +253,11 @@ static inline void feed_message(struct exchange_test *test, const char *text, si
     free(copy);
 }
 
+static inline void feed_text(struct exchange_test *test, const char *text)
+{
+    feed_message(test, text, strlen(text));
+}
+
 /* -- what must come of it ---------------------------------------------------------------------- */
 
 #define assert_rows(test, expected) assert_string_equal(buffer_text(&(test)->rows), expected)

@@ -112,6 +112,11 @@ static void show_binance_rest_url(const struct config *config, char *out)
     show_text(out, config->exchange_rest_urls[EXCHANGE_BINANCE]);
 }
 
+static void show_okx_ws_url(const struct config *config, char *out)
+{
+    show_text(out, config->exchange_ws_urls[EXCHANGE_OKX]);
+}
+
 static void show_binance_ws_url(const struct config *config, char *out)
 {
     show_text(out, config->exchange_ws_urls[EXCHANGE_BINANCE]);
@@ -497,13 +502,13 @@ static const struct expectation {
     {"EXCHANGES",
      "exchanges",
      show_exchanges,
-     "binance ",
-     "Binance",
-     "binance ",
-     "binance, binance",
-     "binance ",
-     "is not an exchange (binance",
-     {"mtgox", "binance,", ",", "ALL"}},
+     "binance bybit okx hyperliquid ",
+     "OKX",
+     "okx ",
+     "hyperliquid, Bybit,hyperliquid",
+     "hyperliquid bybit ",
+     "is not an exchange (binance, bybit, okx or hyperliquid)",
+     {"mtgox", "binance,", ",", "ALL", "binance bybit"}},
     {"BINANCE_REST_URL",
      "binance-rest-url",
      show_binance_rest_url,
@@ -515,6 +520,16 @@ static const struct expectation {
      "(https:// or http://, host[:port], and a path, if any, without ? and #)",
      {"fapi.binance.com", "wss://a", "https://", "https://:1", "https://a:0", "https://a:x",
       "https://u:p@a", "https://a?b"}},
+    {"OKX_WS_URL",
+     "okx-ws-url",
+     show_okx_ws_url,
+     "wss://ws.okx.com:8443",
+     "ws://localhost",
+     "ws://localhost",
+     "ws://127.0.0.1:1/a/",
+     "ws://127.0.0.1:1/a",
+     "",
+     {"ws.okx.com"}},
     {"BINANCE_WS_URL",
      "binance-ws-url",
      show_binance_ws_url,

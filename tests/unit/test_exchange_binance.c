@@ -170,42 +170,228 @@ static void a_sold_order_liquidates_a_long_position(void **state)
     test_end(&test);
 }
 
-static void a_name_is_its_own(void **state)
+static void further_figures_are_not_needed(void **state)
 {
     (void)state;
-    struct exchange_listing listings[EXCHANGE_LISTINGS_MAX];
-    const struct exchange_api *api = exchange_api_of(EXCHANGE_BINANCE);
-    assert_int_equal(exchange_listings(api, "1000PEPEUSDT", listings), 1);
-    assert_string_equal(listings[0].native, "1000PEPEUSDT");
-    assert_int_equal(listings[0].bundle_digits, 0);
+    struct exchange_test test = start();
+    expect_message(&test,
+                   "{\"e\":\"markPriceUpdate\",\"E\":1764547230000,\"s\":\"BTCUSDT\",\"p\":"
+                   "\"11794.15000000\",\"i\":\"11784.62659091\",\"ap\":\"1\",\"r\":\"0.00038167\","
+                   "\"T\":1764547200000,\"st\":1,\"new\":{\"a\":[1]}}",
+                   "price BTCUSDT 2025-12-01T00:00:30Z 11794.15\n");
+    expect_message(&test,
+                   "{\"e\":\"kline\",\"E\":1764547500001,\"s\":\"BTCUSDT\",\"k\":{\"t\":"
+                   "1764547200000,\"T\":1764547499999,\"s\":\"BTCUSDT\",\"i\":\"5m\",\"o\":1,"
+                   "\"c\":2.5,\"h\":\"3e0\",\"l\":0.5,\"v\":7,\"n\":\"9\",\"x\":true}}",
+                   "candle BTCUSDT 2025-12-01T00:00:00Z 1 3 0.5 2.5 v=7 q=? n=9 tb=? tq=? "
+                   "closed\n");
+    test_end(&test);
 }
+
+static void lists_of_events_and_other_events_are_taken(void **state)
+{
+    (void)state;
+    struct exchange_test test = start();
+    feed_text(&test,
+              "{\"stream\":\"!markPrice@arr\",\"data\":["
+              "{\"e\":\"markPriceUpdate\",\"E\":1764547230000,\"s\":\"BTCUSDT\",\"p\":\"5\"},"
+              "{\"e\":\"markPriceUpdate\",\"E\":1764547230000,\"s\":\"ETHUSDT\",\"p\":\"6\"}]}");
+    assert_rows(&test, "price BTCUSDT 2025-12-01T00:00:30Z 5\n");
+    assert_int_equal(test.message.rows.outside, 1);
+    feed_text(&test, "{\"e\":\"aggTrade\",\"E\":1764547230000,\"s\":\"BTCUSDT\",\"p\":\"5\"}");
+    assert_int_equal(test.message.kind, EXCHANGE_MESSAGE_OTHER);
+    assert_rows(&test, "");
+    test_end(&test);
+}
+
+static void candles_of_another_interval_are_refused(void **state)
+{
+    (void)state;
+    struct exchange_test test = start();
+    static const char *const rows[] = {
+        "\"t\":1764547200000,\"T\":1764547259999,\"i\":\"1m\"",
+        "\"t\":1764547200000,\"T\":1764547259999,\"i\":\"5m\"",
+        "\"t\":1764547200000,\"i\":\"5m\"",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"e\":\"kline\",\"s\":\"BTCUSDT\",\"k\":{\"s\":\"BTCUSDT\",%s,\"o\":\"1\","
+                 "\"h\":\"1\",\"l\":\"1\",\"c\":\"1\",\"v\":\"1\",\"x\":false}}",
+                 rows[i]);
+        feed_text(&test, text);
+        assert_rows(&test, "refused candle BTCUSDT: it does not last 5 minutes\n");
+    }
+    test_end(&test);
+}
+
+#define ORDER(more, figures)                                                                       \
+    "{\"e\":\"forceOrder\",\"E\":1764547230250," more "\"o\":{\"s\":\"BTCUSDT\"," figures          \
+    ",\"T\":1764547230200}}"
+
+static void orders_of_coin_margined_contracts_are_passed_over(void **state)
+{
+    (void)state;
+    struct exchange_test test = start();
+    feed_text(&test, ORDER("\"st\":2,", "\"S\":\"SELL\",\"q\":\"1\",\"p\":\"2\""));
+    assert_rows(&test, "");
+    assert_int_equal(test.message.rows.outside, 1);
+    feed_text(&test, ORDER("\"st\":1,", "\"S\":\"BUY\",\"q\":\"1\",\"p\":\"2\""));
+    assert_rows(&test, "liquidation BTCUSDT 2025-12-01T00:00:30.200Z short 2 q=1 v=2\n");
+    test_end(&test);
+}
+
+static void what_was_filled_counts(void **state)
+{
+    (void)state;
+    struct exchange_test test = start();
+    feed_text(&test, ORDER("", "\"S\":\"SELL\",\"q\":\"8\",\"p\":\"2\",\"ap\":\"0\",\"z\":\"0\""));
+    assert_rows(&test, "liquidation BTCUSDT 2025-12-01T00:00:30.200Z long 2 q=8 v=16\n");
+    feed_text(&test, ORDER("", "\"S\":\"SELL\",\"q\":\"8\",\"p\":\"2\",\"ap\":\"3\",\"z\":\"4\""));
+    assert_rows(&test, "liquidation BTCUSDT 2025-12-01T00:00:30.200Z long 3 q=4 v=12\n");
+    feed_text(&test, ORDER("", "\"S\":\"?\",\"q\":\"8\",\"p\":\"2\""));
+    assert_rows(&test, "refused liquidation BTCUSDT: it does not say which side was liquidated\n");
+    test_end(&test);
+}
+
+static void subscriptions_are_lower_case_and_bounded(void **state)
+{
+    (void)state;
+    struct exchange_test test = start();
+    const struct exchange_instrument *btc = &test.instruments[0];
+    struct exchange_subscription three[] = {{EXCHANGE_STREAM_CANDLES, btc},
+                                            {EXCHANGE_STREAM_LIQUIDATIONS, btc},
+                                            {EXCHANGE_STREAM_TICKER, btc}};
+    expect_subscribe(&test, three, 3, false, 3,
+                     "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@kline_5m\","
+                     "\"btcusdt@forceOrder\",\"btcusdt@markPrice@1s\"],\"id\":7}");
+    expect_subscribe(&test, three, 1, true, 1,
+                     "{\"method\":\"UNSUBSCRIBE\",\"params\":[\"btcusdt@kline_5m\"],\"id\":7}");
+    struct exchange_subscription many[150];
+    struct buffer out = {0};
+    for (size_t i = 0; i < 150; i++)
+        many[i] = three[0];
+    assert_int_equal(exchange_subscribe(test.api, many, 150, false, 1, &out), 100);
+    buffer_deinit(&out);
+    test_end(&test);
+}
+
+static void replies_are_told_from_rows(void **state)
+{
+    (void)state;
+    struct exchange_test test = start();
+    feed_text(&test, "{\"result\":null,\"id\":7}");
+    assert_int_equal(test.message.kind, EXCHANGE_MESSAGE_ACKNOWLEDGED);
+    assert_int_equal(test.message.number, 7);
+    feed_text(&test,
+              "{\"error\":{\"code\":2,\"msg\":\"Invalid request: unknown stream\"},\"id\":8}");
+    assert_int_equal(test.message.kind, EXCHANGE_MESSAGE_FAULT);
+    assert_int_equal(test.message.verdict.kind, EXCHANGE_REFUSED);
+    assert_int_equal(test.message.number, 8);
+    feed_text(&test, "{\"code\":-1003,\"msg\":\"Too many requests\"}");
+    assert_int_equal(test.message.verdict.kind, EXCHANGE_RATE_LIMITED);
+    test_end(&test);
+}
+
+/* -- refusals ---------------------------------------------------------------------------------- */
 
 static void a_ban_ends_when_its_message_says(void **state)
 {
     (void)state;
+    static const char body[] =
+        "{\"code\":-1003,\"msg\":\"Way too many requests; IP(1.2.3.4) banned until 1764550000000. "
+        "Please use the websocket for live updates to avoid bans.\"}";
     struct exchange_test test = start();
     assert_true(test_ask(&test, EXCHANGE_CANDLES, 3));
     test.retry_after_seconds = 120;
-    expect_verdict(&test, 418,
-                   "{\"code\":-1003,\"msg\":\"Way too many requests; IP(1.2.3.4) banned until "
-                   "1764550000000. Please use the websocket for live updates to avoid bans.\"}",
-                   EXCHANGE_BANNED, 1764550000000);
-    assert_string_equal(exchange_verdict_name(test.answer.verdict.kind), "banned");
+    expect_verdict(&test, 418, body, EXCHANGE_BANNED, 1764550000000);
+    expect_verdict(&test, 400, body, EXCHANGE_BANNED, 1764550000000);
+    expect_verdict(&test, 418, "{\"code\":-1003,\"msg\":\"banned\"}", EXCHANGE_BANNED,
+                   test.sink.now_ms + 120000);
+    test_end(&test);
+}
+
+static void limits_say_how_long_to_wait(void **state)
+{
+    (void)state;
+    struct exchange_test test = start();
+    assert_true(test_ask(&test, EXCHANGE_CANDLES, 3));
+    test.retry_after_seconds = 7;
+    expect_verdict(&test, 429,
+                   "{\"code\":-1003,\"msg\":\"Too many requests; current limit is 2400\"}",
+                   EXCHANGE_RATE_LIMITED, test.sink.now_ms + 7000);
+    expect_verdict(&test, 429, "", EXCHANGE_RATE_LIMITED, test.sink.now_ms + 7000);
+    test.retry_after_seconds = -1;
+    expect_verdict(&test, 429, "<html>", EXCHANGE_RATE_LIMITED, 0);
+    test_end(&test);
+}
+
+static void what_is_used_of_the_weight_is_read(void **state)
+{
+    (void)state;
+    struct exchange_test test = start();
+    assert_true(test_ask(&test, EXCHANGE_CANDLES, 3));
+    test.header_name = "x-mbx-used-weight-1m";
+    test.header_value = "1234";
+    feed_answer(&test, 200, "[]", 2);
+    assert_int_equal(test.answer.used_weight, 1234);
+    assert_int_equal(test.answer.verdict.kind, EXCHANGE_OK);
+    test.header_value = "many";
+    feed_answer(&test, 200, "[]", 2);
+    assert_int_equal(test.answer.used_weight, -1);
+    assert_true(test_ask(&test, EXCHANGE_INTEREST_HISTORY, 3));
+    test.header_value = "1234";
+    feed_answer(&test, 200, "[]", 2);
+    assert_int_equal(test.answer.used_weight, -1); /* of another budget */
+    test_end(&test);
+}
+
+static void codes_have_their_meaning(void **state)
+{
+    (void)state;
+    struct exchange_test test = start();
+    assert_true(test_ask(&test, EXCHANGE_INTEREST_HISTORY, 3));
+    expect_verdict(&test, 400, "{\"code\":-1121,\"msg\":\"Invalid symbol.\"}", EXCHANGE_NO_SYMBOL,
+                   0);
+    expect_verdict(&test, 400, "{\"code\":-1130,\"msg\":\"parameter 'startTime' is invalid.\"}",
+                   EXCHANGE_OUT_OF_RANGE, 0);
+    expect_verdict(&test, 503, "{\"code\":-1008,\"msg\":\"Server is currently overloaded\"}",
+                   EXCHANGE_UNAVAILABLE, 0);
+    expect_verdict(&test, 400, "{\"code\":-1102,\"msg\":\"Mandatory parameter\"}", EXCHANGE_REFUSED,
+                   0);
+    expect_verdict(
+        &test, 451,
+        "{\"code\":0,\"msg\":\"Service unavailable from a restricted location according to 'b. "
+        "Eligibility' in https://www.binance.com/en/terms.\"}",
+        EXCHANGE_BLOCKED, 0);
+    assert_non_null(strstr(test.answer.verdict.message, "restricted location"));
+    assert_non_null(strstr(test.answer.verdict.message, "archive"));
+    expect_verdict(&test, 451, "", EXCHANGE_BLOCKED, 0);
+    assert_string_equal(exchange_verdict_name(test.answer.verdict.kind), "blocked");
     test_end(&test);
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(open_interest_is_labelled_in_its_history_only),
-    cmocka_unit_test(instruments_come_with_the_limit_of_the_address),
-    cmocka_unit_test(messages_come_bare_and_wrapped),
-    cmocka_unit_test(a_sold_order_liquidates_a_long_position),
-    cmocka_unit_test(a_name_is_its_own),
-    cmocka_unit_test(a_ban_ends_when_its_message_says),
     cmocka_unit_test(pages_are_asked_for_from_either_end),
     cmocka_unit_test(open_interest_is_not_asked_for_beyond_30_days),
     cmocka_unit_test(nothing_is_asked_for_before_the_listing),
     cmocka_unit_test(names_of_any_script_are_encoded),
     cmocka_unit_test(the_last_candle_of_a_list_is_open),
+    cmocka_unit_test(open_interest_is_labelled_in_its_history_only),
+    cmocka_unit_test(instruments_come_with_the_limit_of_the_address),
+    cmocka_unit_test(messages_come_bare_and_wrapped),
+    cmocka_unit_test(a_sold_order_liquidates_a_long_position),
+    cmocka_unit_test(further_figures_are_not_needed),
+    cmocka_unit_test(lists_of_events_and_other_events_are_taken),
+    cmocka_unit_test(candles_of_another_interval_are_refused),
+    cmocka_unit_test(orders_of_coin_margined_contracts_are_passed_over),
+    cmocka_unit_test(what_was_filled_counts),
+    cmocka_unit_test(subscriptions_are_lower_case_and_bounded),
+    cmocka_unit_test(replies_are_told_from_rows),
+    cmocka_unit_test(a_ban_ends_when_its_message_says),
+    cmocka_unit_test(limits_say_how_long_to_wait),
+    cmocka_unit_test(what_is_used_of_the_weight_is_read),
+    cmocka_unit_test(codes_have_their_meaning),
 };
 
 int main(void)

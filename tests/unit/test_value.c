@@ -141,9 +141,9 @@ static void an_exchange_may_stand_before_a_symbol(void **state)
     };
     char symbol[SYMBOL_SIZE];
     struct bucket_map map;
-    assert_int_equal(value_parse_symbol(slice_of("BINANCE:ABCDEFGHIJKLMNOPQRST"), symbol, NULL),
+    assert_int_equal(value_parse_symbol(slice_of("HYPERLIQUID:ABCDEFGHIJKLMNOPQRST"), symbol, NULL),
                      STATUS_OK);
-    assert_string_equal(symbol, "BINANCE:ABCDEFGHIJKLMNOPQRST");
+    assert_string_equal(symbol, "HYPERLIQUID:ABCDEFGHIJKLMNOPQRST");
     assert_string_equal(value_symbol_name(symbol), "ABCDEFGHIJKLMNOPQRST");
     assert_string_equal(value_symbol_name("ALL:BTCUSDT"), "BTCUSDT");
     assert_string_equal(value_symbol_name("BTCUSDT"), "BTCUSDT");

@@ -247,13 +247,14 @@ struct exchange_stream {
 
 /* Rules for connections. 0 is no limit. */
 struct exchange_socket_rules {
-    size_t subscriptions_max;    /* of a connection */
-    size_t connections_max;      /* of one address, at a time */
-    int64_t connect_interval_ms; /* between two new connections */
-    int64_t send_interval_ms;    /* between two messages to the server on one connection */
-    int64_t lifetime_ms;         /* the server closes it then; connect anew before */
-    int64_t acknowledge_ms;      /* a subscription that was not answered by then is dead */
-    const char *ping;            /* text that keeps it alive, NULL: the protocol's own pings do */
+    size_t subscriptions_max;     /* of a connection */
+    size_t all_subscriptions_max; /* of all connections of one address together */
+    size_t connections_max;       /* of one address, at a time */
+    int64_t connect_interval_ms;  /* between two new connections */
+    int64_t send_interval_ms;     /* between two messages to the server on one connection */
+    int64_t lifetime_ms;          /* the server closes it then; connect anew before */
+    int64_t acknowledge_ms;       /* a subscription that was not answered by then is dead */
+    const char *ping;             /* text that keeps it alive, NULL: the protocol's own pings do */
     int64_t ping_interval_ms;
     int64_t silence_ms; /* a connection on which nothing came, not even a pong, is dead */
 };
@@ -267,8 +268,9 @@ enum exchange_message_kind {
     EXCHANGE_MESSAGE_ROWS,         /* some went to the sink, or were refused, or are not wanted */
     EXCHANGE_MESSAGE_ACKNOWLEDGED, /* a subscription, or several */
     EXCHANGE_MESSAGE_PONG,
-    EXCHANGE_MESSAGE_FAULT,   /* see the verdict */
-    EXCHANGE_MESSAGE_CLOSING, /* the server is about to close: connect anew */
+    EXCHANGE_MESSAGE_GREETING, /* a sentence with which some begin */
+    EXCHANGE_MESSAGE_FAULT,    /* see the verdict */
+    EXCHANGE_MESSAGE_CLOSING,  /* the server is about to close: connect anew */
     EXCHANGE_MESSAGE_OTHER,
 };
 

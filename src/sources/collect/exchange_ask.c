@@ -3,6 +3,8 @@
  * files. */
 #include "sources/collect/exchange_ask.h"
 
+#include "base/check.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +41,38 @@ const char *exchange_encode(const char *native, char text[EXCHANGE_ENCODED_SIZE]
     }
     *to = '\0';
     return text;
+}
+
+void exchange_append_topic(struct buffer *out, size_t index, const char *before, const char *native,
+                           const char *after)
+{
+    char topic[EXCHANGE_NATIVE_SIZE + 64];
+    int size = snprintf(topic, sizeof topic, "%s%s%s", before, native, after);
+    check(size > 0 && (size_t)size < sizeof topic);
+    if (index > 0)
+        buffer_append_char(out, ',');
+    buffer_append_json_string(out, topic, (size_t)size);
+}
+
+bool exchange_split_name(const char *name, struct exchange_name_parts *parts)
+{
+    enum { QUOTE_SIZE = 4, BUNDLE_DIGITS_MIN = 3, BUNDLE_DIGITS_MAX = 9 };
+    struct slice base = slice_of(name);
+    if (base.size <= QUOTE_SIZE)
+        return false;
+    struct slice quote = {base.data + base.size - QUOTE_SIZE, QUOTE_SIZE};
+    if (!slice_equals(quote, "USDT") && !slice_equals(quote, "USDC"))
+        return false;
+    base.size -= QUOTE_SIZE;
+    size_t zeros = 0;
+    while (base.data[0] == '1' && zeros + 1 < base.size && base.data[zeros + 1] == '0')
+        zeros++;
+    bool is_bundle =
+        zeros >= BUNDLE_DIGITS_MIN && zeros <= BUNDLE_DIGITS_MAX && zeros + 1 < base.size;
+    slice_take(&base, is_bundle ? zeros + 1 : 0);
+    *parts = (struct exchange_name_parts){
+        .bundle_digits = is_bundle ? (int)zeros : 0, .base = base, .quote = quote};
+    return true;
 }
 
 size_t exchange_add_listing(struct exchange_listing *listings, size_t count, int bundle_digits,

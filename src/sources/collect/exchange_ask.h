@@ -15,6 +15,18 @@ int exchange_fit_page(const struct exchange_query *query, struct exchange_reques
 enum { EXCHANGE_ENCODED_SIZE = EXCHANGE_NATIVE_SIZE * 3 };
 const char *exchange_encode(const char *native, char text[EXCHANGE_ENCODED_SIZE]);
 
+/* A symbol's name taken apart: 1000PEPEUSDT is 3 (digits of the thousand), PEPE and USDT. False if
+ * it does not end with USDT or USDC, in which the linear contracts of all exchanges are quoted. */
+struct exchange_name_parts {
+    int bundle_digits;
+    struct slice base, quote;
+};
+bool exchange_split_name(const char *name, struct exchange_name_parts *parts);
+
+/* A JSON string: `before`, the name, `after`; a comma before it, unless it is the `index` 0. */
+void exchange_append_topic(struct buffer *out, size_t index, const char *before, const char *native,
+                           const char *after);
+
 /* Adds a name to the list of those that a symbol may have, unless it is there or too long. */
 size_t exchange_add_listing(struct exchange_listing *listings, size_t count, int bundle_digits,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -38,7 +38,13 @@ enum { CANDLES_MAX = 499, CANDLES_LIGHT_MAX = 99, INTEREST_MAX = 500, SUBSCRIBE_
 
 static size_t listings(const char *name, struct exchange_listing *listings)
 {
-    return exchange_add_listing(listings, 0, 0, "%s", name);
+    struct exchange_name_parts parts;
+    size_t count = exchange_add_listing(listings, 0, 0, "%s", name);
+    if (!exchange_split_name(name, &parts))
+        return count;
+    return exchange_add_listing(listings, count, parts.bundle_digits, "%.*s%.*s",
+                                (int)parts.base.size, parts.base.data, (int)parts.quote.size,
+                                parts.quote.data);
 }
 
 static void build(const struct exchange_query *query, struct exchange_request *request)
@@ -177,13 +183,9 @@ static void read_limits(const json_t *limits, struct exchange_reader *reader)
 static void read_instrument(const json_t *row, struct exchange_reader *reader)
 {
     struct exchange_instrument instrument = {.contract_e8 = DECIMAL_ONE};
-    const char *native = exchange_json_text(row, "symbol");
-    if (native == NULL || !slice_copy(slice_of(native), instrument.native, EXCHANGE_NATIVE_SIZE)) {
-        exchange_refuse(reader, NULL, EXCHANGE_ROW_INSTRUMENT, "it has no usable name");
+    if (!exchange_name_instrument(reader, exchange_json_text(row, "symbol"), &instrument))
         return;
-    }
-    if (!exchange_json_time(json_object_get(row, "onboardDate"), &instrument.listed_ms))
-        instrument.listed_ms = 0;
+    exchange_json_time(json_object_get(row, "onboardDate"), &instrument.listed_ms);
     instrument.is_trading = exchange_json_is(row, "status", "TRADING");
     exchange_take_instrument(reader, &instrument);
 }
@@ -195,8 +197,7 @@ static bool read_instruments(const json_t *root, struct exchange_reader *reader,
     size_t index;
     if (!json_is_array(symbols))
         return false;
-    if (!exchange_json_time(json_object_get(root, "serverTime"), &answer->server_ms))
-        answer->server_ms = 0;
+    exchange_json_time(json_object_get(root, "serverTime"), &answer->server_ms);
     read_limits(json_object_get(root, "rateLimits"), reader);
     json_array_foreach((json_t *)symbols, index, row) read_instrument(row, reader);
     return true;
@@ -206,16 +207,13 @@ static bool read_instruments(const json_t *root, struct exchange_reader *reader,
  * takerQuoteVolume, ...] */
 static void read_candle(const json_t *row, struct exchange_reader *reader)
 {
-    int64_t open_ms, close_ms;
-    const json_t *close = json_array_get(row, 6);
-    if (close != NULL && exchange_json_time(json_array_get(row, 0), &open_ms) &&
-        exchange_json_time(close, &close_ms) && close_ms != open_ms + CANDLE_MS - 1) {
+    if (!exchange_lasts_candle(json_array_get(row, 0), json_array_get(row, 6))) {
         exchange_refuse(reader, reader->instrument, EXCHANGE_ROW_CANDLE,
                         "it does not last 5 minutes");
         return;
     }
     struct exchange_candle candle = {
-        .time = json_array_get(row, 0),
+        .time = exchange_json_at(row, 0),
         .open = json_array_get(row, 1),
         .high = json_array_get(row, 2),
         .low = json_array_get(row, 3),
@@ -280,22 +278,20 @@ static bool read_answer(const struct exchange_request *request, const json_t *ro
 
 /* -- messages ---------------------------------------------------------------------------------- */
 
-static void append_stream(struct buffer *out, const struct exchange_subscription *subscription)
+static void append_stream(struct buffer *out, size_t index,
+                          const struct exchange_subscription *subscription)
 {
     static const char *const streams[] = {
-        [EXCHANGE_STREAM_CANDLES] = "kline_5m",
-        [EXCHANGE_STREAM_LIQUIDATIONS] = "forceOrder",
-        [EXCHANGE_STREAM_TICKER] = "markPrice@1s",
+        [EXCHANGE_STREAM_CANDLES] = "@kline_5m",
+        [EXCHANGE_STREAM_LIQUIDATIONS] = "@forceOrder",
+        [EXCHANGE_STREAM_TICKER] = "@markPrice@1s",
     };
     char lower[EXCHANGE_NATIVE_SIZE];
     size_t size = 0;
     for (const char *at = subscription->instrument->native; *at != '\0'; at++)
         lower[size++] = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
     lower[size] = '\0';
-    struct buffer name = {0};
-    buffer_append_format(&name, "%s@%s", lower, streams[subscription->kind]);
-    buffer_append_json_string(out, name.data, name.size);
-    buffer_deinit(&name);
+    exchange_append_topic(out, index, "", lower, streams[subscription->kind]);
 }
 
 static size_t subscribe(const struct exchange_subscription *subscriptions, size_t count,
@@ -304,11 +300,8 @@ static size_t subscribe(const struct exchange_subscription *subscriptions, size_
     size_t taken = count < SUBSCRIBE_MAX ? count : SUBSCRIBE_MAX;
     buffer_append_format(out, "{\"method\":\"%s\",\"params\":[",
                          is_end ? "UNSUBSCRIBE" : "SUBSCRIBE");
-    for (size_t i = 0; i < taken; i++) {
-        if (i > 0)
-            buffer_append_char(out, ',');
-        append_stream(out, &subscriptions[i]);
-    }
+    for (size_t i = 0; i < taken; i++)
+        append_stream(out, i, &subscriptions[i]);
     buffer_append_format(out, "],\"id\":%llu}", (unsigned long long)number);
     return taken;
 }
@@ -318,13 +311,10 @@ static void read_kline(const json_t *event, struct exchange_reader *reader)
     const json_t *kline = json_object_get(event, "k");
     const struct exchange_instrument *instrument =
         exchange_find(reader, exchange_json_text(kline, "s"));
-    int64_t open_ms, close_ms;
     if (instrument == NULL)
         return;
     if (!exchange_json_is(kline, "i", "5m") ||
-        (exchange_json_time(json_object_get(kline, "t"), &open_ms) &&
-         exchange_json_time(json_object_get(kline, "T"), &close_ms) &&
-         close_ms != open_ms + CANDLE_MS - 1)) {
+        !exchange_lasts_candle(json_object_get(kline, "t"), json_object_get(kline, "T"))) {
         exchange_refuse(reader, instrument, EXCHANGE_ROW_CANDLE, "it does not last 5 minutes");
         return;
     }
@@ -398,8 +388,7 @@ static void read_event(const json_t *event, struct exchange_reader *reader,
     if (!is_kline && !is_order && strcmp(name, "markPriceUpdate") != 0)
         return;
     message->kind = EXCHANGE_MESSAGE_ROWS;
-    if (!exchange_json_time(json_object_get(event, "E"), &message->server_ms))
-        message->server_ms = 0;
+    exchange_json_time(json_object_get(event, "E"), &message->server_ms);
     if (!is_of_usd_margined(event))
         reader->rows->outside++;
     else if (is_kline)

@@ -110,6 +110,8 @@ bool exchange_json_time(const json_t *value, int64_t *time_ms)
         number = (int64_t)exact;
     else if (!exchange_json_whole(value, &number))
         return false;
+    if (number <= 0)
+        return false;
     if (number < SECONDS_END)
         number *= 1000;
     else if (number >= MICROSECONDS_END)
@@ -117,12 +119,18 @@ bool exchange_json_time(const json_t *value, int64_t *time_ms)
     else if (number >= MILLISECONDS_END)
         number /= 1000;
     *time_ms = number;
-    return number > 0;
+    return true;
 }
 
 const json_t *exchange_json_member(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
+    return value != NULL ? value : json_null();
+}
+
+const json_t *exchange_json_at(const json_t *list, size_t index)
+{
+    const json_t *value = json_array_get(list, index);
     return value != NULL ? value : json_null();
 }
 

@@ -23,11 +23,14 @@ enum exchange_figure exchange_json_decimal(const json_t *value, int shift, int64
 bool exchange_json_whole(const json_t *value, int64_t *number);
 
 /* A time in seconds, milliseconds, microseconds or nanoseconds since 1970: its size tells which.
- * False if it is no whole number above 0. */
+ * False, and nothing is set, if it is no whole number above 0. */
 bool exchange_json_time(const json_t *value, int64_t *time_ms);
 
 /* A member that has to be there: null if it is not. */
 const json_t *exchange_json_member(const json_t *object, const char *key);
+
+/* The same of a list's item. */
+const json_t *exchange_json_at(const json_t *list, size_t index);
 
 /* The text of a member; NULL if there is none, or it is no text. */
 const char *exchange_json_text(const json_t *object, const char *key);

@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WHY_SIZE = 256 };
+enum { WHY_SIZE = 256, ORDINAL_LOOK_BACK = 64 };
 
 /* 2010-01-01: before that there is nothing to trade. */
 #define EARLIEST_MS INT64_C(1262304000000)
@@ -60,6 +60,16 @@ bool exchange_is_asked(struct exchange_reader *reader, enum exchange_row_kind ki
         return true;
     exchange_refuse(reader, asked, kind, "it is of %.40s, and %s was asked for",
                     native != NULL ? native : "no symbol", asked->native);
+    return false;
+}
+
+bool exchange_name_instrument(struct exchange_reader *reader, const char *native,
+                              struct exchange_instrument *instrument)
+{
+    if (native != NULL && native[0] != '\0' &&
+        slice_copy(slice_of(native), instrument->native, EXCHANGE_NATIVE_SIZE))
+        return true;
+    exchange_refuse(reader, NULL, EXCHANGE_ROW_INSTRUMENT, "it has no usable name");
     return false;
 }
 
@@ -165,6 +175,13 @@ void exchange_note_candle(struct exchange_reader *reader, const json_t *time)
     if (exchange_json_time(time, &time_ms) && fault_in_time(reader, time_ms, true) == NULL &&
         time_ms > reader->newest_open_ms)
         reader->newest_open_ms = time_ms;
+}
+
+bool exchange_lasts_candle(const json_t *first, const json_t *last)
+{
+    int64_t first_ms, last_ms;
+    return !exchange_json_time(first, &first_ms) ||
+           (exchange_json_time(last, &last_ms) && last_ms == first_ms + CANDLE_MS - 1);
 }
 
 static bool is_closed(const struct exchange_reader *reader, int64_t open_ms,
@@ -377,4 +394,14 @@ void exchange_take_liquidation(struct exchange_reader *reader,
     reader->rows->taken++;
     if (sink->on_liquidation != NULL)
         sink->on_liquidation(instrument, &row, sink->context);
+}
+
+int exchange_ordinal(const json_t *list, size_t index)
+{
+    const json_t *row = json_array_get(list, index);
+    size_t first = index > ORDINAL_LOOK_BACK ? index - ORDINAL_LOOK_BACK : 0;
+    int equal = 0;
+    for (size_t i = first; i < index; i++)
+        equal += json_equal(json_array_get(list, i), row);
+    return equal;
 }

@@ -33,7 +33,9 @@ const struct exchange_instrument *exchange_find(struct exchange_reader *reader, 
 bool exchange_is_asked(struct exchange_reader *reader, enum exchange_row_kind kind,
                        const char *native);
 
-/* Tells the sink of an instrument, which must have a name. */
+/* Gives an instrument the name that its row has; refuses the row where false. */
+bool exchange_name_instrument(struct exchange_reader *reader, const char *native,
+                              struct exchange_instrument *instrument);
 void exchange_take_instrument(struct exchange_reader *reader,
                               const struct exchange_instrument *instrument);
 
@@ -55,6 +57,10 @@ struct exchange_candle {
 /* Call it for each row of a list before the first is taken, if the exchange does not say which
  * candles are closed. */
 void exchange_note_candle(struct exchange_reader *reader, const json_t *time);
+
+/* Whether the two times are those of the first and last millisecond of 5 minutes. One that is no
+ * time is left for exchange_take_candle() to refuse. */
+bool exchange_lasts_candle(const json_t *first, const json_t *last);
 
 void exchange_take_candle(struct exchange_reader *reader,
                           const struct exchange_instrument *instrument,
@@ -88,5 +94,8 @@ void exchange_take_liquidation(struct exchange_reader *reader,
                                const struct exchange_instrument *instrument, const json_t *time,
                                enum exchange_side side, const json_t *price, const json_t *quantity,
                                int ordinal);
+
+/* How many of the rows before list[index] (of the 64 last ones) are equal to it. */
+int exchange_ordinal(const json_t *list, size_t index);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/decimal.h"
 #include "base/iso_time.h"
+#include "sources/collect/exchange_ask.h"
 #include "sources/collect/exchange_json.h"
 
 #include <math.h>
@@ -40,6 +41,7 @@ void exchange_refuse(struct exchange_reader *reader, const struct exchange_instr
     va_start(arguments, format);
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
+    exchange_make_printable(why);
     reader->sink->on_refused(instrument, kind, why, reader->sink->context);
 }
 

@@ -47,6 +47,12 @@ const disturbed = (symbol, change) => {
     return drawMarket({ symbol, candles: WEEK, price, interest: growing });
 };
 markets.push(
+    drawMarket({
+        symbol: 'WRONGUSDT',
+        candles: 1200,
+        price: wave(100),
+        interest: (i) => (i === 600 ? 8e10 : 1e6 + 1000 * i),
+    }),
     disturbed('LOWUSDT', { low: 0.01 }),
     disturbed('HIGHUSDT', { high: 900_000 }),
     disturbed('SPIKEUSDT', { high: 900_000, close: 900_000 }),
@@ -296,6 +302,15 @@ test('no_price_below_zero_is_shown_without_need', async (t) => {
     await waitForData(page);
     const { top, bottom } = await readEdges(page);
     assert.ok(top > 80 && bottom > -0.2 * top, `${bottom} to ${top}`);
+});
+
+test('one_wrong_value_of_open_interest_leaves_the_map_its_colours', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=WRONGUSDT');
+    await waitForData(page);
+    await until(async () => (await colors(page)).distinct > 150, 'a map of many colours');
+    // The usual levels are thousands of dollars; those of one candle were billions.
+    assert.match(await text(page, '#ticks'), /≥ \$[\d.]+K/);
+    assert.deepEqual(complaints, []);
 });
 
 test('prices_far_below_one_have_all_their_decimals', async (t) => {

@@ -79,7 +79,8 @@ static void print_summaries(const struct import_summary summaries[IMPORT_KIND_CO
 
 /* Imports into an open database, and closes it before saying what came of it. Files that cannot be
  * used are a failure, not wrong usage. */
-static enum exit_code import_and_close(const struct invocation *invocation, const char *symbol,
+static enum exit_code import_and_close(const struct invocation *invocation,
+                                       enum archive_market market, const char *symbol,
                                        struct store *store)
 {
     struct error error;
@@ -89,8 +90,10 @@ static enum exit_code import_and_close(const struct invocation *invocation, cons
         &(struct import_options){
             .store = store,
             .symbol = symbol,
+            .market = market,
             .is_strict = command_option(invocation, "strict") != NULL,
             .on_problem = on_problem,
+            .on_note = on_problem,
             .on_progress = on_progress,
             .context = &progress,
         },
@@ -104,11 +107,24 @@ static enum exit_code import_and_close(const struct invocation *invocation, cons
     return EXIT_FAILED;
 }
 
+/* Of the archive's markets those two whose candles can be imported. */
+static enum status read_market(const struct invocation *invocation, enum archive_market *market,
+                               struct error *error)
+{
+    const char *text = command_option(invocation, "market");
+    *market = ARCHIVE_MARKET_USD_M;
+    bool is_known = text == NULL || archive_market_parse(text, market);
+    if (is_known && (*market == ARCHIVE_MARKET_USD_M || *market == ARCHIVE_MARKET_SPOT))
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID, "--market: '%.60s' is neither um nor spot", text);
+}
+
 static enum exit_code run(struct invocation *invocation)
 {
     struct error error;
     struct store *store = NULL;
     char symbol[SYMBOL_SIZE];
+    enum archive_market market;
     bool has_symbol = command_option(invocation, "symbol") != NULL;
     if (invocation->path_count == 0) {
         fprintf(stderr, "heatcast: import needs at least one file or folder\n");
@@ -116,11 +132,13 @@ static enum exit_code run(struct invocation *invocation)
     }
     if (has_symbol && command_symbol(invocation, symbol, &error) != STATUS_OK)
         return command_fail(&error);
+    if (read_market(invocation, &market, &error) != STATUS_OK)
+        return command_fail(&error);
     if (open_for_writing(invocation->config.duckdb_path, &store, &error) != STATUS_OK) {
         fprintf(stderr, "heatcast: %s\n", error.message);
         return EXIT_FAILED;
     }
-    return import_and_close(invocation, has_symbol ? symbol : NULL, store);
+    return import_and_close(invocation, market, has_symbol ? symbol : NULL, store);
 }
 
 const struct command command_import = {
@@ -131,5 +149,6 @@ const struct command command_import = {
     .run = run,
     .takes_paths = true,
     .options = {{"symbol", "SYMBOL", "the symbol of files that do not name theirs"},
+                {"market", "MARKET", "of the candles: um (futures, if not given) or spot"},
                 {"strict", NULL, "the first bad row fails its file"}},
 };

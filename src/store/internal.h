@@ -7,7 +7,7 @@
  *     brief.c      and when it writes             statement.c  running SQL
  *     schema.c     the tables                     rows.c       walking over results
  *     read.c, coverage.c                          write.c, liquidations.c, prune.c,
- *                                                 archive_files.c */
+ *                                                 archive_files.c, market.c */
 #ifndef HEATCAST_STORE_INTERNAL_H
 #define HEATCAST_STORE_INTERNAL_H
 

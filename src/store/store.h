@@ -181,6 +181,13 @@ enum status store_archive_checksum(struct store_session *session, const char *pa
 enum status store_write_archive_file(struct store_session *session, const char *path,
                                      const char *symbol, const char *checksum, struct error *error);
 
+/* The market that a symbol's candles are of, "um" or "spot": the same symbol has other prices in
+ * each, and one series holds those of one. It is noted in the transaction where `is_certain` and
+ * there is no note yet. STATUS_INVALID: the candles that are stored are of another market, or, for
+ * all but "um", of one that nobody has noted. */
+enum status store_write_market(struct store_session *session, const char *symbol,
+                               const char *market, bool is_certain, struct error *error);
+
 /* Ends the transaction. Rows that were not there before are counted; pointers may be NULL. */
 enum status store_write_commit(struct store_session *session, uint64_t *klines_new,
                                uint64_t *interest_new, struct error *error);

@@ -139,7 +139,7 @@ test('files are imported as the archive packs them, zip, and as gzip', async (t)
     );
     const { code, stderr, summaries } = await importFiles('in');
     assert.equal(code, 0, stderr);
-    assert.equal(stderr, '');
+    assert.match(stderr, /^heatcast: passed over 1 file \(.*README\.md\n$/);
     assert.deepEqual(summaries.klines, { files: 1, read: 120, fresh: 120, bad: 0 });
     assert.equal(summaries['open interest'].files, 1);
     assertSnapshot(await snapshot(), 'BTCUSDT', expectedSnapshot(market));
@@ -216,9 +216,40 @@ test('files that are not of the archive are passed over in a folder', async (t) 
     await writeMarket(folder, market);
     await writeFile(join(folder, 'BTCUSDT', 'README.md'), 'notes\n');
     await writeFile(join(folder, 'BTCUSDT', 'klines', 'BTCUSDT-1h-2025-12.csv'), 'other\n');
-    const { code, summaries } = await importFiles('BTCUSDT');
+    const { code, stderr, summaries } = await importFiles('BTCUSDT');
     assert.equal(code, 0);
     assert.deepEqual(summaries.klines, { files: 1, read: 120, fresh: 120, bad: 0 });
+    assert.match(stderr, /passed over 1 file \(1h klines; only 5m klines are imported\): BTCUSDT/);
+    assert.match(stderr, /passed over 1 file \(.*\): BTCUSDT\/README\.md/);
+});
+
+test('--market spot imports candles of the spot market, into a series of their own', async (t) => {
+    const { folder, importFiles } = await setUp(t);
+    await mkdir(join(folder, 'spot'));
+    await writeFile(join(folder, 'spot', 'BTCUSDT-5m-2025-12.csv'), klinesCsv(market.candles));
+    const refused = await importFiles('spot');
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /spot market; --market spot/);
+    const taken = await importFiles('spot', '--market', 'spot');
+    assert.equal(taken.code, 0, taken.stderr);
+    assert.equal(taken.summaries.klines.fresh, 120);
+    await writeMarket(folder, market);
+    const mixed = await importFiles('BTCUSDT/klines');
+    assert.equal(mixed.code, 1);
+    assert.match(mixed.stderr, /candles of BTCUSDT that are stored are of another market/);
+    const wrong = await importFiles('spot', '--market', 'moon');
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /--market: 'moon' is neither um nor spot/);
+});
+
+test('a file without rows is no success', async (t) => {
+    const { folder, importFiles } = await setUp(t);
+    await writeFile(join(folder, 'BTCUSDT-5m-2025-12.csv'), '');
+    for (const args of [['BTCUSDT-5m-2025-12.csv'], ['BTCUSDT-5m-2025-12.csv', '--strict']]) {
+        const { code, stderr } = await importFiles(...args);
+        assert.equal(code, 1);
+        assert.match(stderr, /BTCUSDT-5m-2025-12\.csv: holds no row/);
+    }
 });
 
 test('--symbol names the symbol of files whose names do not', async (t) => {

@@ -24,6 +24,7 @@ struct outcome {
     struct import_summary klines, interest;
     unsigned problems, progress;
     char problem[1024]; /* the last one */
+    char notes[4096];   /* all of them, one a line */
     uint64_t bytes_done, bytes_total;
 };
 
@@ -32,6 +33,13 @@ static inline void on_problem(const char *message, void *context)
     struct outcome *outcome = context;
     outcome->problems++;
     snprintf(outcome->problem, sizeof outcome->problem, "%s", message);
+}
+
+static inline void on_note(const char *message, void *context)
+{
+    struct outcome *outcome = context;
+    size_t size = strlen(outcome->notes);
+    snprintf(outcome->notes + size, sizeof outcome->notes - size, "%s\n", message);
 }
 
 static inline void on_progress(const char *path, uint64_t bytes_done, uint64_t bytes_total,
@@ -71,6 +79,7 @@ static inline struct outcome run(struct store *store, const char *symbol, bool i
                                                          .symbol = symbol,
                                                          .is_strict = is_strict,
                                                          .on_problem = on_problem,
+                                                         .on_note = on_note,
                                                          .on_progress = on_progress,
                                                          .context = &outcome},
                                 &path, 1, summaries, &outcome.error);

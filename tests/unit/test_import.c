@@ -1,6 +1,10 @@
 /* Files and folders of the archive: what is taken, what is refused, what is counted. */
 #include "import_fixture.h"
 
+#define WINDOWS_HEADER                                                                             \
+    "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,"         \
+    "taker_buy_quote_volume,ignore\r\n"
+
 static void a_folder_of_the_archive_is_imported(void **state)
 {
     put(state, "in/BTCUSDT/klines/5m/BTCUSDT-5m-2025-12-01.csv", KLINE_HEADER KLINE_0 KLINE_1);
@@ -41,14 +45,13 @@ static void importing_twice_changes_nothing(void **state)
 
 static void rows_may_be_out_of_order_repeated_and_end_in_crlf(void **state)
 {
-    const char *path = put(state, "BTCUSDT-5m-x.csv",
-                           "\xEF\xBB\xBFopen_time,open\r\n"
-                           "1764547800000,102,105,99,103,5,,,,,,0\r\n"
-                           "\r\n"
-                           "1764547200000000,100,103,97,101,5,1764547499999999,,,,,0\r\n"
-                           "open_time,open,high\r\n"
-                           "1764547800000,102,105,99,103,5,,,,,,0\r\n"
-                           "1764547500000,101,104,98,102,5,,,,,,0");
+    const char *path =
+        put(state, "BTCUSDT-5m-x.csv",
+            "\xEF\xBB\xBF" WINDOWS_HEADER "1764547800000,102,105,99,103,5,,,,,,0\r\n"
+            "\r\n"
+            "1764547200000000,100,103,97,101,5,1764547499999999,,,,,0\r\n" WINDOWS_HEADER
+            "1764547800000,102,105,99,103,5,,,,,,0\r\n"
+            "1764547500000,101,104,98,102,5,,,,,,0");
     struct outcome outcome = run_new(state, NULL, true, path);
     assert_int_equal(outcome.status, STATUS_OK);
     assert_int_equal(outcome.klines.rows_read, 4);
@@ -145,9 +148,11 @@ static void what_cannot_be_imported_says_why(void **state)
     assert_says(&outcome, "1m klines; only 5m");
     outcome = run_new(state, NULL, false, put(state, "notes.txt", "hello, world\n"));
     assert_int_equal(outcome.status, STATUS_INVALID);
+    assert_says(&outcome, "'hello, world' is not known");
+    outcome = run_new(state, NULL, false, put(state, "notes.txt", "hello world\n"));
     assert_says(&outcome, "neither its name nor its first line");
     outcome = run_new(state, NULL, false, put(state, "nothing.csv", ""));
-    assert_says(&outcome, "empty");
+    assert_says(&outcome, "holds no row");
     outcome = run_new(state, NULL, false, put(state, "data.csv", KLINE_HEADER KLINE_0));
     assert_says(&outcome, "--symbol");
     mkdir(path_in(state, "void"), 0777);
@@ -196,9 +201,9 @@ static void the_symbol_option_names_klines_and_selects_the_rest(void **state)
 static void symbols_may_have_dashes(void **state)
 {
     struct outcome outcome =
-        run_new(state, NULL, false, put(state, "BTC-USD_PERP-5m-2025-12.csv", KLINE_0));
+        run_new(state, NULL, false, put(state, "BTC-USDT-SWAP-5m-2025-12.csv", KLINE_0));
     assert_int_equal(outcome.klines.rows_new, 1);
-    assert_stored(state, "BTC-USD_PERP", 1);
+    assert_stored(state, "BTC-USDT-SWAP", 1);
 }
 
 static void open_interest_of_zero_is_stored_and_passed_over(void **state)

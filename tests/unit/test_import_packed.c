@@ -100,6 +100,8 @@ static void a_zip_may_hold_a_whole_tree(void **state)
         {"data/README.md", "not read"},
         {"__MACOSX/._BTCUSDT-5m-2025-12-01.csv", "not read"},
         {"data/BTCUSDT/klines/BTCUSDT-5m-2025-12-01.csv", KLINE_0},
+        {"data/BTCUSDT/klines/BTCUSDT-1m-2025-12-01.csv", "not read"},
+        {"data/BTCUSDT/markPriceKlines/BTCUSDT-5m-2025-12-01.csv", "not read"},
         {"data/../../../BTCUSDT-5m-2025-12-02.csv", KLINE_1},
         {"data/BTCUSDT/metrics/BTCUSDT-metrics-2025-12-01.csv", METRICS_HEADER METRIC_0},
     };
@@ -111,6 +113,9 @@ static void a_zip_may_hold_a_whole_tree(void **state)
     assert_int_equal(outcome.interest.files, 1);
     assert_int_equal(outcome.interest.rows_new, 1);
     assert_stored(state, "BTCUSDT", 2);
+    assert_non_null(strstr(outcome.notes, "all.zip/data/README.md"));
+    assert_non_null(strstr(outcome.notes, "passed over 1 file (1m klines; "));
+    assert_non_null(strstr(outcome.notes, "passed over 1 file (markPriceKlines; "));
 }
 
 static void the_name_of_the_archive_says_what_its_member_does_not(void **state)
@@ -290,8 +295,10 @@ static void an_archive_that_is_encrypted_is_refused(void **state)
 static void an_archive_without_a_table_says_so(void **state)
 {
     const struct member member = {"README.md", "hello"};
-    assert_refused(state, put_zip(state, "a.zip", NULL, &member, 1), "no CSV file");
-    assert_refused(state, put_zip(state, "b.zip", NULL, NULL, 0), "no CSV file");
+    assert_refused(state, put_zip(state, "a.zip", NULL, &member, 1),
+                   "nothing in this archive can be imported");
+    assert_refused(state, put_zip(state, "b.zip", NULL, NULL, 0),
+                   "nothing in this archive can be imported");
 }
 
 static void what_cannot_be_unpacked_is_named(void **state)

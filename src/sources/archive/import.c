@@ -15,6 +15,7 @@
 #include "sources/archive/walk.h"
 #include "sources/source.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct import {
     struct archive_walk walk;
     size_t named_unusable_count; /* paths that the user has named and that gave nothing */
     uint64_t bytes_done;
+    int64_t time_max_ms; /* of rows */
 };
 
 /* A file being imported. */
@@ -37,14 +39,36 @@ struct job {
     uint64_t rows_read, rows_bad;            /* of all of its members */
     size_t usable_counts[IMPORT_KIND_COUNT]; /* its CSV files that were read, good rows or none */
     bool is_broken;                          /* nothing of it is to be imported */
+    char symbol_settled[SYMBOL_SIZE];        /* whose market is right; of the last candle */
 };
 
 /* -- rows -------------------------------------------------------------------------------------- */
 
+/* Before the first candle of a symbol: that it is of the market of those that are stored. A refusal
+ * is the whole file's. */
+static enum status settle_market(struct job *job, const char *symbol, struct error *error)
+{
+    enum archive_market wanted = job->import->options->market, market = job->reader.name.market;
+    bool is_certain = market != ARCHIVE_MARKET_UNKNOWN || wanted == ARCHIVE_MARKET_SPOT;
+    if (market == ARCHIVE_MARKET_UNKNOWN)
+        market = wanted == ARCHIVE_MARKET_SPOT ? ARCHIVE_MARKET_SPOT : ARCHIVE_MARKET_USD_M;
+    enum status status = store_write_market(job->import->session, symbol,
+                                            archive_market_word(market), is_certain, error);
+    snprintf(job->symbol_settled, sizeof job->symbol_settled, "%s", symbol);
+    if (status != STATUS_INVALID)
+        return status;
+    archive_unusable(&job->import->problems, "%s: %s", job->reader.path, error->message);
+    job->is_broken = true;
+    return STATUS_NO_DATA;
+}
+
 static enum status write_kline(const struct kline_row *row, void *context, struct error *error)
 {
-    const struct job *job = context;
-    return store_write_kline(job->import->session, row, error);
+    struct job *job = context;
+    enum status status = STATUS_OK;
+    if (strcmp(job->symbol_settled, row->symbol) != 0)
+        status = settle_market(job, row->symbol, error);
+    return status == STATUS_OK ? store_write_kline(job->import->session, row, error) : status;
 }
 
 static enum status write_interest(const struct interest_row *row, void *context,
@@ -87,17 +111,17 @@ static enum status read_table(struct job *job, const char *path, const char *arc
 {
     struct import *import = job->import;
     struct archive_reader *reader = &job->reader;
+    job->symbol_settled[0] = '\0';
     *reader = (struct archive_reader){
         .path = path,
         .archive = archive,
         .symbol = import->options->symbol,
+        .time_max_ms = import->time_max_ms,
         .is_strict = import->options->is_strict,
         .problems = &import->problems,
         .sink = sink,
         .lines.input = job->input,
     };
-    if (!archive_reader_settle_name(reader))
-        return STATUS_OK;
     enum status status = archive_reader_run(reader, error);
     count_table(job);
     if (status == STATUS_INVALID) {
@@ -105,9 +129,9 @@ static enum status read_table(struct job *job, const char *path, const char *arc
                          job->file->path);
         job->is_broken = true;
     } else if (status == STATUS_NO_DATA) {
-        job->is_broken = reader->is_broken;
-    } else if (status == STATUS_OK && !reader->is_kind_known) {
-        archive_unusable(&import->problems, "%s: the file is empty", path);
+        job->is_broken = job->is_broken || reader->is_broken;
+    } else if (status == STATUS_OK && reader->rows_read == 0) {
+        archive_unusable(&import->problems, "%s: holds no row", path);
     } else if (status == STATUS_OK && reader->rows_bad > 0 &&
                reader->rows_bad == reader->rows_read) {
         import->problems.unusable_count++; /* each row has been named */
@@ -117,17 +141,31 @@ static enum status read_table(struct job *job, const char *path, const char *arc
     return status == STATUS_INVALID || status == STATUS_NO_DATA ? STATUS_OK : status;
 }
 
+/* In an archive, as in a folder, what is not wanted is passed over. */
+static bool is_wanted_member(struct job *job, const char *path, const char *member)
+{
+    char reason[ARCHIVE_REASON_SIZE] = ARCHIVE_NO_NAME;
+    struct archive_name name = archive_name_read(path);
+    if (archive_name_is_companion(member))
+        return false;
+    if (archive_name_may_be_table(member) &&
+        archive_name_is_wanted(&name, job->import->options->market, reason))
+        return true;
+    archive_pass_over(&job->import->problems, path, reason);
+    return false;
+}
+
 static enum status read_member(struct job *job, const struct archive_sink *sink,
                                struct error *error)
 {
     const char *member = archive_input_member(job->input);
     if (member == NULL)
         return read_table(job, job->file->path, NULL, sink, error);
-    if (!archive_name_may_be_table(member))
-        return STATUS_OK;
     struct buffer path = {0};
+    enum status status = STATUS_OK;
     buffer_append_format(&path, "%s/%s", job->file->path, member);
-    enum status status = read_table(job, buffer_text(&path), job->file->path, sink, error);
+    if (is_wanted_member(job, buffer_text(&path), member))
+        status = read_table(job, buffer_text(&path), job->file->path, sink, error);
     buffer_deinit(&path);
     return status;
 }
@@ -151,7 +189,7 @@ static enum status read_content(struct job *job, struct error *error)
         job->is_broken = true;
     } else if (!is_unusable && job->usable_counts[IMPORT_KLINES] == 0 &&
                job->usable_counts[IMPORT_INTEREST] == 0) {
-        archive_unusable(problems, "%s: no CSV file in this archive", job->file->path);
+        archive_unusable(problems, "%s: nothing in this archive can be imported", job->file->path);
     }
     if (is_unusable && job->import->options->is_strict)
         job->is_broken = true;
@@ -205,7 +243,11 @@ static enum status import_file(struct import *import, const struct archive_file 
     size_t unusable_before = import->problems.unusable_count;
     job->import = import;
     job->file = file;
-    if (archive_input_open(file->path, &job->input, &reason) == STATUS_OK)
+    const struct archive_name name = archive_name_read(file->path);
+    char unwanted[ARCHIVE_REASON_SIZE];
+    if (!archive_name_is_wanted(&name, import->options->market, unwanted))
+        archive_unusable(&import->problems, "%s: these are %s", file->path, unwanted);
+    else if (archive_input_open(file->path, &job->input, &reason) == STATUS_OK)
         status = import_content(job, error);
     else
         archive_unusable(&import->problems, "%s: %s", file->path, reason.message);
@@ -244,11 +286,15 @@ enum status import_run(const struct import_options *options, const char *const *
                        size_t path_count, struct import_summary summaries[static IMPORT_KIND_COUNT],
                        struct error *error)
 {
+    int64_t now_ms = options->now_ms != 0 ? options->now_ms : clock_wall_ms();
     struct import import = {
         .options = options,
         .summaries = summaries,
+        .time_max_ms = now_ms + DAY_MS,
         .problems = {.on_problem = options->on_problem, .context = options->context},
-        .walk = {.symbol = options->symbol, .problems = &import.problems},
+        .walk = {.symbol = options->symbol,
+                 .market = options->market,
+                 .problems = &import.problems},
     };
     memset(summaries, 0, IMPORT_KIND_COUNT * sizeof *summaries);
     enum status status = STATUS_OK;
@@ -265,5 +311,8 @@ enum status import_run(const struct import_options *options, const char *const *
         status = import_file(&import, &import.walk.files[i], error);
     store_end(import.session);
     archive_walk_deinit(&import.walk);
+    if (options->on_note != NULL)
+        archive_problems_tell_passed(&import.problems, options->on_note, options->context);
+    archive_problems_deinit(&import.problems);
     return status == STATUS_OK ? judge(&import, error) : status;
 }

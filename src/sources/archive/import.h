@@ -15,9 +15,14 @@ struct import_summary {
 
 struct import_options {
     struct store *store; /* in shared mode other processes are kept from it until all is done */
-    /* Of the klines, whatever their names say, and the only one to be taken from open interest; in
-     * folders only files whose names say it are taken. NULL: from names and symbol columns. */
+    /* Of rows that do not name theirs, whatever the names of files say, and the only one to be
+     * taken of those that do; in folders only files whose names say it are taken. NULL: from symbol
+     * columns, names and folders. */
     const char *symbol;
+    /* Of candles: USD_M, which UNKNOWN stands for too, or SPOT. Files whose paths say another are
+     * passed over in folders, and refused otherwise. */
+    enum archive_market market;
+    int64_t now_ms; /* a row that is more than a day later is bad; 0: the machine's clock */
     bool is_strict;
     bool replaces; /* what is stored already is overwritten */
     /* Within the transaction of a file of which something can be used, just before its commit: what
@@ -27,6 +32,8 @@ struct import_options {
     /* A bad row or a file that cannot be used: "<path>:<line>: <why>" or
      * "<path>: <why>". Of one file at most a hundred rows are named, and then their number. */
     void (*on_problem)(const char *message, void *context);
+    /* At the end: which files of folders and archives were passed over. May be NULL. */
+    void (*on_note)(const char *message, void *context);
     /* After every few thousand rows. Bytes over all files. May be NULL. */
     void (*on_progress)(const char *path, uint64_t bytes_done, uint64_t bytes_total, void *context);
     void *context;

@@ -1,12 +1,18 @@
-/* A row of klines does not say whose it is, so in the archive the name of the file does:
+/* A row of klines does not say whose it is, nor of what market, so in the archive the path of the
+ * file does:
  *
- *     BTCUSDT/klines/5m/BTCUSDT-5m-2025-12.csv BTCUSDT/metrics/BTCUSDT-metrics-2025-12-01.csv
+ *     futures/um/daily/klines/BTCUSDT/5m/BTCUSDT-5m-2025-12-01.zip
+ *     futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2025-12-01.zip
+ *     futures/um/daily/markPriceKlines/BTCUSDT/5m/BTCUSDT-5m-2025-12-01.zip
+ *     spot/daily/klines/BTCUSDT/5m/BTCUSDT-5m-2025-12-01.zip
  *
- * Symbols may have dashes of their own (BTC-USD_PERP), so each dash is tried as the one that ends
- * the symbol. */
+ * The name alone does not: the third and the fourth file have that of the first. Symbols may have
+ * dashes of their own (BTC-USDT-SWAP), so each dash is tried as the one that ends the symbol. */
 #include "sources/archive/names.h"
 
 #include "base/slice.h"
+
+#include <stdio.h>
 
 static bool ends_with(struct slice slice, const char *ending)
 {
@@ -18,6 +24,14 @@ static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
+
+static struct slice base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slice_of(slash != NULL ? slash + 1 : path);
+}
+
+/* -- the name ---------------------------------------------------------------------------------- */
 
 /* "1m", "15m", "4h", "1d", "1w", "1mo", "1M", "1s" */
 static bool is_interval(struct slice word)
@@ -32,15 +46,31 @@ static bool is_interval(struct slice word)
     return false;
 }
 
+/* What the archive has besides. */
+static bool is_other_data(struct slice word)
+{
+    static const char *const words[] = {"aggTrades",  "trades",      "bookDepth",
+                                        "bookTicker", "fundingRate", "liquidationSnapshot",
+                                        "BVOLIndex",  "EOHSummary"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (slice_equals(word, words[i]))
+            return true;
+    return false;
+}
+
 /* What the word after the symbol says. */
 static void classify(struct archive_name *name, struct slice word)
 {
-    if (slice_equals(word, "metrics")) {
+    if (slice_equals(word, "metrics"))
         name->kind = ARCHIVE_NAME_INTEREST;
-    } else if (is_interval(word)) {
-        slice_copy(word, name->interval, sizeof name->interval);
-        name->kind = slice_equals(word, "5m") ? ARCHIVE_NAME_KLINES : ARCHIVE_NAME_OTHER_INTERVAL;
-    }
+    else if (slice_equals(word, "5m"))
+        name->kind = ARCHIVE_NAME_KLINES;
+    else if (is_interval(word))
+        name->kind = ARCHIVE_NAME_OTHER_INTERVAL;
+    else if (is_other_data(word))
+        name->kind = ARCHIVE_NAME_OTHER_DATA;
+    if (name->kind != ARCHIVE_NAME_OTHER)
+        slice_copy(word, name->word, sizeof name->word);
 }
 
 /* Removes the ending that says what the file is packed in, if it is one that can be read. */
@@ -55,22 +85,57 @@ static bool take_ending(struct slice *base)
     return false;
 }
 
-static struct slice base_of(const char *path)
+/* Contracts that are margined and settled in the coin: BTCUSD_PERP, BTCUSD_260626. */
+static bool is_coin_margined(const char *symbol)
 {
-    const char *slash = strrchr(path, '/');
-    return slice_of(slash != NULL ? slash + 1 : path);
+    struct slice rest = slice_of(symbol), pair;
+    if (!slice_split(&rest, '_', &pair) || !ends_with(pair, "USD"))
+        return false;
+    bool is_delivery = rest.size == 6 && slice_take_while(&rest, is_digit).size == 6;
+    return is_delivery || slice_equals(rest, "PERP");
 }
 
-bool archive_name_may_be_table(const char *path)
+/* -- the folders ------------------------------------------------------------------------------- */
+
+const char *archive_market_word(enum archive_market market)
 {
-    struct slice base = base_of(path);
-    return !slice_starts_with(base, ".") && (ends_with(base, ".txt") || take_ending(&base));
+    static const char *const words[] = {
+        [ARCHIVE_MARKET_UNKNOWN] = "",      [ARCHIVE_MARKET_USD_M] = "um",
+        [ARCHIVE_MARKET_SPOT] = "spot",     [ARCHIVE_MARKET_COIN_M] = "cm",
+        [ARCHIVE_MARKET_OPTION] = "option",
+    };
+    return words[market];
+}
+
+bool archive_market_parse(const char *word, enum archive_market *market)
+{
+    for (*market = ARCHIVE_MARKET_USD_M; *market <= ARCHIVE_MARKET_OPTION; (*market)++)
+        if (strcmp(word, archive_market_word(*market)) == 0)
+            return true;
+    return false;
+}
+
+/* The last folder that says something counts: it is the nearest. */
+static void classify_folder(struct archive_name *name, struct slice folder)
+{
+    static const char *const prices[] = {"indexPriceKlines", "markPriceKlines",
+                                         "premiumIndexKlines"};
+    char word[ARCHIVE_WORD_SIZE];
+    enum archive_market market;
+    if (slice_copy(folder, word, sizeof word) && archive_market_parse(word, &market))
+        name->market = market;
+    bool is_klines = name->kind == ARCHIVE_NAME_KLINES || name->kind == ARCHIVE_NAME_OTHER_INTERVAL;
+    for (size_t i = 0; i < sizeof prices / sizeof prices[0] && is_klines; i++)
+        if (slice_equals_ignoring_case(folder, prices[i])) {
+            name->kind = ARCHIVE_NAME_OTHER_PRICE;
+            slice_copy(slice_of(prices[i]), name->word, sizeof name->word);
+        }
 }
 
 struct archive_name archive_name_read(const char *path)
 {
     struct archive_name name = {.kind = ARCHIVE_NAME_OTHER};
-    struct slice base = base_of(path);
+    struct slice base = base_of(path), folders = {path, strlen(path) - base.size}, folder;
     if (!take_ending(&base))
         return name;
     for (size_t dash = 0; dash < base.size && name.kind == ARCHIVE_NAME_OTHER; dash++) {
@@ -83,14 +148,60 @@ struct archive_name archive_name_read(const char *path)
         if (name.kind != ARCHIVE_NAME_OTHER)
             slice_copy(symbol, name.symbol, sizeof name.symbol);
     }
+    if (is_coin_margined(name.symbol))
+        name.market = ARCHIVE_MARKET_COIN_M;
+    while (slice_split(&folders, '/', &folder))
+        classify_folder(&name, folder);
     return name;
 }
 
 bool archive_name_folder_symbol(const char *path, char symbol[SYMBOL_SIZE])
 {
     struct slice rest = slice_of(path), folder, parent = {0};
-    for (; slice_split(&rest, '/', &folder); parent = folder)
-        if (slice_equals(folder, "klines") && value_is_symbol(parent.data, parent.size))
-            return slice_copy(parent, symbol, SYMBOL_SIZE);
-    return false;
+    bool is_found = false;
+    for (; slice_split(&rest, '/', &folder); parent = folder) {
+        if (slice_equals(parent, "klines") && value_is_symbol(folder.data, folder.size))
+            is_found = slice_copy(folder, symbol, SYMBOL_SIZE);
+        else if (slice_equals(folder, "klines") && value_is_symbol(parent.data, parent.size))
+            is_found = slice_copy(parent, symbol, SYMBOL_SIZE);
+    }
+    return is_found;
+}
+
+/* -- what is wanted ---------------------------------------------------------------------------- */
+
+bool archive_name_is_wanted(const struct archive_name *name, enum archive_market wanted,
+                            char reason[ARCHIVE_REASON_SIZE])
+{
+    const char *what = NULL;
+    bool is_klines = name->kind == ARCHIVE_NAME_KLINES;
+    if (name->kind == ARCHIVE_NAME_OTHER_INTERVAL)
+        what = " klines; only 5m klines are imported";
+    else if (name->kind == ARCHIVE_NAME_OTHER_PRICE)
+        what = "; only klines of trades are imported";
+    else if (name->kind == ARCHIVE_NAME_OTHER_DATA)
+        what = "; only klines and metrics are imported";
+    else if (name->market == ARCHIVE_MARKET_COIN_M)
+        what = " of the coin-margined market, which counts in contracts and coins";
+    else if (name->market == ARCHIVE_MARKET_OPTION)
+        what = " of options";
+    else if (is_klines && name->market == ARCHIVE_MARKET_SPOT && wanted != ARCHIVE_MARKET_SPOT)
+        what = " klines of the spot market; --market spot imports these";
+    else if (is_klines && name->market == ARCHIVE_MARKET_USD_M && wanted == ARCHIVE_MARKET_SPOT)
+        what = " klines of the futures market, not of the spot market";
+    if (what != NULL)
+        snprintf(reason, ARCHIVE_REASON_SIZE, "%s%s", name->word, what);
+    return what == NULL;
+}
+
+bool archive_name_may_be_table(const char *path)
+{
+    struct slice base = base_of(path);
+    return !slice_starts_with(base, ".") && (ends_with(base, ".txt") || take_ending(&base));
+}
+
+bool archive_name_is_companion(const char *path)
+{
+    struct slice base = base_of(path);
+    return slice_starts_with(base, ".") || ends_with(base, ".CHECKSUM");
 }

@@ -1,11 +1,11 @@
-/* The name of a file says what it holds, as in the archive; where a file that was named on the
- * command line has another name, its first line does.
+/* A header says which column is what. Without one the name of the file says what it holds, as in
+ * the archive; where that has another name too, its first line does.
  *
  * It is apart from the import so that files can be read without a database to write to: what comes
  * from outside is here, lines and names and rows, and a fuzzer can have all of it at once. */
 #include "sources/archive/reader.h"
 
-#include "sources/archive/names.h"
+#include "base/iso_time.h"
 #include "sources/archive/rows.h"
 
 #include <string.h>
@@ -17,37 +17,78 @@ enum {
 
 /* -- what a file holds ------------------------------------------------------------------------- */
 
-bool archive_reader_settle_name(struct archive_reader *reader)
+static void settle_name(struct archive_reader *reader)
 {
-    struct archive_name name = archive_name_read(reader->path);
-    if (name.kind == ARCHIVE_NAME_OTHER && reader->archive != NULL)
-        name = archive_name_read(reader->archive);
-    if (name.kind == ARCHIVE_NAME_OTHER_INTERVAL) {
-        archive_unusable(reader->problems, "%s: these are %s klines; only 5m klines are imported",
-                         reader->path, name.interval);
-        return false;
-    }
-    reader->is_kind_known = name.kind != ARCHIVE_NAME_OTHER;
-    reader->kind = name.kind == ARCHIVE_NAME_INTEREST ? IMPORT_INTEREST : IMPORT_KLINES;
-    strcpy(reader->kline_symbol, reader->symbol != NULL ? reader->symbol : name.symbol);
-    return true;
+    struct archive_name *name = &reader->name;
+    *name = archive_name_read(reader->path);
+    if (name->kind == ARCHIVE_NAME_OTHER && reader->archive != NULL)
+        *name = archive_name_read(reader->archive);
+    reader->is_kind_known = name->kind != ARCHIVE_NAME_OTHER;
+    reader->kind = name->kind == ARCHIVE_NAME_INTEREST ? IMPORT_INTEREST : IMPORT_KLINES;
+    if (reader->symbol != NULL)
+        strcpy(reader->symbol_of_file, reader->symbol);
+    else if (name->symbol[0] != '\0')
+        strcpy(reader->symbol_of_file, name->symbol);
+    else
+        archive_name_folder_symbol(reader->path, reader->symbol_of_file);
 }
 
-/* False if the line is neither a row nor a header of one of the kinds. */
+/* Tells by a first line that is no header. False if it is no row of either kind. */
 static bool tell_kind(struct slice line, enum import_kind *kind)
 {
+    struct archive_columns columns;
     struct kline_row kline;
     struct interest_row interest;
-    bool is_interest = archive_row_is_interest_header(line) ||
-                       archive_row_read_interest(line, &interest, NULL) == STATUS_OK;
-    *kind = is_interest ? IMPORT_INTEREST : IMPORT_KLINES;
-    return is_interest || archive_row_is_kline_header(line) ||
-           archive_row_read_kline(line, &kline, NULL) == STATUS_OK;
+    *kind = IMPORT_INTEREST;
+    archive_columns_guess(*kind, line, &columns);
+    if (archive_row_read_interest(&columns, line, &interest, NULL) == STATUS_OK)
+        return true;
+    *kind = IMPORT_KLINES;
+    archive_columns_guess(*kind, line, &columns);
+    return archive_row_read_kline(&columns, line, &kline, NULL) == STATUS_OK;
 }
 
-/* Settles by the first line with content what the name has left open. False, and reported, if that
- * says nothing either. */
-static bool settle_line(struct archive_reader *reader, struct slice line)
+/* Rows of it may have gone to the sink already. */
+static enum status refuse(struct archive_reader *reader, const char *reason)
+{
+    archive_unusable(reader->problems, "%s: %s", reader->path, reason);
+    reader->is_broken = reader->rows_read > 0;
+    return STATUS_NO_DATA;
+}
+
+/* Whose rows without a symbol are must be known before the first one. */
+static enum status settle_symbol(struct archive_reader *reader)
+{
+    if (reader->symbol_of_file[0] != '\0' || reader->columns.at[COLUMN_SYMBOL] >= 0)
+        return STATUS_OK;
+    archive_unusable(reader->problems,
+                     "%s: nothing says which symbol these rows are of; give --symbol",
+                     reader->path);
+    return STATUS_NO_DATA;
+}
+
+/* Takes a header, of which a file that was put together from several has more than one.
+ * STATUS_NOT_FOUND: it is none after all, but a row that is none either. */
+static enum status take_header(struct archive_reader *reader, struct slice line)
+{
+    struct archive_columns columns;
+    struct error error;
+    bool is_first = reader->columns.field_count == 0;
+    enum status status = archive_columns_read(line, &columns, &error);
+    if (status == STATUS_NOT_FOUND && !is_first)
+        return status;
+    if (status != STATUS_OK)
+        return refuse(reader, error.message);
+    if (!is_first && columns.kind != reader->kind)
+        return refuse(reader, "candles and open interest are in one file");
+    reader->columns = columns;
+    reader->kind = columns.kind;
+    reader->is_kind_known = true;
+    return settle_symbol(reader);
+}
+
+/* Settles by the first row what neither a header nor the name has said. */
+static enum status take_first_row(struct archive_reader *reader, struct slice line)
 {
     if (!reader->is_kind_known && !tell_kind(line, &reader->kind)) {
         archive_unusable(reader->problems,
@@ -55,35 +96,50 @@ static bool settle_line(struct archive_reader *reader, struct slice line)
                          "open interest (names like BTCUSDT-5m-2025-12.csv, "
                          "BTCUSDT-metrics-2025-12-01.csv)",
                          reader->path);
-        return false;
+        return STATUS_NO_DATA;
     }
     reader->is_kind_known = true;
-    if (reader->kind == IMPORT_KLINES && reader->kline_symbol[0] == '\0' &&
-        !archive_name_folder_symbol(reader->path, reader->kline_symbol)) {
-        archive_unusable(reader->problems,
-                         "%s: nothing says which symbol these klines are of; give --symbol",
-                         reader->path);
-        return false;
-    }
-    return true;
-}
-
-/* Files that were put together from several have headers in the middle. */
-static bool is_header(struct slice line, bool is_first)
-{
-    return (is_first && archive_row_is_header(line)) || archive_row_is_kline_header(line) ||
-           archive_row_is_interest_header(line);
+    archive_columns_guess(reader->kind, line, &reader->columns);
+    return settle_symbol(reader);
 }
 
 /* -- rows -------------------------------------------------------------------------------------- */
 
+static enum status check_time(const struct archive_reader *reader, int64_t time_ms,
+                              struct error *error)
+{
+    char text[ISO_TIME_SIZE];
+    if (reader->time_max_ms == 0 || time_ms <= reader->time_max_ms)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID, "%s is in the future", iso_time_format(time_ms, text));
+}
+
+/* Completes a row's symbol, and checks that it is the one that is wanted. */
+static enum status settle_row_symbol(const struct archive_reader *reader, char symbol[SYMBOL_SIZE],
+                                     struct error *error)
+{
+    if (symbol[0] == '\0')
+        strcpy(symbol, reader->symbol_of_file);
+    if (reader->symbol != NULL && strcmp(reader->symbol, symbol) != 0)
+        return error_set(error, STATUS_INVALID, "symbol %s is not %s", symbol, reader->symbol);
+    return STATUS_OK;
+}
+
 static enum status read_kline(struct archive_reader *reader, struct slice line, struct error *error)
 {
     struct kline_row row;
-    enum status status = archive_row_read_kline(line, &row, error);
+    char fault[ARCHIVE_CANDLE_FAULT_SIZE];
+    enum status status = archive_row_read_kline(&reader->columns, line, &row, error);
+    if (!archive_candle_check_add(&reader->candle_check, &row, status == STATUS_OK, fault))
+        return refuse(reader, fault);
+    if (status == STATUS_OK)
+        status = check_time(reader, row.candle.open_time_ms, error);
+    if (status == STATUS_OK)
+        status = settle_row_symbol(reader, row.symbol, error);
     if (status != STATUS_OK)
         return status;
-    memcpy(row.symbol, reader->kline_symbol, sizeof row.symbol);
+    if (row.close_time_ms == 0)
+        row.close_time_ms = row.candle.open_time_ms + CANDLE_MS - 1;
     return reader->sink->on_kline(&row, reader->sink->context, error);
 }
 
@@ -91,15 +147,18 @@ static enum status read_interest(struct archive_reader *reader, struct slice lin
                                  struct error *error)
 {
     struct interest_row row;
-    enum status status = archive_row_read_interest(line, &row, error);
+    enum status status = archive_row_read_interest(&reader->columns, line, &row, error);
+    if (status == STATUS_OK)
+        status = check_time(reader, row.timestamp_ms, error);
+    if (status == STATUS_OK)
+        status = settle_row_symbol(reader, row.symbol, error);
     if (status != STATUS_OK)
         return status;
-    if (reader->symbol != NULL && strcmp(reader->symbol, row.symbol) != 0)
-        return error_set(error, STATUS_INVALID, "symbol %s is not %s", row.symbol, reader->symbol);
     return reader->sink->on_interest(&row, reader->sink->context, error);
 }
 
-/* Gives one row to the sink. STATUS_INVALID: the row is bad; anything else: the sink has failed. */
+/* Gives one row to the sink. STATUS_INVALID: the row is bad; STATUS_NO_DATA: the file is refused;
+ * anything else: the sink has failed. */
 static enum status read_row(struct archive_reader *reader, struct slice line, struct error *error)
 {
     if (reader->lines.is_too_long)
@@ -131,26 +190,45 @@ static enum status take_row(struct archive_reader *reader, struct slice line, st
     return status;
 }
 
+/* -- lines ------------------------------------------------------------------------------------- */
+
+/* A line with content. */
+static enum status take_line(struct archive_reader *reader, struct slice line, struct error *error)
+{
+    bool is_first = reader->columns.field_count == 0;
+    bool is_text = !reader->lines.is_too_long && !reader->lines.has_nul;
+    if (is_first && archive_line_is_preamble(line))
+        return STATUS_OK;
+    enum status status =
+        is_text && archive_line_is_header(line) ? take_header(reader, line) : STATUS_NOT_FOUND;
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    status = is_first ? take_first_row(reader, line) : STATUS_OK;
+    return status == STATUS_OK ? take_row(reader, line, error) : status;
+}
+
+/* What the end of a file brings to light. */
+static enum status finish(struct archive_reader *reader)
+{
+    char fault[ARCHIVE_CANDLE_FAULT_SIZE];
+    if (reader->kind != IMPORT_KLINES || archive_candle_check_finish(&reader->candle_check, fault))
+        return STATUS_OK;
+    return refuse(reader, fault);
+}
+
 static enum status read_lines(struct archive_reader *reader, struct error *error)
 {
-    bool is_first = true;
     struct slice line;
     enum status status;
     while ((status = archive_lines_next(&reader->lines, &line, error)) == STATUS_OK) {
-        if (archive_row_is_blank(line))
+        if (slice_trim(line).size == 0)
             continue;
-        if (is_first && !settle_line(reader, line))
-            return STATUS_NO_DATA;
-        bool is_passed_over = is_header(line, is_first);
-        is_first = false;
-        if (is_passed_over)
-            continue;
-        status = take_row(reader, line, error);
+        status = take_line(reader, line, error);
         if (status != STATUS_OK)
             return status;
     }
     if (status == STATUS_NO_DATA)
-        return STATUS_OK;
+        return finish(reader);
     archive_unusable(reader->problems, "%s: %s", reader->path, error->message);
     reader->is_broken = true;
     return STATUS_NO_DATA;
@@ -158,6 +236,7 @@ static enum status read_lines(struct archive_reader *reader, struct error *error
 
 enum status archive_reader_run(struct archive_reader *reader, struct error *error)
 {
+    settle_name(reader);
     enum status status = read_lines(reader, error);
     if (reader->rows_bad > BAD_ROWS_NAMED_MAX)
         archive_problem(reader->problems, "%s: %llu more bad rows", reader->path,

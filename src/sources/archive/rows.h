@@ -1,25 +1,22 @@
-/* Rows of the Binance public archive as text: pure parsing, no I/O, no allocation. Any thread. */
+/* Rows of candles and open interest as text: pure parsing, no I/O, no allocation. Any thread. */
 #ifndef HEATCAST_SOURCES_ARCHIVE_ROWS_H
 #define HEATCAST_SOURCES_ARCHIVE_ROWS_H
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "sources/archive/columns.h"
 #include "store/row.h"
 
-/* What a line is if it is no row. A header's first field starts with a letter; that of klines is
- * `open_time`, that of open interest `create_time`. */
-bool archive_row_is_blank(struct slice line);
-bool archive_row_is_header(struct slice line);
-bool archive_row_is_kline_header(struct slice line);
-bool archive_row_is_interest_header(struct slice line);
+/* One line without its line end. The symbol is the row's, or "" where there is no such column; the
+ * close time is 0 where it is not given. STATUS_INVALID says which field is wrong and why; what
+ * stands before it in (open time, volume, prices) is filled in all the same, also the price that is
+ * wrong because it is not above 0. */
+enum status archive_row_read_kline(const struct archive_columns *columns, struct slice line,
+                                   struct kline_row *row, struct error *error);
 
-/* One line without its line end. Fills everything but the symbol. STATUS_INVALID says which field
- * is wrong and why. */
-enum status archive_row_read_kline(struct slice line, struct kline_row *row, struct error *error);
-
-/* One line without its line end. Fills the symbol from the row. A row with an open interest of 0 is
- * valid (missing data that no model uses), one without is not. */
-enum status archive_row_read_interest(struct slice line, struct interest_row *row,
-                                      struct error *error);
+/* The same. A row with an open interest of 0 is valid (missing data that no model uses), one
+ * without is not. */
+enum status archive_row_read_interest(const struct archive_columns *columns, struct slice line,
+                                      struct interest_row *row, struct error *error);
 
 #endif

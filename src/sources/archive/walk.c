@@ -1,5 +1,5 @@
-/* A folder may hold anything, so names that are not of the archive are passed over there without a
- * message; a file that the user has named is taken under any name. A symbol selects in folders
+/* A folder may hold anything, so names that are not of the archive are passed over there, and told
+ * at the end; a file that the user has named is taken under any name. A symbol selects in folders
  * only, where the files of other symbols are not this symbol's under a wrong name.
  *
  * Links are followed, since archives are often put together from them, but not one that leads back
@@ -8,10 +8,10 @@
 
 #include "base/buffer.h"
 #include "base/check.h"
-#include "sources/archive/names.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,11 +40,24 @@ static int is_visible(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-static bool is_wanted_in_folder(const struct archive_walk *walk, const char *path)
+/* False, and noted, if the file is to be passed over. */
+static bool is_wanted_in_folder(struct archive_walk *walk, const char *path)
 {
     struct archive_name name = archive_name_read(path);
-    return (name.kind == ARCHIVE_NAME_KLINES || name.kind == ARCHIVE_NAME_INTEREST) &&
-           (walk->symbol == NULL || strcmp(walk->symbol, name.symbol) == 0);
+    char reason[ARCHIVE_REASON_SIZE];
+    if (archive_name_is_companion(path))
+        return false;
+    bool has_name = name.kind != ARCHIVE_NAME_OTHER;
+    bool is_other_symbol =
+        has_name && walk->symbol != NULL && strcmp(walk->symbol, name.symbol) != 0;
+    if (!has_name)
+        snprintf(reason, sizeof reason, ARCHIVE_NO_NAME);
+    else if (is_other_symbol)
+        snprintf(reason, sizeof reason, "of another symbol than %s", walk->symbol);
+    else if (archive_name_is_wanted(&name, walk->market, reason))
+        return true;
+    archive_pass_over(walk->problems, path, reason);
+    return false;
 }
 
 /* A folder on the way down. */

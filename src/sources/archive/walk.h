@@ -3,6 +3,7 @@
 #ifndef HEATCAST_SOURCES_ARCHIVE_WALK_H
 #define HEATCAST_SOURCES_ARCHIVE_WALK_H
 
+#include "sources/archive/names.h"
 #include "sources/archive/problems.h"
 
 #include <stdbool.h>
@@ -15,7 +16,8 @@ struct archive_file {
 };
 
 struct archive_walk {
-    const char *symbol; /* in folders only files of this symbol; NULL: of any */
+    const char *symbol;         /* in folders only files of this symbol; NULL: of any */
+    enum archive_market market; /* and only candles of this market */
     struct archive_problems *problems;
 
     size_t file_count, file_capacity; /* what was found; zeroed at first */
@@ -24,7 +26,8 @@ struct archive_walk {
 };
 
 /* Adds a file, or what is below a folder in name order; in a folder, only files whose names are of
- * the archive. False, and reported, if the path gives nothing. */
+ * the archive and that are wanted; the others are passed over. False, and reported, if the path
+ * gives nothing. */
 bool archive_walk_add(struct archive_walk *walk, const char *path);
 
 void archive_walk_deinit(struct archive_walk *walk);

@@ -76,7 +76,7 @@ fuzz: deps-fuzz
 scale: build deps-test
 	@HEATCAST_BINARY=$(CURDIR)/build/heatcast node tests/scale/scale.mjs
 
-## bench: heatcast beside its peers and the physical limit, as ratios; QUICK=1: 2 minutes
+## bench: heatcast beside its peers and the physical limit, as ratios; QUICK=1: 4 minutes
 bench: deps-bench build bench/node_modules/.installed
 	@$(call configure,release,)
 	@$(call compile,) --target bench_programs

@@ -151,6 +151,7 @@ function* targetsOf(result, scenarios) {
     ];
     yield* modelTargets(result.model);
     yield* databaseTargets(result.database);
+    for (const attack of result.attacks ?? []) yield* attackTargets(attack);
 }
 
 function* modelTargets(model) {
@@ -190,6 +191,17 @@ function* databaseTargets(database) {
                 1,
             ];
     }
+}
+
+// What docs/benchmark.md says of the memory: questions, answers that are held, the database, loops.
+const memoryBudgetMb = 1000;
+
+function* attackTargets(attack) {
+    const under = `under attack, ${attack.name}`;
+    yield [`${under}: p99 of a ping of that without`, attack.ping_ratio, 'at most', 3];
+    yield [`${under}: p99 of a delivery of that without`, attack.delivery_ratio, 'at most', 3];
+    yield [`${under}: p99 of /readyz more than without`, attack.ready_more_ms, 'at most', 50, 'ms'];
+    yield [`${under}: memory`, attack.memory_mb, 'at most', memoryBudgetMb, 'MB'];
 }
 
 export function summarise(result) {
@@ -280,6 +292,23 @@ function databaseTable({ tick, ranges }) {
     return table(['what', 'ms'], rows);
 }
 
+function attackTable(attacks) {
+    return table(
+        ['attack', '/s', 'ping ms', 'ratio', 'delivery ms', 'ratio', '/readyz ms', 'more ms', 'MB'],
+        attacks.map((attack) => [
+            attack.title,
+            number(attack.strikes_per_second),
+            number(attack.ping_p99_ms),
+            number(attack.ping_ratio),
+            number(attack.delivery_p99_ms),
+            number(attack.delivery_ratio),
+            number(attack.ready_p99_ms),
+            number(attack.ready_more_ms),
+            number(attack.memory_mb),
+        ]),
+    );
+}
+
 function targetTable(targets) {
     return table(
         ['target', 'is', 'should be', ''],
@@ -313,6 +342,11 @@ export function markdownReport(result) {
         parts.push(`## The model, ms by candles and open interest\n\n${modelTable(result.model)}`);
     if (result.database)
         parts.push(`## Ticks and history, ms\n\n${databaseTable(result.database)}`);
+    if (result.attacks)
+        parts.push(
+            '## Under attack\n\np99 of a healthy client without, and how many times that under the attack; ' +
+                `resident memory at its most.\n\n${attackTable(result.attacks)}`,
+        );
     if (summary.targets.length > 0) parts.push(`## Targets\n\n${targetTable(summary.targets)}`);
     return `${parts.join('\n\n')}\n`;
 }

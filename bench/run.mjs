@@ -2,7 +2,7 @@
 //
 // Machines are noisy, and a figure of one means nothing on another: servers take turns within each
 // repeat, each ratio is of two measurements of the same repeat, and what is reported is the median
-// over the repeats. QUICK=1 does less of everything and takes under two minutes.
+// over the repeats. QUICK=1 does less of everything and takes a few minutes.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
@@ -238,6 +238,28 @@ if (!parts || parts.includes('database')) {
         result.database = await measureDatabase({ binary: join(build, 'heatcast'), folder, quick });
     } catch (error) {
         result.failures.push({ scenario: 'database', server: 'heatcast', reason: error.message });
+        say(`  failed: ${error.message}`);
+    }
+}
+const attackParts = parts?.filter((part) => part.startsWith('attack'));
+if (!parts || attackParts.length > 0) {
+    say('== under attack');
+    try {
+        const { measureAttacks } = await import('./attack.mjs');
+        result.attacks = await measureAttacks({
+            programs,
+            binary: join(build, 'heatcast'),
+            folder,
+            repeats,
+            seconds,
+            // PARTS=attack is all of them, PARTS=attack:scrapes one
+            only: attackParts?.includes('attack')
+                ? undefined
+                : attackParts?.map((part) => part.slice('attack:'.length)),
+            say,
+        });
+    } catch (error) {
+        result.failures.push({ scenario: 'attack', server: 'heatcast', reason: error.message });
         say(`  failed: ${error.message}`);
     }
 }

@@ -233,6 +233,17 @@ void log_stop(void)
     writer.is_running = writer.is_stopping = false;
 }
 
+/* Nothing is ordered by it: of two threads at the same moment one writes. */
+bool log_end_pause(struct log_pause *pause)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    uint64_t until_ns = atomic_load_explicit(&pause->until_ns, memory_order_relaxed);
+    return now_ns >= until_ns &&
+           atomic_compare_exchange_strong_explicit(&pause->until_ns, &until_ns,
+                                                   now_ns + LOG_PAUSE_MS * UINT64_C(1000000),
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
 uint64_t log_lost(void)
 {
     return atomic_load_explicit(&writer.lost, memory_order_relaxed);

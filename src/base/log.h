@@ -8,6 +8,8 @@
 #ifndef HEATCAST_BASE_LOG_H
 #define HEATCAST_BASE_LOG_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
@@ -53,6 +55,16 @@ extern enum log_level log_threshold;
 #define log_info(message, ...) log_at(LOG_INFO, message, ##__VA_ARGS__)
 #define log_warn(message, ...) log_at(LOG_WARN, message, ##__VA_ARGS__)
 #define log_error(message, ...) log_at(LOG_ERROR, message, ##__VA_ARGS__)
+
+/* For lines that others may cause as often as they like. Zeroed, it lets the first one through. */
+struct log_pause {
+    atomic_uint_least64_t until_ns;
+};
+
+#define LOG_PAUSE_MS 60000
+
+/* Whether a line may be written; if so, the next one may after LOG_PAUSE_MS. Any thread. */
+bool log_end_pause(struct log_pause *pause);
 
 /* Once, before other threads start. The default is info, text. */
 void log_configure(enum log_level level, enum log_format format);

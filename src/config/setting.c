@@ -16,6 +16,7 @@
 #include "config/network.h"
 #include "config/redis_url.h"
 #include "config/value.h"
+#include "config/web_origin.h"
 
 #include <string.h>
 #include <strings.h>
@@ -139,28 +140,11 @@ static enum status parse_path(const struct setting *setting, const char *text, c
     return copy_text(setting, text, value, error);
 }
 
-/* As browsers send it: scheme://host[:port], and nothing behind it (RFC 6454 §6.2). */
-static bool is_origin(struct slice text)
-{
-    const char *mark = memmem(text.data, text.size, "://", 3);
-    struct slice scheme = slice_take(&text, mark != NULL ? (size_t)(mark - text.data) : 0);
-    return scheme.size > 0 && slice_try_take(&text, "://") && text.size > 0 &&
-           memchr(text.data, '/', text.size) == NULL;
-}
-
 static enum status parse_origins(const struct setting *setting, const char *text, char *value,
                                  struct error *error)
 {
-    struct slice rest = slice_of(text), origin;
-    if (slice_equals(rest, "*"))
-        return copy_text(setting, text, value, error);
-    while (slice_take_word(&rest, ", ", &origin))
-        if (!is_origin(origin))
-            return error_set(error, STATUS_INVALID,
-                             "'%.*s' is not an origin (https://a.example or http://b.example:8080, "
-                             "without a path), and * stands alone",
-                             slice_arguments(origin));
-    return copy_text(setting, text, value, error);
+    enum status status = copy_text(setting, text, value, error);
+    return status == STATUS_OK ? web_origin_check_list(value, error) : status;
 }
 
 static bool is_channel_char(char c)

@@ -19,6 +19,12 @@
 
 enum { BYTE_MAX = 255, BYTES_PER_DECADE = 51 };
 
+/* The scale ends 2^7, two decades, above all cells but one in 500. */
+enum { CELLS_PER_OUTLIER = 500, HEADROOM_EXPONENT = 7 };
+
+/* Densities are counted by powers of two, from 2^-64 to 2^191. */
+enum { EXPONENT_COUNT = 256, EXPONENT_MIN = -64 };
+
 /* That only feed the book: so many take less than a millisecond. */
 enum { CANDLES_PER_CHECK = 256 };
 
@@ -34,7 +40,8 @@ struct grid {
     struct grid_column columns[GRID_COLUMNS_MAX];
     struct level_list levels; /* of all columns, one after the other */
     int64_t price_min_e8, price_max_e8;
-    double max_density;
+    double greatest_density;
+    double max_density; /* what BYTE_MAX stands for */
     size_t rows;
     unsigned char *sides[2]; /* long, short */
 };
@@ -89,8 +96,8 @@ static void widen(struct grid *grid, const struct level_list *levels)
         grid->price_max_e8 = last_e8;
     grid->rows = (size_t)((grid->price_max_e8 - grid->price_min_e8) / grid->options->bucket_e8) + 1;
     for (size_t i = 0; i < levels->count; i++) {
-        grid->max_density = greater(grid->max_density, levels->levels[i].long_density);
-        grid->max_density = greater(grid->max_density, levels->levels[i].short_density);
+        grid->greatest_density = greater(grid->greatest_density, levels->levels[i].long_density);
+        grid->greatest_density = greater(grid->greatest_density, levels->levels[i].short_density);
     }
 }
 
@@ -195,12 +202,47 @@ static enum status gather(struct grid *grid, struct book *book, struct error *er
 
 /* -- cells ------------------------------------------------------------------------------------- */
 
+/* Which of the powers of two a density is below, counted from the least. */
+static size_t exponent_of(double density)
+{
+    int exponent;
+    frexp(density, &exponent);
+    exponent -= EXPONENT_MIN;
+    if (exponent < 0)
+        return 0;
+    return exponent < EXPONENT_COUNT ? (size_t)exponent : EXPONENT_COUNT - 1;
+}
+
+/* The greatest density, or less where few cells are so much greater than all others: one wrong row
+ * of open interest can make some of ten million times the usual, and the others would be alike. */
+static double find_max_density(const struct grid *grid)
+{
+    size_t counts[EXPONENT_COUNT] = {0}, total = 0, above = 0, exponent = EXPONENT_COUNT - 1;
+    for (size_t i = 0; i < grid->levels.count; i++) {
+        const double densities[] = {grid->levels.levels[i].long_density,
+                                    grid->levels.levels[i].short_density};
+        for (size_t side = 0; side < 2; side++)
+            if (densities[side] > 0) {
+                counts[exponent_of(densities[side])]++;
+                total++;
+            }
+    }
+    for (; exponent > 0; exponent--) {
+        above += counts[exponent];
+        if (above > total / CELLS_PER_OUTLIER)
+            break;
+    }
+    return fmin(grid->greatest_density, ldexp(1, (int)exponent + EXPONENT_MIN + HEADROOM_EXPONENT));
+}
+
 static unsigned char quantise(double density, double max_density)
 {
     if (!(density > 0))
         return 0;
     double byte = BYTE_MAX + BYTES_PER_DECADE * log10(density / max_density);
-    return byte < 1 ? 1 : (unsigned char)lrint(byte);
+    if (byte < 1)
+        return 1;
+    return byte < BYTE_MAX ? (unsigned char)lrint(byte) : BYTE_MAX;
 }
 
 static enum status paint(struct grid *grid, struct error *error)
@@ -210,6 +252,7 @@ static enum status paint(struct grid *grid, struct error *error)
     grid->sides[1] = memory_try_allocate_zeroed(cell_count, 1);
     if (grid->sides[0] == NULL || grid->sides[1] == NULL)
         return no_memory(grid, error);
+    grid->max_density = find_max_density(grid);
     for (size_t c = 0; c < grid->column_count; c++) {
         for (size_t i = 0; i < grid->columns[c].level_count; i++) {
             const struct level *level = &grid->levels.levels[grid->columns[c].first_level + i];
@@ -255,6 +298,7 @@ static void write_meta(const struct grid *grid, struct json *json)
     json_member_integer(json, "rows", (int64_t)grid->rows);
     json_member_integer(json, "columns", (int64_t)grid->column_count);
     json_member_number(json, "max_density", grid->max_density);
+    json_member_number(json, "greatest_density", grid->greatest_density);
     json_member_integer(json, "interest_changes", count_interest_changes(grid->options->series));
     json_close_object(json);
 }

@@ -1,18 +1,21 @@
 /* The map of a whole series as a picture: one byte a cell, for pages. Pure computation.
  *
  *   {"meta":{"symbol","start_time","end_time","interval","step","bucket","price_min","rows",
- *            "columns","max_density","interest_changes"},
+ *            "columns","max_density","greatest_density","interest_changes"},
  *    "times":[epoch seconds of each column],
  *    "closes":[...],
  *    "long":"<base64>","short":"<base64>"}
  *
  * rows x columns bytes each, row 0 the lowest price, columns in time order within a row. A byte b
  * stands for 0 if b = 0, else for max_density * 10^((b - 255) / 51): a logarithmic scale over five
- * decades, the lowest byte standing for everything below as well. Columns are the candles at
- * multiples of `step` (chosen so that there are at most GRID_COLUMNS_MAX) and always the newest
- * one. `interval` and `step` are durations as text ("5m"). `interest_changes` counts the candles of
- * the series, those that only feed the book included, with which open interest changed: without
- * one there is no level. */
+ * decades, the lowest byte standing for everything below as well, and the highest for everything
+ * above. `greatest_density` is that of any cell, and `max_density` the same, unless a few cells
+ * exceed all others so far that these would have the lowest byte.
+ *
+ * Columns are the candles at multiples of `step` (chosen so that there are at most
+ * GRID_COLUMNS_MAX) and always the newest one. `interval` and `step` are durations as text ("5m").
+ * `interest_changes` counts the candles of the series, those that only feed the book included, with
+ * which open interest changed: without one there is no level. */
 #ifndef HEATCAST_MODEL_GRID_H
 #define HEATCAST_MODEL_GRID_H
 

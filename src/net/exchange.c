@@ -168,6 +168,16 @@ int exchange_pieces(const struct exchange *exchange, size_t body_max, struct iov
     return count;
 }
 
+bool exchange_is_from_proxy(struct exchange *exchange)
+{
+    const struct network_list *trusted = &exchange->host->shared->config->trusted_proxies;
+    struct sockaddr_storage peer = {0};
+    if (trusted->count == 0)
+        return false;
+    exchange->host->find_peer(exchange, &peer);
+    return network_list_has(trusted, (const struct sockaddr *)&peer);
+}
+
 void exchange_find_client(struct exchange *exchange, const struct http_head *head,
                           struct sockaddr_storage *address)
 {

@@ -104,6 +104,9 @@ bool exchange_has_begun(const struct exchange *exchange);
 /* Head and body of the answer are complete. May destroy the exchange, so this comes last. */
 void exchange_complete(struct exchange *exchange);
 
+/* Whether a trusted proxy has sent the request (TRUSTED_PROXIES). */
+bool exchange_is_from_proxy(struct exchange *exchange);
+
 /* The client's address: that of the peer, or the one that a trusted proxy names. */
 void exchange_find_client(struct exchange *exchange, const struct http_head *head,
                           struct sockaddr_storage *address);

@@ -40,8 +40,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAILURE_LOG_PAUSE_NS UINT64_C(60000000000)
-
 enum question_state { QUESTION_QUEUED, QUESTION_RUNNING, QUESTION_KEPT };
 
 struct question_entry {
@@ -77,7 +75,7 @@ struct questions {
     bool is_started;
     pthread_t lookup_thread, compute_threads[QUESTION_THREADS];
     /* Relaxed: it only decides which thread writes the line. */
-    atomic_uint_least64_t failure_log_due_ns;
+    struct log_pause failure_pause;
 };
 
 /* -- the lock ---------------------------------------------------------------------------------- */
@@ -349,12 +347,7 @@ static const char *kind_name(enum question_kind kind)
 /* One line a minute: clients may ask as often as they like. */
 static void log_failure(struct questions *questions, const struct answer *answer)
 {
-    uint64_t now_ns = clock_monotonic_ns();
-    uint64_t due_ns = atomic_load_explicit(&questions->failure_log_due_ns, memory_order_relaxed);
-    if (now_ns >= due_ns &&
-        atomic_compare_exchange_strong_explicit(&questions->failure_log_due_ns, &due_ns,
-                                                now_ns + FAILURE_LOG_PAUSE_NS, memory_order_relaxed,
-                                                memory_order_relaxed))
+    if (log_end_pause(&questions->failure_pause))
         log_warn("requests fail", log_text("reason", answer->message));
 }
 

@@ -43,6 +43,7 @@ struct net_shared {
     atomic_bool is_stopping;
     atomic_int http_connections; /* those that are not WebSockets (yet) */
     atomic_uint_least64_t accepted, refused[REFUSED_COUNT];
+    struct log_pause refused_pauses[REFUSED_COUNT];
 };
 
 static inline void net_count_refusal(struct net_shared *shared, enum refusal reason)

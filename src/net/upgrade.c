@@ -5,48 +5,15 @@
 #include "base/log.h"
 #include "net/client_address.h"
 #include "net/respond.h"
+#include "net/site.h"
 #include "wire/deflate.h"
 #include "wire/http_fields.h"
 #include "wire/websocket.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define SUBPROTOCOL "heatcast.v1"
-
-static bool equals_ignoring_case(struct slice a, struct slice b)
-{
-    return a.size == b.size && a.size > 0 && strncasecmp(a.data, b.data, a.size) == 0;
-}
-
-/* Whether the origin's host and port, behind "scheme://", are those that the client has asked. */
-static bool is_same_origin(const struct http_head *head, struct slice origin)
-{
-    const struct slice *host = http_head_find(head, "Host");
-    const char *authority = memmem(origin.data, origin.size, "://", 3);
-    if (host == NULL || authority == NULL)
-        return false;
-    slice_take(&origin, (size_t)(authority + 3 - origin.data));
-    return equals_ignoring_case(origin, *host);
-}
-
-static bool is_listed(const char *allowed, struct slice origin)
-{
-    struct slice list = slice_of(allowed), item;
-    while (slice_take_word(&list, ", ", &item))
-        if (equals_ignoring_case(item, origin))
-            return true;
-    return false;
-}
-
-/* Programs send no Origin and are welcome; browsers always send one (RFC 6455 §10.2). */
-static bool is_origin_allowed(const char *allowed, const struct http_head *head)
-{
-    const struct slice *origin = http_head_find(head, "Origin");
-    if (origin == NULL || strcmp(allowed, "*") == 0)
-        return true;
-    return allowed[0] == '\0' ? is_same_origin(head, *origin) : is_listed(allowed, *origin);
-}
 
 static bool is_digit(char c)
 {
@@ -114,6 +81,46 @@ static void refuse(struct exchange *exchange, const struct http_head *head, int 
     respond_error(exchange, status, code, message, extra);
 }
 
+/* For the log. */
+static const char *shown(struct slice text, char out[SLICE_SHOWN_MAX + 1])
+{
+    snprintf(out, SLICE_SHOWN_MAX + 1, "%.*s", slice_arguments(text));
+    return out;
+}
+
+/* Whoever runs the server sees which page it is, and what the server takes its own address for. */
+static void log_foreign_origin(struct exchange *exchange, const struct http_head *head,
+                               const struct site *site)
+{
+    char origin[SLICE_SHOWN_MAX + 1], scheme[SLICE_SHOWN_MAX + 1], host[SLICE_SHOWN_MAX + 1];
+    char address[CLIENT_ADDRESS_TEXT_SIZE];
+    const struct net_shared *shared = exchange->host->shared;
+    log_warn("websocket refused: foreign origin",
+             log_text("origin", shown(*http_head_find(head, "Origin"), origin)),
+             log_text("own_scheme", site->scheme.size > 0 ? shown(site->scheme, scheme) : "any"),
+             log_text("own_host", shown(site->host, host)), log_int("own_port", site->port),
+             log_text("address", client_text(exchange, head, address)),
+             log_int("refused", (int64_t)atomic_load_explicit(&shared->refused[REFUSED_ORIGIN],
+                                                              memory_order_relaxed)),
+             log_text("hint", "WS_ALLOWED_ORIGINS, TRUSTED_PROXIES"));
+}
+
+/* True if the page may connect; else it is answered. */
+static bool admit_origin(struct exchange *exchange, const struct http_head *head)
+{
+    struct net_shared *shared = exchange->host->shared;
+    struct site site;
+    site_find(head, shared->tls != NULL, exchange_is_from_proxy(exchange), &site);
+    if (site_admits_origin(&site, shared->config->ws_allowed_origins, head))
+        return true;
+    net_count_refusal(shared, REFUSED_ORIGIN);
+    if (log_end_pause(&shared->refused_pauses[REFUSED_ORIGIN]))
+        log_foreign_origin(exchange, head, &site);
+    refuse(exchange, head, 403, "FOREIGN_ORIGIN",
+           "Pages of this origin may not connect (WS_ALLOWED_ORIGINS)", NULL);
+    return false;
+}
+
 static void refuse_place(struct exchange *exchange, const struct http_head *head,
                          enum refusal reason)
 {
@@ -171,17 +178,13 @@ void upgrade_answer(struct exchange *exchange, const struct http_head *head,
                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
     } else if (bad_field != NULL) {
         refuse(exchange, head, 400, "BAD_REQUEST", bad_field, "Sec-WebSocket-Version: 13\r\n");
-    } else if (!is_origin_allowed(shared->config->ws_allowed_origins, head)) {
-        net_count_refusal(shared, REFUSED_ORIGIN);
-        refuse(exchange, head, 403, "FOREIGN_ORIGIN",
-               "Pages of this origin may not connect (WS_ALLOWED_ORIGINS)", NULL);
     } else if (!read_symbols(exchange, head->query)) {
         refuse(exchange, head, 400, "INVALID_PARAMETER",
                "A parameter is too long or wrongly encoded (symbols=BTCUSDT,ETHUSDT)", NULL);
     } else if (ws_deflate_negotiate(head, extensions) == WS_DEFLATE_MALFORMED) {
         refuse(exchange, head, 400, "BAD_REQUEST",
                "Sec-WebSocket-Extensions is not a list of extensions (RFC 6455 section 9.1)", NULL);
-    } else if (take_place(exchange, head)) {
+    } else if (admit_origin(exchange, head) && take_place(exchange, head)) {
         accept_websocket(exchange, head, protocol, accept, extensions);
     }
 }

@@ -28,7 +28,7 @@ enum status store_write_market(struct store_session *session, const char *symbol
         {.type = PARAMETER_TEXT, .text = market},
     };
     enum { HAS_CANDLES, HAS_NOTE, IS_SAME, COUNT };
-    int64_t found[COUNT];
+    int64_t found[COUNT] = {0};
     enum status status = store_run(session, create_sql, NULL, 0, NULL, error);
     if (status == STATUS_OK)
         status = store_run_row(session, find_sql, parameters, 2, found, NULL, COUNT, error);

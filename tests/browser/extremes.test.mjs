@@ -36,6 +36,28 @@ const markets = [
     }),
 ];
 
+/** A week around 90,000 with something else at one candle in the middle of it. */
+const disturbed = (symbol, change) => {
+    const around = wave(90_000);
+    const price = (i) => {
+        const [open, close] = [around(i - 1), around(i)];
+        const usual = { open, close, high: Math.max(open, close), low: Math.min(open, close) };
+        return i === WEEK / 2 ? { ...usual, ...change } : usual;
+    };
+    return drawMarket({ symbol, candles: WEEK, price, interest: growing });
+};
+markets.push(
+    drawMarket({
+        symbol: 'WRONGUSDT',
+        candles: 1200,
+        price: wave(100),
+        interest: (i) => (i === 600 ? 8e10 : 1e6 + 1000 * i),
+    }),
+    disturbed('LOWUSDT', { low: 0.01 }),
+    disturbed('HIGHUSDT', { high: 900_000 }),
+    disturbed('SPIKEUSDT', { high: 900_000, close: 900_000 }),
+);
+
 let browser;
 let folder;
 let server;
@@ -239,6 +261,55 @@ test('the_finest_bucket_is_written_without_an_exponent', async (t) => {
     assert.equal(await page.inputValue('#bucket'), '0.00000005');
     assert.match(page.url(), /symbol=TINYUSDT&range=7d&bucket=0\.00000005$/);
     assert.ok(asked.some((url) => /grid\?.*bucket=0\.00000005$/.test(url)));
+    assert.deepEqual(complaints, []);
+});
+
+/** Prices near the upper and the lower edge of the chart. */
+async function readEdges(page) {
+    const lowOf = async (y) => {
+        const tooltip = await readTooltip(page, 0.2, y);
+        return number(/([\d.,−-]+) – /.exec(tooltip)[1].replace('−', '-'));
+    };
+    return { top: await lowOf(0.02), bottom: await lowOf(0.92) };
+}
+
+for (const symbol of ['LOWUSDT', 'HIGHUSDT', 'SPIKEUSDT']) {
+    test(`one_candle_does_not_flatten_the_others: ${symbol}`, async (t) => {
+        const { page, complaints } = await open(t, `/?symbol=${symbol}`);
+        await waitForData(page);
+        // The others are between 86,500 and 93,500.
+        for (const candles of ['5m', '1h', 'auto']) {
+            await page.selectOption('#candles', candles);
+            await waitForCandles(page);
+            await until(async () => {
+                const { top, bottom } = await readEdges(page);
+                const isInside = bottom < 87_000 && top > 93_000;
+                return isInside && top - bottom < 50_000;
+            }, `${candles} candles of some height`);
+        }
+        // All of it can be seen, and the pointer tells of it in any case.
+        await page.check('#zoom input[value="full"]');
+        await until(async () => {
+            const { top, bottom } = await readEdges(page);
+            return symbol === 'LOWUSDT' ? bottom < 100 : top > 850_000;
+        }, 'the whole');
+        assert.deepEqual(withoutRefusals(complaints), []);
+    });
+}
+
+test('no_price_below_zero_is_shown_without_need', async (t) => {
+    const { page } = await open(t, '/?symbol=FALLUSDT&prices=wide');
+    await waitForData(page);
+    const { top, bottom } = await readEdges(page);
+    assert.ok(top > 80 && bottom > -0.2 * top, `${bottom} to ${top}`);
+});
+
+test('one_wrong_value_of_open_interest_leaves_the_map_its_colours', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=WRONGUSDT');
+    await waitForData(page);
+    await until(async () => (await colors(page)).distinct > 150, 'a map of many colours');
+    // The usual levels are thousands of dollars; those of one candle were billions.
+    assert.match(await text(page, '#ticks'), /≥ \$[\d.]+K/);
     assert.deepEqual(complaints, []);
 });
 

@@ -126,6 +126,30 @@ test('a_greater_density_than_ever_rescales_and_keeps_the_others', () => {
     assert.ok(Math.abs(grid.cell(0, 0).long / 100_000 - 1) < 0.03);
 });
 
+test('a_density_far_above_all_others_leaves_them_their_colours', () => {
+    const grid = Grid.decode(message({ long: [[255, 204]] }));
+    assert.equal(grid.scaleEnd, Infinity);
+    assert.equal(grid.apply(START + 300, 98_450, [level(98_000, 1e15)]), 'relaid');
+    assert.ok(Math.abs(grid.cell(0, 0).long / 1_000_000 - 1) < 0.03, 'what was there before');
+    assert.ok(grid.cell(1, 0).long >= grid.scaleEnd, 'at least so much');
+    for (let i = 2; i < 9; i += 1)
+        grid.apply(START + i * 300, 98_450, [level(98_000, 10 ** (15 + i))]);
+    assert.ok(Math.abs(grid.cell(0, 0).long / 1_000_000 - 1) < 0.03, 'however often');
+    const nothing = message({ long: [[0]] });
+    nothing.meta.max_density = 0;
+    const empty = Grid.decode(nothing);
+    assert.equal(empty.apply(START, 98_450, [level(98_000, Infinity)]), 'relaid');
+    assert.ok(Number.isFinite(empty.cell(0, 0).long));
+});
+
+test('the_scale_may_end_below_the_greatest_density', () => {
+    const cut = message({ long: [[255, 204]] });
+    cut.meta.greatest_density = 1e12;
+    const grid = Grid.decode(cut);
+    assert.ok(grid.cell(0, 0).long >= grid.scaleEnd);
+    assert.ok(grid.cell(1, 0).long < grid.scaleEnd);
+});
+
 test('a_newest_column_between_two_steps_gives_way_to_the_next', () => {
     const times = [0, 1800, 3600, 3900].map((offset) => START + offset);
     const grid = Grid.decode(message({ long: [[1, 2, 3, 4]], times }));

@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
 
-import { binary, patienceMs } from '../support/process.mjs';
+import { measureAttacks } from '../../bench/attack.mjs';
+import { binary, patienceMs, scratch } from '../support/process.mjs';
 
 const programs = join(dirname(binary), 'bench');
 const heatcast = [join(programs, 'heatcast_source'), '--levels', '22'];
@@ -86,4 +87,25 @@ test('a benchmark that cannot be run fails, and says why', async () => {
         /the server answered: HTTP\/1.1 404/,
     );
     await assert.rejects(load(['/bin/false']), /the server did not start/);
+});
+
+test('the benchmark measures healthy clients without and with an attack', async (t) => {
+    const results = await measureAttacks({
+        programs,
+        binary,
+        folder: await scratch(t),
+        repeats: 1,
+        seconds: 0.3,
+        only: ['questions-4', 'handshakes'],
+        say: () => {},
+    });
+    assert.deepEqual(
+        results.map((it) => it.name),
+        ['questions-4', 'handshakes'],
+    );
+    for (const { runs, ...figures } of results) {
+        assert.ok(runs[0].strikes_per_second > 0, 'it was attacked');
+        for (const field of ['ping_ratio', 'delivery_ratio', 'ready_p99_ms', 'memory_mb'])
+            assert.ok(figures[field] > 0, `${field}: ${figures[field]}`);
+    }
 });

@@ -414,7 +414,9 @@ describe('clients', () => {
                 'https://evil.example',
                 'http://127.0.0.1',
                 `http://127.0.0.1:${server.port}.evil.example`,
+                `https://127.0.0.1`,
                 'null',
+                'file://',
             ]) {
                 const { status, body } = await refusal(server.wsUrl, from(origin));
                 assert.equal(status, 403, origin);
@@ -426,12 +428,25 @@ describe('clients', () => {
 
         test('is welcome where WS_ALLOWED_ORIGINS names it', async (t) => {
             const { database } = await makeDatabase(t, market);
-            const env = { WS_ALLOWED_ORIGINS: 'https://a.example, https://b.example:8443' };
+            const env = {
+                WS_ALLOWED_ORIGINS:
+                    'https://a.example, https://b.example:8443,https://*.c.example,null,file://',
+            };
             const server = await serveFor(t, { database, env });
             await connectFor(t, server.wsUrl, from('https://a.example'));
             await connectFor(t, server.wsUrl, from('https://b.example:8443'));
             for (const origin of [
+                'https://a.example:443',
+                'https://x.c.example',
+                'https://x.y.c.example:443',
+                'null',
+                'file://',
+            ])
+                await connectFor(t, server.wsUrl, from(origin));
+            for (const origin of [
                 'https://c.example',
+                'https://evil-c.example',
+                'http://x.c.example',
                 'http://a.example',
                 'https://a.example:8443',
             ])

@@ -1,6 +1,7 @@
 // The deployed nginx configuration in front of real servers.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
 import { WebSocket } from 'ws';
 
 import { importTypeScript } from '../browser/bundle.mjs';
@@ -8,9 +9,9 @@ import { connectFor, refusal } from '../support/client.mjs';
 import { assertOrder, marketFor, memberFor, newerOf, untilState } from '../support/cluster.mjs';
 import { get } from '../support/http.mjs';
 import { nginxFor } from '../support/nginx.mjs';
-import { eventually } from '../support/process.mjs';
+import { eventually, logged, scratch } from '../support/process.mjs';
 import { redisFor } from '../support/redis.mjs';
-import { startServer } from '../support/server.mjs';
+import { serveFor, startServer } from '../support/server.mjs';
 
 const insecure = { rejectUnauthorized: false };
 
@@ -193,4 +194,59 @@ test('one address gets so many streams, requests and histories, and others are n
     assert.equal((await get(nginx.url + history, from('127.0.0.5'))).status, 200);
     assert.ok((await flood('/healthz', 600)) > 0);
     assert.equal((await get(`${nginx.url}/healthz`, from('127.0.0.5'))).status, 200);
+});
+
+describe('a page of the proxied site', () => {
+    const trusting = { env: { TRUSTED_PROXIES: '127.0.0.1' } };
+    const from = (origin) => ({ ...insecure, headers: { Origin: origin } });
+    const passesHost = 'proxy_set_header Host $http_host;';
+    const passesForwardedHost = 'proxy_set_header X-Forwarded-Host $http_host;';
+    const passesPort = 'proxy_set_header X-Forwarded-Port "";';
+
+    async function proxiedFor(t, options, edits) {
+        const database = join(await scratch(t), 'none.duckdb');
+        const server = await serveFor(t, { database, ...options });
+        const nginx = await nginxFor(t, [server.port, server.port], { edits });
+        return { ...nginx, server };
+    }
+
+    test('may connect, on whatever port the proxy listens; one of its unencrypted twin may not', async (t) => {
+        const nginx = await proxiedFor(t, trusting, []);
+        await throughProxy(t, nginx, from(nginx.url));
+        for (const origin of [nginx.url.replace('https', 'http'), 'https://127.0.0.1', 'null'])
+            assert.equal((await refusal(nginx.wsUrl, from(origin))).status, 403, origin);
+        // What the client says of proxies is replaced.
+        const forged = from('https://evil.example');
+        forged.headers['X-Forwarded-Host'] = 'evil.example';
+        forged.headers['X-Forwarded-Port'] = '443';
+        assert.equal((await refusal(nginx.wsUrl, forged)).status, 403);
+    });
+
+    for (const [name, edits] of [
+        ['X-Forwarded-Host has it', [[passesHost, 'proxy_set_header Host $host;']]],
+        [
+            'X-Forwarded-Port has it',
+            [
+                [passesHost, 'proxy_set_header Host $host;'],
+                [passesForwardedHost, ''],
+                [passesPort, 'proxy_set_header X-Forwarded-Port $server_port;'],
+            ],
+        ],
+        ['Host is the upstream', [[passesHost, 'proxy_set_header Host $proxy_host;']]],
+    ])
+        test(`may connect where the proxy loses the port: ${name}`, async (t) => {
+            const nginx = await proxiedFor(t, trusting, edits);
+            await throughProxy(t, nginx, from(nginx.url));
+            assert.equal((await refusal(nginx.wsUrl, from('https://127.0.0.1'))).status, 403);
+        });
+
+    test('may not where the proxy loses the port and is not trusted: the log says what is seen', async (t) => {
+        const edits = [[passesHost, 'proxy_set_header Host $host;']];
+        const { server, ...nginx } = await proxiedFor(t, {}, edits);
+        for (let i = 0; i < 3; i++)
+            assert.equal((await refusal(nginx.wsUrl, from(nginx.url))).status, 403);
+        const line = / warn +websocket refused: foreign origin origin=\S+ .*own_host=127\.0\.0\.1 /;
+        await logged(server, line);
+        assert.equal(server.logs().match(/foreign origin/g).length, 1, server.logs());
+    });
 });

@@ -40,8 +40,8 @@ function fit(text, replacements) {
     return text;
 }
 
-// `ports` are those of heatcast-1 and heatcast-2.
-export async function nginxFor(t, ports) {
+// `ports` are those of heatcast-1 and heatcast-2; `edits` are further replacements.
+export async function nginxFor(t, ports, { edits = [] } = {}) {
     const folder = await scratch(t);
     const [plain, secure] = [await freePort(), await freePort()];
     await makeCertificate(folder);
@@ -55,6 +55,7 @@ export async function nginxFor(t, ports) {
         ['listen [::]:443 ssl http2;', ''],
         ['/etc/nginx/tls/fullchain.pem', join(folder, 'cert.pem')],
         ['/etc/nginx/tls/privkey.pem', join(folder, 'key.pem')],
+        ...edits,
     ]);
     const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
     await writeFile(join(folder, 'heatcast.conf'), site);

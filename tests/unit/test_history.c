@@ -20,7 +20,8 @@
 #define START_MS INT64_C(1764547200000) /* 2025-12-01T00:00:00Z */
 
 /* ETHUSDT: three candles by hand. BTCUSDT: a random walk of WALK_COUNT candles. SOLUSDT: a hole of
- * three days between two candles. XRPUSDT: candles without open interest. */
+ * three days between two candles. XRPUSDT: candles without open interest. WRONGUSDT: one value
+ * of open interest that is far from all others. */
 enum { WALK_COUNT = 6000 };
 
 static char folder[] = "/tmp/heatcast-history-XXXXXX";
@@ -112,6 +113,18 @@ static void write_with_hole(struct store_session *session)
         write_interest(session, "HOLEUSDT", START_MS + i * CANDLE_MS, (1000 + i) * E8);
 }
 
+/* Open interest that grows a little, with one value of 50,000 times as much. */
+static void write_with_wrong_value(struct store_session *session)
+{
+    for (int i = 0; i < 600; i++) {
+        int64_t time_ms = START_MS + i * CANDLE_MS, price_e8 = (100 * 100 + i) * (E8 / 100);
+        write_candle(session, "WRONGUSDT", time_ms, price_e8, price_e8 + E8 / 50,
+                     price_e8 - E8 / 50, price_e8 + E8 / 100);
+        int64_t value = i == 300 ? 80000000000 : 1000000 + 1000 * i + 500 * (i % 3);
+        write_interest(session, "WRONGUSDT", time_ms, value * E8);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -125,6 +138,7 @@ static int set_up(void **state)
     write_walk(session);
     write_by_hand(session);
     write_with_hole(session);
+    write_with_wrong_value(session);
     succeed(store_write_commit(session, NULL, NULL, &error), &error);
     store_end(session);
     succeed(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, &error), &error);
@@ -711,6 +725,27 @@ static void a_part_without_candles_and_one_of_a_history_are_refused(void **state
     assert_refused(history_candles, "BTCUSDT", before, STATUS_INVALID, "shown_end");
 }
 
+static void one_wrong_value_takes_the_scale_from_no_other(void **state)
+{
+    (void)state;
+    struct picture picture = picture_of("WRONGUSDT", "");
+    double greatest = number_of(picture.meta, "greatest_density");
+    assert_true(picture.max_density * 100 < greatest);
+    size_t painted = 0, lowest = 0, highest = 0;
+    for (size_t i = 0; i < 2 * picture.rows * picture.columns; i++) {
+        unsigned char byte = picture.sides[i % 2][i / 2];
+        painted += byte != 0;
+        lowest += byte == 1;
+        highest += byte == 255;
+    }
+    assert_true(painted > 10000 && highest >= 1 && highest < painted / 500);
+    assert_true(lowest < painted / 10);
+    picture_free(&picture);
+    picture = picture_of("BTCUSDT", "");
+    assert_true(picture.max_density == number_of(picture.meta, "greatest_density"));
+    picture_free(&picture);
+}
+
 static void a_grid_without_levels_has_no_rows(void **state)
 {
     (void)state;
@@ -718,7 +753,7 @@ static void a_grid_without_levels_has_no_rows(void **state)
                 "{\"meta\":{\"symbol\":\"XRPUSDT\",\"start_time\":\"2025-12-01T00:00:00Z\","
                 "\"end_time\":\"2025-12-01T00:05:00Z\",\"interval\":\"5m\",\"step\":\"5m\","
                 "\"bucket\":0.001,\"price_min\":1,\"rows\":0,\"columns\":2,\"max_density\":0,"
-                "\"interest_changes\":0},"
+                "\"greatest_density\":0,\"interest_changes\":0},"
                 "\"times\":[1764547200,1764547500],\"closes\":[1,1],\"long\":\"\",\"short\":\"\"}");
 }
 
@@ -892,6 +927,7 @@ int main(void)
         cmocka_unit_test(a_long_grid_has_wider_steps_and_the_newest_candle),
         cmocka_unit_test(a_part_of_a_grid_is_finer_and_the_same_map),
         cmocka_unit_test(a_part_without_candles_and_one_of_a_history_are_refused),
+        cmocka_unit_test(one_wrong_value_takes_the_scale_from_no_other),
         cmocka_unit_test(a_grid_without_levels_has_no_rows),
         cmocka_unit_test(a_grid_of_too_many_cells_names_a_bucket),
         cmocka_unit_test(a_grid_of_few_columns_has_not_many_more_rows),

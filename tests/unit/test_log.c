@@ -2,6 +2,8 @@
  */
 #include "base/log.h"
 
+#include "base/clock.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -168,11 +170,27 @@ static void all_lines_are_written_before_the_end(void **state)
     assert_non_null(strstr(text, " i=99\n"));
 }
 
+static void a_line_that_others_cause_is_written_once_a_pause(void **state)
+{
+    (void)state;
+    struct log_pause pause = {0}, other = {0};
+    assert_true(log_end_pause(&pause));
+    for (int i = 0; i < 100; i++)
+        assert_false(log_end_pause(&pause));
+    assert_true(log_end_pause(&other));
+    atomic_store(&pause.until_ns, clock_monotonic_ns());
+    assert_true(log_end_pause(&pause));
+    assert_false(log_end_pause(&pause));
+    assert_true(atomic_load(&pause.until_ns) <=
+                clock_monotonic_ns() + LOG_PAUSE_MS * UINT64_C(1000000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_level_that_is_off_evaluates_nothing, catch_stderr,
                                         restore_stderr),
+        cmocka_unit_test(a_line_that_others_cause_is_written_once_a_pause),
         cmocka_unit_test_setup_teardown(every_level_is_on_at_debug, catch_stderr, restore_stderr),
         cmocka_unit_test_setup_teardown(text_that_is_no_plain_word_is_quoted, catch_stderr,
                                         restore_stderr),

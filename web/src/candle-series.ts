@@ -9,11 +9,6 @@ import type { Candle } from './api.js';
 import { CANDLE_SECONDS } from './grid.js';
 import { TimeAxis } from './time-axis.js';
 
-export interface PriceRange {
-    min: number;
-    max: number;
-}
-
 export class CandleSeries {
     readonly axis = new TimeAxis();
     readonly #series: ISeriesApi<'Candlestick'>;
@@ -89,18 +84,9 @@ export class CandleSeries {
         this.#series.update(toBar(last));
     }
 
-    /** Lowest and highest price of the bars between two positions; null if there is none. */
-    priceRange(from: number, to: number): PriceRange | null {
-        let min = Infinity;
-        let max = -Infinity;
-        const end = Math.min(this.#candles.length - 1, Math.ceil(to));
-        for (let i = Math.max(0, Math.floor(from)); i <= end; i += 1) {
-            const candle = this.#candles[i];
-            if (!candle) continue;
-            min = Math.min(min, candle.low);
-            max = Math.max(max, candle.high);
-        }
-        return max >= min ? { min, max } : null;
+    /** The candles of the bars between two positions, those in part included. */
+    between(from: number, to: number): Candle[] {
+        return this.#candles.slice(Math.max(0, Math.floor(from)), Math.max(0, Math.ceil(to) + 1));
     }
 
     #append(candle: Candle): void {

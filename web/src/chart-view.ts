@@ -5,9 +5,10 @@
 // times() before the candles change and showTimes() afterwards.
 
 import type { IChartApi, ISeriesApi } from 'lightweight-charts';
-import type { CandleSeries, PriceRange } from './candle-series.js';
+import type { CandleSeries } from './candle-series.js';
 import type { Sight } from './detail.js';
 import type { Grid } from './grid.js';
+import { robustRange, wholeRange, type PriceRange } from './robust-range.js';
 import type { Zoom } from './state.js';
 
 /** Room above and below the visible candles: a part of their height, at least a part of price. */
@@ -124,16 +125,22 @@ export class ChartView {
         this.#series.priceScale().setAutoScale(true);
     }
 
-    /** What automatic scaling shows when the bars between two positions are in sight. */
-    priceRange(grid: Grid | null, from: number, to: number): PriceRange | null {
-        if (!grid) return null;
-        const zoom = this.#zoom;
-        if (zoom === 'full' && grid.rows > 0) return { min: grid.priceMin, max: grid.priceMax };
-        const range = this.#candles.priceRange(from, to);
+    /** What automatic scaling shows of these bars and this map; null: there is nothing. */
+    priceRange(grid: Grid | null): PriceRange | null {
+        const visible = this.#chart.timeScale().getVisibleLogicalRange();
+        const candles = visible ? this.#candles.between(visible.from, visible.to) : [];
+        if (this.#zoom === 'full') return union(wholeRange(candles), rangeOf(grid));
+        const range = robustRange(candles);
         if (!range) return null;
         const { min, max } = range;
-        const { ofHeight, ofPrice } = ZOOM_ROOM[zoom === 'full' ? 'wide' : zoom];
+        const { ofHeight, ofPrice } = ZOOM_ROOM[this.#zoom];
         const room = Math.max((max - min) * ofHeight, max * ofPrice);
-        return { min: min - room, max: max + room };
+        return { min: Math.max(0, min - room), max: max + room };
     }
 }
+
+const rangeOf = (grid: Grid | null): PriceRange | null =>
+    grid && grid.rows > 0 ? { min: grid.priceMin, max: grid.priceMax } : null;
+
+const union = (a: PriceRange | null, b: PriceRange | null): PriceRange | null =>
+    a && b ? { min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) } : (a ?? b);

@@ -26,7 +26,7 @@ const SIDES: readonly Choice<Side>[] = [
 const ZOOMS: readonly Choice<Zoom>[] = [
     { value: 'near', label: 'Near', title: 'Prices around the candles' },
     { value: 'wide', label: 'Wide', title: 'A wider range of prices' },
-    { value: 'full', label: 'Full', title: 'All prices of the map' },
+    { value: 'full', label: 'Full', title: 'All prices of map and candles' },
 ];
 
 export interface ControlHandlers {

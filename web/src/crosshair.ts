@@ -27,6 +27,8 @@ export interface Hover {
     price: number;
     long: number;
     short: number;
+    /** From here on `long` and `short` are at least what they say. */
+    scaleEnd: number;
     candle: Candle | null;
     /** Right of the newest column, where the map shows what is waiting now. */
     isFuture: boolean;
@@ -103,6 +105,7 @@ export class Crosshair {
             price,
             long: side === 'short' ? 0 : long,
             short: side === 'long' ? 0 : short,
+            scaleEnd: map.scaleEnd,
             candle: isFuture ? null : (candles[Math.max(0, Math.round(position))] ?? null),
             isFuture,
             cumulative: isFuture

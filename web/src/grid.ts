@@ -3,7 +3,8 @@
 // A byte b means no volume if 0, else max_density * 10^((b - 255) / 51): five decades on a
 // logarithmic scale. The colours are logarithmic too, so a byte is nearly a colour. The scale makes
 // two things cheap: the sum of two bytes is a table look-up by their difference, and a new greatest
-// density shifts every byte by the same amount.
+// density shifts every byte by the same amount. The scale may end below the greatest density, where
+// that is so far above all others that these would be alike: then 255 means that much or more.
 //
 // Columns are stored one after the other (column-major), so that a new one is appended without
 // moving the others. Only a level outside the rows, which is rare, moves everything.
@@ -18,6 +19,8 @@ export interface GridMessage {
         rows: number;
         columns: number;
         max_density: number;
+        /** Absent from servers whose scale always ends there. */
+        greatest_density?: number;
         /** Candles with which open interest changed; absent from servers that do not count them. */
         interest_changes?: number;
     };
@@ -51,6 +54,13 @@ const BYTE_MAX = 255;
 const BYTES_PER_DECADE = 51;
 const SPARE_COLUMNS = 64;
 const SPARE_ROWS = 16;
+
+/** How far snapshots may move the end of the scale: two decades, so that three remain for what the
+ * map has held before. */
+const RESCALE_MAX = 100;
+
+/** Beyond any sum of money: where the scale of a map that was empty ends at most. */
+const DENSITY_MAX = 1e30;
 
 /** How much the greater of two bytes grows when their densities are added, by their difference. */
 const SUM_GAIN = Uint8Array.from({ length: 256 }, (_, difference) =>
@@ -93,7 +103,10 @@ export class Grid {
     readonly interestChanges: number | null;
     priceMin: number;
     rows: number;
+    /** What a byte of 255 stands for, and the greatest density that there is. */
     maxDensity: number;
+    #greatestDensity: number;
+    #maxDensityLimit: number;
     long: Uint8Array;
     short: Uint8Array;
     /** The exact levels of the newest snapshot; null before the first. */
@@ -119,6 +132,8 @@ export class Grid {
         this.priceMin = meta.price_min;
         this.rows = rows;
         this.maxDensity = meta.max_density;
+        this.#greatestDensity = meta.greatest_density ?? meta.max_density;
+        this.#maxDensityLimit = meta.max_density > 0 ? meta.max_density * RESCALE_MAX : DENSITY_MAX;
         this.interestChanges = meta.interest_changes ?? null;
         this.long = transpose(longBytes, rows, columns, SPARE_COLUMNS);
         this.short = transpose(shortBytes, rows, columns, SPARE_COLUMNS);
@@ -147,6 +162,12 @@ export class Grid {
 
     densityOf(byte: number): number {
         return byte === 0 ? 0 : this.maxDensity * 10 ** ((byte - BYTE_MAX) / BYTES_PER_DECADE);
+    }
+
+    /** From here on a density of the map is at least what it says; Infinity: each is exact. */
+    get scaleEnd(): number {
+        const isBeyond = this.#greatestDensity > this.maxDensity * 1.02;
+        return isBeyond ? this.maxDensity * 0.999 : Infinity;
     }
 
     byteOf(density: number): number {
@@ -221,8 +242,10 @@ export class Grid {
         for (const { long_density, short_density } of levels) {
             greatest = Math.max(greatest, long_density, short_density);
         }
-        const isRescaled = greatest > this.maxDensity * 1.02;
-        if (isRescaled) this.#rescale(greatest);
+        this.#greatestDensity = Math.max(this.#greatestDensity, greatest);
+        const end = Math.min(greatest, this.#maxDensityLimit);
+        const isRescaled = end > this.maxDensity * 1.02;
+        if (isRescaled) this.#rescale(end);
         return above > 0 || below > 0 || isRescaled;
     }
 
@@ -255,6 +278,7 @@ export class Grid {
             this.maxDensity *= 10 ** (shift / BYTES_PER_DECADE);
         } else {
             this.maxDensity = maxDensity;
+            this.#maxDensityLimit = maxDensity * RESCALE_MAX;
         }
     }
 

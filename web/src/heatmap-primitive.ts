@@ -6,7 +6,6 @@
 // Without holes in the data there is one run, plus the newest column.
 
 import type {
-    AutoscaleInfo,
     IChartApi,
     IPrimitivePaneRenderer,
     IPrimitivePaneView,
@@ -67,9 +66,6 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
 
     /** Called after each drawing, for what must be drawn in the same frame. */
     onDrawn: (() => void) | null = null;
-    /** The price range of automatic scaling when the bars between two positions are visible. */
-    priceRange: ((from: number, to: number) => { min: number; max: number } | null) | null = null;
-
     /** The candles, and the colour of the halo behind them. */
     halo: (() => { candles: readonly Candle[]; color: string }) | null = null;
 
@@ -96,11 +92,6 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
 
     paneViews(): readonly IPrimitivePaneView[] {
         return this.#views;
-    }
-
-    autoscaleInfo(from: Logical, to: Logical): AutoscaleInfo | null {
-        const range = this.priceRange?.(from, to);
-        return range ? { priceRange: { minValue: range.min, maxValue: range.max } } : null;
     }
 
     /** To be called when maps or bars have changed. */

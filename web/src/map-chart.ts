@@ -58,6 +58,11 @@ export class MapChart {
             borderVisible: false,
             priceLineVisible: false,
             lastValueVisible: false,
+            // Instead of the library's, which is from the lowest low to the highest high.
+            autoscaleInfoProvider: () => {
+                const range = this.#view.priceRange(this.grid);
+                return range && { priceRange: { minValue: range.min, maxValue: range.max } };
+            },
         });
         this.#chart = chart;
         this.#series = series;
@@ -74,7 +79,6 @@ export class MapChart {
 
     #attachPrimitive(): HeatmapPrimitive {
         const primitive = new HeatmapPrimitive(this.#candles.axis);
-        primitive.priceRange = (from, to) => this.#view.priceRange(this.grid, from, to);
         primitive.halo = () => ({
             candles: this.#candles.all,
             color: CHART_COLORS[this.#theme].halo,

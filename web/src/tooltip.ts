@@ -40,8 +40,10 @@ export class Tooltip {
             term.append(name);
             list.append(term, make('dd', className, value));
         };
-        if (side !== 'short') add('Long', formatUsd(hover.long), 'long');
-        if (side !== 'long') add('Short', formatUsd(hover.short), 'short');
+        const usd = (density: number): string =>
+            `${density >= hover.scaleEnd ? '≥ ' : ''}${formatUsd(density)}`;
+        if (side !== 'short') add('Long', usd(hover.long), 'long');
+        if (side !== 'long') add('Short', usd(hover.short), 'short');
         if (currentPrice > 0) add('From price', formatPercent(middle / currentPrice - 1));
         if (hover.cumulative > 0) add('Cumulative', formatUsd(hover.cumulative));
         this.#box.replaceChildren(

@@ -96,6 +96,13 @@ size_t exchange_add_listing(struct exchange_listing *listings, size_t count, int
 
 /* -- verdicts ---------------------------------------------------------------------------------- */
 
+void exchange_make_printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 bool exchange_judge(struct exchange_verdict *verdict, enum exchange_verdict_kind kind,
                     int64_t until_ms, const char *format, ...)
 {
@@ -105,9 +112,7 @@ bool exchange_judge(struct exchange_verdict *verdict, enum exchange_verdict_kind
     va_start(arguments, format);
     vsnprintf(verdict->message, sizeof verdict->message, format, arguments);
     va_end(arguments);
-    for (char *at = verdict->message; *at != '\0'; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = '?';
+    exchange_make_printable(verdict->message);
     return true;
 }
 

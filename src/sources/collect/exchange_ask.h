@@ -33,7 +33,10 @@ size_t exchange_add_listing(struct exchange_listing *listings, size_t count, int
 
 /* -- verdicts ---------------------------------------------------------------------------------- */
 
-/* Always returns true, so that a judge can end with it. Control characters become '?'. */
+/* Messages quote what exchanges write: control characters become '?'. */
+void exchange_make_printable(char *text);
+
+/* Always returns true, so that a judge can end with it. */
 bool exchange_judge(struct exchange_verdict *verdict, enum exchange_verdict_kind kind,
                     int64_t until_ms, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -165,10 +165,8 @@ static bool judge(const struct exchange_response *response, const json_t *root, 
 
 static void read_limits(const json_t *limits, struct exchange_reader *reader)
 {
-    size_t index;
-    const json_t *limit;
-    json_array_foreach((json_t *)limits, index, limit)
-    {
+    for (size_t i = 0; i < json_array_size(limits); i++) {
+        const json_t *limit = json_array_get(limits, i);
         int64_t count, units;
         if (!exchange_json_is(limit, "rateLimitType", "REQUEST_WEIGHT") ||
             !exchange_json_is(limit, "interval", "MINUTE") ||
@@ -193,13 +191,13 @@ static void read_instrument(const json_t *row, struct exchange_reader *reader)
 static bool read_instruments(const json_t *root, struct exchange_reader *reader,
                              struct exchange_answer *answer)
 {
-    const json_t *symbols = json_object_get(root, "symbols"), *row;
-    size_t index;
+    const json_t *symbols = json_object_get(root, "symbols");
     if (!json_is_array(symbols))
         return false;
     exchange_json_time(json_object_get(root, "serverTime"), &answer->server_ms);
     read_limits(json_object_get(root, "rateLimits"), reader);
-    json_array_foreach((json_t *)symbols, index, row) read_instrument(row, reader);
+    for (size_t i = 0; i < json_array_size(symbols); i++)
+        read_instrument(json_array_get(symbols, i), reader);
     return true;
 }
 
@@ -229,29 +227,26 @@ static void read_candle(const json_t *row, struct exchange_reader *reader)
 
 static bool read_candles(const json_t *root, struct exchange_reader *reader)
 {
-    size_t index;
-    const json_t *row;
     if (!json_is_array(root))
         return false;
-    json_array_foreach((json_t *)root, index, row)
-        exchange_note_candle(reader, json_array_get(row, 0));
-    json_array_foreach((json_t *)root, index, row) read_candle(row, reader);
+    exchange_note_candles(reader, root, NULL);
+    for (size_t i = 0; i < json_array_size(root); i++)
+        read_candle(json_array_get(root, i), reader);
     return true;
 }
 
 static bool read_history(const json_t *root, struct exchange_reader *reader)
 {
-    size_t index;
-    const json_t *row;
     if (!json_is_array(root))
         return false;
-    json_array_foreach((json_t *)root, index,
-                       row) if (exchange_is_asked(reader, EXCHANGE_ROW_INTEREST,
-                                                  exchange_json_text(row, "symbol")))
-        exchange_take_interest(reader, reader->instrument, EXCHANGE_INTEREST_LABEL,
-                               exchange_json_member(row, "timestamp"),
-                               exchange_json_member(row, "sumOpenInterest"),
-                               exchange_json_member(row, "sumOpenInterestValue"), 1);
+    for (size_t i = 0; i < json_array_size(root); i++) {
+        const json_t *row = json_array_get(root, i);
+        if (exchange_is_asked(reader, EXCHANGE_ROW_INTEREST, exchange_json_text(row, "symbol")))
+            exchange_take_interest(reader, reader->instrument, EXCHANGE_INTEREST_LABEL,
+                                   exchange_json_member(row, "timestamp"),
+                                   exchange_json_member(row, "sumOpenInterest"),
+                                   exchange_json_member(row, "sumOpenInterestValue"), 1);
+    }
     return true;
 }
 
@@ -420,13 +415,13 @@ static void read_reply(const json_t *root, struct exchange_message *message)
 static void read_message(const json_t *root, const char *text, size_t size,
                          struct exchange_reader *reader, struct exchange_message *message)
 {
-    const json_t *data = json_object_get(root, "data"), *event;
-    size_t index;
+    const json_t *data = json_object_get(root, "data");
     (void)text;
     (void)size;
     if (data == NULL || json_object_get(root, "stream") == NULL)
         data = root;
-    json_array_foreach((json_t *)data, index, event) read_event(event, reader, message);
+    for (size_t i = 0; i < json_array_size(data); i++)
+        read_event(json_array_get(data, i), reader, message);
     read_event(data, reader, message);
     if (message->kind == EXCHANGE_MESSAGE_OTHER)
         read_reply(root, message);

@@ -230,13 +230,10 @@ static void read_ticker(const json_t *row, const json_t *time, struct exchange_r
 static bool read_list(enum exchange_request_kind kind, const json_t *list, const json_t *time,
                       struct exchange_reader *reader)
 {
-    size_t index;
-    const json_t *row;
     if (kind == EXCHANGE_CANDLES)
-        json_array_foreach((json_t *)list, index, row)
-            exchange_note_candle(reader, json_array_get(row, 0));
-    json_array_foreach((json_t *)list, index, row)
-    {
+        exchange_note_candles(reader, list, NULL);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
         switch (kind) {
         case EXCHANGE_INSTRUMENTS:
             read_instrument(row, reader);
@@ -297,10 +294,8 @@ static size_t subscribe(const struct exchange_subscription *subscriptions, size_
 
 static void read_klines(const char *native, const json_t *data, struct exchange_reader *reader)
 {
-    size_t index;
-    const json_t *row;
-    json_array_foreach((json_t *)data, index, row)
-    {
+    for (size_t i = 0; i < json_array_size(data); i++) {
+        const json_t *row = json_array_get(data, i);
         const struct exchange_instrument *instrument = exchange_find(reader, native);
         if (instrument == NULL)
             continue;
@@ -326,10 +321,8 @@ static void read_klines(const char *native, const json_t *data, struct exchange_
 
 static void read_liquidations(const json_t *data, struct exchange_reader *reader)
 {
-    size_t index;
-    const json_t *row;
-    json_array_foreach((json_t *)data, index, row)
-    {
+    for (size_t i = 0; i < json_array_size(data); i++) {
+        const json_t *row = json_array_get(data, i);
         const struct exchange_instrument *instrument =
             exchange_find(reader, exchange_json_text(row, "s"));
         if (instrument == NULL)
@@ -339,7 +332,7 @@ static void read_liquidations(const json_t *data, struct exchange_reader *reader
                                                                        : EXCHANGE_SIDE_UNKNOWN;
         exchange_take_liquidation(reader, instrument, exchange_json_member(row, "T"), side,
                                   exchange_json_member(row, "p"), exchange_json_member(row, "v"),
-                                  exchange_ordinal(data, index));
+                                  exchange_ordinal(data, i));
     }
 }
 

@@ -97,10 +97,8 @@ static bool judge(const struct exchange_response *response, const json_t *root, 
 
 static bool read_instruments(const json_t *universe, struct exchange_reader *reader)
 {
-    size_t index;
-    const json_t *row;
-    json_array_foreach((json_t *)universe, index, row)
-    {
+    for (size_t i = 0; i < json_array_size(universe); i++) {
+        const json_t *row = json_array_get(universe, i);
         struct exchange_instrument instrument = {.contract_e8 = DECIMAL_ONE};
         if (!exchange_name_instrument(reader, exchange_json_text(row, "name"), &instrument))
             continue;
@@ -133,14 +131,12 @@ static void read_candle(const json_t *row, const struct exchange_instrument *ins
 
 static bool read_candles(const json_t *list, struct exchange_reader *reader)
 {
-    size_t index;
-    const json_t *row;
-    json_array_foreach((json_t *)list, index, row)
-        exchange_note_candle(reader, json_object_get(row, "t"));
-    json_array_foreach(
-        (json_t *)list, index,
-        row) if (exchange_is_asked(reader, EXCHANGE_ROW_CANDLE, exchange_json_text(row, "s")))
-        read_candle(row, reader->instrument, EXCHANGE_CLOSED_BY_CLOCK, reader);
+    exchange_note_candles(reader, list, "t");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        if (exchange_is_asked(reader, EXCHANGE_ROW_CANDLE, exchange_json_text(row, "s")))
+            read_candle(row, reader->instrument, EXCHANGE_CLOSED_BY_CLOCK, reader);
+    }
     return json_is_array(list);
 }
 
@@ -160,13 +156,13 @@ static void read_context(const char *coin, const json_t *context, struct exchang
 static bool read_contexts(const json_t *root, struct exchange_reader *reader)
 {
     const json_t *universe = json_object_get(json_array_get(root, 0), "universe");
-    const json_t *contexts = json_array_get(root, 1), *context;
-    size_t index;
+    const json_t *contexts = json_array_get(root, 1);
     if (!json_is_array(universe) || !json_is_array(contexts) ||
         json_array_size(universe) != json_array_size(contexts))
         return false;
-    json_array_foreach((json_t *)contexts, index, context)
-        read_context(exchange_json_text(json_array_get(universe, index), "name"), context, reader);
+    for (size_t i = 0; i < json_array_size(contexts); i++)
+        read_context(exchange_json_text(json_array_get(universe, i), "name"),
+                     json_array_get(contexts, i), reader);
     return true;
 }
 
@@ -211,16 +207,16 @@ static void read_candle_message(const json_t *data, struct exchange_reader *read
 static void read_message(const json_t *root, const char *text, size_t size,
                          struct exchange_reader *reader, struct exchange_message *message)
 {
-    const json_t *data = json_object_get(root, "data"), *row;
+    const json_t *data = json_object_get(root, "data");
     const char *channel = exchange_json_text(root, "channel");
-    size_t index;
     if (slice_equals((struct slice){text, size}, GREETING)) {
         message->kind = EXCHANGE_MESSAGE_GREETING;
     } else if (channel == NULL) {
         return;
     } else if (strcmp(channel, "candle") == 0) {
         message->kind = EXCHANGE_MESSAGE_ROWS;
-        json_array_foreach((json_t *)data, index, row) read_candle_message(row, reader);
+        for (size_t i = 0; i < json_array_size(data); i++)
+            read_candle_message(json_array_get(data, i), reader);
         if (json_is_object(data))
             read_candle_message(data, reader);
     } else if (strcmp(channel, "activeAssetCtx") == 0) {

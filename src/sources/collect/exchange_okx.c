@@ -227,11 +227,10 @@ static void read_interest(const json_t *row, struct exchange_reader *reader)
 static bool read_answer(const struct exchange_request *request, const json_t *root,
                         struct exchange_reader *reader, struct exchange_answer *answer)
 {
-    const json_t *data = json_object_get(root, "data"), *row;
-    size_t index;
+    const json_t *data = json_object_get(root, "data");
     (void)answer;
-    json_array_foreach((json_t *)data, index, row)
-    {
+    for (size_t i = 0; i < json_array_size(data); i++) {
+        const json_t *row = json_array_get(data, i);
         switch (request->kind) {
         case EXCHANGE_INSTRUMENTS:
             read_instrument(row, reader);
@@ -300,17 +299,16 @@ static enum exchange_side side_of(const json_t *detail)
 
 static void read_liquidations(const json_t *row, struct exchange_reader *reader)
 {
-    const json_t *details = json_object_get(row, "details"), *detail;
-    size_t index;
-    json_array_foreach((json_t *)details, index, detail)
-    {
+    const json_t *details = json_object_get(row, "details");
+    for (size_t i = 0; i < json_array_size(details); i++) {
+        const json_t *detail = json_array_get(details, i);
         const struct exchange_instrument *instrument =
             exchange_find(reader, exchange_json_text(row, "instId"));
         if (instrument != NULL)
             exchange_take_liquidation(reader, instrument, exchange_json_member(detail, "ts"),
                                       side_of(detail), exchange_json_member(detail, "bkPx"),
                                       exchange_json_member(detail, "sz"),
-                                      exchange_ordinal(details, index));
+                                      exchange_ordinal(details, i));
     }
 }
 
@@ -326,16 +324,14 @@ static void read_price(const json_t *row, struct exchange_reader *reader)
 static void read_push(const char *channel, const char *native, const json_t *data,
                       struct exchange_reader *reader, struct exchange_message *message)
 {
-    const json_t *row;
-    size_t index;
     bool is_candle = strcmp(channel, "candle5m") == 0;
     if (strncmp(channel, "candle", 6) == 0 && !is_candle) {
         exchange_refuse(reader, NULL, EXCHANGE_ROW_CANDLE, "%.20s does not last 5 minutes",
                         channel);
         return;
     }
-    json_array_foreach((json_t *)data, index, row)
-    {
+    for (size_t i = 0; i < json_array_size(data); i++) {
+        const json_t *row = json_array_get(data, i);
         if (is_candle) {
             const struct exchange_instrument *instrument = exchange_find(reader, native);
             if (instrument != NULL)

@@ -12,6 +12,7 @@
 
 #include "base/decimal.h"
 #include "base/iso_time.h"
+#include "sources/collect/exchange_ask.h"
 #include "sources/collect/exchange_json.h"
 
 #include <math.h>
@@ -40,6 +41,7 @@ void exchange_refuse(struct exchange_reader *reader, const struct exchange_instr
     va_start(arguments, format);
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
+    exchange_make_printable(why);
     reader->sink->on_refused(instrument, kind, why, reader->sink->context);
 }
 
@@ -169,12 +171,16 @@ static bool read_optional(const json_t *value, int shift, int64_t max, int64_t *
 
 /* -- candles ----------------------------------------------------------------------------------- */
 
-void exchange_note_candle(struct exchange_reader *reader, const json_t *time)
+void exchange_note_candles(struct exchange_reader *reader, const json_t *list, const char *key)
 {
-    int64_t time_ms;
-    if (exchange_json_time(time, &time_ms) && fault_in_time(reader, time_ms, true) == NULL &&
-        time_ms > reader->newest_open_ms)
-        reader->newest_open_ms = time_ms;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        const json_t *time = key != NULL ? json_object_get(row, key) : json_array_get(row, 0);
+        int64_t time_ms;
+        if (exchange_json_time(time, &time_ms) && fault_in_time(reader, time_ms, true) == NULL &&
+            time_ms > reader->newest_open_ms)
+            reader->newest_open_ms = time_ms;
+    }
 }
 
 bool exchange_lasts_candle(const json_t *first, const json_t *last)

@@ -54,9 +54,9 @@ struct exchange_candle {
     const json_t *quote_volume, *count, *taker_volume, *taker_quote_volume;
 };
 
-/* Call it for each row of a list before the first is taken, if the exchange does not say which
- * candles are closed. */
-void exchange_note_candle(struct exchange_reader *reader, const json_t *time);
+/* Looks for the newest candle of a list, before the first is taken, if the exchange does not say
+ * which are closed. `key` is the member of a row that is its time; NULL: its first item. */
+void exchange_note_candles(struct exchange_reader *reader, const json_t *list, const char *key);
 
 /* Whether the two times are those of the first and last millisecond of 5 minutes. One that is no
  * time is left for exchange_take_candle() to refuse. */

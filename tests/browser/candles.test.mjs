@@ -50,6 +50,12 @@ test('a_price_older_than_the_newest_candle_changes_nothing', () => {
     assertSame([candle(600, 10, 12, 9, 11), candle(900, 11, 13, 10, 12)]);
 });
 
+test('what_is_no_price_changes_nothing', () => {
+    const { candles, assertSame } = makeSeries();
+    for (const price of [0, -1, NaN]) candles.followPrice(1200, price);
+    assertSame([candle(600, 10, 12, 9, 11), candle(900, 11, 13, 10, 12)]);
+});
+
 test('exact_candles_replace_those_that_followed_the_price', () => {
     const { candles, assertSame } = makeSeries();
     candles.followPrice(1200, 15);

@@ -313,6 +313,68 @@ test('one_wrong_value_of_open_interest_leaves_the_map_its_colours', async (t) =>
     assert.deepEqual(complaints, []);
 });
 
+test('a_symbol_is_asked_for_by_its_name_whatever_its_letters', async (t) => {
+    const names = ['币安人生USDT', 'BTC/USDT', 'A&B=C?D#100%'];
+    const newest = new Date(markets[0].candles.at(-1).time).toISOString();
+    const asked = new Set();
+    const subscribed = new Set();
+    const list = names.map((symbol) => ({ symbol, newest, bucket: 1, live: false }));
+    const { page, complaints } = await open(t, `/?symbol=${encodeURIComponent(names[1])}`, {
+        before: async (opening) => {
+            await opening.route('**/api/v1/symbols', (route) =>
+                route.fulfill({ json: { symbols: list, simulated: false, version: '1' } }),
+            );
+            // Another symbol's data stand for theirs.
+            await opening.route(/\/api\/v1\/(heatmap|candles)\//, async (route) => {
+                const url = new URL(route.request().url());
+                const parts = url.pathname.split('/');
+                asked.add(`${parts[3]} ${decodeURIComponent(parts[4])}`);
+                parts[4] = 'NEWUSDT';
+                url.pathname = parts.join('/');
+                await route.fulfill({ response: await route.fetch({ url: url.href }) });
+            });
+            await opening.routeWebSocket('**/ws/heatmap', (socket) => {
+                socket.onMessage((message) => {
+                    for (const name of JSON.parse(message).symbols ?? []) subscribed.add(name);
+                });
+            });
+        },
+    });
+    const isShown = async (name) =>
+        (await text(page, '#caption')).startsWith(name) && (await page.title()).includes(name);
+    await until(() => isShown(names[1]), names[1]);
+    for (const name of [names[0], names[2]]) {
+        await page.selectOption('#symbol', name);
+        await until(() => isShown(name), name);
+        await page.reload();
+        await until(() => isShown(name), `${name} again`);
+        assert.equal(await page.inputValue('#symbol'), name);
+    }
+    for (const name of names) {
+        assert.ok(asked.has(`heatmap ${name}`) && asked.has(`candles ${name}`), [...asked].join());
+        assert.ok(subscribed.has(name), [...subscribed].join());
+    }
+    assert.deepEqual(complaints, []);
+});
+
+test('an_answer_that_is_damaged_is_a_failure_that_is_told', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=NEWUSDT', {
+        before: (opening) =>
+            opening.route('**/grid?*', async (route) => {
+                const response = await route.fetch();
+                const json = await response.json();
+                json.times = json.times.map((time) => time * 1e9);
+                await route.fulfill({ response, json });
+            }),
+    });
+    await until(() => page.locator('#message').isVisible(), 'the message');
+    assert.match(await text(page, '#message'), /cannot be shown\s+.*damaged/);
+    await page.unroute('**/grid?*');
+    await page.click('#retry');
+    await waitForCandles(page);
+    assert.deepEqual(complaints, []);
+});
+
 test('prices_far_below_one_have_all_their_decimals', async (t) => {
     const { page, complaints } = await open(t, '/?symbol=TINYUSDT');
     await waitForData(page);

@@ -14,6 +14,7 @@ const {
     decimalsLimit,
     formatAge,
     formatAnyPrice,
+    formatCount,
     formatPercent,
     formatPrice,
     formatUsd,
@@ -148,6 +149,46 @@ test('the_scale_may_end_below_the_greatest_density', () => {
     const grid = Grid.decode(cut);
     assert.ok(grid.cell(0, 0).long >= grid.scaleEnd);
     assert.ok(grid.cell(1, 0).long < grid.scaleEnd);
+});
+
+test('a_snapshot_too_far_from_the_others_is_a_gap', () => {
+    for (const price of [1e9, 1e300, Infinity, -1e12]) {
+        const grid = Grid.decode(message({ long: [[255, 204]] }));
+        assert.equal(grid.apply(START + 300, 98_450, [level(price, 1_000)]), 'gap', price);
+        assert.deepEqual([grid.rows, grid.priceMin], [1, 98_000]);
+    }
+    const grid = Grid.decode(message({ long: [[255, 204]] }));
+    const levels = [level(98_000, 1_000), level(1e12, 7), level(NaN, 7), level(98_000, 2_000)];
+    assert.equal(grid.apply(START + 300, 98_450, levels), 'replaced');
+    assert.ok(Math.abs(grid.cell(1, 0).long - 2_000) < 60, 'what has no row is left out');
+    assert.equal(grid.apply(NaN, 98_450, levels), 'old');
+});
+
+test('a_grid_that_cannot_be_computed_with_is_refused', () => {
+    const good = () => message({ long: [[255, 204]] });
+    const wrong = [
+        (grid) => (grid.meta.bucket = 0),
+        (grid) => (grid.meta.bucket = -100),
+        (grid) => (grid.meta.bucket = null),
+        (grid) => (grid.meta.price_min = Infinity),
+        (grid) => (grid.meta.rows = 0.5),
+        (grid) => (grid.meta.rows = -1),
+        (grid) => (grid.meta.max_density = null),
+        (grid) => (grid.meta.max_density = -1),
+        (grid) => (grid.times = [START, START]),
+        (grid) => (grid.times = [START, 1e300]),
+        (grid) => (grid.times = [NaN, START]),
+        (grid) => (grid.closes = [1]),
+        (grid) => (grid.closes = [1, 0]),
+        (grid) => (grid.long = ''),
+        (grid) => Object.assign(grid, { times: [], closes: [], long: '', short: '' }),
+    ];
+    Grid.decode(good());
+    for (const change of wrong) {
+        const grid = good();
+        change(grid);
+        assert.throws(() => Grid.decode(grid), /damaged/, String(change));
+    }
 });
 
 test('a_newest_column_between_two_steps_gives_way_to_the_next', () => {
@@ -300,6 +341,7 @@ test('numbers_read_as_traders_write_them', () => {
 test('numbers_of_any_size_can_be_read', () => {
     assert.deepEqual([1e12, 1.23456e15, Infinity].map(formatUsd), ['$1.0T', '$1,235T', '$∞T']);
     assert.deepEqual([NaN, -3].map(formatUsd), ['$0', '$0']);
+    assert.deepEqual([1234, undefined].map(formatCount), ['1,234', '–']);
     assert.deepEqual([99, 153.99, 1_539_999, NaN, Infinity].map(formatPercent), [
         '+9900%',
         '+15.4K%',

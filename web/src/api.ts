@@ -119,14 +119,20 @@ interface CandlesMessage {
 async function readCandles(symbol: string, query: string, signal?: AbortSignal): Promise<Candle[]> {
     const path = `api/v1/candles/${encodeURIComponent(symbol)}?${query}`;
     const { data } = (await getJson(path, signal)) as CandlesMessage;
-    return data.map(({ timestamp, open, high, low, close }) => ({
-        time: Date.parse(timestamp) / 1000,
-        open,
-        high,
-        low,
-        close,
-    }));
+    return data
+        .map(({ timestamp, open, high, low, close }) => ({
+            time: Date.parse(timestamp) / 1000,
+            open,
+            high,
+            low,
+            close,
+        }))
+        .filter(isCandle);
 }
+
+/** What is none would take the chart from all others. */
+const isCandle = ({ time, open, high, low, close }: Candle): boolean =>
+    time > 0 && [open, high, low, close].every((price) => price > 0 && Number.isFinite(price));
 
 /** The candles of a window back from the newest. */
 export const getCandles = (
@@ -136,7 +142,10 @@ export const getCandles = (
     signal?: AbortSignal,
 ): Promise<Candle[]> => readCandles(symbol, `window=${window}&interval=${interval.id}`, signal);
 
-/** The candles of a range of any length, in as many requests as that needs. */
+/** Requests for one range: three times as many as the longest needs in the shortest interval. */
+const PARTS_MAX = 6;
+
+/** The candles of a range, in as many requests as its length needs. */
 export async function getCandlesBetween(
     symbol: string,
     from: number,
@@ -146,13 +155,15 @@ export async function getCandlesBetween(
 ): Promise<Candle[]> {
     const { id, seconds } = interval;
     const partSeconds = (CANDLES_MAX - 2) * seconds;
-    const parts: Promise<Candle[]>[] = [];
     // Parts begin at multiples of the interval, so that none cuts a candle in two.
-    for (let start = from - (from % seconds); start <= to; start += partSeconds) {
+    const first = from - (from % seconds);
+    const count = Math.min(PARTS_MAX, Math.floor((to - first) / partSeconds) + 1);
+    const parts = Array.from({ length: count }, (_, i) => {
+        const start = first + i * partSeconds;
         const end = Math.min(to, start + partSeconds - 1);
         const query = `start=${iso(start)}&end=${iso(end)}&interval=${id}`;
-        parts.push(readCandles(symbol, query, signal).catch(noneIfEmpty));
-    }
+        return readCandles(symbol, query, signal).catch(noneIfEmpty);
+    });
     return (await Promise.all(parts)).flat();
 }
 

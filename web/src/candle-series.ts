@@ -67,7 +67,7 @@ export class CandleSeries {
     followPrice(time: number, price: number): void {
         const open = time - (time % this.#interval);
         const { last } = this;
-        if (!last || open < last.time) return;
+        if (!last || open < last.time || !(price > 0)) return;
         if (open > last.time) {
             this.#append({
                 time: open,

@@ -32,7 +32,8 @@ export function formatUsd(value: number): string {
 }
 
 /** 1,234 */
-export const formatCount = (value: number): string => value.toLocaleString('en-US');
+export const formatCount = (value: number): string =>
+    Number.isFinite(value) ? value.toLocaleString('en-US') : '–';
 
 /** Of any number that the server sends. */
 const DECIMALS_MAX = 8;

@@ -43,17 +43,25 @@ export type Side = 'both' | 'long' | 'short';
  * - `replaced`: the last column changed
  * - `appended`: there is a new last column
  * - `relaid`: rows or scale changed as well: everything derived from the bytes is out of date
- * - `gap`: columns between the last one and this one are missing; nothing was changed
+ * - `gap`: columns between the last one and this one are missing, or there are too many rows
+ *   between its levels and the others; nothing was changed
  * - `old`: older than the last column; nothing was changed
  */
 export type GridChange = 'replaced' | 'appended' | 'relaid' | 'gap' | 'old';
 
 export const CANDLE_SECONDS = 300;
 
+/** Seconds since 1970: the year 5138. */
+const TIME_MAX = 1e11;
+
 const BYTE_MAX = 255;
 const BYTES_PER_DECADE = 51;
 const SPARE_COLUMNS = 64;
 const SPARE_ROWS = 16;
+
+/** Somewhat more than a server's map has, so that snapshots can add to it. */
+const ROWS_MAX = 20_000;
+const CELLS_MAX = 6 << 20;
 
 /** How far snapshots may move the end of the scale: two decades, so that three remain for what the
  * map has held before. */
@@ -116,14 +124,15 @@ export class Grid {
         return new Grid(message);
     }
 
-    private constructor({ meta, times, closes, long, short }: GridMessage) {
+    private constructor(message: GridMessage) {
+        const { meta, times, closes, long, short } = message;
         const { rows } = meta;
         const columns = times.length;
         const longBytes = decodeBase64(long);
         const shortBytes = decodeBase64(short);
-        if (longBytes.length !== rows * columns || shortBytes.length !== rows * columns) {
+        const isWhole = longBytes.length === rows * columns && shortBytes.length === rows * columns;
+        if (!isWhole || !isSound(message))
             throw new Error('the heatmap from the server is damaged');
-        }
         this.symbol = meta.symbol;
         this.bucket = meta.bucket;
         this.step = stepSeconds(times);
@@ -213,8 +222,8 @@ export class Grid {
     /** Makes a snapshot, of this map's bucket, the newest column. */
     apply(time: number, close: number, levels: readonly Level[]): GridChange {
         const lastTime = this.lastTime;
-        if (time < lastTime) return 'old';
-        if (time > lastTime + CANDLE_SECONDS) return 'gap';
+        if (!(time >= lastTime)) return 'old';
+        if (time > lastTime + CANDLE_SECONDS || !this.#hasRoomFor(levels)) return 'gap';
         const isRelaid = this.#makeRoom(levels);
         // The newest column is always kept; one between two steps is replaced by the next.
         const isNew = time > lastTime && lastTime % this.step === 0;
@@ -226,6 +235,16 @@ export class Grid {
         this.levels = levels;
         if (isRelaid) return 'relaid';
         return isNew ? 'appended' : 'replaced';
+    }
+
+    /** Whether so many rows can be had; otherwise the server knows in which bucket to show it. */
+    #hasRoomFor(levels: readonly Level[]): boolean {
+        const first = levels[0];
+        const last = levels[levels.length - 1];
+        if (!first || !last) return true;
+        const rows =
+            Math.max(this.rows, this.rowOf(last.price) + 1) - Math.min(0, this.rowOf(first.price));
+        return rows <= ROWS_MAX && rows * this.columns <= CELLS_MAX;
     }
 
     /** Makes the levels fit; returns whether rows or scale had to change. */
@@ -300,11 +319,28 @@ export class Grid {
         this.long.fill(0, from, from + this.rows);
         this.short.fill(0, from, from + this.rows);
         for (const { price, long_density, short_density } of levels) {
-            const at = from + this.rowOf(price);
-            this.long[at] = this.byteOf(long_density);
-            this.short[at] = this.byteOf(short_density);
+            const row = this.rowOf(price);
+            if (!(row >= 0 && row < this.rows)) continue;
+            this.long[from + row] = this.byteOf(long_density);
+            this.short[from + row] = this.byteOf(short_density);
         }
     }
+}
+
+/** Whether all that is computed with is a number that can be computed with. */
+function isSound({ meta, times, closes }: GridMessage): boolean {
+    const { bucket, price_min, rows, max_density } = meta;
+    return (
+        bucket > 0 &&
+        max_density >= 0 &&
+        [bucket, price_min, max_density].every(Number.isFinite) &&
+        Number.isInteger(rows) &&
+        rows >= 0 &&
+        times.length > 0 &&
+        times.length === closes.length &&
+        times.every((time, i) => time > (times[i - 1] ?? 0) && time < TIME_MAX) &&
+        closes.every((close) => close > 0)
+    );
 }
 
 /** Whether `bucket` is a multiple of `of`, so that levels can be added up exactly. */

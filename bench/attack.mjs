@@ -205,10 +205,15 @@ async function measureAttack(attack, { programs, database, certificate, repeats,
             await sleep(rampMs);
             const before = attackers.strikes();
             const under = await probe.measure(seconds);
-            const strikes_per_second = (attackers.strikes() - before) / seconds;
+            const strikes = attackers.strikes();
             await attackers.stop();
             await sleep(rampMs);
-            runs.push({ without, under, strikes_per_second });
+            runs.push({
+                without,
+                under,
+                strikes,
+                strikes_per_second: (strikes - before) / seconds,
+            });
             say(
                 `  ${repeat}/${repeats}  ping p99 ${without.ping_p99_ms.toFixed(2)} ms, ` +
                     `under attack ${under.ping_p99_ms.toFixed(2)} ms`,

@@ -1,12 +1,16 @@
-/* Sockets are watched with uv_poll rather than wrapped in a uv_tcp stream: send() then tells at
- * once how much went, which is all that the outbox needs to keep its own place in a shared frame;
- * no write request is allocated, and an idle connection costs 88 bytes less.
+/* Sockets are watched through net/poller.h rather than wrapped in a uv_tcp stream: send() then
+ * tells at once how much went, which is all that the outbox needs to keep its own place in a shared
+ * frame; no write request is allocated, and an idle connection costs little.
  *
  * A connection is a state, a deadline and a set of events to watch, and the last two follow from
  * the first: enter() is the one way to change any of them, so that none can be forgotten. What the
  * bytes mean is the exchange's or the session's business; here they are moved, and shared out: of
  * each connection only so much a turn, since a thousand may pipeline requests or take long answers
- * at a time, and all others are to have their turn. */
+ * at a time, and all others are to have their turn.
+ *
+ * A client is served with all others until it is known: as a WebSocket that has kept to its rates
+ * for PROBATION_MS. From then on it is of POLL_FIRST, and no flood of requests, handshakes or
+ * newcomers delays it; a breach of the rates sends it back. */
 #include "net/connection.h"
 
 #include "base/check.h"
@@ -22,31 +26,40 @@
 
 #define MS_NS UINT64_C(1000000)
 
-enum { REQUESTS_PER_TURN = 4, ANSWER_BYTES_PER_TURN = 32 * 1024 }; /* of one connection */
+enum {
+    REQUESTS_PER_TURN = 4, /* of one connection, as are the next two */
+    ANSWER_BYTES_PER_TURN = 32 * 1024,
+    MESSAGE_BYTES_PER_TURN = 4096, /* a client that is well sends less; TLS: a record */
+    PROBATION_MS = 1000,
+};
 
 /* -- the state --------------------------------------------------------------------------------- */
 
-static void on_event(uv_poll_t *poll, int status, int events);
-static void on_handle_closed(uv_handle_t *handle);
-
 static void update_watch(struct connection *connection)
 {
-    int events = connection->wanted;
+    uint32_t events = connection->wanted;
     if (transport_has_pending(&connection->transport))
-        events |= UV_WRITABLE;
+        events |= EPOLLOUT;
     if (connection->events == events || connection->state == CONNECTION_CLOSED)
         return;
-    connection->events = (uint8_t)events;
-    if (events == 0)
-        uv_poll_stop(&connection->poll);
-    else
-        check(uv_poll_start(&connection->poll, events, on_event) == 0);
+    connection->events = (uint16_t)events;
+    poller_change(&connection->worker->poller, connection->poll_class, connection->transport.fd,
+                  events, connection);
 }
 
-static void watch(struct connection *connection, int wanted)
+static void watch(struct connection *connection, uint32_t wanted)
 {
-    connection->wanted = (uint8_t)wanted;
+    connection->wanted = (uint16_t)wanted;
     update_watch(connection);
+}
+
+/* The socket is closed and the memory freed when the turn is over: until then the connection may be
+ * in use further up the stack, or be reported once more. */
+static void bury(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    poller_remove(&worker->poller, connection->poll_class, connection->transport.fd);
+    list_push_back(&worker->closed, &connection->in_http);
 }
 
 /* A client takes its answer at ANSWER_RATE_MIN at the least, however it is spread over the time. */
@@ -61,20 +74,21 @@ static void limit_writing(struct connection *connection)
 }
 
 /* Every change of the state. A deadline of 0 is none: only a client that does not take its answer
- * has one, not a question that runs; and a session has its own. */
+ * has one, not a question that runs; and a session has its own, besides the end of its probation.
+ */
 static void enter(struct connection *connection, enum connection_state state)
 {
     static const struct {
-        uint8_t wanted;
+        uint32_t wanted;
         uint32_t deadline_ms;
     } states[] = {
-        [CONNECTION_READING] = {UV_READABLE, HTTP_HEAD_TIMEOUT_MS},
-        [CONNECTION_IDLE] = {UV_READABLE, HTTP_IDLE_TIMEOUT_MS},
-        [CONNECTION_YIELDING] = {UV_WRITABLE, HTTP_HEAD_TIMEOUT_MS},
-        [CONNECTION_WAITING] = {UV_DISCONNECT, 0},
-        [CONNECTION_WRITING] = {UV_WRITABLE, HTTP_IDLE_TIMEOUT_MS},
-        [CONNECTION_WEBSOCKET] = {UV_READABLE, 0},
-        [CONNECTION_LINGERING] = {UV_READABLE, LINGER_TIMEOUT_MS},
+        [CONNECTION_READING] = {EPOLLIN, HTTP_HEAD_TIMEOUT_MS},
+        [CONNECTION_IDLE] = {EPOLLIN, HTTP_IDLE_TIMEOUT_MS},
+        [CONNECTION_YIELDING] = {EPOLLOUT, HTTP_HEAD_TIMEOUT_MS},
+        [CONNECTION_WAITING] = {EPOLLRDHUP, 0},
+        [CONNECTION_WRITING] = {EPOLLOUT, HTTP_IDLE_TIMEOUT_MS},
+        [CONNECTION_WEBSOCKET] = {EPOLLIN, PROBATION_MS},
+        [CONNECTION_LINGERING] = {EPOLLIN, LINGER_TIMEOUT_MS},
         [CONNECTION_CLOSED] = {0, 0},
     };
     check(connection->state != CONNECTION_CLOSED);
@@ -87,16 +101,15 @@ static void enter(struct connection *connection, enum connection_state state)
     if (state == CONNECTION_WEBSOCKET || state == CONNECTION_CLOSED)
         list_remove(&connection->in_http);
     if (state == CONNECTION_CLOSED)
-        uv_close((uv_handle_t *)&connection->poll, on_handle_closed);
+        bury(connection);
     else
         watch(connection, states[state].wanted);
 }
 
 /* -- ending ------------------------------------------------------------------------------------ */
 
-static void on_handle_closed(uv_handle_t *handle)
+void connection_free(struct connection *connection)
 {
-    struct connection *connection = (struct connection *)handle->data;
     struct worker *worker = connection->worker;
     transport_deinit(&connection->transport);
     places_give_back(&worker->shared->places, &connection->place);
@@ -106,6 +119,7 @@ static void on_handle_closed(uv_handle_t *handle)
         atomic_fetch_sub_explicit(&worker->shared->http_connections, 1, memory_order_relaxed);
     free(connection->session);
     exchange_destroy(connection->exchange);
+    list_remove(&connection->in_http);
     list_remove(&connection->in_worker);
     worker->connection_count--;
     free(connection);
@@ -136,7 +150,7 @@ static ssize_t session_write(void *context, const struct iovec *pieces, int coun
 
 static void session_wants_writable(void *context, bool wanted)
 {
-    watch(context, UV_READABLE | (wanted ? UV_WRITABLE : 0));
+    watch(context, EPOLLIN | (wanted ? EPOLLOUT : 0u));
 }
 
 static void session_read_progress(void *context, struct transport_progress *progress)
@@ -255,12 +269,13 @@ static void continue_answer(struct connection *connection)
         serve_requests(connection, true);
 }
 
-/* The answer may come after the connection was closed, as long as its memory is there. */
+/* It is written when the socket's turn comes: a thousand may have waited for the same answer. It
+ * may also come after the connection was closed, as long as its memory is there. */
 static void on_answered(struct exchange *exchange)
 {
     struct connection *connection = exchange->owner;
     if (connection->state != CONNECTION_CLOSED)
-        continue_answer(connection);
+        enter(connection, CONNECTION_WRITING);
 }
 
 static void find_peer(struct exchange *exchange, struct sockaddr_storage *peer)
@@ -322,21 +337,44 @@ static void end_reading(struct connection *connection)
     }
 }
 
+/* See above; after each time that it has been heard. */
+static void rank(struct connection *connection)
+{
+    const struct session *session = connection->session;
+    bool is_known = session->alive_ns >= connection->deadline_ns && session_keeps_to_rates(session);
+    enum poll_class class = is_known ? POLL_FIRST : POLL_ORDINARY;
+    if (class == connection->poll_class || connection->state != CONNECTION_WEBSOCKET)
+        return;
+    if (poller_move(&connection->worker->poller, connection->poll_class, class,
+                    connection->transport.fd, connection->events, connection))
+        connection->poll_class = (uint8_t) class;
+}
+
+static void take_messages(struct connection *connection, char *bytes, size_t size)
+{
+    session_receive(connection->session, bytes, size);
+    rank(connection);
+}
+
 static void on_readable(struct connection *connection)
 {
-    struct worker *worker = connection->worker;
-    bool is_lingering = connection->state == CONNECTION_LINGERING;
-    ssize_t size = is_lingering
-                       ? transport_read_discarded(&connection->transport, worker->read_buffer)
-                       : transport_read(&connection->transport, worker->read_buffer);
-    if (size < 0 && !is_lingering)
+    char *bytes = connection->worker->read_buffer;
+    bool is_websocket = connection->state == CONNECTION_WEBSOCKET;
+    ssize_t size = transport_read(&connection->transport, bytes,
+                                  is_websocket ? MESSAGE_BYTES_PER_TURN : TRANSPORT_READ_SIZE);
+    if (size < 0)
         end_reading(connection);
-    else if (size < 0)
+    else if (size > 0 && is_websocket)
+        take_messages(connection, bytes, (size_t)size);
+    else if (size > 0)
+        take_http_input(connection, bytes, (size_t)size);
+}
+
+/* What comes has no meaning any more. */
+static void on_lingering_readable(struct connection *connection)
+{
+    if (transport_read_discarded(&connection->transport, connection->worker->read_buffer) < 0)
         connection_close(connection);
-    else if (size > 0 && connection->state == CONNECTION_WEBSOCKET)
-        session_receive(connection->session, worker->read_buffer, (size_t)size);
-    else if (size > 0 && !is_lingering)
-        take_http_input(connection, worker->read_buffer, (size_t)size);
 }
 
 static void on_writable(struct connection *connection)
@@ -356,12 +394,6 @@ static void on_writable(struct connection *connection)
     }
 }
 
-static bool is_readable_state(const struct connection *connection)
-{
-    return connection->state != CONNECTION_CLOSED && connection->state != CONNECTION_WAITING &&
-           connection->state != CONNECTION_WRITING && connection->state != CONNECTION_YIELDING;
-}
-
 /* The peer has ended its side while it waits. Whether it still reads cannot be known; a computation
  * is not worth continuing for one that most likely does not; all else is answered. */
 static void on_disconnect(struct connection *connection)
@@ -373,21 +405,40 @@ static void on_disconnect(struct connection *connection)
         watch(connection, 0);
 }
 
-static void on_event(uv_poll_t *poll, int status, int events)
+static void serve_events(struct connection *connection, uint32_t events)
 {
-    struct connection *connection = poll->data;
-    if (status < 0 || ((events & UV_WRITABLE) && !transport_flush(&connection->transport))) {
+    if ((events & EPOLLOUT) && !transport_flush(&connection->transport)) {
         connection_close(connection);
         return;
     }
-    if (events & connection->wanted & UV_DISCONNECT) {
+    if (events & connection->wanted & EPOLLRDHUP) {
         on_disconnect(connection);
         return;
     }
-    if (events & connection->wanted & UV_WRITABLE)
+    if (events & connection->wanted & EPOLLOUT)
         on_writable(connection);
-    if ((events & UV_READABLE) && is_readable_state(connection))
+    if (!(events & connection->wanted & EPOLLIN))
+        return;
+    if (connection->state == CONNECTION_LINGERING)
+        on_lingering_readable(connection);
+    else if (connection->state != CONNECTION_CLOSED)
         on_readable(connection);
+}
+
+/* That both sides have ended is told by what is watched: a read or a write finds out. */
+void connection_on_ready(void *context, uint32_t events)
+{
+    struct connection *connection = context;
+    if (connection->state == CONNECTION_CLOSED) /* earlier in this turn */
+        return;
+    if ((events & EPOLLHUP) && connection->events != 0)
+        events |= connection->events;
+    else if (events & EPOLLHUP)
+        events |= EPOLLERR;
+    if (events & EPOLLERR)
+        connection_close(connection);
+    else
+        serve_events(connection, events);
     update_watch(connection);
 }
 
@@ -450,13 +501,13 @@ void connection_open(struct worker *worker, int fd)
         return;
     }
     struct connection *connection = memory_allocate_zeroed(1, sizeof *connection);
-    if (uv_poll_init(&worker->loop, &connection->poll, fd) != 0) {
+    if (!poller_add(&worker->poller, POLL_ORDINARY, fd, 0, connection)) {
         close(fd);
         free(connection);
         return;
     }
+    connection->poll_class = POLL_ORDINARY;
     connection->worker = worker;
-    connection->poll.data = connection;
     transport_init(&connection->transport, fd, shared->tls);
     list_push_back(&worker->connections, &connection->in_worker);
     list_push_back(&worker->http, &connection->in_http);

@@ -17,8 +17,8 @@
  * WEBSOCKET follows from READING, WAITING or WRITING when a 101 is out. Every state may go to
  * LINGERING, when our last byte is out, and to CLOSED; there is no way back from either.
  *
- * connection_close() makes a connection unusable at once; its memory goes when libuv has let go of
- * the handle, so it may be called while the connection is in use further up the stack. */
+ * connection_close() makes a connection unusable at once; its memory goes at the end of the loop's
+ * turn, so it may be called while the connection is in use further up the stack. */
 #ifndef HEATCAST_NET_CONNECTION_H
 #define HEATCAST_NET_CONNECTION_H
 
@@ -46,16 +46,17 @@ enum connection_state {
 /* What a write needs comes first: a broadcast fetches it ahead (stream/hub.c). */
 struct connection {
     struct transport transport;
-    uint8_t state;  /* enum connection_state */
-    uint8_t wanted; /* the events that the state waits for */
-    uint8_t events; /* what libuv watches: those, and what the transport waits for */
-    uv_poll_t poll;
+    uint8_t state;      /* enum connection_state */
+    uint8_t poll_class; /* enum poll_class */
+    uint16_t wanted;    /* the events of epoll(7) that the state waits for */
+    uint16_t events;    /* what is watched: those, and what the transport waits for */
     struct list in_worker;
-    struct list in_http; /* of the worker, until it is a WebSocket; oldest first */
+    struct list in_http; /* of the worker, until it is a WebSocket; oldest first. Or in `closed` */
     struct worker *worker;
     struct exchange *exchange; /* while there is anything of a request; else NULL */
     struct session *session;   /* NULL until it is a WebSocket */
-    uint64_t deadline_ns;      /* it is closed when this passes; UINT64_MAX: none */
+    /* It is closed when this passes; UINT64_MAX: none. Of a WebSocket, the end of its probation. */
+    uint64_t deadline_ns;
     struct place place;
 };
 
@@ -67,6 +68,12 @@ void connection_init_host(struct exchange_host *host);
 void connection_open(struct worker *worker, int fd);
 
 void connection_close(struct connection *connection);
+
+/* Of a closed one, at the end of the turn in which it was closed. */
+void connection_free(struct connection *connection);
+
+/* The poller's report; `context` is the connection. */
+void connection_on_ready(void *context, uint32_t events);
 
 /* The loop was away for so long: deadlines of HTTP are put off. Those of a session are its hub's.
  */

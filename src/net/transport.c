@@ -50,23 +50,23 @@ ssize_t transport_write(struct transport *transport, const struct iovec *pieces,
     }
 }
 
-static ssize_t read_plain(int fd, char *bytes)
+static ssize_t read_plain(int fd, char *bytes, size_t size_max)
 {
-    ssize_t got = recv(fd, bytes, TRANSPORT_READ_SIZE, MSG_DONTWAIT);
+    ssize_t got = recv(fd, bytes, size_max, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
     return got > 0 ? got : -1;
 }
 
-ssize_t transport_read(struct transport *transport, char *bytes)
+ssize_t transport_read(struct transport *transport, char *bytes, size_t size_max)
 {
     return transport->tls != NULL ? tls_read(transport->tls, bytes, TRANSPORT_READ_SIZE)
-                                  : read_plain(transport->fd, bytes);
+                                  : read_plain(transport->fd, bytes, size_max);
 }
 
 ssize_t transport_read_discarded(struct transport *transport, char *bytes)
 {
-    return read_plain(transport->fd, bytes);
+    return read_plain(transport->fd, bytes, TRANSPORT_READ_SIZE);
 }
 
 bool transport_has_pending(const struct transport *transport)

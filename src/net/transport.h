@@ -29,8 +29,8 @@ void transport_deinit(struct transport *transport); /* closes the socket */
 ssize_t transport_write(struct transport *transport, const struct iovec *pieces, int count);
 
 /* The bytes that came, 0 if there are none now, -1 at the end, orderly or not. `bytes` has room for
- * TRANSPORT_READ_SIZE. */
-ssize_t transport_read(struct transport *transport, char *bytes);
+ * TRANSPORT_READ_SIZE; of a plain socket no more than `size_max` are taken. */
+ssize_t transport_read(struct transport *transport, char *bytes, size_t size_max);
 
 /* The same after transport_finish(), when nothing that comes has a meaning any more. */
 ssize_t transport_read_discarded(struct transport *transport, char *bytes);

@@ -54,22 +54,35 @@ static void pause_accepting(struct worker *worker, uint64_t now_ns)
 
 /* A client that finds the kernel's queue full tries again only after a second, so the queue is
  * emptied where possible. But a newcomer may close the oldest connection (connection_open()), which
- * must have been read by then; so newcomers get half of the room that is left. A TLS handshake
- * costs so much that a few of them fill a turn. */
-static int accepts_in_turn(const struct net_shared *shared)
+ * must have been read by then; so newcomers get half of the room that is left, and where there is
+ * little, no more than were served of those that are there. */
+static int accepts_in_turn(const struct worker *worker)
 {
+    const struct net_shared *shared = worker->shared;
+    const struct poll_set *set = &worker->poller.sets[POLL_ORDINARY];
     int room = net_http_connections_max(shared->config) -
                atomic_load_explicit(&shared->http_connections, memory_order_relaxed);
-    if (shared->tls != NULL || room / 2 < ACCEPTS_MIN)
-        return ACCEPTS_MIN;
-    return room / 2 < ACCEPTS_MAX ? room / 2 : ACCEPTS_MAX;
+    if (room / 2 >= ACCEPTS_MIN)
+        return room / 2 < ACCEPTS_MAX ? room / 2 : ACCEPTS_MAX;
+    return set->is_behind && set->served < ACCEPTS_MIN ? (int)set->served : ACCEPTS_MIN;
+}
+
+/* Whether newcomers have had their slice of the turn. A loop that has no one to keep waiting takes
+ * in all of a crowd. */
+static bool is_slice_over(const struct worker *worker, uint64_t begun_ns)
+{
+    return worker->poller.sets[POLL_FIRST].count > 0 &&
+           clock_monotonic_ns() - begun_ns >= POLLER_SLICE_US * UINT64_C(1000);
 }
 
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;
     struct worker *worker = poll->data;
-    for (int left = accepts_in_turn(worker->shared); left > 0; left--) {
+    uint64_t begun_ns = clock_monotonic_ns();
+    for (int left = accepts_in_turn(worker); left > 0; left--) {
+        if (is_slice_over(worker, begun_ns))
+            return;
         int fd = accept4(worker->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
@@ -114,6 +127,8 @@ static void end_loop(struct worker *worker)
 {
     mailbox_close(&worker->mailbox);
     uv_close((uv_handle_t *)&worker->tick, NULL);
+    uv_close((uv_handle_t *)&worker->turn_end, NULL);
+    poller_close(&worker->poller);
     uv_close((uv_handle_t *)&worker->wake, NULL);
     uv_close((uv_handle_t *)&worker->answered, NULL); /* no asker is left that could be answered */
 }
@@ -159,6 +174,14 @@ static void on_answers(uv_async_t *async)
 {
     struct worker *worker = async->data;
     questions_deliver(worker->shared->questions, &worker->inbox);
+}
+
+/* Nothing of a connection is on the stack here. */
+static void on_turn_end(uv_check_t *check)
+{
+    struct worker *worker = check->data;
+    list_for_each_safe(link, following, &worker->closed)
+        connection_free(list_entry(link, struct connection, in_http));
 }
 
 /* While a loop was away it has not read what its clients sent, so it was not they who were late. */
@@ -220,19 +243,23 @@ struct worker *worker_create(struct net_shared *shared, int listener_fd)
     worker->is_listening = true;
     list_init(&worker->connections);
     list_init(&worker->http);
+    list_init(&worker->closed);
     check(uv_loop_init(&worker->loop) == 0);
     check(uv_async_init(&worker->loop, &worker->wake, on_wake) == 0);
     check(uv_async_init(&worker->loop, &worker->answered, on_answers) == 0);
     check(uv_timer_init(&worker->loop, &worker->tick) == 0);
+    check(uv_check_init(&worker->loop, &worker->turn_end) == 0);
     check(uv_poll_init(&worker->loop, &worker->listener, listener_fd) == 0);
     worker->wake.data = worker->answered.data = worker;
-    worker->tick.data = worker->listener.data = worker;
+    worker->tick.data = worker->listener.data = worker->turn_end.data = worker;
+    poller_init(&worker->poller, &worker->loop, connection_on_ready);
     mailbox_init(&worker->mailbox, on_mail, worker);
     question_inbox_init(&worker->inbox, on_answer_posted, worker);
     hub_init(&worker->hub, shared->config, shared->publisher, &connection_transport);
     init_host(worker);
     publisher_add_mailbox(shared->publisher, &worker->mailbox);
     check(uv_timer_start(&worker->tick, on_tick, HUB_TICK_MS, HUB_TICK_MS) == 0);
+    check(uv_check_start(&worker->turn_end, on_turn_end) == 0);
     check(uv_poll_start(&worker->listener, UV_READABLE, on_connection) == 0);
     return worker;
 }

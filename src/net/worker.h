@@ -6,6 +6,7 @@
 #define HEATCAST_NET_WORKER_H
 
 #include "net/exchange.h"
+#include "net/poller.h"
 #include "net/transport.h"
 #include "stream/hub.h"
 
@@ -17,7 +18,9 @@ struct worker {
     uv_async_t wake;     /* mail, or the end */
     uv_async_t answered; /* answers to questions */
     uv_poll_t listener;
-    uv_timer_t tick; /* every HUB_TICK_MS */
+    uv_timer_t tick;     /* every HUB_TICK_MS */
+    uv_check_t turn_end; /* frees what was closed in the turn */
+    struct poller poller;
     int listener_fd;
     bool is_started, is_listening, is_draining;
     uint64_t accept_paused_until_ns; /* out of file descriptors; 0: not */
@@ -25,7 +28,8 @@ struct worker {
     uint64_t liveness_due_ns, drain_started_ns;
     struct net_shared *shared;
     struct list connections;
-    struct list http; /* those of them that are not WebSockets, oldest first */
+    struct list http;   /* those of them that are not WebSockets, oldest first */
+    struct list closed; /* those that are freed at the end of this turn */
     size_t connection_count;
     struct mailbox mailbox;
     struct question_inbox inbox;

@@ -56,6 +56,15 @@ static inline struct hub *session_hub(const struct session *session)
     return hub_of(&session->subscriber);
 }
 
+/* Whether the client has lately sent no more than one that is well: no message of it was refused,
+ * and it sent few frames. */
+#define SESSION_FRAMES_FEW 100 /* from one session_check_liveness() to the next */
+
+static inline bool session_keeps_to_rates(const struct session *session)
+{
+    return session->allowance.refusals == 0 && session->frames <= SESSION_FRAMES_FEW;
+}
+
 /* Bytes from the peer; they are unmasked in place. */
 void session_receive(struct session *session, char *bytes, size_t size);
 

@@ -7,7 +7,7 @@ import { importMarkets } from '../support/market.mjs';
 import { makeFolder, removeFolder } from '../support/process.mjs';
 import { startServer } from '../support/server.mjs';
 import { launchChromium } from './chromium.mjs';
-import { colors, openPage, text, until, waitForData } from './page.mjs';
+import { colors, openPage, status, text, until, waitForData } from './page.mjs';
 
 const WEEK = 2016; /* candles */
 
@@ -107,6 +107,8 @@ async function assertNothingIsCut(page) {
 
 const number = (text) => Number(text.replaceAll(',', ''));
 
+const newest = (name) => markets.find(({ symbol }) => symbol === name).candles.at(-1);
+
 /** What the browser itself says of a refusal, which is answered by asking again. */
 const withoutRefusals = (complaints) =>
     complaints.filter((complaint) => !/status of 400/.test(complaint));
@@ -170,7 +172,6 @@ test('the_first_levels_come_with_their_colours', async (t) => {
     });
     await waitForCandles(page);
     assert.ok(await page.locator('#note').isVisible());
-    const newest = markets.find(({ symbol }) => symbol === 'NEWUSDT').candles.at(-1);
     const levels = Array.from({ length: 60 }, (_, i) => ({
         price: 2380 + 4 * i,
         long_density: i < 30 ? 1e6 + 1e5 * i : 0,
@@ -179,7 +180,7 @@ test('the_first_levels_come_with_their_colours', async (t) => {
     const snapshot = {
         type: 'snapshot',
         symbol: 'NEWUSDT',
-        timestamp: new Date(newest.time + 300_000).toISOString(),
+        timestamp: new Date(newest('NEWUSDT').time + 300_000).toISOString(),
         epoch: Date.now() * 2,
         seq: 1,
         data: {
@@ -315,10 +316,10 @@ test('one_wrong_value_of_open_interest_leaves_the_map_its_colours', async (t) =>
 
 test('a_symbol_is_asked_for_by_its_name_whatever_its_letters', async (t) => {
     const names = ['币安人生USDT', 'BTC/USDT', 'A&B=C?D#100%'];
-    const newest = new Date(markets[0].candles.at(-1).time).toISOString();
     const asked = new Set();
     const subscribed = new Set();
-    const list = names.map((symbol) => ({ symbol, newest, bucket: 1, live: false }));
+    const time = new Date(newest('NEWUSDT').time).toISOString();
+    const list = names.map((symbol) => ({ symbol, newest: time, bucket: 1, live: false }));
     const { page, complaints } = await open(t, `/?symbol=${encodeURIComponent(names[1])}`, {
         before: async (opening) => {
             await opening.route('**/api/v1/symbols', (route) =>
@@ -373,6 +374,45 @@ test('an_answer_that_is_damaged_is_a_failure_that_is_told', async (t) => {
     await page.click('#retry');
     await waitForCandles(page);
     assert.deepEqual(complaints, []);
+});
+
+/** The colour of the dot beside the status. */
+const dotColor = (page) =>
+    page.locator('#status i').evaluate((dot) => getComputedStyle(dot).backgroundColor);
+
+test('data_that_are_months_old_are_not_as_good_as_a_connection', async (t) => {
+    for (const width of [1440, 390]) {
+        const { page, complaints } = await open(t, '/?symbol=TINYUSDT', { width });
+        await waitForData(page);
+        await until(async () => (await status(page)) === 'connected', 'a connection');
+        await until(
+            async () => (await text(page, '#status-text')) === 'Connected, old data',
+            'the age of the data',
+        );
+        assert.match(await page.getAttribute('#status', 'title'), /no newer candle .* ago$/);
+        assert.match(await text(page, '#age'), /Newest candle 3 Dec 2025 .*old data: .* ago$/);
+        const [red, green, blue] = (await dotColor(page)).match(/\d+/g).map(Number);
+        assert.ok(red > green && green > blue, `amber rather than green: ${[red, green, blue]}`);
+        await assertNothingIsCut(page);
+        assert.deepEqual(complaints, []);
+    }
+});
+
+test('data_of_the_last_minutes_are', async (t) => {
+    // The page's clock is set to the time of the data, and then moves on.
+    const { page } = await open(t, '/?symbol=NEWUSDT', {
+        before: (opening) => opening.clock.install({ time: newest('NEWUSDT').time + 60_000 }),
+    });
+    await page.clock.runFor(2_000);
+    await waitForCandles(page);
+    await until(async () => (await text(page, '#status-text')) === 'Connected', 'a connection');
+    assert.match(await text(page, '#age'), /UTC, just now$/);
+    await page.clock.fastForward('20:00');
+    await page.clock.runFor(6_000);
+    await until(
+        async () => (await text(page, '#status-text')) === 'Connected, old data',
+        'the age of the data',
+    );
 });
 
 test('prices_far_below_one_have_all_their_decimals', async (t) => {

@@ -1,5 +1,6 @@
 // The state of the connection: its status, which is always visible, and warnings, which are shown
-// for a while or until they are dismissed.
+// for a while or until they are dismissed. A connection brings nothing new where the server has no
+// new data, so the status says that as well: it is good only if both are.
 
 import type { ConnectionStatus, WarningDetail } from 'heatcast-client';
 import { element, setText } from './dom.js';
@@ -22,6 +23,7 @@ export class ConnectionView {
     readonly #noticeText = element('notice-text', HTMLElement);
     #now: ConnectionStatus = 'connecting';
     #isPolling = false;
+    #oldAge: string | null = null;
     #connectingTimer: number | undefined;
     #noticeTimer: number | undefined;
 
@@ -46,14 +48,28 @@ export class ConnectionView {
         this.#draw();
     }
 
+    /** The age of the newest candle in words, if the data are old; null: they are not. */
+    showAge(oldAge: string | null): void {
+        if (oldAge === this.#oldAge) return;
+        this.#oldAge = oldAge;
+        this.#draw();
+    }
+
     #draw(): void {
         const hasSocket = this.#now === 'connected' || this.#now === 'slow';
         const isPolling = this.#isPolling && !hasSocket;
+        const isOld = this.#oldAge !== null && (hasSocket || isPolling);
         this.#status.dataset.status = isPolling ? 'polling' : this.#now;
-        this.#status.title = isPolling
-            ? 'WebSocket not available: data are fetched every few seconds instead'
-            : '';
-        setText(this.#text, isPolling ? 'Polling' : WORDS[this.#now]);
+        this.#status.dataset.stale = String(isOld);
+        const reasons = [
+            ...(isPolling
+                ? ['WebSocket not available: data are fetched every few seconds instead']
+                : []),
+            ...(isOld ? [`The server has no newer candle than that of ${this.#oldAge}`] : []),
+        ];
+        this.#status.title = reasons.join('. ');
+        const word = isPolling ? 'Polling' : WORDS[this.#now];
+        setText(this.#text, isOld ? `${word}, old data` : word);
     }
 
     showWarning({ code, message, droppedMessages }: WarningDetail): void {

@@ -39,9 +39,9 @@ const chart = new MapChart(chartBox, profile, {
         feed.setInterval(candleInterval('auto', range, seconds, sight.width, interval));
     },
 });
-const summary = new Summary(chart);
-const tooltip = new Tooltip(chartBox);
 const connection = new ConnectionView();
+const summary = new Summary(chart, (oldAge) => connection.showAge(oldAge));
+const tooltip = new Tooltip(chartBox);
 const clusters = new ClusterPanel((price) => chart.pointAtPrice(price));
 const messages = new Messages(() => {
     if (feed.selection) feed.reload();

@@ -24,6 +24,7 @@ const MOVE_SHOWN_MS = 800;
 
 export class Summary {
     readonly #chart: MapChart;
+    readonly #onAge: (oldAge: string | null) => void;
     readonly #price = element('price', HTMLElement);
     readonly #change = element('change', HTMLElement);
     readonly #long = element('total-long', HTMLElement);
@@ -36,8 +37,11 @@ export class Summary {
     #shownPrice: number | null = null;
     #moveTimer: number | undefined;
 
-    constructor(chart: MapChart) {
+    /** `onAge` gets the age of the newest candle in words, if the data are old; null: they are not,
+     * or there are none. */
+    constructor(chart: MapChart, onAge: (oldAge: string | null) => void) {
         this.#chart = chart;
+        this.#onAge = onAge;
     }
 
     clear(): void {
@@ -47,6 +51,7 @@ export class Summary {
         for (const number of numbers) setText(number, '–');
         setText(this.#age, 'No candle yet');
         this.#age.dataset.stale = 'false';
+        this.#onAge(null);
         setText(this.#change, '');
         this.#caption.replaceChildren();
         document.title = 'heatcast';
@@ -121,6 +126,7 @@ export class Summary {
         const note = isStale ? `old data: ${words}` : words;
         setText(this.#age, `Newest candle ${formatTime(time)} UTC, ${note}`);
         this.#age.dataset.stale = String(isStale);
+        this.#onAge(isStale ? words : null);
     }
 
     /** Open, high, low and close of a candle; null: of the last. */

@@ -27,7 +27,7 @@ function keepMany(count, use, connect) {
 }
 
 function request(path) {
-    return `GET ${path} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n`;
+    return `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n`;
 }
 
 // Asks again when the answer to the last request has ended.
@@ -93,7 +93,7 @@ function flood(socket, messages, extensions = '') {
         if (socket.writable) setImmediate(fill);
     };
     socket.write(
-        'GET /ws/heatmap HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+        'GET /ws/heatmap HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
             `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n${extensions}\r\n`,
     );
     socket.once('data', fill);

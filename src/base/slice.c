@@ -9,6 +9,7 @@
 #include "base/check.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -16,6 +17,12 @@ bool slice_equals_ignoring_case(struct slice slice, const char *text)
 {
     return strlen(text) == slice.size &&
            (slice.size == 0 || strncasecmp(slice.data, text, slice.size) == 0);
+}
+
+const char *slice_show(struct slice slice, char text[SLICE_SHOWN_MAX + 1])
+{
+    snprintf(text, SLICE_SHOWN_MAX + 1, "%.*s", slice_arguments(slice));
+    return text;
 }
 
 bool slice_starts_with(struct slice slice, const char *prefix)

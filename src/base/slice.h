@@ -21,6 +21,9 @@ struct slice {
 #define slice_arguments(slice)                                                                     \
     (int)((slice).size < SLICE_SHOWN_MAX ? (slice).size : SLICE_SHOWN_MAX), (slice).data
 
+/* Copies as much of it for the log. Returns `text`. */
+const char *slice_show(struct slice slice, char text[SLICE_SHOWN_MAX + 1]);
+
 static inline struct slice slice_of(const char *text)
 {
     return (struct slice){text, strlen(text)};

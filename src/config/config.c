@@ -35,6 +35,7 @@ enum { CANDLES_MIN = 300, CANDLES_MAX = 100000000 }; /* of one question */
 #define CHOICE(member, shown, list)                                                                \
     .type = SETTING_CHOICE, .choice = {shown, list}, FIELD(unsigned, member)
 #define PATH(member) .type = SETTING_PATH, TEXT_FIELD(member)
+#define HOSTS(member) .type = SETTING_HOSTS, TEXT_FIELD(member)
 #define ORIGINS(member) .type = SETTING_ORIGINS, TEXT_FIELD(member)
 #define CHANNEL(member) .type = SETTING_CHANNEL, TEXT_FIELD(member)
 #define ADDRESS(member) .type = SETTING_ADDRESS, FIELD(struct listen_address, member)
@@ -84,6 +85,8 @@ static const struct setting settings[] = {
      "seconds between SIGTERM, when /readyz turns 503, and the stop, for load balancers to notice"},
     {"LISTEN", ADDRESS(listen), "127.0.0.1:8000", NULL,
      "address and port; port 0 picks a free one and prints it"},
+    {"ALLOWED_HOSTS", HOSTS(allowed_hosts), "", "local names on 127.0.0.1 and ::1, else all",
+     "names that this server answers for (a.example,*.b.example:8000), besides addresses; or *"},
     {"TLS_CERT", PATH(tls_cert), "", "none",
      "PEM file of the certificate and its chain, for https:// and wss://; SIGHUP loads it again"},
     {"TLS_KEY", PATH(tls_key), "", "none", "PEM file of its private key"},

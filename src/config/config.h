@@ -20,6 +20,7 @@
 
 #define CONFIG_PATH_SIZE 1024
 #define ORIGINS_SIZE 2048
+#define HOSTS_SIZE 2048
 #define CHANNEL_PREFIX_SIZE 65
 
 enum setting_source { SETTING_DEFAULT, SETTING_ENVIRONMENT, SETTING_FLAG };
@@ -36,6 +37,7 @@ struct config {
     double shutdown_delay_seconds;
     char ws_allowed_origins[ORIGINS_SIZE]; /* comma-separated; "" same origin; "*" any */
     struct listen_address listen;
+    char allowed_hosts[HOSTS_SIZE]; /* comma-separated; "" as site.h says; "*" any */
     char tls_cert[CONFIG_PATH_SIZE], tls_key[CONFIG_PATH_SIZE]; /* both or neither; "": plain */
     int workers;
     char duckdb_path[CONFIG_PATH_SIZE];

@@ -147,6 +147,13 @@ static enum status parse_origins(const struct setting *setting, const char *text
     return status == STATUS_OK ? web_origin_check_list(value, error) : status;
 }
 
+static enum status parse_hosts(const struct setting *setting, const char *text, char *value,
+                               struct error *error)
+{
+    enum status status = copy_text(setting, text, value, error);
+    return status == STATUS_OK ? web_host_check_list(value, error) : status;
+}
+
 static bool is_channel_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -186,6 +193,8 @@ static enum status parse_field(const struct setting *setting, const char *text, 
         return parse_choice(setting, text, value, error);
     case SETTING_PATH:
         return parse_path(setting, text, value, error);
+    case SETTING_HOSTS:
+        return parse_hosts(setting, text, value, error);
     case SETTING_ORIGINS:
         return parse_origins(setting, text, value, error);
     case SETTING_CHANNEL:
@@ -250,14 +259,23 @@ const char *setting_shown_default(const struct setting *setting)
 const char *setting_placeholder(const struct setting *setting)
 {
     static const char *const placeholders[] = {
-        [SETTING_BOOL] = "BOOL",         [SETTING_WHOLE] = "N",
-        [SETTING_CORES] = "N",           [SETTING_SECONDS] = "SECONDS",
-        [SETTING_DURATION] = "DURATION", [SETTING_BYTES] = "SIZE",
-        [SETTING_PATH] = "PATH",         [SETTING_ORIGINS] = "LIST",
-        [SETTING_CHANNEL] = "TEXT",      [SETTING_ADDRESS] = "ADDRESS:PORT",
-        [SETTING_SYMBOLS] = "LIST",      [SETTING_BUCKETS] = "LIST",
-        [SETTING_WEIGHTS] = "LIST",      [SETTING_NETWORKS] = "LIST",
-        [SETTING_EXCHANGES] = "LIST",    [SETTING_URL] = "URL",
+        [SETTING_BOOL] = "BOOL",
+        [SETTING_WHOLE] = "N",
+        [SETTING_CORES] = "N",
+        [SETTING_SECONDS] = "SECONDS",
+        [SETTING_DURATION] = "DURATION",
+        [SETTING_BYTES] = "SIZE",
+        [SETTING_PATH] = "PATH",
+        [SETTING_HOSTS] = "LIST",
+        [SETTING_ORIGINS] = "LIST",
+        [SETTING_CHANNEL] = "TEXT",
+        [SETTING_ADDRESS] = "ADDRESS:PORT",
+        [SETTING_SYMBOLS] = "LIST",
+        [SETTING_BUCKETS] = "LIST",
+        [SETTING_WEIGHTS] = "LIST",
+        [SETTING_NETWORKS] = "LIST",
+        [SETTING_EXCHANGES] = "LIST",
+        [SETTING_URL] = "URL",
         [SETTING_REDIS_URL] = "URL",
     };
     if (setting->type == SETTING_CHOICE)

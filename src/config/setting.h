@@ -23,6 +23,7 @@ enum setting_type {
     SETTING_BYTES,    /* size_t, within `bytes` */
     SETTING_CHOICE,   /* an enum that numbers `choice.names` from 0 */
     SETTING_PATH,     /* char[text_size]; may be empty if the default is */
+    SETTING_HOSTS,    /* char[text_size]: hosts, or * */
     SETTING_ORIGINS,  /* char[text_size]: origins of web pages, or * */
     SETTING_CHANNEL,  /* char[text_size]: letters, digits and :._-{} */
     SETTING_ADDRESS,  /* struct listen_address */

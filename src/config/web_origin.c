@@ -136,6 +136,40 @@ static bool fits_host(const struct pattern *pattern, struct slice host)
            before.data[0] != '.' && before.data[before.size - 2] != '.';
 }
 
+enum status web_host_check_list(const char *list, struct error *error)
+{
+    struct slice rest = slice_of(list), entry;
+    struct pattern pattern;
+    if (slice_equals(rest, "*"))
+        return STATUS_OK;
+    while (slice_take_word(&rest, ", ", &entry))
+        if (!parse_pattern(entry, &pattern))
+            return error_set(error, STATUS_INVALID,
+                             "'%.*s' is not a host (a.example, a.example:8000, *.b.example), and * "
+                             "stands alone",
+                             slice_arguments(entry));
+    return STATUS_OK;
+}
+
+static bool fits_port(const struct pattern *pattern, int port)
+{
+    bool is_common = pattern->port == 80 || pattern->port == 443;
+    return pattern->port == 0 || pattern->port == port || (port == 0 && is_common);
+}
+
+bool web_host_is_listed(const char *list, struct slice host, int port)
+{
+    struct slice rest = slice_of(list), entry;
+    struct pattern pattern;
+    if (slice_equals(rest, "*"))
+        return true;
+    while (slice_take_word(&rest, ", ", &entry))
+        if (parse_pattern(entry, &pattern) && fits_port(&pattern, port) &&
+            fits_host(&pattern, host))
+            return true;
+    return false;
+}
+
 /* -- origins ----------------------------------------------------------------------------------- */
 
 static bool is_scheme_char(char c)

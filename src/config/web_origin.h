@@ -24,9 +24,14 @@ int web_origin_default_port(struct slice scheme);
 bool web_host_is_same(struct slice one, struct slice other);
 
 /* STATUS_INVALID: the message quotes the entry that is wrong and says what is allowed. */
+enum status web_host_check_list(const char *list, struct error *error);
 enum status web_origin_check_list(const char *list, struct error *error);
 
-/* `list` must have passed the check. */
+/* `list` must have passed the check. An entry without a port is for all of them; one with 80 or 443
+ * also fits a `port` of 0, that of an unknown scheme. */
+bool web_host_is_listed(const char *list, struct slice host, int port);
+
+/* `list` must have passed the check. An entry without a port is for the scheme's own. */
 bool web_origin_is_listed(const char *list, const struct web_origin *origin);
 
 #endif

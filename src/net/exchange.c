@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "wire/http_fields.h"
-#include "net/client_address.h"
 
 #include <stdlib.h>
 
@@ -183,4 +182,12 @@ void exchange_find_client(struct exchange *exchange, const struct http_head *hea
 {
     exchange->host->find_peer(exchange, address);
     client_address_find(&exchange->host->shared->config->trusted_proxies, head, address);
+}
+
+const char *exchange_client_text(struct exchange *exchange, const struct http_head *head,
+                                 char text[CLIENT_ADDRESS_TEXT_SIZE])
+{
+    struct sockaddr_storage address = {0};
+    exchange_find_client(exchange, head, &address);
+    return client_address_format((const struct sockaddr *)&address, text);
 }

@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "net/answer.h"
+#include "net/client_address.h"
 #include "net/questions.h"
 #include "net/shared.h"
 #include "stream/frame.h"
@@ -110,5 +111,9 @@ bool exchange_is_from_proxy(struct exchange *exchange);
 /* The client's address: that of the peer, or the one that a trusted proxy names. */
 void exchange_find_client(struct exchange *exchange, const struct http_head *head,
                           struct sockaddr_storage *address);
+
+/* The same for the log. Returns `text`. */
+const char *exchange_client_text(struct exchange *exchange, const struct http_head *head,
+                                 char text[CLIENT_ADDRESS_TEXT_SIZE]);
 
 #endif

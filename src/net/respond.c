@@ -32,6 +32,7 @@ static const struct {
     {408, "Request Timeout"},
     {412, "Precondition Failed"},
     {414, "URI Too Long"},
+    {421, "Misdirected Request"},
     {426, "Upgrade Required"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},

@@ -7,6 +7,7 @@
 #include "net/address_count.h"
 #include "net/page.h"
 #include "net/respond.h"
+#include "net/site.h"
 #include "net/upgrade.h"
 #include "stream/echo.h"
 #include "stream/request.h"
@@ -328,9 +329,43 @@ static void serve_path(struct exchange *exchange, const struct http_head *head, 
     serve_nothing(exchange);
 }
 
+/* The server is not the one that was asked for (RFC 9110 §15.5.20). */
+static void refuse_host(struct exchange *exchange, const struct http_head *head, struct slice host)
+{
+    struct net_shared *shared = shared_of(exchange);
+    char name[SLICE_SHOWN_MAX + 1], address[CLIENT_ADDRESS_TEXT_SIZE];
+    struct buffer message = {0};
+    slice_show(host, name);
+    net_count_refusal(shared, REFUSED_HOST);
+    if (log_end_pause(&shared->refused_pauses[REFUSED_HOST]))
+        log_warn("request refused: unknown host", log_text("host", name),
+                 log_text("address", exchange_client_text(exchange, head, address)),
+                 log_int("refused", (int64_t)net_refusals(shared, REFUSED_HOST)),
+                 log_text("hint", "if this server is to answer for it, name it in ALLOWED_HOSTS"));
+    buffer_append_format(&message, "This server does not answer for the host '%s' (ALLOWED_HOSTS)",
+                         name);
+    exchange->is_keep_alive = false;
+    respond_error(exchange, 421, "UNKNOWN_HOST", buffer_text(&message), NULL);
+    buffer_deinit(&message);
+}
+
+/* True if the server answers for the host that was asked; else that is answered. */
+static bool admit_host(struct exchange *exchange, const struct http_head *head)
+{
+    const struct net_shared *shared = shared_of(exchange);
+    struct site site;
+    site_find(head, false, false, &site);
+    if (site_is_answered(&site, shared->config->allowed_hosts, shared->is_local))
+        return true;
+    refuse_host(exchange, head, site.host);
+    return false;
+}
+
 static void serve(struct exchange *exchange, const struct http_head *head)
 {
     char path[PATH_SIZE_MAX];
+    if (!admit_host(exchange, head))
+        return;
     if (!slice_equals(head->method, "GET") && !slice_equals(head->method, "HEAD"))
         serve_other_method(exchange, head->method);
     else if (http_path_normalize(head->path, path, sizeof path))

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "net/questions.h"
 #include "net/server_stats.h"
+#include "net/site.h"
 #include "net/tls.h"
 #include "net/worker.h"
 
@@ -168,6 +169,7 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     server->shared.append_stats = server_stats_append_json;
     server->shared.server = server;
     server->shared.tls = tls;
+    server->shared.is_local = site_is_local(config);
     places_init(&server->shared.places, config->ws_max_connections,
                 config->ws_max_connections_per_ip);
     server->port = port;

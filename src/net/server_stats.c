@@ -162,6 +162,7 @@ static void collect_connections(struct buffer *out, struct net_server *server)
         [REFUSED_LIMIT_PER_ADDRESS] = "limit_per_address",
         [REFUSED_HTTP_LIMIT] = "http_limit",
         [REFUSED_ORIGIN] = "origin",
+        [REFUSED_HOST] = "host",
     };
     struct net_shared *shared = &server->shared;
     metrics_family(out, "heatcast_connections", "gauge", "Open connections by state.");

@@ -23,6 +23,7 @@ enum refusal {
     REFUSED_LIMIT_PER_ADDRESS, /* WS_MAX_CONNECTIONS_PER_IP */
     REFUSED_HTTP_LIMIT,        /* net_http_connections_max() */
     REFUSED_ORIGIN,            /* WS_ALLOWED_ORIGINS */
+    REFUSED_HOST,              /* ALLOWED_HOSTS */
     REFUSED_COUNT,
 };
 
@@ -37,6 +38,7 @@ struct net_shared {
     struct places places;
     struct tls_context *tls; /* NULL: plain */
     bool has_echo;           /* /ws/echo is open */
+    bool is_local;           /* site.h */
     /* GET /ws/stats. Any loop. */
     void (*append_stats)(struct buffer *out, struct net_server *server);
     struct net_server *server;
@@ -49,6 +51,11 @@ struct net_shared {
 static inline void net_count_refusal(struct net_shared *shared, enum refusal reason)
 {
     atomic_fetch_add_explicit(&shared->refused[reason], 1, memory_order_relaxed);
+}
+
+static inline uint64_t net_refusals(const struct net_shared *shared, enum refusal reason)
+{
+    return atomic_load_explicit(&shared->refused[reason], memory_order_relaxed);
 }
 
 /* Connections that are not WebSockets (yet), at a time: all clients may shake hands at once, and

@@ -11,10 +11,20 @@
  * Each proxy may append to those three fields; the first entry is the one nearest to the client.
  * A program can make it up, as it can make up an Origin; a web page, against which all of this is
  * done, can set neither in a handshake. A port in the host is what the client used; one in
- * X-Forwarded-Port is what the proxy listens on, which stands in for one that is missing. */
+ * X-Forwarded-Port is what the proxy listens on, which stands in for one that is missing.
+ *
+ * The origin alone does not stop DNS rebinding: a page of evil.example, whose owner lets that name
+ * point to 127.0.0.1 for a moment, is of the same origin as our server then, and may read all of
+ * it. Its requests say "Host: evil.example", so the server answers only for the hosts that are its
+ * own. An IP address is no name and cannot be made to point elsewhere. X-Forwarded-Host does not
+ * count here, because in requests a page can set it; nor does a list matter where TLS proves to
+ * browsers which names are ours. */
 #include "net/site.h"
 
 #include "config/web_origin.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 enum { PORT_MAX = 65535 };
 
@@ -56,7 +66,9 @@ void site_find(const struct http_head *head, bool has_tls, bool is_from_proxy, s
 {
     const struct slice *host = http_head_find(head, "Host");
     *site = (struct site){.scheme = slice_of(has_tls ? "https" : ""), .host = {"", 0}};
-    if (host != NULL)
+    if (head->authority.size > 0) /* the target's is the one that counts (RFC 9112 §3.2.2) */
+        take_host(head->authority, site);
+    else if (host != NULL)
         take_host(*host, site);
     if (!is_from_proxy)
         return;
@@ -66,6 +78,39 @@ void site_find(const struct http_head *head, bool has_tls, bool is_from_proxy, s
     take_host(first_entry(head, "X-Forwarded-Host"), site);
     if (site->port == 0)
         site->port = parse_port(first_entry(head, "X-Forwarded-Port"));
+}
+
+/* -- hosts (RFC 9110 §7.4) --------------------------------------------------------------------- */
+
+/* The names that browsers themselves resolve to this machine (RFC 6761 §6.3). */
+#define LOCAL_NAMES "localhost,*.localhost"
+
+static bool is_address(struct slice host)
+{
+    char text[INET_ADDRSTRLEN];
+    struct in_addr address;
+    return slice_starts_with(host, "[") ||
+           (slice_copy(host, text, sizeof text) && inet_pton(AF_INET, text, &address) == 1);
+}
+
+bool site_is_answered(const struct site *site, const char *allowed, bool is_local)
+{
+    if (site->host.size == 0 || is_address(site->host))
+        return true;
+    if (allowed[0] == '\0')
+        allowed = is_local ? LOCAL_NAMES : "*";
+    return web_host_is_listed(allowed, site->host, site->port);
+}
+
+bool site_is_local(const struct config *config)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    const char *host = config->listen.host;
+    bool is_loopback = inet_pton(AF_INET, host, &v4) == 1
+                           ? ntohl(v4.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET
+                           : inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    return is_loopback && config->tls_cert[0] == '\0';
 }
 
 /* -- origins ----------------------------------------------------------------------------------- */

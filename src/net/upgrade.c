@@ -3,14 +3,12 @@
 #include "net/upgrade.h"
 
 #include "base/log.h"
-#include "net/client_address.h"
 #include "net/respond.h"
 #include "net/site.h"
 #include "wire/deflate.h"
 #include "wire/http_fields.h"
 #include "wire/websocket.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define SUBPROTOCOL "heatcast.v1"
@@ -63,29 +61,14 @@ static bool read_symbols(struct exchange *exchange, struct slice query)
     return true;
 }
 
-/* For the log. */
-static const char *client_text(struct exchange *exchange, const struct http_head *head,
-                               char text[CLIENT_ADDRESS_TEXT_SIZE])
-{
-    struct sockaddr_storage address = {0};
-    exchange_find_client(exchange, head, &address);
-    return client_address_format((const struct sockaddr *)&address, text);
-}
-
 static void refuse(struct exchange *exchange, const struct http_head *head, int status,
                    const char *code, const char *message, const char *extra)
 {
     char address[CLIENT_ADDRESS_TEXT_SIZE];
-    log_debug("websocket refused", log_text("address", client_text(exchange, head, address)),
+    log_debug("websocket refused",
+              log_text("address", exchange_client_text(exchange, head, address)),
               log_text("code", code), log_text("reason", message));
     respond_error(exchange, status, code, message, extra);
-}
-
-/* For the log. */
-static const char *shown(struct slice text, char out[SLICE_SHOWN_MAX + 1])
-{
-    snprintf(out, SLICE_SHOWN_MAX + 1, "%.*s", slice_arguments(text));
-    return out;
 }
 
 /* Whoever runs the server sees which page it is, and what the server takes its own address for. */
@@ -95,14 +78,14 @@ static void log_foreign_origin(struct exchange *exchange, const struct http_head
     char origin[SLICE_SHOWN_MAX + 1], scheme[SLICE_SHOWN_MAX + 1], host[SLICE_SHOWN_MAX + 1];
     char address[CLIENT_ADDRESS_TEXT_SIZE];
     const struct net_shared *shared = exchange->host->shared;
-    log_warn("websocket refused: foreign origin",
-             log_text("origin", shown(*http_head_find(head, "Origin"), origin)),
-             log_text("own_scheme", site->scheme.size > 0 ? shown(site->scheme, scheme) : "any"),
-             log_text("own_host", shown(site->host, host)), log_int("own_port", site->port),
-             log_text("address", client_text(exchange, head, address)),
-             log_int("refused", (int64_t)atomic_load_explicit(&shared->refused[REFUSED_ORIGIN],
-                                                              memory_order_relaxed)),
-             log_text("hint", "WS_ALLOWED_ORIGINS, TRUSTED_PROXIES"));
+    log_warn(
+        "websocket refused: foreign origin",
+        log_text("origin", slice_show(*http_head_find(head, "Origin"), origin)),
+        log_text("own_scheme", site->scheme.size > 0 ? slice_show(site->scheme, scheme) : "any"),
+        log_text("own_host", slice_show(site->host, host)), log_int("own_port", site->port),
+        log_text("address", exchange_client_text(exchange, head, address)),
+        log_int("refused", (int64_t)net_refusals(shared, REFUSED_ORIGIN)),
+        log_text("hint", "WS_ALLOWED_ORIGINS, TRUSTED_PROXIES"));
 }
 
 /* True if the page may connect; else it is answered. */
@@ -157,7 +140,8 @@ static void accept_websocket(struct exchange *exchange, const struct http_head *
                              const char *extensions)
 {
     char address[CLIENT_ADDRESS_TEXT_SIZE];
-    log_debug("websocket opened", log_text("address", client_text(exchange, head, address)),
+    log_debug("websocket opened",
+              log_text("address", exchange_client_text(exchange, head, address)),
               log_text("symbols", exchange->websocket_symbols), log_text("extensions", extensions));
     struct slice subprotocol = {0};
     http_choose_subprotocol(head, SUBPROTOCOL, &subprotocol);

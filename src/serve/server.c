@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "net/site.h"
 #include "serve/backend.h"
 #include "serve/metrics.h"
 #include "serve/server_internal.h"
@@ -119,6 +120,9 @@ static void log_listening(struct server *server)
     log_info("listening", log_text("address", address), log_text("url", url),
              log_text("database", role_is_relay(config) ? "none" : config->duckdb_path),
              log_int("workers", config->workers));
+    if (config->allowed_hosts[0] == '\0' && config->tls_cert[0] == '\0' && !site_is_local(config))
+        log_info("all hosts are answered; ALLOWED_HOSTS keeps out web pages that give a name of "
+                 "their own to this address");
 }
 
 /* A database that is not there yet is no reason not to start: it may come. */

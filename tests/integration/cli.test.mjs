@@ -18,6 +18,7 @@ const settings = {
     WS_SLOW_CONSUMER_TIMEOUT: '1.0',
     WS_SLOW_CONSUMER_DISCONNECT: '60',
     WS_ALLOWED_ORIGINS: 'same origin',
+    ALLOWED_HOSTS: 'local names on 127.0.0.1 and ::1, else all',
     LISTEN: '127.0.0.1:8000',
     DUCKDB_PATH: 'data/heatcast.duckdb',
     SYMBOLS: 'BTCUSDT,ETHUSDT',

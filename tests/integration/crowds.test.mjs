@@ -272,7 +272,7 @@ test('answers that are asked for and not read take no more than ANSWERS_MEMORY_M
         socket.on('error', () => {});
         socket.pause(); // nothing ever makes it flow
         socket.write(
-            `GET /api/v1/heatmap/BTCUSDT/history?bucket=2.${i + 10} HTTP/1.1\r\nHost: a\r\n\r\n`,
+            `GET /api/v1/heatmap/BTCUSDT/history?bucket=2.${i + 10} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
         );
         return socket;
     });
@@ -300,7 +300,7 @@ test('a question whose client has left is not computed to its end', async (t) =>
     for (let i = 0; i < 12; i++) {
         const [socket] = openSilent(t, server.port, 1);
         socket.write(
-            `GET /api/v1/heatmap/BTCUSDT/history?bucket=1.${i + 10} HTTP/1.1\r\nHost: a\r\n\r\n`,
+            `GET /api/v1/heatmap/BTCUSDT/history?bucket=1.${i + 10} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
         );
         socket.end();
     }

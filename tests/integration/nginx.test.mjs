@@ -197,7 +197,8 @@ test('one address gets so many streams, requests and histories, and others are n
 });
 
 describe('a page of the proxied site', () => {
-    const trusting = { env: { TRUSTED_PROXIES: '127.0.0.1' } };
+    // The upstream's name is a host like any other.
+    const trusting = { env: { TRUSTED_PROXIES: '127.0.0.1', ALLOWED_HOSTS: 'heatcast' } };
     const from = (origin) => ({ ...insecure, headers: { Origin: origin } });
     const passesHost = 'proxy_set_header Host $http_host;';
     const passesForwardedHost = 'proxy_set_header X-Forwarded-Host $http_host;';

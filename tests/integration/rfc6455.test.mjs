@@ -26,7 +26,7 @@ describe('the WebSocket protocol', () => {
 
     test('a handshake that lacks something is refused, and says what', async () => {
         const good = {
-            Host: 'x',
+            Host: 'localhost',
             Upgrade: 'websocket',
             Connection: 'keep-alive, Upgrade',
             'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
@@ -72,7 +72,7 @@ describe('the WebSocket protocol', () => {
 
     test('frames sent along with the handshake are read', async (t) => {
         const lines =
-            'Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n';
+            'Host: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n';
         const head = `GET /ws/heatmap HTTP/1.1\r\n${lines}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;
         const socket = connect(server.port, '127.0.0.1');
         t.after(() => socket.destroy());

@@ -17,7 +17,7 @@ class Member {
         this.socket = socket;
         socket.on('connect', () =>
             socket.write(
-                `GET ${this.path} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+                `GET ${this.path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
                     `${key}Sec-WebSocket-Version: 13\r\n\r\n`,
             ),
         );

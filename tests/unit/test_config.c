@@ -77,6 +77,11 @@ static void show_origins(const struct config *config, char *out)
     show_text(out, config->ws_allowed_origins);
 }
 
+static void show_hosts(const struct config *config, char *out)
+{
+    show_text(out, config->allowed_hosts);
+}
+
 static void show_listen(const struct config *config, char *out)
 {
     snprintf(out, 120, "%s|%d", config->listen.host, config->listen.port);
@@ -289,6 +294,16 @@ static const struct expectation {
      "https://a.example, http://b.example:8080",
      "https://a.example, http://b.example:8080, https://*.c.example, null or file://; no path",
      {"a.example", "https://a.example/", "https://*", "://a", "https://a,*", "*,*"}},
+    {"ALLOWED_HOSTS",
+     "allowed-hosts",
+     show_hosts,
+     "",
+     "*",
+     "*",
+     "a.example, *.b.example:8000 192.0.2.1,[::1]:80",
+     "a.example, *.b.example:8000 192.0.2.1,[::1]:80",
+     "a.example, a.example:8000, *.b.example), and * stands alone",
+     {"https://a.example", "a.example/", "*a", "*.", "a:0", "a:x", "a..b", "a,*", "[::1"}},
     {"SHUTDOWN_DELAY",
      "shutdown-delay",
      show_shutdown_delay,

@@ -160,7 +160,7 @@ struct crowd {
 static int connect_client(int receive_bytes)
 {
     static const char handshake[] =
-        "GET /ws/heatmap?symbols=BTCUSDT HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+        "GET /ws/heatmap?symbols=BTCUSDT HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     struct sockaddr_in address = {.sin_family = AF_INET,

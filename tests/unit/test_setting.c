@@ -22,7 +22,7 @@ static struct fields {
     int64_t duration_ms;
     size_t bytes;
     unsigned side, colour;
-    char path[8], needed_path[8], origins[32], channel[8];
+    char path[8], needed_path[8], origins[32], hosts[32], channel[8];
     struct listen_address address;
     struct symbol_list symbols;
     struct bucket_map buckets;
@@ -56,6 +56,7 @@ static const struct {
     {"hidden12", {"PATH", .type = SETTING_PATH, TEXT_AT(path), "", "none", "a file"}},
     {"hidden12", {"NEEDED", .type = SETTING_PATH, TEXT_AT(needed_path), "file", NULL, "a file"}},
     {"hidden", {"ORIGINS", .type = SETTING_ORIGINS, TEXT_AT(origins), "", NULL, "origins"}},
+    {"hidden/", {"HOSTS", .type = SETTING_HOSTS, TEXT_AT(hosts), "", NULL, "hosts"}},
     {"hidden*", {"CHANNEL", .type = SETTING_CHANNEL, TEXT_AT(channel), "c", NULL, "a prefix"}},
     {"hidden", {"ADDRESS", .type = SETTING_ADDRESS, AT(address), ":80", NULL, "an address"}},
     {"hidden", {"SYMBOLS", .type = SETTING_SYMBOLS, AT(symbols), "A", NULL, "symbols"}},

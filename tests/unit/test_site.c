@@ -1,5 +1,5 @@
-/* Which pages may open a WebSocket, by what the request and trusted proxies say of the address that
- * it came to. */
+/* Which hosts are answered, and which pages may open a WebSocket, by what the request and trusted
+ * proxies say of the address that it came to. */
 #include "net/site.h"
 
 #include <stdarg.h>
@@ -142,12 +142,96 @@ static void a_list_says_which_pages_may(void **state)
     assert_true(is_admitted(PLAIN, "app://local", HOST("x") ORIGIN("app://local")));
 }
 
+/* With "Host: host", or with another target. */
+static bool is_answered(const char *allowed, bool is_local, const char *target, const char *headers)
+{
+    char bytes[512];
+    struct http_head head;
+    struct site site;
+    snprintf(bytes, sizeof bytes, "GET %s HTTP/1.%d\r\n%s\r\n", target, headers[0] != '\0',
+             headers);
+    assert_int_equal(http_head_parse(&head, bytes, strlen(bytes)), HTTP_HEAD_DONE);
+    site_find(&head, false, false, &site);
+    return site_is_answered(&site, allowed, is_local);
+}
+
+static void a_local_server_answers_for_no_name_but_localhost(void **state)
+{
+    (void)state;
+    static const char *const own[] = {
+        HOST("localhost"),
+        HOST("LOCALHOST:8000"),
+        HOST("localhost."),
+        HOST("a.localhost:1"),
+        HOST("127.0.0.1"),
+        HOST("127.0.0.1:8000"),
+        HOST("[::1]:8000"),
+        HOST("192.0.2.1"),
+        HOST("[2001:db8::1]"),
+        HOST(""),
+        "",
+    };
+    static const char *const foreign[] = {
+        HOST("evil.example"),
+        HOST("evil.example:8000"),
+        HOST("localhost.evil.example"),
+        HOST("evillocalhost"),
+        HOST("127.0.0.1.evil.example"),
+        HOST("127.1"),
+        HOST("2130706433"),
+        HOST("0x7f.0.0.1"),
+        HOST("1.2.3.4.5"),
+        HOST("evil.example") FORWARDED("Host", "localhost"),
+    };
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (!is_answered("", true, "/", own[i]))
+            fail_msg("%s", own[i]);
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        if (is_answered("", true, "/", foreign[i]))
+            fail_msg("%s", foreign[i]);
+        assert_true(is_answered("", false, "/", foreign[i]));
+        assert_true(is_answered("*", true, "/", foreign[i]));
+        assert_false(is_answered("a.example", false, "/", foreign[i]));
+    }
+    assert_true(is_answered("a.example", true, "/", HOST("a.example")));
+    assert_true(is_answered("a.example", true, "/", HOST("127.0.0.1")));
+    assert_false(is_answered("a.example", true, "/", HOST("localhost")));
+    /* the target's host counts */
+    assert_false(is_answered("", true, "http://evil.example/", HOST("localhost")));
+    assert_false(is_answered("", true, "http://evil.example/", ""));
+    assert_true(is_answered("", true, "http://localhost/", HOST("evil.example")));
+}
+
+static void only_a_plain_server_on_loopback_is_local(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *listen;
+        bool is_local;
+    } rows[] = {
+        {"127.0.0.1:8000", true}, {"127.3.2.1:8000", true}, {"[::1]:8000", true},
+        {"localhost:8000", true}, {"0.0.0.0:8000", false},  {":8000", false},
+        {"[::]:8000", false},     {"192.0.2.1:80", false},  {"[2001:db8::1]:80", false},
+        {"128.0.0.1:80", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct config config = {0};
+        assert_int_equal(value_parse_address(rows[i].listen, &config.listen, NULL), STATUS_OK);
+        if (site_is_local(&config) != rows[i].is_local)
+            fail_msg("%s", rows[i].listen);
+        strcpy(config.tls_cert, "cert.pem");
+        assert_false(site_is_local(&config));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_own_page_may_connect),
         cmocka_unit_test(a_foreign_page_may_not),
         cmocka_unit_test(a_list_says_which_pages_may),
+        cmocka_unit_test(a_local_server_answers_for_no_name_but_localhost),
+        cmocka_unit_test(only_a_plain_server_on_loopback_is_local),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

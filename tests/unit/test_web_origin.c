@@ -168,6 +168,33 @@ static void origins_without_a_host_are_taken_by_name(void **state)
     assert_false(is_listed("https://a.example", "https", "", 0));
 }
 
+static bool is_answered(const char *list, const char *host, int port)
+{
+    assert_int_equal(web_host_check_list(list, NULL), STATUS_OK);
+    return web_host_is_listed(list, text(host), port);
+}
+
+static void hosts_are_listed_with_or_without_a_port(void **state)
+{
+    (void)state;
+    const char *list = "a.example,b.example:8000 *.c.example,d.example:443,*.e.example:80";
+    assert_true(is_answered(list, "a.example", 0));
+    assert_true(is_answered(list, "A.example.", 1234));
+    assert_true(is_answered(list, "b.example", 8000));
+    assert_true(is_answered(list, "x.c.example", 99));
+    assert_true(is_answered(list, "d.example", 443));
+    assert_true(is_answered(list, "d.example", 0)); /* of https, which is not told here */
+    assert_true(is_answered(list, "x.e.example", 0));
+    assert_false(is_answered(list, "b.example", 0));
+    assert_false(is_answered(list, "b.example", 80));
+    assert_false(is_answered(list, "c.example", 0));
+    assert_false(is_answered(list, "evil-c.example", 0));
+    assert_false(is_answered(list, "d.example", 8443));
+    assert_false(is_answered(list, "a.example.evil", 0));
+    assert_false(is_answered("", "a.example", 0));
+    assert_true(is_answered("*", "a.example", 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +202,7 @@ int main(void)
         cmocka_unit_test(what_browsers_send_may_be_listed),
         cmocka_unit_test(scheme_host_and_port_all_count),
         cmocka_unit_test(a_wildcard_stands_for_whole_labels),
+        cmocka_unit_test(hosts_are_listed_with_or_without_a_port),
         cmocka_unit_test(origins_without_a_host_are_taken_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

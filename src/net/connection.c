@@ -29,7 +29,7 @@
 enum {
     REQUESTS_PER_TURN = 4, /* of one connection, as are the next two */
     ANSWER_BYTES_PER_TURN = 32 * 1024,
-    MESSAGE_BYTES_PER_TURN = 4096, /* a client that is well sends less; TLS: a record */
+    READ_BYTES_PER_TURN = 4096, /* a client that is well sends less; TLS: a record */
     PROBATION_MS = 1000,
 };
 
@@ -360,8 +360,7 @@ static void on_readable(struct connection *connection)
 {
     char *bytes = connection->worker->read_buffer;
     bool is_websocket = connection->state == CONNECTION_WEBSOCKET;
-    ssize_t size = transport_read(&connection->transport, bytes,
-                                  is_websocket ? MESSAGE_BYTES_PER_TURN : TRANSPORT_READ_SIZE);
+    ssize_t size = transport_read(&connection->transport, bytes, READ_BYTES_PER_TURN);
     if (size < 0)
         end_reading(connection);
     else if (size > 0 && is_websocket)

@@ -309,26 +309,16 @@ static void handle_object(struct session *session, const json_t *root)
 
 /* -- messages ---------------------------------------------------------------------------------- */
 
-/* A client that waits for the answer to an id must learn which message was ignored, so a refused
- * one is read, too: its allowance pays for that. */
-static void refuse(struct session *session, const json_t *root)
-{
-    const json_t *id = json_object_get(root, "id"); /* NULL unless it is an object */
-    reply_error(session, id != NULL && is_id(id) ? id : NULL, "RATE_LIMITED", too_many_messages);
-}
-
-static void handle_text(struct session *session, const char *text, size_t size, bool is_accepted)
+static void handle_text(struct session *session, const char *text, size_t size)
 {
     json_error_t fault;
     json_t *root = json_loadb(text, size, JSON_DECODE_ANY, &fault);
-    if (!is_accepted) {
-        refuse(session, root);
-    } else if (root == NULL) {
+    if (root != NULL) {
+        handle_object(session, root);
+    } else {
         char message[256];
         snprintf(message, sizeof message, "Not JSON: %s at byte %d", fault.text, fault.position);
         reply_error(session, NULL, "INVALID_MESSAGE", message);
-    } else {
-        handle_object(session, root);
     }
     json_decref(root);
 }
@@ -336,26 +326,35 @@ static void handle_text(struct session *session, const char *text, size_t size, 
 static void on_message(struct session *session, enum ws_opcode opcode, const char *text,
                        size_t size)
 {
-    struct allowance *allowance = &session->allowance;
     const struct outbox *outbox = &session->subscriber.outbox;
-    bool is_accepted = allowance_try_take(allowance, clock_monotonic_ns());
     size_t replied_before = outbox->reply_bytes;
-    if (allowance->refusals > REQUEST_REFUSALS_MAX) {
-        session_close(session, WS_CLOSE_POLICY, "too many messages", SUBSCRIBER_END_RATE);
-        return;
-    }
     if (opcode == WS_TEXT)
-        handle_text(session, text, size, is_accepted);
-    else if (is_accepted)
+        handle_text(session, text, size);
+    else
         reply_error(session, NULL, "INVALID_MESSAGE",
                     "Binary messages are not understood; send JSON text");
-    else
-        refuse(session, NULL);
-    size_t caused = size + (outbox->reply_bytes - replied_before);
-    if (is_accepted)
-        allowance_charge(allowance, caused);
-    else
-        allowance_charge_refused(allowance, caused);
+    allowance_charge(&session->allowance, size + (outbox->reply_bytes - replied_before));
+}
+
+static bool try_accept(struct session *session)
+{
+    bool is_accepted = allowance_try_take(&session->allowance, clock_monotonic_ns());
+    if (session->allowance.refusals > REQUEST_REFUSALS_MAX)
+        session_close(session, WS_CLOSE_POLICY, "too many messages", SUBSCRIBER_END_RATE);
+    return is_accepted;
+}
+
+/* A client that waits for the answer to an id must learn which message was ignored, so a refused
+ * one is read, too, if it is short: its allowance pays for that. */
+static void on_refused(struct session *session, const char *text, size_t size)
+{
+    const struct outbox *outbox = &session->subscriber.outbox;
+    size_t replied_before = outbox->reply_bytes;
+    json_t *root = text != NULL ? json_loadb(text, size, JSON_DECODE_ANY, NULL) : NULL;
+    const json_t *id = json_object_get(root, "id"); /* NULL unless it is an object */
+    reply_error(session, id != NULL && is_id(id) ? id : NULL, "RATE_LIMITED", too_many_messages);
+    json_decref(root);
+    allowance_charge_refused(&session->allowance, size + (outbox->reply_bytes - replied_before));
 }
 
 void request_subscribe_list(struct session *session, const char *symbols)
@@ -381,5 +380,8 @@ const struct session_protocol request_protocol = {
     .reply_bytes_max = OUTBOX_REPLY_BYTES_MAX,
     .frames_max = REQUEST_FRAMES_MAX,
     .on_message = on_message,
+    .try_accept = try_accept,
+    .on_refused = on_refused,
+    .refused_size_max = REQUEST_REFUSED_SIZE_MAX,
     .on_unavailable = on_unavailable,
 };

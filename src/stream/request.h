@@ -8,6 +8,7 @@
 
 #define REQUEST_SIZE_MAX 4096
 #define REQUEST_ID_SIZE_MAX 64
+#define REQUEST_REFUSED_SIZE_MAX 512 /* of a refused message whose id is looked for */
 #define REQUEST_NAMES_MAX                                                                          \
     SYMBOLS_MAX                  /* different ones in a list: as many as there can be symbols */
 #define REQUEST_FRAMES_MAX 5000  /* a second: pings too, which no allowance counts */

@@ -102,13 +102,37 @@ static void take_compressed(struct session *session, enum ws_opcode opcode, cons
     buffer_deinit(&message);
 }
 
+/* It costs little, however much it would be: a flood consists of such messages. */
+static void refuse_message(struct session *session, const struct ws_event *last,
+                           const char *payload, size_t size)
+{
+    const struct session_protocol *protocol = session->protocol;
+    struct buffer inflated = {0};
+    if (size > protocol->refused_size_max ||
+        (last->is_compressed &&
+         ws_inflate(hub_inflater(session_hub(session)), payload, size, protocol->refused_size_max,
+                    &inflated) != WS_INFLATE_DONE))
+        protocol->on_refused(session, NULL, size);
+    else if (last->is_compressed)
+        protocol->on_refused(session, inflated.data, inflated.size);
+    else
+        protocol->on_refused(session, payload, size);
+    buffer_deinit(&inflated);
+}
+
 static void take_message(struct session *session, const struct ws_event *last, const char *payload,
                          size_t size)
 {
-    if (last->is_compressed)
+    const struct session_protocol *protocol = session->protocol;
+    bool is_accepted = protocol->try_accept == NULL || protocol->try_accept(session);
+    if (!session_is_open(session))
+        return;
+    if (!is_accepted)
+        refuse_message(session, last, payload, size);
+    else if (last->is_compressed)
         take_compressed(session, last->opcode, payload, size);
     else
-        session->protocol->on_message(session, last->opcode, payload, size);
+        protocol->on_message(session, last->opcode, payload, size);
 }
 
 /* Whether the current message would be too long with `more` bytes. Data that does not compress

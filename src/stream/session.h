@@ -26,6 +26,13 @@ struct session_protocol {
     /* A whole message: WS_TEXT, which is valid UTF-8, or WS_BINARY. */
     void (*on_message)(struct session *session, enum ws_opcode opcode, const char *payload,
                        size_t size);
+    /* Whether the next message may be looked at; asked before anything is done for it, and may
+     * close the session. One that may not comes to on_refused(), without a check of its content; if
+     * it has more than `refused_size_max` bytes, inflated, without its payload (NULL), and with the
+     * size that it has on the wire. NULL: all may. */
+    bool (*try_accept)(struct session *session);
+    void (*on_refused)(struct session *session, const char *payload, size_t size);
+    size_t refused_size_max;
     /* As in subscriber_kind. NULL for a protocol whose clients cannot subscribe. */
     void (*on_unavailable)(struct session *session, const char *symbol, enum status status);
 };

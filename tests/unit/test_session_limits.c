@@ -170,6 +170,42 @@ static struct buffer padded_ping(size_t size)
     return text;
 }
 
+/* So that refusing is cheap: a flood may be of messages that are long once they are inflated. */
+static void a_refused_message_that_is_long_is_not_inflated(void **state)
+{
+    (void)state;
+    struct client *client = connect_with(&request_protocol, true);
+    for (int i = 0; i < 20; i++)
+        send_text(client, "{\"action\":\"ping\"}");
+    buffer_clear(&client->written);
+    struct buffer text = {0};
+    buffer_append_text(&text, "{\"action\":\"ping\",\"id\":7 ");
+    for (size_t size_max = REQUEST_REFUSED_SIZE_MAX; size_max <= REQUEST_SIZE_MAX; size_max *= 8) {
+        while (text.size < size_max)
+            buffer_append_char(&text, ' ');
+        text.data[text.size - 1] = '}';
+        send_compressed(client, text.data, text.size, SIZE_MAX);
+        text.data[text.size - 1] = ' ';
+        expect(client,
+               size_max == REQUEST_REFUSED_SIZE_MAX
+                   ? "RATE_LIMITED: More than 10 messages a second; this one was ignored "
+                     "[7]\n"
+                   : "RATE_LIMITED: More than 10 messages a second; this one was ignored\n");
+    }
+    /* Nor is it found out that there is far too much, or nothing that can be inflated. */
+    struct buffer zeros = {0};
+    while (zeros.size < 100000)
+        buffer_append_char(&zeros, '0');
+    send_compressed(client, zeros.data, zeros.size, SIZE_MAX);
+    expect_start(client, "RATE_LIMITED: ");
+    send_frame(client, 0xc1, "\xff\xff\xff", 3);
+    expect_start(client, "RATE_LIMITED: ");
+    assert_int_equal(client->session.subscriber.state, SUBSCRIBER_OPEN);
+    buffer_deinit(&zeros);
+    buffer_deinit(&text);
+    disconnect(client);
+}
+
 static void a_large_message_counts_as_several_however_well_it_is_compressed(void **state)
 {
     (void)state;
@@ -266,6 +302,7 @@ int main(void)
         fact(a_client_that_stays_over_the_limit_is_closed),
         fact(old_violations_are_forgotten_after_a_pause),
         fact(a_refused_message_is_named_by_its_id),
+        fact(a_refused_message_that_is_long_is_not_inflated),
         fact(a_large_message_counts_as_several_however_well_it_is_compressed),
         fact(a_debt_is_paid_off_in_a_pause_of_a_few_seconds),
         fact(a_client_that_floods_with_pings_is_closed),

@@ -1,5 +1,5 @@
 /* `heatcast import`: opens the database for writing, imports the files (sources/archive/import.h),
- * and shows on a terminal how far it has come.
+ * and shows how far it has come: on a terminal as a bar, elsewhere in a line now and then.
  *
  * A server has the same file open for moments at each tick, so a lock is waited for, but not long:
  * a lock that stays belongs to another program, and the user should hear of it. */
@@ -16,7 +16,8 @@
 enum {
     LOCK_WAIT_MS = 10000,
     LOCK_POLL_US = 50000,
-    PROGRESS_PERIOD_MS = 100,
+    PROGRESS_PERIOD_MS = 100,        /* on a terminal */
+    PROGRESS_LINE_PERIOD_MS = 10000, /* elsewhere, as in the log of a job */
     PROGRESS_BAR_WIDTH = 30,
 };
 
@@ -38,23 +39,30 @@ static void on_problem(const char *message, void *context)
     fprintf(stderr, "heatcast: %s\n", message);
 }
 
+static void draw_bar(struct progress *progress, const char *name, uint64_t bytes_done,
+                     uint64_t bytes_total)
+{
+    int filled = (int)(bytes_done * PROGRESS_BAR_WIDTH / bytes_total);
+    progress->is_shown = true;
+    fprintf(stderr, "\r\033[K[%.*s%*s] %3d%% %.40s", filled, "##############################",
+            PROGRESS_BAR_WIDTH - filled, "", (int)(bytes_done * 100 / bytes_total), name);
+    fflush(stderr);
+}
+
 static void on_progress(const char *path, uint64_t bytes_done, uint64_t bytes_total, void *context)
 {
     struct progress *progress = context;
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
     uint64_t now_ns = clock_monotonic_ns();
-    if (!progress->is_terminal || bytes_total == 0 ||
-        now_ns - progress->shown_ns < PROGRESS_PERIOD_MS * UINT64_C(1000000))
+    uint64_t period_ms = progress->is_terminal ? PROGRESS_PERIOD_MS : PROGRESS_LINE_PERIOD_MS;
+    if (bytes_total == 0 || now_ns - progress->shown_ns < period_ms * UINT64_C(1000000))
         return;
     progress->shown_ns = now_ns;
-    progress->is_shown = true;
-    if (bytes_done > bytes_total)
-        bytes_done = bytes_total;
-    int filled = (int)(bytes_done * PROGRESS_BAR_WIDTH / bytes_total);
-    const char *name = strrchr(path, '/');
-    fprintf(stderr, "\r\033[K[%.*s%*s] %3d%% %.40s", filled, "##############################",
-            PROGRESS_BAR_WIDTH - filled, "", (int)(bytes_done * 100 / bytes_total),
-            name != NULL ? name + 1 : path);
-    fflush(stderr);
+    if (progress->is_terminal)
+        draw_bar(progress, name, bytes_done, bytes_total);
+    else
+        fprintf(stderr, "heatcast: %d %% is imported, at %s\n",
+                (int)(bytes_done * 100 / bytes_total), name);
 }
 
 static enum status open_for_writing(const char *path, struct store **store, struct error *error)
@@ -84,7 +92,8 @@ static enum exit_code import_and_close(const struct invocation *invocation,
                                        struct store *store)
 {
     struct error error;
-    struct progress progress = {.is_terminal = isatty(STDERR_FILENO)};
+    struct progress progress = {.is_terminal = isatty(STDERR_FILENO),
+                                .shown_ns = clock_monotonic_ns()};
     struct import_summary summaries[IMPORT_KIND_COUNT] = {0};
     enum status status = import_run(
         &(struct import_options){

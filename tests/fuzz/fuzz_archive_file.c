@@ -43,15 +43,11 @@ static enum status take_interest(const struct interest_row *row, void *context, 
     return STATUS_OK;
 }
 
-static void note_progress(void *context)
-{
-    (void)context;
-}
-
-static void note_problem(const char *message, void *context)
+static void note_problem(enum archive_report report, const char *message, const char *reason,
+                         void *context)
 {
     struct outcome *outcome = context;
-    check(message[0] != '\0');
+    check(report != ARCHIVE_PASSED_OVER && message[0] != '\0' && reason == NULL);
     outcome->problem_count++;
 }
 
@@ -76,8 +72,8 @@ static void read_table(const char *path, const char *archive, const char *symbol
 {
     static struct archive_reader reader; /* large */
     struct outcome outcome = {.reader = &reader};
-    struct archive_problems problems = {.on_problem = note_problem, .context = &outcome};
-    const struct archive_sink sink = {take_kline, take_interest, note_progress, &outcome};
+    struct archive_problems problems = {.on_report = note_problem, .context = &outcome};
+    const struct archive_sink sink = {take_kline, take_interest, &outcome};
     struct error error = {0};
     reader = (struct archive_reader){.path = path,
                                      .archive = archive,

@@ -1,6 +1,8 @@
 /* Files and folders of the archive: what is taken, what is refused, what is counted. */
 #include "import_fixture.h"
 
+#include "sources/archive/walk.h"
+
 #define WINDOWS_HEADER                                                                             \
     "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,"         \
     "taker_buy_quote_volume,ignore\r\n"
@@ -231,6 +233,56 @@ static void a_link_that_leads_back_up_is_not_followed(void **state)
     assert_int_equal(outcome.klines.files, 1);
 }
 
+/* A day of candles in a file, of which there are many. */
+static void put_day(void **state, int day, bool is_damaged)
+{
+    char name[64], text[32768];
+    size_t size = 0;
+    for (int i = 0; i < 288; i++)
+        size += (size_t)snprintf(text + size, sizeof text - size, "%lld,9,9,9,9,1,,,,,,0\n",
+                                 (long long)(T0 + day * DAY_MS + i * CANDLE_MS));
+    if (is_damaged)
+        snprintf(text + size, sizeof text - size, "open_time,open\n");
+    snprintf(name, sizeof name, "in/BTCUSDT-5m-%03d.csv", day);
+    put(state, name, text);
+}
+
+static void files_share_transactions_but_not_faults(void **state)
+{
+    enum { DAYS = 200 };
+    for (int day = 0; day < DAYS; day++)
+        put_day(state, day, day % 50 == 7);
+    struct outcome outcome = run_new(state, NULL, false, path_in(state, "in"));
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.problems, 4);
+    assert_int_equal(outcome.klines.files, DAYS - 4);
+    assert_int_equal(outcome.klines.rows_new, (DAYS - 4) * 288);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct store_session *session = begin(store);
+    int64_t count;
+    assert_ok(
+        store_count_rows(session, "BTCUSDT", T0 + 7 * DAY_MS, T0 + 8 * DAY_MS - 1, &count, fault));
+    assert_int_equal(count, 0);
+    assert_ok(store_count_rows(session, "BTCUSDT", T0, T0 + DAYS * DAY_MS, &count, fault));
+    assert_int_equal(count, (DAYS - 4) * 288);
+    store_end(session);
+    store_close(store);
+}
+
+static void open_interest_comes_after_candles(void **state)
+{
+    put(state, "a/BTCUSDT-metrics-2025-12-01.csv", METRICS_HEADER METRIC_0);
+    put(state, "b/BTCUSDT-5m-2025-12-01.csv", KLINE_0);
+    struct archive_problems problems = {0};
+    struct archive_walk walk = {.problems = &problems};
+    assert_true(archive_walk_add(&walk, path_in(state, ".")));
+    archive_walk_sort(&walk);
+    assert_int_equal(walk.file_count, 2);
+    assert_non_null(strstr(walk.files[0].path, "5m"));
+    assert_non_null(strstr(walk.files[1].path, "metrics"));
+    archive_walk_deinit(&walk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +300,8 @@ int main(void)
         in_folder(the_symbol_option_names_klines_and_selects_the_rest),
         in_folder(symbols_may_have_dashes),
         in_folder(open_interest_of_zero_is_stored_and_passed_over),
+        in_folder(files_share_transactions_but_not_faults),
+        in_folder(open_interest_comes_after_candles),
         in_folder(a_link_that_leads_back_up_is_not_followed),
     };
     return cmocka_run_group_tests_name("import", tests, NULL, NULL);

@@ -260,6 +260,22 @@ static void an_archive_that_is_cut_off_gives_nothing(void **state)
     }
 }
 
+static void a_long_file_that_is_damaged_at_its_end_gives_nothing(void **state)
+{
+    enum { ROWS = 20000 }; /* more than are held before they are stored */
+    const char *path = path_in(state, "BTCUSDT-5m-a.csv.gz");
+    gzFile file = gzopen(path, "wb");
+    for (int i = 0; i < ROWS; i++)
+        gzprintf(file, "%lld,9,9,9,9,1,,,,,,0\n", (long long)(T0 + i * CANDLE_MS));
+    assert_int_equal(gzclose(file), Z_OK);
+    damage(path, -8);
+    assert_refused(state, path, "is damaged");
+    damage(path, -8);
+    struct outcome outcome = import(state, path);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.klines.rows_new, ROWS);
+}
+
 static void what_unpacks_to_far_more_than_it_is_gives_nothing(void **state)
 {
     const char *path = path_in(state, "BTCUSDT-5m-bomb.csv.gz");
@@ -335,6 +351,7 @@ int main(void)
         in_folder(archives_come_through_pipes_too),
         in_folder(a_damaged_archive_gives_nothing),
         in_folder(an_archive_that_is_cut_off_gives_nothing),
+        in_folder(a_long_file_that_is_damaged_at_its_end_gives_nothing),
         in_folder(what_unpacks_to_far_more_than_it_is_gives_nothing),
         in_folder(an_archive_in_an_archive_is_refused),
         in_folder(an_archive_that_is_encrypted_is_refused),

@@ -1,17 +1,22 @@
-/* Files of the archive into the store, each in one transaction: a crash leaves whole files only.
+/* Files of the archive into the store.
  *
- *     paths -> files (walk) -> per file: rows (reader: names, lines, rows) -> store
+ *     paths -> files (walk) -> rows, by several threads (parse) -> store
  *
- * What cannot be used is reported and counted (problems), and the rest is imported all the same;
- * only a database that fails ends the import. */
+ * What is stored is always whole files, in their order: a crash leaves no part of one. A file that
+ * is held whole before its first row is stored shares a transaction with others, since a commit
+ * waits for the disk, which takes longer than all else for a file of one day; a longer one has a
+ * transaction of its own, into which it is streamed. A strict import shares none.
+ *
+ * What cannot be used is reported and counted (tally), and the rest is imported all the same; only
+ * a database that fails ends the import. */
 #include "sources/archive/import.h"
 
-#include "base/buffer.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/cores.h"
 #include "base/log.h"
-#include "sources/archive/names.h"
-#include "sources/archive/reader.h"
+#include "sources/archive/parse.h"
+#include "sources/archive/tally.h"
 #include "sources/archive/walk.h"
 #include "sources/source.h"
 
@@ -19,248 +24,316 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    BLOCKS_HELD_MAX = 8, /* of a file that shares its transaction: 14 days in one file */
+    THREADS_MAX = 4,
+    /* Of a transaction that files share. */
+    FILES_SHARED_MAX = 128,
+    ROWS_SHARED_MAX = 65536,
+};
+#define SHARED_NS_MAX UINT64_C(1000000000)
+
+/* A transaction that is open. */
+struct transaction {
+    bool is_open;
+    uint64_t begin_ns;
+    size_t file_count;
+    uint64_t row_count;
+    size_t usable_counts[IMPORT_KIND_COUNT]; /* CSV files */
+};
+
 struct import {
     const struct import_options *options;
     struct import_summary *summaries;
     struct store_session *session;
+    struct archive_tally tally;
     struct archive_problems problems;
     struct archive_walk walk;
+    struct archive_parse *parse;
+    struct transaction transaction;
     size_t named_unusable_count; /* paths that the user has named and that gave nothing */
-    uint64_t bytes_done;
-    int64_t time_max_ms; /* of rows */
+    uint64_t bytes_done;         /* of the files before the one at hand */
 };
 
-/* A file being imported. */
-struct job {
+/* The file at hand. */
+struct work {
     struct import *import;
     const struct archive_file *file;
-    struct archive_input *input;
-    struct archive_reader reader;            /* of the file, or of its member that is being read */
-    uint64_t rows_read, rows_bad;            /* of all of its members */
-    size_t usable_counts[IMPORT_KIND_COUNT]; /* its CSV files that were read, good rows or none */
-    bool is_broken;                          /* nothing of it is to be imported */
-    char symbol_settled[SYMBOL_SIZE];        /* whose market is right; of the last candle */
+    struct list held; /* items that were taken and not used yet */
+    bool has_ended;   /* its last item was taken */
+    bool is_broken;   /* nothing of it is to be stored */
+    size_t unusable_before;
+    size_t usable_counts[IMPORT_KIND_COUNT];
+    uint64_t rows_read, rows_bad;
+    char *path; /* of the table that is read */
+    enum archive_market market;
+    char symbol_settled[SYMBOL_SIZE]; /* whose market is right; of the last candle */
 };
 
-/* -- rows -------------------------------------------------------------------------------------- */
+/* -- transactions ------------------------------------------------------------------------------ */
 
-/* Before the first candle of a symbol: that it is of the market of those that are stored. A refusal
- * is the whole file's. */
-static enum status settle_market(struct job *job, const char *symbol, struct error *error)
+static enum status begin(struct import *import, struct error *error)
 {
-    enum archive_market wanted = job->import->options->market, market = job->reader.name.market;
-    bool is_certain = market != ARCHIVE_MARKET_UNKNOWN || wanted == ARCHIVE_MARKET_SPOT;
-    if (market == ARCHIVE_MARKET_UNKNOWN)
-        market = wanted == ARCHIVE_MARKET_SPOT ? ARCHIVE_MARKET_SPOT : ARCHIVE_MARKET_USD_M;
-    enum status status = store_write_market(job->import->session, symbol,
-                                            archive_market_word(market), is_certain, error);
-    snprintf(job->symbol_settled, sizeof job->symbol_settled, "%s", symbol);
-    if (status != STATUS_INVALID)
-        return status;
-    archive_unusable(&job->import->problems, "%s: %s", job->reader.path, error->message);
-    job->is_broken = true;
-    return STATUS_NO_DATA;
+    if (import->transaction.is_open)
+        return STATUS_OK;
+    import->transaction = (struct transaction){.is_open = true, .begin_ns = clock_monotonic_ns()};
+    return store_write_begin(import->session, SOURCE_ARCHIVE, import->options->replaces, error);
 }
 
-static enum status write_kline(const struct kline_row *row, void *context, struct error *error)
+static enum status commit(struct import *import, struct error *error)
 {
-    struct job *job = context;
-    enum status status = STATUS_OK;
-    if (strcmp(job->symbol_settled, row->symbol) != 0)
-        status = settle_market(job, row->symbol, error);
-    return status == STATUS_OK ? store_write_kline(job->import->session, row, error) : status;
-}
-
-static enum status write_interest(const struct interest_row *row, void *context,
-                                  struct error *error)
-{
-    const struct job *job = context;
-    return store_write_interest(job->import->session, row, error);
-}
-
-static void report_bytes(const struct job *job, uint64_t bytes_read)
-{
-    const struct import *import = job->import;
-    if (import->options->on_progress != NULL)
-        import->options->on_progress(job->file->path, import->bytes_done + bytes_read,
-                                     import->walk.bytes_total, import->options->context);
-}
-
-static void report_progress(void *context)
-{
-    const struct job *job = context;
-    report_bytes(job, archive_input_bytes_read(job->input));
-}
-
-/* -- the CSV files of a file ------------------------------------------------------------------- */
-
-/* What was read of one CSV file, for the summary. */
-static void count_table(struct job *job)
-{
-    const struct archive_reader *reader = &job->reader;
-    struct import_summary *summary = &job->import->summaries[reader->kind];
-    summary->rows_read += reader->rows_read;
-    summary->rows_bad += reader->rows_bad;
-    job->rows_read += reader->rows_read;
-    job->rows_bad += reader->rows_bad;
-}
-
-/* Reads the file, or its member that the input is at. Fails only when the database does. */
-static enum status read_table(struct job *job, const char *path, const char *archive,
-                              const struct archive_sink *sink, struct error *error)
-{
-    struct import *import = job->import;
-    struct archive_reader *reader = &job->reader;
-    job->symbol_settled[0] = '\0';
-    *reader = (struct archive_reader){
-        .path = path,
-        .archive = archive,
-        .symbol = import->options->symbol,
-        .time_max_ms = import->time_max_ms,
-        .is_strict = import->options->is_strict,
-        .problems = &import->problems,
-        .sink = sink,
-        .lines.input = job->input,
-    };
-    enum status status = archive_reader_run(reader, error);
-    count_table(job);
-    if (status == STATUS_INVALID) {
-        archive_unusable(&import->problems, "%s: nothing of it was imported (--strict)",
-                         job->file->path);
-        job->is_broken = true;
-    } else if (status == STATUS_NO_DATA) {
-        job->is_broken = job->is_broken || reader->is_broken;
-    } else if (status == STATUS_OK && reader->rows_read == 0) {
-        archive_unusable(&import->problems, "%s: holds no row", path);
-    } else if (status == STATUS_OK && reader->rows_bad > 0 &&
-               reader->rows_bad == reader->rows_read) {
-        import->problems.unusable_count++; /* each row has been named */
-    } else if (status == STATUS_OK) {
-        job->usable_counts[reader->kind]++;
-    }
-    return status == STATUS_INVALID || status == STATUS_NO_DATA ? STATUS_OK : status;
-}
-
-/* In an archive, as in a folder, what is not wanted is passed over. */
-static bool is_wanted_member(struct job *job, const char *path, const char *member)
-{
-    char reason[ARCHIVE_REASON_SIZE] = ARCHIVE_NO_NAME;
-    struct archive_name name = archive_name_read(path);
-    if (archive_name_is_companion(member))
-        return false;
-    if (archive_name_may_be_table(member) &&
-        archive_name_is_wanted(&name, job->import->options->market, reason))
-        return true;
-    archive_pass_over(&job->import->problems, path, reason);
-    return false;
-}
-
-static enum status read_member(struct job *job, const struct archive_sink *sink,
-                               struct error *error)
-{
-    const char *member = archive_input_member(job->input);
-    if (member == NULL)
-        return read_table(job, job->file->path, NULL, sink, error);
-    struct buffer path = {0};
-    enum status status = STATUS_OK;
-    buffer_append_format(&path, "%s/%s", job->file->path, member);
-    if (is_wanted_member(job, buffer_text(&path), member))
-        status = read_table(job, buffer_text(&path), job->file->path, sink, error);
-    buffer_deinit(&path);
-    return status;
-}
-
-/* Reads all that the file holds. */
-static enum status read_content(struct job *job, struct error *error)
-{
-    const struct archive_sink sink = {write_kline, write_interest, report_progress, job};
-    struct archive_problems *problems = &job->import->problems;
-    size_t unusable_before = problems->unusable_count;
-    enum status next = STATUS_OK, status = STATUS_OK;
-    struct error reason;
-    while (status == STATUS_OK && !job->is_broken &&
-           (next = archive_input_next(job->input, &reason)) == STATUS_OK)
-        status = read_member(job, &sink, error);
-    if (status != STATUS_OK || job->is_broken)
-        return status;
-    bool is_unusable = problems->unusable_count > unusable_before;
-    if (next != STATUS_NO_DATA) {
-        archive_unusable(problems, "%s: %s", job->file->path, reason.message);
-        job->is_broken = true;
-    } else if (!is_unusable && job->usable_counts[IMPORT_KLINES] == 0 &&
-               job->usable_counts[IMPORT_INTEREST] == 0) {
-        archive_unusable(problems, "%s: nothing in this archive can be imported", job->file->path);
-    }
-    if (is_unusable && job->import->options->is_strict)
-        job->is_broken = true;
-    return STATUS_OK;
-}
-
-/* -- one file ---------------------------------------------------------------------------------- */
-
-static enum status commit_file(struct job *job, struct error *error)
-{
-    struct import *import = job->import;
+    struct transaction *transaction = &import->transaction;
     uint64_t rows_new[IMPORT_KIND_COUNT];
-    enum status status = STATUS_OK;
-    bool is_usable =
-        job->usable_counts[IMPORT_KLINES] > 0 || job->usable_counts[IMPORT_INTEREST] > 0;
-    if (is_usable && import->options->on_commit != NULL)
-        status = import->options->on_commit(import->session, job->file->path,
-                                            import->options->context, error);
-    if (status == STATUS_OK)
-        status = store_write_commit(import->session, &rows_new[IMPORT_KLINES],
-                                    &rows_new[IMPORT_INTEREST], error);
+    if (!transaction->is_open)
+        return STATUS_OK;
+    transaction->is_open = false;
+    enum status status = store_write_commit(import->session, &rows_new[IMPORT_KLINES],
+                                            &rows_new[IMPORT_INTEREST], error);
     for (size_t kind = 0; kind < IMPORT_KIND_COUNT && status == STATUS_OK; kind++) {
-        import->summaries[kind].files += job->usable_counts[kind];
+        import->summaries[kind].files += transaction->usable_counts[kind];
         import->summaries[kind].rows_new += rows_new[kind];
     }
     return status;
 }
 
-/* The file's transaction. Fails only when the database does. */
-static enum status import_content(struct job *job, struct error *error)
+static void rollback(struct import *import)
 {
-    struct import *import = job->import;
+    store_write_rollback(import->session);
+    import->transaction.is_open = false;
+}
+
+static bool is_full(const struct import *import)
+{
+    const struct transaction *transaction = &import->transaction;
+    return import->options->is_strict || transaction->file_count >= FILES_SHARED_MAX ||
+           transaction->row_count >= ROWS_SHARED_MAX ||
+           clock_monotonic_ns() - transaction->begin_ns >= SHARED_NS_MAX;
+}
+
+/* -- rows -------------------------------------------------------------------------------------- */
+
+/* Before the first candle of a symbol: that it is of the market of those that are stored. A refusal
+ * is the whole file's. */
+static enum status settle_market(struct work *work, const char *symbol, struct error *error)
+{
+    struct import *import = work->import;
+    enum archive_market wanted = import->options->market, market = work->market;
+    bool is_certain = market != ARCHIVE_MARKET_UNKNOWN || wanted == ARCHIVE_MARKET_SPOT;
+    if (strcmp(work->symbol_settled, symbol) == 0)
+        return STATUS_OK;
+    if (market == ARCHIVE_MARKET_UNKNOWN)
+        market = wanted == ARCHIVE_MARKET_SPOT ? ARCHIVE_MARKET_SPOT : ARCHIVE_MARKET_USD_M;
     enum status status =
-        store_write_begin(import->session, SOURCE_ARCHIVE, import->options->replaces, error);
-    if (status != STATUS_OK)
+        store_write_market(import->session, symbol, archive_market_word(market), is_certain, error);
+    snprintf(work->symbol_settled, sizeof work->symbol_settled, "%s", symbol);
+    if (status != STATUS_INVALID)
         return status;
-    status = read_content(job, error);
-    if (status == STATUS_OK && !job->is_broken)
-        status = commit_file(job, error);
-    store_write_rollback(import->session); /* unless it was committed */
+    archive_unusable(&import->problems, "%s: %s", work->path, error->message);
+    work->is_broken = true;
+    return STATUS_OK;
+}
+
+static enum status settle_markets(struct work *work, const struct archive_item *item,
+                                  struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (item->kind != ARCHIVE_ROWS || item->rows.kind != IMPORT_KLINES)
+        return STATUS_OK;
+    for (size_t i = 0; i < item->rows.count && status == STATUS_OK && !work->is_broken; i++)
+        status = settle_market(work, item->rows.klines[i].symbol, error);
     return status;
+}
+
+static enum status store_rows(struct work *work, const struct archive_item *item,
+                              struct error *error)
+{
+    struct import *import = work->import;
+    enum status status = settle_markets(work, item, error);
+    for (size_t i = 0; i < item->rows.count && status == STATUS_OK && !work->is_broken; i++)
+        status = item->rows.kind == IMPORT_KLINES
+                     ? store_write_kline(import->session, &item->rows.klines[i], error)
+                     : store_write_interest(import->session, &item->rows.interest[i], error);
+    import->transaction.row_count += item->rows.count;
+    return status;
+}
+
+/* -- items ------------------------------------------------------------------------------------- */
+
+static void begin_table(struct work *work, const struct archive_item *item)
+{
+    free(work->path);
+    work->path = memory_copy_string(item->table.path);
+    work->market = item->table.market;
+    work->symbol_settled[0] = '\0';
+}
+
+static void end_table(struct work *work, const struct archive_item *item)
+{
+    enum import_kind kind = item->table_end.kind;
+    work->import->summaries[kind].rows_read += item->table_end.rows_read;
+    work->import->summaries[kind].rows_bad += item->table_end.rows_bad;
+    work->rows_read += item->table_end.rows_read;
+    work->rows_bad += item->table_end.rows_bad;
+    work->usable_counts[kind] += item->table_end.is_usable;
+}
+
+static void report_progress(const struct work *work, uint64_t bytes_read)
+{
+    const struct import *import = work->import;
+    if (bytes_read > work->file->size_bytes) /* of a pipe, or a file that grows */
+        bytes_read = work->file->size_bytes;
+    if (import->options->on_progress != NULL)
+        import->options->on_progress(work->file->path, import->bytes_done + bytes_read,
+                                     import->walk.bytes_total, import->options->context);
+}
+
+/* Uses an item. Fails only when the database does. */
+static enum status use_item(struct work *work, const struct archive_item *item, struct error *error)
+{
+    enum status status = STATUS_OK;
+    switch (item->kind) {
+    case ARCHIVE_TABLE_BEGIN:
+        begin_table(work, item);
+        break;
+    case ARCHIVE_ROWS:
+        if (!work->is_broken)
+            status = store_rows(work, item, error);
+        report_progress(work, item->bytes_read);
+        break;
+    case ARCHIVE_REPORT:
+        archive_tally_report(item->report.report, item->report.text, item->report.reason,
+                             &work->import->tally);
+        break;
+    case ARCHIVE_TABLE_END:
+        end_table(work, item);
+        break;
+    case ARCHIVE_FILE_END:
+        break;
+    }
+    return status;
+}
+
+/* -- one file ---------------------------------------------------------------------------------- */
+
+static struct archive_item *take_item(struct work *work)
+{
+    struct archive_item *item = archive_parse_next(work->import->parse);
+    if (item->kind == ARCHIVE_FILE_END) {
+        work->has_ended = true;
+        work->is_broken = work->is_broken || item->is_broken;
+    }
+    return item;
+}
+
+/* Holds what comes of the file, up to its end or as much as is held of one. */
+static void hold(struct work *work)
+{
+    size_t block_count = 0;
+    while (!work->has_ended && block_count < BLOCKS_HELD_MAX) {
+        struct archive_item *item = take_item(work);
+        list_push_back(&work->held, &item->link);
+        block_count += item->kind == ARCHIVE_ROWS;
+    }
+}
+
+/* Before the first row of a file that shares its transaction: whether its candles may be stored. */
+static enum status check_held(struct work *work, struct error *error)
+{
+    enum status status = STATUS_OK;
+    list_for_each_safe(link, following, &work->held)
+    {
+        const struct archive_item *item = list_entry(link, struct archive_item, link);
+        if (item->kind == ARCHIVE_TABLE_BEGIN)
+            begin_table(work, item);
+        if (status == STATUS_OK && !work->is_broken)
+            status = settle_markets(work, item, error);
+    }
+    return status;
+}
+
+static enum status use_held(struct work *work, struct error *error)
+{
+    enum status status = STATUS_OK;
+    list_for_each_safe(link, following, &work->held)
+    {
+        struct archive_item *item = list_entry(link, struct archive_item, link);
+        list_remove(&item->link);
+        if (status == STATUS_OK)
+            status = use_item(work, item, error);
+        archive_item_free(item);
+    }
+    return status;
+}
+
+static enum status use_rest(struct work *work, struct error *error)
+{
+    enum status status = STATUS_OK;
+    while (!work->has_ended && status == STATUS_OK) {
+        struct archive_item *item = take_item(work);
+        status = use_item(work, item, error);
+        archive_item_free(item);
+    }
+    return status;
+}
+
+/* The file's rows are written: they are committed now, or with those of others. */
+static enum status finish(struct work *work, bool is_shared, struct error *error)
+{
+    struct import *import = work->import;
+    const struct import_options *options = import->options;
+    bool is_usable =
+        work->usable_counts[IMPORT_KLINES] > 0 || work->usable_counts[IMPORT_INTEREST] > 0;
+    if (work->is_broken) {
+        if (!is_shared)
+            rollback(import);
+        return STATUS_OK;
+    }
+    enum status status = STATUS_OK;
+    if (is_usable && options->on_commit != NULL)
+        status = options->on_commit(import->session, work->file->path, options->context, error);
+    import->transaction.file_count++;
+    for (size_t kind = 0; kind < IMPORT_KIND_COUNT; kind++)
+        import->transaction.usable_counts[kind] += work->usable_counts[kind];
+    if (status == STATUS_OK && (!is_shared || is_full(import)))
+        status = commit(import, error);
+    return status;
+}
+
+static enum status store_file(struct work *work, struct error *error)
+{
+    struct import *import = work->import;
+    hold(work);
+    bool is_shared = work->has_ended;
+    enum status status = is_shared ? STATUS_OK : commit(import, error);
+    if (status == STATUS_OK)
+        status = begin(import, error);
+    if (status == STATUS_OK && is_shared && !work->is_broken)
+        status = check_held(work, error);
+    if (status == STATUS_OK)
+        status = use_held(work, error);
+    if (status == STATUS_OK)
+        status = use_rest(work, error);
+    return status == STATUS_OK ? finish(work, is_shared, error) : status;
 }
 
 static enum status import_file(struct import *import, const struct archive_file *file,
                                struct error *error)
 {
-    struct job *job = memory_allocate_zeroed(1, sizeof *job);
-    uint64_t start_ns = clock_monotonic_ns();
-    enum status status = STATUS_OK;
-    struct error reason;
-    size_t unusable_before = import->problems.unusable_count;
-    job->import = import;
-    job->file = file;
-    const struct archive_name name = archive_name_read(file->path);
-    char unwanted[ARCHIVE_REASON_SIZE];
-    if (!archive_name_is_wanted(&name, import->options->market, unwanted))
-        archive_unusable(&import->problems, "%s: these are %s", file->path, unwanted);
-    else if (archive_input_open(file->path, &job->input, &reason) == STATUS_OK)
-        status = import_content(job, error);
-    else
-        archive_unusable(&import->problems, "%s: %s", file->path, reason.message);
-    archive_input_close(job->input);
-    report_bytes(job, file->size_bytes);
+    struct work work = {
+        .import = import, .file = file, .unusable_before = import->tally.unusable_count};
+    list_init(&work.held);
+    enum status status = store_file(&work, error);
+    report_progress(&work, file->size_bytes);
     import->bytes_done += file->size_bytes;
-    bool is_unusable = import->problems.unusable_count > unusable_before;
-    import->named_unusable_count += file->is_named && is_unusable;
-    log_debug("file read", log_text("path", file->path), log_int("rows", (int64_t)job->rows_read),
-              log_int("bad", (int64_t)job->rows_bad),
-              log_text("imported", is_unusable || status != STATUS_OK ? "no" : "yes"),
-              log_real("ms", (double)(clock_monotonic_ns() - start_ns) / 1e6));
-    free(job);
+    bool is_usable = work.usable_counts[IMPORT_KLINES] + work.usable_counts[IMPORT_INTEREST] > 0;
+    bool is_complete = import->tally.unusable_count == work.unusable_before && is_usable;
+    import->named_unusable_count += file->is_named && !is_complete;
+    log_debug("file read", log_text("path", file->path), log_int("rows", (int64_t)work.rows_read),
+              log_int("bad", (int64_t)work.rows_bad),
+              log_text("imported", work.is_broken || status != STATUS_OK ? "no" : "yes"));
+    list_for_each_safe(link, following, &work.held)
+        archive_item_free(list_entry(link, struct archive_item, link));
+    free(work.path);
     return status;
 }
 
@@ -273,25 +346,45 @@ static enum status judge(const struct import *import, struct error *error)
         usable += import->summaries[i].files;
     if (usable == 0)
         return error_set(error, STATUS_INVALID, "nothing was imported");
-    if (import->options->is_strict && import->problems.unusable_count > 0)
+    if (import->options->is_strict && import->tally.unusable_count > 0)
         return error_set(error, STATUS_INVALID, "%zu of the files could not be imported (--strict)",
-                         import->problems.unusable_count);
+                         import->tally.unusable_count);
     if (import->named_unusable_count > 0)
         return error_set(error, STATUS_INVALID, "%zu of the paths could not be imported",
                          import->named_unusable_count);
     return STATUS_OK;
 }
 
+static enum status import_files(struct import *import, struct error *error)
+{
+    const struct import_options *options = import->options;
+    int64_t now_ms = options->now_ms != 0 ? options->now_ms : clock_wall_ms();
+    int threads = cores_available();
+    enum status status = STATUS_OK;
+    archive_walk_sort(&import->walk);
+    import->parse = archive_parse_start(&(struct archive_parse_options){
+        .walk = &import->walk,
+        .time_max_ms = now_ms + DAY_MS,
+        .is_strict = options->is_strict,
+        .thread_count = (size_t)(threads < THREADS_MAX ? threads : THREADS_MAX),
+    });
+    for (size_t i = 0; i < import->walk.file_count && status == STATUS_OK; i++)
+        status = import_file(import, &import->walk.files[i], error);
+    if (status == STATUS_OK)
+        status = commit(import, error);
+    archive_parse_stop(import->parse);
+    return status;
+}
+
 enum status import_run(const struct import_options *options, const char *const *paths,
                        size_t path_count, struct import_summary summaries[static IMPORT_KIND_COUNT],
                        struct error *error)
 {
-    int64_t now_ms = options->now_ms != 0 ? options->now_ms : clock_wall_ms();
     struct import import = {
         .options = options,
         .summaries = summaries,
-        .time_max_ms = now_ms + DAY_MS,
-        .problems = {.on_problem = options->on_problem, .context = options->context},
+        .tally = {.on_problem = options->on_problem, .context = options->context},
+        .problems = {.on_report = archive_tally_report, .context = &import.tally},
         .walk = {.symbol = options->symbol,
                  .market = options->market,
                  .problems = &import.problems},
@@ -307,12 +400,11 @@ enum status import_run(const struct import_options *options, const char *const *
         return status;
     for (size_t i = 0; i < path_count; i++)
         import.named_unusable_count += !archive_walk_add(&import.walk, paths[i]);
-    for (size_t i = 0; i < import.walk.file_count && status == STATUS_OK; i++)
-        status = import_file(&import, &import.walk.files[i], error);
-    store_end(import.session);
+    status = import_files(&import, error);
+    store_end(import.session); /* rolls back what was not committed */
     archive_walk_deinit(&import.walk);
     if (options->on_note != NULL)
-        archive_problems_tell_passed(&import.problems, options->on_note, options->context);
-    archive_problems_deinit(&import.problems);
+        archive_tally_tell_passed(&import.tally, options->on_note, options->context);
+    archive_tally_deinit(&import.tally);
     return status == STATUS_OK ? judge(&import, error) : status;
 }

@@ -1,8 +1,9 @@
 /* Files of the Binance public archive into the database (docs/model.md, "Files"): a source that
  * runs once, as `heatcast import`.
  *
- * Each file is one transaction. A bad row is reported (file, line, why) and counted; the good rows
- * of the file are kept, unless `is_strict`. Blocks. */
+ * A file is stored whole or not at all. A bad row is reported (file, line, why) and counted; the
+ * good rows of the file are kept, unless `is_strict`. Blocks; callbacks come on the calling thread.
+ */
 #ifndef HEATCAST_SOURCES_ARCHIVE_IMPORT_H
 #define HEATCAST_SOURCES_ARCHIVE_IMPORT_H
 
@@ -25,8 +26,9 @@ struct import_options {
     int64_t now_ms; /* a row that is more than a day later is bad; 0: the machine's clock */
     bool is_strict;
     bool replaces; /* what is stored already is overwritten */
-    /* Within the transaction of a file of which something can be used, just before its commit: what
-     * is written here is stored with its rows or not at all. May be NULL. */
+    /* Within the transaction of a file of which something can be used, which may be that of others
+     * too, after its last row: what is written here is stored with its rows or not at all. May be
+     * NULL. */
     enum status (*on_commit)(struct store_session *session, const char *path, void *context,
                              struct error *error);
     /* A bad row or a file that cannot be used: "<path>:<line>: <why>" or
@@ -39,10 +41,10 @@ struct import_options {
     void *context;
 };
 
-/* Imports files and folders (walked in name order; in a folder, files whose names are not of the
- * archive are passed over). STATUS_OK as long as the database works, every path that is named
- * could be used and, if strict, every file in the folders as well; the others are imported in any
- * case, and `summaries` is filled. */
+/* Imports files and folders (walked in name order, open interest after all else; in a folder, files
+ * whose names are not of the archive are passed over). STATUS_OK as long as the database works,
+ * every path that is named could be used and, if strict, every file in the folders as well; the
+ * others are imported in any case, and `summaries` is filled. */
 enum status import_run(const struct import_options *options, const char *const *paths,
                        size_t path_count, struct import_summary summaries[static IMPORT_KIND_COUNT],
                        struct error *error);

@@ -136,9 +136,9 @@ struct archive_name archive_name_read(const char *path)
 {
     struct archive_name name = {.kind = ARCHIVE_NAME_OTHER};
     struct slice base = base_of(path), folders = {path, strlen(path) - base.size}, folder;
-    if (!take_ending(&base))
-        return name;
-    for (size_t dash = 0; dash < base.size && name.kind == ARCHIVE_NAME_OTHER; dash++) {
+    bool has_ending = take_ending(&base);
+    for (size_t dash = 0; has_ending && dash < base.size && name.kind == ARCHIVE_NAME_OTHER;
+         dash++) {
         struct slice rest = base, word;
         struct slice symbol = slice_take(&rest, dash);
         if (!slice_try_take(&rest, "-") || !slice_split(&rest, '-', &word) ||
@@ -174,7 +174,7 @@ bool archive_name_is_wanted(const struct archive_name *name, enum archive_market
                             char reason[ARCHIVE_REASON_SIZE])
 {
     const char *what = NULL;
-    bool is_klines = name->kind == ARCHIVE_NAME_KLINES;
+    bool may_be_klines = name->kind == ARCHIVE_NAME_KLINES || name->kind == ARCHIVE_NAME_OTHER;
     if (name->kind == ARCHIVE_NAME_OTHER_INTERVAL)
         what = " klines; only 5m klines are imported";
     else if (name->kind == ARCHIVE_NAME_OTHER_PRICE)
@@ -185,12 +185,12 @@ bool archive_name_is_wanted(const struct archive_name *name, enum archive_market
         what = " of the coin-margined market, which counts in contracts and coins";
     else if (name->market == ARCHIVE_MARKET_OPTION)
         what = " of options";
-    else if (is_klines && name->market == ARCHIVE_MARKET_SPOT && wanted != ARCHIVE_MARKET_SPOT)
+    else if (may_be_klines && name->market == ARCHIVE_MARKET_SPOT && wanted != ARCHIVE_MARKET_SPOT)
         what = " klines of the spot market; --market spot imports these";
-    else if (is_klines && name->market == ARCHIVE_MARKET_USD_M && wanted == ARCHIVE_MARKET_SPOT)
+    else if (may_be_klines && name->market == ARCHIVE_MARKET_USD_M && wanted == ARCHIVE_MARKET_SPOT)
         what = " klines of the futures market, not of the spot market";
     if (what != NULL)
-        snprintf(reason, ARCHIVE_REASON_SIZE, "%s%s", name->word, what);
+        snprintf(reason, ARCHIVE_REASON_SIZE, "%s%s", name->word, what + (name->word[0] == '\0'));
     return what == NULL;
 }
 

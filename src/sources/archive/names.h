@@ -34,7 +34,7 @@ struct archive_name {
 };
 
 /* Reads <SYMBOL>-<interval, "metrics" or another word>-<date>.<csv, zip, csv.gz or gz>, and the
- * folders before it. */
+ * folders before it, which say the market also of a file of another name. */
 struct archive_name archive_name_read(const char *path);
 
 #define ARCHIVE_REASON_SIZE 120

@@ -10,10 +10,7 @@
 
 #include <string.h>
 
-enum {
-    BAD_ROWS_NAMED_MAX = 100, /* of one file; the rest is one line with their number */
-    ROWS_PER_PROGRESS = 4096,
-};
+enum { BAD_ROWS_NAMED_MAX = 100 }; /* of one file; the rest is one line with their number */
 
 /* -- what a file holds ------------------------------------------------------------------------- */
 
@@ -61,10 +58,7 @@ static enum status settle_symbol(struct archive_reader *reader)
 {
     if (reader->symbol_of_file[0] != '\0' || reader->columns.at[COLUMN_SYMBOL] >= 0)
         return STATUS_OK;
-    archive_unusable(reader->problems,
-                     "%s: nothing says which symbol these rows are of; give --symbol",
-                     reader->path);
-    return STATUS_NO_DATA;
+    return refuse(reader, "nothing says which symbol these rows are of; give --symbol");
 }
 
 /* Takes a header, of which a file that was put together from several has more than one.
@@ -185,8 +179,6 @@ static enum status take_row(struct archive_reader *reader, struct slice line, st
         report_bad_row(reader, error);
     if (status == STATUS_INVALID && !reader->is_strict)
         status = STATUS_OK;
-    if (reader->rows_read % ROWS_PER_PROGRESS == 0)
-        reader->sink->on_progress(reader->sink->context);
     return status;
 }
 

@@ -13,11 +13,11 @@
 #include "sources/archive/problems.h"
 #include "store/row.h"
 
-/* Where good rows go. Any status but OK ends the file; STATUS_INVALID is a row's alone. */
+/* Where good rows go. Any status but OK ends the file; STATUS_INVALID and STATUS_NO_DATA are the
+ * reader's own. */
 struct archive_sink {
     enum status (*on_kline)(const struct kline_row *row, void *context, struct error *error);
     enum status (*on_interest)(const struct interest_row *row, void *context, struct error *error);
-    void (*on_progress)(void *context); /* after every few thousand rows */
     void *context;
 };
 
@@ -26,10 +26,10 @@ struct archive_reader {
     const char *path;    /* its name, and for messages; of a member "<archive>/<member>" */
     const char *archive; /* the path of the archive that it is a member of, or NULL */
     const char *symbol; /* of rows that do not name theirs, and the only one to be taken; or NULL */
-    enum archive_market market;        /* of the candles that are wanted */
-    int64_t time_max_ms;               /* a later row is bad; 0: there is no limit */
-    bool is_strict;                    /* the first bad row ends the file */
-    struct archive_problems *problems; /* bad rows, of a file at most a hundred */
+    enum archive_market market;              /* of the candles that are wanted */
+    int64_t time_max_ms;                     /* a later row is bad; 0: there is no limit */
+    bool is_strict;                          /* the first bad row ends the file */
+    const struct archive_problems *problems; /* bad rows, of a file at most a hundred */
     const struct archive_sink *sink;
     struct archive_lines lines; /* their input is the caller's */
 

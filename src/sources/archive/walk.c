@@ -125,6 +125,22 @@ bool archive_walk_add(struct archive_walk *walk, const char *path)
     return false;
 }
 
+void archive_walk_sort(struct archive_walk *walk)
+{
+    struct archive_file *later = memory_allocate_zeroed(walk->file_count + 1, sizeof *later);
+    size_t count = 0, later_count = 0;
+    for (size_t i = 0; i < walk->file_count; i++) {
+        bool is_interest = archive_name_read(walk->files[i].path).kind == ARCHIVE_NAME_INTEREST;
+        if (is_interest)
+            later[later_count++] = walk->files[i];
+        else
+            walk->files[count++] = walk->files[i];
+    }
+    for (size_t i = 0; i < later_count; i++)
+        walk->files[count++] = later[i];
+    free(later);
+}
+
 void archive_walk_deinit(struct archive_walk *walk)
 {
     for (size_t i = 0; i < walk->file_count; i++)

@@ -18,7 +18,7 @@ struct archive_file {
 struct archive_walk {
     const char *symbol;         /* in folders only files of this symbol; NULL: of any */
     enum archive_market market; /* and only candles of this market */
-    struct archive_problems *problems;
+    const struct archive_problems *problems;
 
     size_t file_count, file_capacity; /* what was found; zeroed at first */
     struct archive_file *files;
@@ -29,6 +29,10 @@ struct archive_walk {
  * the archive and that are wanted; the others are passed over. False, and reported, if the path
  * gives nothing. */
 bool archive_walk_add(struct archive_walk *walk, const char *path);
+
+/* Puts files of klines before those of open interest, and otherwise leaves their order: what open
+ * interest was valued at is looked up in the candles. */
+void archive_walk_sort(struct archive_walk *walk);
 
 void archive_walk_deinit(struct archive_walk *walk);
 

@@ -1,6 +1,5 @@
-/* The tables may come from another program, and exchanges publish rows late, twice, and with values
- * that are none. This is where one series is made of them, in one pass over two sorted streams,
- * which takes half the time of grouping and joining in SQL.
+/* Two sorted streams become one series in one pass, which takes half the time of grouping and
+ * joining in SQL. Which rows count is decided in rows.c.
  *
  *     candles    |-----|-----|-----|           |-----|    joined by interval, holes stay holes
  *     interest    x  x  x        x       x      x   x     averaged by interval: a bucket
@@ -8,26 +7,11 @@
  *
  * A bucket gives its change to the candle of the same time. One without a candle gives it to none,
  * but the next bucket is still compared with it; after a hole in the open interest the next bucket
- * carries the whole change. The first bucket has nothing to be compared with, and no change.
- *
- * The result depends on the rows alone and not on their order in a file, which a database may
- * change: of candles with the same time the same one is always chosen, and open interest is added
- * up as integers. */
+ * carries the whole change. The first bucket has nothing to be compared with, and no change. */
 #include "model/series_builder.h"
 
 #include "base/check.h"
 #include "config/value.h"
-
-static int64_t floor_to(int64_t time, int64_t unit)
-{
-    int64_t rest = time % unit;
-    return time - (rest < 0 ? rest + unit : rest);
-}
-
-static int64_t milliseconds(int64_t time_us)
-{
-    return floor_to(time_us, 1000) / 1000;
-}
 
 void series_builder_init(struct series_builder *builder, struct series *series, int64_t interval_ms)
 {
@@ -38,29 +22,10 @@ void series_builder_init(struct series_builder *builder, struct series *series, 
 
 int64_t series_builder_interest_end(int64_t end_ms)
 {
-    return floor_to(end_ms, CANDLE_MS) + CANDLE_MS;
+    return rows_floor_time(end_ms, CANDLE_MS) + CANDLE_MS;
 }
 
 /* -- candles ----------------------------------------------------------------------------------- */
-
-static bool has_prices(const struct candle *candle)
-{
-    return candle->open_e8 > 0 && candle->high_e8 > 0 && candle->low_e8 > 0 && candle->close_e8 > 0;
-}
-
-/* Which of two candles of the same time counts: the one with more volume has seen more of its five
- * minutes. The other comparisons only make the choice the same in any order. */
-static bool is_preferred(const struct candle *a, const struct candle *b)
-{
-    if (a->volume != b->volume)
-        return a->volume > b->volume;
-    const int64_t in_a[] = {a->high_e8, a->low_e8, a->open_e8, a->close_e8};
-    const int64_t in_b[] = {b->high_e8, b->low_e8, b->open_e8, b->close_e8};
-    for (size_t i = 0; i < 4; i++)
-        if (in_a[i] != in_b[i])
-            return in_a[i] > in_b[i];
-    return false;
-}
 
 static void join(struct candle *candle, const struct candle *later)
 {
@@ -72,82 +37,61 @@ static void join(struct candle *candle, const struct candle *later)
     candle->volume += later->volume;
 }
 
-/* The five minutes of the chosen candle are over: adds it to the last candle of the series if that
- * is of the same interval. */
-static void end_candle(struct series_builder *builder)
+/* Adds a candle to the last one of the series if that is of the same interval. */
+static void add_candle(struct series_builder *builder, struct candle *candle)
 {
     struct series *series = builder->series;
-    struct candle candle = builder->candle;
-    candle.open_time_ms = floor_to(candle.open_time_ms, builder->interval_ms);
-    if (series->count > 0 && series->candles[series->count - 1].open_time_ms == candle.open_time_ms)
-        join(&series->candles[series->count - 1], &candle);
+    candle->open_time_ms = rows_floor_time(candle->open_time_ms, builder->interval_ms);
+    if (series->count > 0 && series_last(series)->open_time_ms == candle->open_time_ms)
+        join(&series->candles[series->count - 1], candle);
     else
-        series_push(series, &candle, 0);
-    builder->has_candle = false;
+        series_push(series, candle, 0);
 }
 
 void series_builder_add_candle(struct series_builder *builder, int64_t time_us,
                                const struct candle *candle)
 {
-    check(!builder->has_interest);
-    if (!has_prices(candle))
-        return;
-    int64_t time_ms = milliseconds(time_us);
-    bool is_same = builder->has_candle && builder->candle.open_time_ms == time_ms;
-    if (is_same && !is_preferred(candle, &builder->candle))
-        return;
-    if (builder->has_candle && !is_same)
-        end_candle(builder);
-    builder->candle = *candle;
-    builder->candle.open_time_ms = time_ms;
-    builder->has_candle = true;
+    struct candle ended;
+    check(!builder->interest.has_row);
+    if (candle_rows_add(&builder->candles, time_us, candle, &ended))
+        add_candle(builder, &ended);
+}
+
+static void end_candles(struct series_builder *builder)
+{
+    struct candle ended;
+    if (candle_rows_finish(&builder->candles, &ended))
+        add_candle(builder, &ended);
 }
 
 /* -- open interest ----------------------------------------------------------------------------- */
 
-static void end_bucket(struct series_builder *builder)
+static void add_bucket(struct series_builder *builder, const struct interest_average *bucket)
 {
     const struct series *series = builder->series;
     size_t at = builder->at;
-    double value = (double)builder->bucket_sum_e8 / 1e8 / (double)builder->bucket_count;
-    while (at < series->count && series->candles[at].open_time_ms < builder->bucket_time_ms)
+    while (at < series->count && series->candles[at].open_time_ms < bucket->time_ms)
         at++;
     if (builder->has_previous && at < series->count &&
-        series->candles[at].open_time_ms == builder->bucket_time_ms)
-        series->deltas[at] = value - builder->previous;
+        series->candles[at].open_time_ms == bucket->time_ms)
+        series->deltas[at] = bucket->value - builder->previous;
     builder->at = at;
-    builder->previous = value;
+    builder->previous = bucket->value;
     builder->has_previous = true;
-    builder->bucket_count = 0;
-    builder->bucket_sum_e8 = 0;
 }
 
 void series_builder_add_interest(struct series_builder *builder, int64_t time_us, __int128 value_e8)
 {
-    if (value_e8 <= 0)
-        return;
-    if (builder->has_candle)
-        end_candle(builder);
-    bool is_repeated = builder->has_interest && builder->interest_time_us == time_us &&
-                       builder->interest_e8 == value_e8;
-    if (is_repeated)
-        return;
-    builder->has_interest = true;
-    builder->interest_time_us = time_us;
-    builder->interest_e8 = value_e8;
-
-    int64_t time_ms = floor_to(milliseconds(time_us), builder->interval_ms);
-    if (builder->bucket_count > 0 && builder->bucket_time_ms != time_ms)
-        end_bucket(builder);
-    builder->bucket_time_ms = time_ms;
-    builder->bucket_sum_e8 += value_e8;
-    builder->bucket_count++;
+    struct interest_average ended;
+    end_candles(builder);
+    if (interest_rows_add(&builder->interest, time_us, value_e8, builder->interval_ms, &ended))
+        add_bucket(builder, &ended);
 }
 
 void series_builder_finish(struct series_builder *builder)
 {
-    if (builder->has_candle)
-        end_candle(builder);
-    if (builder->bucket_count > 0)
-        end_bucket(builder);
+    struct interest_average ended;
+    end_candles(builder);
+    if (interest_rows_finish(&builder->interest, &ended))
+        add_bucket(builder, &ended);
 }

@@ -11,6 +11,7 @@
 #ifndef HEATCAST_MODEL_SERIES_BUILDER_H
 #define HEATCAST_MODEL_SERIES_BUILDER_H
 
+#include "model/rows.h"
 #include "model/series.h"
 
 #include <stdbool.h>
@@ -18,19 +19,11 @@
 struct series_builder {
     struct series *series;
     int64_t interval_ms;
-    bool has_candle, has_interest, has_previous; /* what is below, each */
-
-    struct candle candle; /* the best so far of those with its time */
-
-    __int128 interest_e8; /* of the last row of open interest that counted, as is its time */
-    int64_t interest_time_us;
-
-    int64_t bucket_time_ms; /* of the bucket of open interest that is being added up */
-    __int128 bucket_sum_e8;
-    size_t bucket_count; /* rows in it; 0: none has begun */
-
-    double previous; /* average of the bucket before it */
-    size_t at;       /* candles before it are before the bucket */
+    struct candle_rows candles;
+    struct interest_rows interest;
+    bool has_previous;
+    double previous; /* average of the last bucket of open interest; where there is one */
+    size_t at;       /* candles before it are before that bucket */
 };
 
 /* Empties the series, which keeps its memory and must outlive the builder. `interval_ms` is a
@@ -38,14 +31,11 @@ struct series_builder {
 void series_builder_init(struct series_builder *builder, struct series *series,
                          int64_t interval_ms);
 
-/* A row of five-minute candles that opens at `time_us`; `candle->open_time_ms` is not read. A price
- * that is 0 or below stands for a missing one, and makes the row no candle. Of several rows with
- * the same millisecond one counts, the same one in whatever order they come. */
+/* A row of five-minute candles that opens at `time_us`, as candle_rows_add() takes it. */
 void series_builder_add_candle(struct series_builder *builder, int64_t time_us,
                                const struct candle *candle);
 
-/* A row of open interest, in quote currency, in order of time and then of value. A value that is 0
- * or below stands for missing data. */
+/* A row of open interest, in quote currency, as interest_rows_add() takes it. */
 void series_builder_add_interest(struct series_builder *builder, int64_t time_us,
                                  __int128 value_e8);
 

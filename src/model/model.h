@@ -35,13 +35,19 @@ struct book_change {
 };
 
 /* The contract of each function is that of book_<name>() below, except that none is called of a
- * book that has failed but reset() and destroy(), and that snapshot() is given an empty list. */
+ * book that has failed but reset() and destroy(), and that snapshot() is given an empty list.
+ *
+ * A book is a function of its window: of the candles since the last reset(), and their changes. How
+ * one follows a window whose end and start move is run.h. */
 struct model {
     const char *name;
     struct book *(*create)(const struct leverage_weights *weights);
     void (*destroy)(struct book *book);
     void (*reset)(struct book *book);
     struct book_change (*advance)(struct book *book, const struct candle *candle, double delta);
+    bool (*is_empty)(const struct book *book);
+    void (*copy)(struct book *to, const struct book *from);
+    void (*prepare)(struct book *book, int64_t bucket_e8);
     void (*snapshot)(struct book *book, int64_t bucket_e8, struct level_list *levels);
 };
 
@@ -83,6 +89,31 @@ static inline struct book_change book_advance(struct book *book, const struct ca
     if (book->has_failed)
         return (struct book_change){0};
     return book->model->advance(book, candle, delta);
+}
+
+/* Whether it holds no position. Such a book is as if just created: it becomes the same, to the last
+ * bit, by the same candles. */
+static inline bool book_is_empty(const struct book *book)
+{
+    return !book->has_failed && book->model->is_empty(book);
+}
+
+/* Makes one the same as the other, of the same model; both then become the same by the same
+ * candles. It keeps its memory, which grows to the size of what the other holds. A copy of a book
+ * that has failed, or one for which there is no memory, has failed. */
+static inline void book_copy(struct book *to, const struct book *from)
+{
+    to->has_failed = from->has_failed;
+    if (!from->has_failed)
+        from->model->copy(to, from);
+}
+
+/* Says which bucket the next snapshots will be asked for, of this book and of copies of it. Changes
+ * no result; book_snapshot() of a copy is cheaper after it, again and again. */
+static inline void book_prepare(struct book *book, int64_t bucket_e8)
+{
+    if (!book->has_failed)
+        book->model->prepare(book, bucket_e8);
 }
 
 /* The book's volume by bucket, ascending by price, buckets without volume left out. `levels` is

@@ -26,12 +26,16 @@
  * dust reaches the horizon, all positions are searched for those below the next one. That is after
  * shrinking by DUST_HORIZON at least, and no position outlives many of these.
  *
- * Memory may run out, in add_position(), watch_for_dust() and snapshot_dense(). Then the book has
+ * A book that became empty is as if just created (clear_book()): what comes of it from there on
+ * depends on the candles from there on, to the last bit, and not on what it held before.
+ *
+ * Memory may run out, where positions are added, copied and summed up. Then the book has
  * failed: its numbers are of no use, its arrays can still be read, and model.h leaves it alone. */
 #include "model/reference.h"
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "model/heap.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -55,20 +59,6 @@ enum { LEVERAGE_UNIT = 1000, LEVERAGE_LESS_MARGIN = 996 };
 /* Buckets from the lowest to the highest position up to which a snapshot is summed in arrays. */
 enum { DENSE_BUCKETS_MAX = 1 << 16 };
 enum { STALE_ENTRIES_MIN = 64, CAPACITY_MIN = 64 };
-
-/* A minimum heap. A key orders; slot and generation name the position. */
-struct heap_entry {
-    int64_t key;
-    uint32_t slot, generation;
-};
-
-struct heap {
-    size_t count, capacity;
-    size_t stale;    /* entries whose position is gone */
-    int64_t lowest;  /* key; INT64_MAX when empty */
-    bool is_ordered; /* otherwise the entries are in any order, until the first is to be popped */
-    struct heap_entry *entries;
-};
 
 struct position {
     double volume;    /* divided by the book's scale; 0 marks a free slot */
@@ -106,90 +96,7 @@ struct reference {
     size_t sums_capacity;
 };
 
-/* -- heaps ------------------------------------------------------------------------------------- */
-
-/* Moves the entry at `at` towards the top, to where it belongs. */
-static void sift_up(struct heap_entry *entries, size_t at)
-{
-    struct heap_entry moved = entries[at];
-    while (at > 0) {
-        size_t parent = (at - 1) / 2;
-        if (entries[parent].key <= moved.key)
-            break;
-        entries[at] = entries[parent];
-        at = parent;
-    }
-    entries[at] = moved;
-}
-
-/* Fills the place at `at`: the smaller children move up to the bottom of the heap, and `moved`
- * rises from there. An entry taken from the end belongs near the bottom nearly always, so this
- * compares half as often as sifting it down, and the choice of a child compiles without a branch.
- */
-static void fill(struct heap_entry *entries, size_t count, size_t at, struct heap_entry moved)
-{
-    size_t top = at, child;
-    while ((child = 2 * at + 1) + 1 < count) {
-        child += entries[child + 1].key < entries[child].key;
-        entries[at] = entries[child];
-        at = child;
-    }
-    if (child < count) {
-        entries[at] = entries[child];
-        at = child;
-    }
-    while (at > top && entries[(at - 1) / 2].key > moved.key) {
-        entries[at] = entries[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    entries[at] = moved;
-}
-
-static void heap_clear(struct heap *heap)
-{
-    heap->count = heap->stale = 0;
-    heap->lowest = INT64_MAX;
-    heap->is_ordered = true;
-}
-
-/* False if there is no memory for more entries. */
-static bool heap_grow(struct heap *heap)
-{
-    size_t capacity = heap->capacity > 0 ? heap->capacity * 2 : CAPACITY_MIN;
-    struct heap_entry *entries = memory_try_resize(heap->entries, capacity, sizeof *entries);
-    if (entries == NULL)
-        return false;
-    heap->entries = entries;
-    heap->capacity = capacity;
-    return true;
-}
-
-/* False if there is no memory for the entry. */
-static bool heap_push(struct heap *heap, struct heap_entry entry)
-{
-    if (heap->count == heap->capacity && !heap_grow(heap))
-        return false;
-    heap->entries[heap->count++] = entry;
-    if (entry.key < heap->lowest)
-        heap->lowest = entry.key;
-    if (heap->is_ordered)
-        sift_up(heap->entries, heap->count - 1);
-    return true;
-}
-
-/* Takes the lowest entry of a heap that is not empty. */
-static struct heap_entry heap_pop(struct heap *heap)
-{
-    if (!heap->is_ordered)
-        for (size_t i = heap->count / 2; i-- > 0;)
-            fill(heap->entries, heap->count, i, heap->entries[i]);
-    heap->is_ordered = true;
-    struct heap_entry top = heap->entries[0];
-    if (--heap->count > 0)
-        fill(heap->entries, heap->count, 0, heap->entries[heap->count]);
-    heap->lowest = heap->count > 0 ? heap->entries[0].key : INT64_MAX;
-    return top;
-}
+/* -- keys -------------------------------------------------------------------------------------- */
 
 /* Longs are touched from above and shorts from below; keys that rise away from the market let one
  * kind of heap serve both. The complement reverses the order of all integers without overflow. */
@@ -282,11 +189,9 @@ static void assign_bucket(struct reference *book, struct position *position)
         book->bucket_highest = position->bucket;
 }
 
-/* False if there is no memory for more positions. */
-static bool grow_side(struct side *side)
+/* False if there is no memory for so many positions. */
+static bool grow_side(struct side *side, uint32_t capacity)
 {
-    check(side->capacity <= UINT32_MAX / 2);
-    uint32_t capacity = side->capacity > 0 ? side->capacity * 2 : CAPACITY_MIN;
     struct position *positions = memory_try_resize(side->positions, capacity, sizeof *positions);
     if (positions == NULL)
         return false;
@@ -306,7 +211,9 @@ static bool take_slot(struct side *side, uint32_t *slot)
         *slot = side->free_slots[--side->free_count];
         return true;
     }
-    if (side->slot_count == side->capacity && !grow_side(side))
+    check(side->capacity <= UINT32_MAX / 2);
+    if (side->slot_count == side->capacity &&
+        !grow_side(side, side->capacity > 0 ? side->capacity * 2 : CAPACITY_MIN))
         return false;
     side->positions[side->slot_count].generation = 0;
     *slot = side->slot_count++;
@@ -523,6 +430,14 @@ static void assign_all_buckets(struct reference *book, int64_t bucket_e8)
                 assign_bucket(book, &book->sides[s].positions[i]);
 }
 
+static void prepare(struct book *base, int64_t bucket_e8)
+{
+    struct reference *book = reference_of(base);
+    check(bucket_e8 > 0);
+    if (book->bucket_e8 != bucket_e8)
+        assign_all_buckets(book, bucket_e8);
+}
+
 static void sum_side(const struct side *side, int64_t bucket_lowest, double *sums)
 {
     for (uint32_t i = 0; i < side->slot_count; i++) {
@@ -571,52 +486,69 @@ static void snapshot_dense(struct reference *book, struct level_list *levels)
                             });
 }
 
-static int compare_levels(const void *a, const void *b)
+/* A position's place in a snapshot: sums are made in this order. */
+struct place {
+    int64_t bucket;
+    uint32_t side, slot;
+};
+
+static int compare_places(const void *a, const void *b)
 {
-    int64_t first = ((const struct level *)a)->price_e8;
-    int64_t second = ((const struct level *)b)->price_e8;
-    return (first > second) - (first < second);
+    const struct place *first = a, *second = b;
+    if (first->bucket != second->bucket)
+        return first->bucket < second->bucket ? -1 : 1;
+    if (first->side != second->side)
+        return first->side < second->side ? -1 : 1;
+    return (first->slot > second->slot) - (first->slot < second->slot);
 }
 
-/* For buckets so fine that most between the bounds are empty: sorts and joins equal prices. */
+/* The places of all positions, in order; NULL if there is no memory for them. */
+static struct place *make_places(const struct reference *book)
+{
+    struct place *places = memory_try_resize(NULL, book->count, sizeof *places);
+    size_t count = 0;
+    if (places == NULL)
+        return NULL;
+    for (uint32_t s = 0; s < SIDE_COUNT; s++)
+        for (uint32_t i = 0; i < book->sides[s].slot_count; i++)
+            if (book->sides[s].positions[i].volume > 0)
+                places[count++] = (struct place){book->sides[s].positions[i].bucket, s, i};
+    check(count == book->count);
+    qsort(places, count, sizeof *places, compare_places);
+    return places;
+}
+
+/* For buckets so fine that most between the bounds are empty: sorts and joins. What a bucket's
+ * positions are added up to must not depend on which way was taken, as the bounds do not follow
+ * from the positions alone; so they are added in the order of their slots here too. */
 static void snapshot_sorted(struct reference *book, struct level_list *levels)
 {
     double scale = (double)book->scale;
-    for (size_t s = 0; s < SIDE_COUNT; s++)
-        for (uint32_t i = 0; i < book->sides[s].slot_count; i++) {
-            const struct position *position = &book->sides[s].positions[i];
-            if (position->volume > 0)
-                level_list_push(levels,
-                                (struct level){
-                                    .price_e8 = position->bucket * book->bucket_e8,
-                                    .long_density = s == LONG ? position->volume * scale : 0,
-                                    .short_density = s == SHORT ? position->volume * scale : 0,
-                                });
-        }
-    if (levels->count == 0) /* no memory for any */
+    struct place *places = make_places(book);
+    if (places == NULL) {
+        book->base.has_failed = true;
         return;
-    qsort(levels->levels, levels->count, sizeof *levels->levels, compare_levels);
-    size_t joined = 0;
-    for (size_t i = 1; i < levels->count; i++) {
-        struct level *last = &levels->levels[joined], *next = &levels->levels[i];
-        if (next->price_e8 == last->price_e8) {
-            last->long_density += next->long_density;
-            last->short_density += next->short_density;
-        } else {
-            levels->levels[++joined] = *next;
-        }
     }
-    levels->count = joined + 1;
+    for (size_t i = 0; i < book->count;) {
+        const int64_t bucket = places[i].bucket;
+        double sums[SIDE_COUNT] = {0};
+        for (; i < book->count && places[i].bucket == bucket; i++)
+            sums[places[i].side] += book->sides[places[i].side].positions[places[i].slot].volume;
+        level_list_push(levels, (struct level){
+                                    .price_e8 = bucket * book->bucket_e8,
+                                    .long_density = sums[LONG] * scale,
+                                    .short_density = sums[SHORT] * scale,
+                                });
+    }
+    free(places);
 }
 
 static void snapshot(struct book *base, int64_t bucket_e8, struct level_list *levels)
 {
     struct reference *book = reference_of(base);
-    check(bucket_e8 > 0);
     if (book->count == 0)
         return;
-    if (book->bucket_e8 != bucket_e8)
-        assign_all_buckets(book, bucket_e8);
+    prepare(base, bucket_e8);
     if (book->bucket_highest - book->bucket_lowest < DENSE_BUCKETS_MAX)
         snapshot_dense(book, levels);
     else
@@ -630,6 +562,46 @@ static void reset(struct book *base)
     struct reference *book = reference_of(base);
     book->bucket_e8 = 0;
     clear_book(book);
+}
+
+static bool is_empty(const struct book *base)
+{
+    return ((const struct reference *)(const void *)base)->count == 0;
+}
+
+/* False if there is no memory for it. */
+static bool copy_side(struct side *to, const struct side *from)
+{
+    if (to->capacity < from->slot_count && !grow_side(to, from->capacity))
+        return false;
+    if (from->slot_count > 0)
+        memcpy(to->positions, from->positions, from->slot_count * sizeof *to->positions);
+    if (from->free_count > 0)
+        memcpy(to->free_slots, from->free_slots, from->free_count * sizeof *to->free_slots);
+    to->slot_count = from->slot_count;
+    to->free_count = from->free_count;
+    to->dust_horizon = from->dust_horizon;
+    bool is_copied = heap_copy(&to->dust, &from->dust);
+    for (size_t i = 0; i < TIERS_MAX && is_copied; i++)
+        is_copied = heap_copy(&to->edges[i], &from->edges[i]);
+    return is_copied;
+}
+
+static void copy(struct book *to_base, const struct book *from_base)
+{
+    struct reference *to = reference_of(to_base);
+    const struct reference *from = (const struct reference *)(const void *)from_base;
+    to->weights = from->weights;
+    to->count = from->count;
+    to->scale = from->scale;
+    to->total = from->total;
+    to->total_peak = from->total_peak;
+    to->bucket_e8 = from->bucket_e8;
+    to->bucket_lowest = from->bucket_lowest;
+    to->bucket_highest = from->bucket_highest;
+    for (size_t s = 0; s < SIDE_COUNT; s++)
+        if (!copy_side(&to->sides[s], &from->sides[s]))
+            to->base.has_failed = true;
 }
 
 static struct book *create_book(const struct leverage_weights *weights)
@@ -649,8 +621,8 @@ static void destroy(struct book *base)
     for (size_t s = 0; s < SIDE_COUNT; s++) {
         struct side *side = &book->sides[s];
         for (size_t i = 0; i < TIERS_MAX; i++)
-            free(side->edges[i].entries);
-        free(side->dust.entries);
+            heap_deinit(&side->edges[i]);
+        heap_deinit(&side->dust);
         free(side->positions);
         free(side->free_slots);
         free(book->sums[s]);
@@ -664,6 +636,9 @@ const struct model reference_model = {
     .destroy = destroy,
     .reset = reset,
     .advance = advance,
+    .is_empty = is_empty,
+    .copy = copy,
+    .prepare = prepare,
     .snapshot = snapshot,
 };
 

@@ -487,14 +487,14 @@ static void snapshot_dense(struct reference *book, struct level_list *levels)
 }
 
 /* A position's place in a snapshot: sums are made in this order. */
-struct place {
+struct placed {
     int64_t bucket;
     uint32_t side, slot;
 };
 
 static int compare_places(const void *a, const void *b)
 {
-    const struct place *first = a, *second = b;
+    const struct placed *first = a, *second = b;
     if (first->bucket != second->bucket)
         return first->bucket < second->bucket ? -1 : 1;
     if (first->side != second->side)
@@ -503,16 +503,16 @@ static int compare_places(const void *a, const void *b)
 }
 
 /* The places of all positions, in order; NULL if there is no memory for them. */
-static struct place *make_places(const struct reference *book)
+static struct placed *make_places(const struct reference *book)
 {
-    struct place *places = memory_try_resize(NULL, book->count, sizeof *places);
+    struct placed *places = memory_try_resize(NULL, book->count, sizeof *places);
     size_t count = 0;
     if (places == NULL)
         return NULL;
     for (uint32_t s = 0; s < SIDE_COUNT; s++)
         for (uint32_t i = 0; i < book->sides[s].slot_count; i++)
             if (book->sides[s].positions[i].volume > 0)
-                places[count++] = (struct place){book->sides[s].positions[i].bucket, s, i};
+                places[count++] = (struct placed){book->sides[s].positions[i].bucket, s, i};
     check(count == book->count);
     qsort(places, count, sizeof *places, compare_places);
     return places;
@@ -524,7 +524,7 @@ static struct place *make_places(const struct reference *book)
 static void snapshot_sorted(struct reference *book, struct level_list *levels)
 {
     double scale = (double)book->scale;
-    struct place *places = make_places(book);
+    struct placed *places = make_places(book);
     if (places == NULL) {
         book->base.has_failed = true;
         return;

@@ -12,18 +12,22 @@ enum status snapshot_compute(struct snapshot *snapshot, struct book *book, const
                              const struct series *series, int64_t bucket_e8, struct error *error)
 {
     check(series->count > 0);
-    const struct candle *last = series_last(series);
     book_reset(book);
     for (size_t i = 0; i < series->count; i++)
         snapshot->change = book_advance(book, &series->candles[i], series->deltas[i]);
+    return snapshot_take(snapshot, book, symbol, series_last(series), bucket_e8, error);
+}
+
+enum status snapshot_take(struct snapshot *snapshot, struct book *book, const char *symbol,
+                          const struct candle *newest, int64_t bucket_e8, struct error *error)
+{
     snprintf(snapshot->symbol, sizeof snapshot->symbol, "%s", symbol);
-    snapshot->timestamp_ms = last->open_time_ms;
-    snapshot->current_price_e8 = last->close_e8;
-    snapshot->bucket_e8 = bucket_e8 != 0 ? bucket_e8 : bucket_default(symbol, last->close_e8);
+    snapshot->timestamp_ms = newest->open_time_ms;
+    snapshot->current_price_e8 = newest->close_e8;
+    snapshot->bucket_e8 = bucket_e8 != 0 ? bucket_e8 : bucket_default(symbol, newest->close_e8);
     book_snapshot(book, snapshot->bucket_e8, &snapshot->levels);
     if (book->has_failed || snapshot->levels.has_failed)
-        return error_set(error, STATUS_NO_MEMORY, "no memory for the %zu candles of %s",
-                         series->count, symbol);
+        return error_set(error, STATUS_NO_MEMORY, "no memory for the positions of %s", symbol);
     return STATUS_OK;
 }
 

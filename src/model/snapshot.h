@@ -23,6 +23,11 @@ struct snapshot {
 enum status snapshot_compute(struct snapshot *snapshot, struct book *book, const char *symbol,
                              const struct series *series, int64_t bucket_e8, struct error *error);
 
+/* The same of a book that has been run already; `newest` is the candle that it took last, and
+ * `snapshot->change` what that did. */
+enum status snapshot_take(struct snapshot *snapshot, struct book *book, const char *symbol,
+                          const struct candle *newest, int64_t bucket_e8, struct error *error);
+
 void snapshot_deinit(struct snapshot *snapshot); /* leaves a zeroed one */
 
 #endif

@@ -1,0 +1,38 @@
+/* A book that follows a window: after a candle that closes it goes on from where it is, and what
+ * the newest candle makes of it is computed on a copy, again and again while that candle forms.
+ *
+ * The result is that of the whole window computed from its start (snapshot_compute()), to the last
+ * bit, whatever the run has followed before.
+ *
+ * `run_init()` ... `run_deinit()`. One thread at a time. */
+#ifndef HEATCAST_MODEL_RUN_H
+#define HEATCAST_MODEL_RUN_H
+
+#include "model/snapshot.h"
+#include "model/slots.h"
+
+/* Books that runs of one model use in turn; what they hold between two calls means nothing. */
+struct run_books {
+    struct book *scratch, *preview;
+};
+
+struct run {
+    struct book *book; /* after the candles of these slots: [first, end) */
+    int64_t first, end;
+};
+
+/* False if there is no memory for it; run_deinit() in any case. */
+bool run_init(struct run *run, const struct model *model, const struct leverage_weights *weights);
+void run_deinit(struct run *run);
+bool run_books_init(struct run_books *books, const struct model *model,
+                    const struct leverage_weights *weights);
+void run_books_deinit(struct run_books *books);
+
+/* The snapshot of the window [first, end) of the slots, in which there is at least one candle. The
+ * slots then count as settled. `snapshot` and `bucket_e8` as for snapshot_compute(). The slots are
+ * to be the same in each call, or to have been emptied in between. */
+enum status run_snapshot(struct run *run, struct slots *slots, int64_t first, int64_t end,
+                         struct run_books *books, const char *symbol, int64_t bucket_e8,
+                         struct snapshot *snapshot, struct error *error);
+
+#endif

@@ -6,7 +6,7 @@
  *     owner.c      gets, in either mode           making.c     a file that is to be written
  *     brief.c      and when it writes             statement.c  running SQL
  *     schema.c     the tables                     rows.c       walking over results
- *     read.c, coverage.c                          write.c, liquidations.c, prune.c,
+ *     read.c, coverage.c, blocks.c                write.c, liquidations.c, prune.c,
  *                                                 archive_files.c, market.c */
 #ifndef HEATCAST_STORE_INTERNAL_H
 #define HEATCAST_STORE_INTERNAL_H

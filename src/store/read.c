@@ -56,22 +56,10 @@ enum { SOURCE_COLUMN = 5 }; /* in store_tables[TABLE_INTEREST] */
 
 /* -- a window ---------------------------------------------------------------------------------- */
 
-/* A price that is missing, or no number that a price can be, reads as 0. */
-static int64_t read_price(const struct rows *rows, size_t column)
-{
-    return rows_has(rows, column) ? rows_int64(rows, column) : 0;
-}
-
 static void read_candles(struct rows *rows, struct series_builder *builder)
 {
     while (rows_next(rows)) {
-        const struct candle candle = {
-            .open_e8 = read_price(rows, 1),
-            .high_e8 = read_price(rows, 2),
-            .low_e8 = read_price(rows, 3),
-            .close_e8 = read_price(rows, 4),
-            .volume = rows_has(rows, 5) ? rows_double(rows, 5) : 0,
-        };
+        const struct candle candle = rows_candle(rows, 1);
         series_builder_add_candle(builder, rows_int64(rows, 0), &candle);
     }
 }

@@ -22,6 +22,22 @@ bool rows_next(struct rows *rows)
     return true;
 }
 
+static int64_t read_price(const struct rows *rows, size_t column)
+{
+    return rows_has(rows, column) ? rows_int64(rows, column) : 0;
+}
+
+struct candle rows_candle(const struct rows *rows, size_t column)
+{
+    return (struct candle){
+        .open_e8 = read_price(rows, column),
+        .high_e8 = read_price(rows, column + 1),
+        .low_e8 = read_price(rows, column + 2),
+        .close_e8 = read_price(rows, column + 3),
+        .volume = rows_has(rows, column + 4) ? rows_double(rows, column + 4) : 0,
+    };
+}
+
 bool rows_close(struct rows *rows)
 {
     bool is_complete = rows->rows_before == duckdb_row_count(&rows->result);

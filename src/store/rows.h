@@ -2,12 +2,15 @@
 #ifndef HEATCAST_STORE_ROWS_H
 #define HEATCAST_STORE_ROWS_H
 
+#include "base/slice.h"
+#include "model/candle.h"
+
 #include <duckdb.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define ROWS_COLUMNS_MAX 6
+#define ROWS_COLUMNS_MAX 7
 
 /* `struct rows rows = {.column_count = N}`, whose result a query then fills; rows_close() when that
  * has succeeded. */
@@ -49,5 +52,19 @@ static inline __int128 rows_wide(const struct rows *rows, size_t column)
     duckdb_hugeint value = ((const duckdb_hugeint *)rows->data[column])[rows->row];
     return (__int128)value.upper * ((__int128)1 << 64) + (__int128)value.lower;
 }
+
+/* Valid until rows_next(). */
+static inline struct slice rows_text(const struct rows *rows, size_t column)
+{
+    duckdb_string_t text = ((const duckdb_string_t *)rows->data[column])[rows->row];
+    const duckdb_string_t *stored = &((const duckdb_string_t *)rows->data[column])[rows->row];
+    return (struct slice){duckdb_string_is_inlined(text) ? stored->value.inlined.inlined
+                                                         : stored->value.pointer.ptr,
+                          duckdb_string_t_length(text)};
+}
+
+/* Five columns from this one on: the prices as DECIMAL(18,8), and the volume as DOUBLE. What is
+ * missing, or no number that a price can be, is 0, as is the time. */
+struct candle rows_candle(const struct rows *rows, size_t column);
 
 #endif

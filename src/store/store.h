@@ -13,6 +13,7 @@
 #define HEATCAST_STORE_STORE_H
 
 #include "base/error.h"
+#include "base/slice.h"
 #include "base/stop_token.h"
 #include "model/series.h"
 #include "store/row.h"
@@ -132,6 +133,51 @@ enum status store_find_holes(struct store_session *session, enum store_kind kind
 /* Of all exchanges and symbols. */
 enum status store_count_liquidations(struct store_session *session, int64_t *count,
                                      struct error *error);
+
+/* -- many symbols at once -----------------------------------------------------------------------
+ *
+ * What is asked of a thousand symbols at every change of the file is asked once, not a thousand
+ * times: rows of a time lie together, whichever symbol's they are. `symbols` is a list with commas
+ * between. Callbacks come on the calling thread, before the call returns; what it then returns says
+ * whether they were all. The texts that they get are valid during the call. */
+
+/* Open time of the newest candle of each symbol in the database that has one at `start_ms` or
+ * later. */
+enum status store_newest_all(struct store_session *session, int64_t start_ms,
+                             void (*on_newest)(struct slice symbol, int64_t open_time_ms,
+                                               void *context),
+                             void *context, struct error *error);
+
+#define STORE_BLOCK_MS (72 * CANDLE_MS)
+
+/* What a symbol has in one block of time. As long as nothing that store_read() would give has
+ * changed in it, its count and sum stay the same; when something has, one of them is another. */
+struct store_digest {
+    struct slice symbol;
+    int64_t block;     /* the block begins at block * STORE_BLOCK_MS */
+    int64_t newest_ms; /* of its rows */
+    uint64_t count, sum;
+};
+
+/* The digests of all blocks that are not empty, from `start_ms` on, the beginning of one. */
+enum status store_digest(struct store_session *session, enum store_kind kind, const char *symbols,
+                         int64_t start_ms,
+                         void (*on_digest)(const struct store_digest *digest, void *context),
+                         void *context, struct error *error);
+
+/* A row as series_builder takes it. */
+struct store_row {
+    struct slice symbol;
+    int64_t time_us;
+    struct candle candle; /* of candles; its time is not set */
+    __int128 value_e8;    /* of open interest */
+};
+
+/* The rows of [start_ms, end_ms): symbol by symbol, in order of time, and then of value. */
+enum status store_read(struct store_session *session, enum store_kind kind, const char *symbols,
+                       int64_t start_ms, int64_t end_ms,
+                       void (*on_row)(const struct store_row *row, void *context), void *context,
+                       struct error *error);
 
 /* -- writing -----------------------------------------------------------------------------------
  *

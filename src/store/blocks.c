@@ -1,0 +1,127 @@
+/* What the generator asks at a tick (engine/refresh.c), of all its symbols in one query each: which
+ * are the newest candles, which blocks of time have changed, what is in them.
+ *
+ * A digest is taken over the columns as they are stored, without the casts that reading them needs:
+ * where a cast would give the same of another value, a block is read for nothing. Sums of hashes do
+ * not depend on the order of rows, and unlike exclusive-or they tell two equal rows from none. */
+#include "store/internal.h"
+
+#include "store/rows.h"
+
+static const char newest_all_sql[] =
+    "SELECT CAST(symbol AS VARCHAR), epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))) "
+    "FROM klines_5m_history WHERE TRY_CAST(open_time AS TIMESTAMP) >= $1 "
+    "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity' GROUP BY symbol";
+
+/* $3 is STORE_BLOCK_MS. */
+static const char *const digest_sql[] = {
+    [STORE_CANDLES] =
+        "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(open_time AS TIMESTAMP)) // $3 AS "
+        "block, "
+        "epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))), count(*), "
+        "sum(hash(open_time, open, high, low, close, volume)) FROM klines_5m_history "
+        "WHERE symbol IN (SELECT unnest(string_split($1, ','))) "
+        "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 "
+        "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity' GROUP BY symbol, block",
+    [STORE_INTEREST] =
+        "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(timestamp AS TIMESTAMP)) // $3 AS "
+        "block, "
+        "epoch_ms(max(TRY_CAST(timestamp AS TIMESTAMP))), count(*), "
+        "sum(hash(timestamp, open_interest_value)) FROM open_interest_history "
+        "WHERE symbol IN (SELECT unnest(string_split($1, ','))) "
+        "AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "
+        "AND TRY_CAST(timestamp AS TIMESTAMP) < TIMESTAMP 'infinity' GROUP BY symbol, block",
+};
+
+static const char *const read_sql[] = {
+    [STORE_CANDLES] =
+        "SELECT CAST(symbol AS VARCHAR) AS name, TRY_CAST(open_time AS TIMESTAMP) AS candle_time, "
+        "TRY_CAST(open AS DECIMAL(18,8)), TRY_CAST(high AS DECIMAL(18,8)), "
+        "TRY_CAST(low AS DECIMAL(18,8)), TRY_CAST(close AS DECIMAL(18,8)), "
+        "TRY_CAST(volume AS DOUBLE) FROM klines_5m_history "
+        "WHERE symbol IN (SELECT unnest(string_split($1, ','))) "
+        "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 AND TRY_CAST(open_time AS TIMESTAMP) < $3 "
+        "ORDER BY name, candle_time",
+    [STORE_INTEREST] =
+        "SELECT CAST(symbol AS VARCHAR) AS name, TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "
+        "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount FROM open_interest_history "
+        "WHERE symbol IN (SELECT unnest(string_split($1, ','))) "
+        "AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 AND TRY_CAST(timestamp AS TIMESTAMP) < $3 "
+        "ORDER BY name, stamp, amount",
+};
+
+/* Ends the walk over a result: STATUS_OK if it came to its end. */
+static enum status end_walk(struct store_session *session, struct rows *rows, struct error *error)
+{
+    return rows_close(rows)
+               ? STATUS_OK
+               : store_fail(session->store, STATUS_NO_MEMORY, "no memory for a result", error);
+}
+
+enum status store_newest_all(struct store_session *session, int64_t start_ms,
+                             void (*on_newest)(struct slice symbol, int64_t open_time_ms,
+                                               void *context),
+                             void *context, struct error *error)
+{
+    const struct parameter start = {.type = PARAMETER_TIME, .time_ms = start_ms};
+    struct rows rows = {.column_count = 2};
+    enum status status = store_run(session, newest_all_sql, &start, 1, &rows.result, error);
+    if (status != STATUS_OK)
+        return status;
+    while (rows_next(&rows))
+        if (rows_has(&rows, 0))
+            on_newest(rows_text(&rows, 0), rows_int64(&rows, 1), context);
+    return end_walk(session, &rows, error);
+}
+
+enum status store_digest(struct store_session *session, enum store_kind kind, const char *symbols,
+                         int64_t start_ms,
+                         void (*on_digest)(const struct store_digest *digest, void *context),
+                         void *context, struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbols},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_INTEGER, .integer = STORE_BLOCK_MS},
+    };
+    struct rows rows = {.column_count = 5};
+    enum status status = store_run(session, digest_sql[kind], parameters, 3, &rows.result, error);
+    if (status != STATUS_OK)
+        return status;
+    while (rows_next(&rows)) {
+        const struct store_digest digest = {
+            .symbol = rows_text(&rows, 0),
+            .block = rows_int64(&rows, 1),
+            .newest_ms = rows_int64(&rows, 2),
+            .count = (uint64_t)rows_int64(&rows, 3),
+            .sum = (uint64_t)rows_wide(&rows, 4),
+        };
+        on_digest(&digest, context);
+    }
+    return end_walk(session, &rows, error);
+}
+
+enum status store_read(struct store_session *session, enum store_kind kind, const char *symbols,
+                       int64_t start_ms, int64_t end_ms,
+                       void (*on_row)(const struct store_row *row, void *context), void *context,
+                       struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbols},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = end_ms},
+    };
+    struct rows rows = {.column_count = kind == STORE_CANDLES ? 7 : 3};
+    enum status status = store_run(session, read_sql[kind], parameters, 3, &rows.result, error);
+    if (status != STATUS_OK)
+        return status;
+    while (rows_next(&rows)) {
+        struct store_row row = {.symbol = rows_text(&rows, 0), .time_us = rows_int64(&rows, 1)};
+        if (kind == STORE_CANDLES)
+            row.candle = rows_candle(&rows, 2);
+        else
+            row.value_e8 = rows_has(&rows, 2) ? rows_wide(&rows, 2) : 0;
+        on_row(&row, context);
+    }
+    return end_walk(session, &rows, error);
+}

@@ -71,6 +71,9 @@ static const struct setting settings[] = {
     {"WS_ENABLED", BOOL(ws_enabled), "true", NULL, "the WebSocket endpoint and its generator"},
     {"WS_UPDATE_INTERVAL", SECONDS(ws_update_interval_seconds, 0.1, 3600), "5", NULL,
      "seconds between ticks (0.1 to 3600)"},
+    {"LIVE_UPDATE_INTERVAL", SECONDS(live_update_interval_seconds, 0, 3600), "1", NULL,
+     "least seconds between two snapshots of a candle that still forms, where a source in this "
+     "process feeds it"},
     {"WS_MAX_CONNECTIONS", WHOLE(ws_max_connections, 1, CONNECTIONS_MAX), "1000", NULL,
      "WebSocket connections of this process; the open-file limit is raised to fit"},
     {"WS_MAX_CONNECTIONS_PER_IP", WHOLE(ws_max_connections_per_ip, 0, CONNECTIONS_MAX), "0", NULL,

@@ -29,7 +29,7 @@ enum cluster_role { CLUSTER_AUTO, CLUSTER_GENERATOR, CLUSTER_RELAY };
 
 struct config {
     bool ws_enabled;
-    double ws_update_interval_seconds;
+    double ws_update_interval_seconds, live_update_interval_seconds;
     int ws_max_connections;
     int ws_max_connections_per_ip; /* 0: no limit */
     double ws_slow_consumer_timeout_seconds;

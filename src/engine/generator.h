@@ -1,10 +1,12 @@
-/* The background thread that turns database content into snapshots.
+/* The background thread that turns the database's content, and what sources feed it, into
+ * snapshots.
  *
- * Every tick, for each symbol that is wanted: has the database changed? query, compute, hash; if
- * the hash differs from the last one, the snapshot goes to on_published. A symbol's failure is
- * logged, counted and skipped, and its last snapshot stays. The thread never ends before
- * generator_stop(). A database that cannot be used (missing, locked, unreadable) is logged once
- * when that begins and once when it ends, and tried in each tick, wanted or not, until it does.
+ * Every tick, for each symbol that is wanted: has the database changed? read what is new, compute,
+ * hash; if the hash differs from the last one, the snapshot goes to on_published. The rows of its
+ * window stay in memory as long as a symbol is wanted. A symbol's failure is logged, counted and
+ * skipped, and its last snapshot stays. The thread never ends before generator_stop(). A database
+ * that cannot be used (missing, locked, unreadable) is logged once when that begins and once when
+ * it ends, and tried in each tick, wanted or not, until it does.
  *
  * All callbacks run on the generator's thread. */
 #ifndef HEATCAST_ENGINE_GENERATOR_H
@@ -53,8 +55,9 @@ struct generator_options {
     const struct bucket_map *buckets;
     const struct leverage_weights *weights;
     int64_t lookback_ms;
-    double interval_seconds; /* between two ticks */
-    uint64_t epoch;          /* of its snapshots; 0: it rests until generator_lead() */
+    double interval_seconds;      /* between two ticks of the database */
+    double live_interval_seconds; /* between two snapshots of what a symbol was fed */
+    uint64_t epoch;               /* of its snapshots; 0: it rests until generator_lead() */
 
     /* Whether this symbol is to be computed in a tick. */
     bool (*is_wanted)(size_t symbol_index, void *context);
@@ -66,7 +69,11 @@ struct generator_options {
      * exists and is current), STATUS_NO_DATA, or what went wrong, with its message (NULL when OK).
      */
     void (*on_checked)(size_t symbol_index, enum status status, const char *message, void *context);
-    /* What a symbol tick that computed has cost, for histograms. May be NULL. */
+    /* What is known of a symbol's newest candle, in the database or fed: at each change of the
+     * file, and when one is fed, whether the symbol is wanted or not. May be NULL. */
+    void (*on_newest)(size_t symbol_index, int64_t open_time_ms, void *context);
+    /* What a snapshot has cost, for histograms; `query_ns` is 0 where nothing was read for it. May
+     * be NULL. */
     void (*on_computed)(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context);
     void *context; /* must outlive the generator */
 };

@@ -4,7 +4,7 @@
  * open interest is added up as integers. */
 #include "model/rows.h"
 
-int64_t rows_floor_time(int64_t time, int64_t unit)
+int64_t candle_floor_time(int64_t time, int64_t unit)
 {
     int64_t rest = time % unit;
     return time - (rest < 0 ? rest + unit : rest);
@@ -12,7 +12,7 @@ int64_t rows_floor_time(int64_t time, int64_t unit)
 
 static int64_t milliseconds(int64_t time_us)
 {
-    return rows_floor_time(time_us, 1000) / 1000;
+    return candle_floor_time(time_us, 1000) / 1000;
 }
 
 /* -- candles ----------------------------------------------------------------------------------- */
@@ -71,7 +71,7 @@ bool interest_rows_add(struct interest_rows *rows, int64_t time_us, __int128 val
     rows->row_time_us = time_us;
     rows->row_e8 = value_e8;
 
-    int64_t time_ms = rows_floor_time(milliseconds(time_us), interval_ms);
+    int64_t time_ms = candle_floor_time(milliseconds(time_us), interval_ms);
     bool has_ended = rows->time_ms != time_ms && interest_rows_finish(rows, ended);
     rows->time_ms = time_ms;
     rows->sum_e8 += value_e8;

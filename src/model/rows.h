@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 /* The last multiple of `unit` that is not after `time`. */
-int64_t rows_floor_time(int64_t time, int64_t unit);
+int64_t candle_floor_time(int64_t time, int64_t unit);
 
 /* Whether it has prices: one that is 0 or below stands for a missing one. */
 bool candle_has_prices(const struct candle *candle);

@@ -22,7 +22,7 @@ void series_builder_init(struct series_builder *builder, struct series *series, 
 
 int64_t series_builder_interest_end(int64_t end_ms)
 {
-    return rows_floor_time(end_ms, CANDLE_MS) + CANDLE_MS;
+    return candle_floor_time(end_ms, CANDLE_MS) + CANDLE_MS;
 }
 
 /* -- candles ----------------------------------------------------------------------------------- */
@@ -41,7 +41,7 @@ static void join(struct candle *candle, const struct candle *later)
 static void add_candle(struct series_builder *builder, struct candle *candle)
 {
     struct series *series = builder->series;
-    candle->open_time_ms = rows_floor_time(candle->open_time_ms, builder->interval_ms);
+    candle->open_time_ms = candle_floor_time(candle->open_time_ms, builder->interval_ms);
     if (series->count > 0 && series_last(series)->open_time_ms == candle->open_time_ms)
         join(&series->candles[series->count - 1], candle);
     else

@@ -19,7 +19,7 @@ enum { SLACK_SLOTS = 144 };
 
 int64_t slots_number(int64_t time_ms)
 {
-    return rows_floor_time(time_ms, CANDLE_MS) / CANDLE_MS;
+    return candle_floor_time(time_ms, CANDLE_MS) / CANDLE_MS;
 }
 
 int64_t slots_time_ms(int64_t slot)

@@ -102,6 +102,7 @@ void serve_metrics_init(struct server *server)
 void serve_metrics_on_computed(uint64_t query_ns, uint64_t compute_ns, void *context)
 {
     struct server *server = context;
-    histogram_record(&server->query_seconds, query_ns);
+    if (query_ns > 0) /* what was fed needs none */
+        histogram_record(&server->query_seconds, query_ns);
     histogram_record(&server->compute_seconds, compute_ns);
 }

@@ -187,6 +187,7 @@ static void start_generator(struct role *role)
         .weights = &config->heatmap_weights,
         .lookback_ms = config->heatmap_lookback_ms,
         .interval_seconds = config->ws_update_interval_seconds,
+        .live_interval_seconds = config->live_update_interval_seconds,
         .epoch = config->redis_enabled ? 0 : first_epoch(),
         .is_wanted = is_wanted,
         .on_published = on_published,

@@ -20,7 +20,7 @@ static const char *const digest_sql[] = {
         "block, "
         "epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))), count(*), "
         "sum(hash(open_time, open, high, low, close, volume)) FROM klines_5m_history "
-        "WHERE symbol IN (SELECT unnest(string_split($1, ','))) "
+        "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
         "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 "
         "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity' GROUP BY symbol, block",
     [STORE_INTEREST] =
@@ -28,7 +28,7 @@ static const char *const digest_sql[] = {
         "block, "
         "epoch_ms(max(TRY_CAST(timestamp AS TIMESTAMP))), count(*), "
         "sum(hash(timestamp, open_interest_value)) FROM open_interest_history "
-        "WHERE symbol IN (SELECT unnest(string_split($1, ','))) "
+        "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
         "AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "
         "AND TRY_CAST(timestamp AS TIMESTAMP) < TIMESTAMP 'infinity' GROUP BY symbol, block",
 };
@@ -39,13 +39,13 @@ static const char *const read_sql[] = {
         "TRY_CAST(open AS DECIMAL(18,8)), TRY_CAST(high AS DECIMAL(18,8)), "
         "TRY_CAST(low AS DECIMAL(18,8)), TRY_CAST(close AS DECIMAL(18,8)), "
         "TRY_CAST(volume AS DOUBLE) FROM klines_5m_history "
-        "WHERE symbol IN (SELECT unnest(string_split($1, ','))) "
+        "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
         "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 AND TRY_CAST(open_time AS TIMESTAMP) < $3 "
         "ORDER BY name, candle_time",
     [STORE_INTEREST] =
         "SELECT CAST(symbol AS VARCHAR) AS name, TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "
         "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount FROM open_interest_history "
-        "WHERE symbol IN (SELECT unnest(string_split($1, ','))) "
+        "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
         "AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 AND TRY_CAST(timestamp AS TIMESTAMP) < $3 "
         "ORDER BY name, stamp, amount",
 };

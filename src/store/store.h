@@ -137,8 +137,8 @@ enum status store_count_liquidations(struct store_session *session, int64_t *cou
 /* -- many symbols at once -----------------------------------------------------------------------
  *
  * What is asked of a thousand symbols at every change of the file is asked once, not a thousand
- * times: rows of a time lie together, whichever symbol's they are. `symbols` is a list with commas
- * between. Callbacks come on the calling thread, before the call returns; what it then returns says
+ * times: rows of a time lie together, whichever symbol's they are. `symbols` has each on a line of
+ * its own. Callbacks come on the calling thread, before the call returns; what it then returns says
  * whether they were all. The texts that they get are valid during the call. */
 
 /* Open time of the newest candle of each symbol in the database that has one at `start_ms` or

@@ -13,6 +13,7 @@ const commands = ['serve', 'import', 'snapshot', 'history', 'config'];
 const settings = {
     WS_ENABLED: 'true',
     WS_UPDATE_INTERVAL: '5',
+    LIVE_UPDATE_INTERVAL: '1',
     WS_MAX_CONNECTIONS: '1000',
     WS_MAX_CONNECTIONS_PER_IP: '0',
     WS_SLOW_CONSUMER_TIMEOUT: '1.0',

@@ -47,6 +47,11 @@ static void show_update_interval(const struct config *config, char *out)
     snprintf(out, 120, "%g", config->ws_update_interval_seconds);
 }
 
+static void show_live_interval(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%g", config->live_update_interval_seconds);
+}
+
 static void show_max_connections(const struct config *config, char *out)
 {
     snprintf(out, 120, "%d", config->ws_max_connections);
@@ -244,6 +249,16 @@ static const struct expectation {
      "3600",
      "a number of seconds from 0.1 to 3600",
      {"0.09", "3601", "0", "-5", "5s", "nan", "inf", "0x10", " 5", "1e9"}},
+    {"LIVE_UPDATE_INTERVAL",
+     "live-update-interval",
+     show_live_interval,
+     "1",
+     "0",
+     "0",
+     "0.25",
+     "0.25",
+     "a number of seconds from 0 to 3600",
+     {"-1", "3601", "1s", "nan", " 1"}},
     {"WS_MAX_CONNECTIONS",
      "ws-max-connections",
      show_max_connections,

@@ -1,5 +1,5 @@
-/* When the generator computes, what it skips, and that the failure of one symbol leaves the others
- * alone. */
+/* When the generator computes, what it skips, what it is fed, and that the failure of one symbol
+ * leaves the others alone. */
 #include "market_fixture.h"
 
 #include "engine/generator.h"
@@ -20,10 +20,11 @@ struct witness {
     char message[SYMBOL_COUNT][ERROR_MESSAGE_MAX];
     uint64_t epoch, seq[SYMBOL_COUNT];
     int64_t timestamp_ms[SYMBOL_COUNT];
-    char data[SYMBOL_COUNT][64];
-    int batches;         /* calls of on_published */
-    size_t batch_size;   /* of the last one */
-    const char *touched; /* a file to change when BTCUSDT is computed for the first time */
+    char data[SYMBOL_COUNT][64], end[SYMBOL_COUNT][128]; /* the last snapshot begins, ends so */
+    int batches;                                         /* calls of on_published */
+    size_t batch_size;                                   /* of the last one */
+    const char *touched; /* a file to change when the newest candle of BTCUSDT is first told */
+    int64_t newest_ms[SYMBOL_COUNT];
 };
 
 static bool on_is_wanted(size_t index, void *context)
@@ -49,6 +50,8 @@ static void see(struct witness *witness, const struct publication *published)
     assert_non_null(data);
     data += strlen(key);
     snprintf(witness->data[index], sizeof witness->data[index], "%.*s", (int)(end - data), data);
+    const char *tail = end - data < 120 ? data : end - 120;
+    snprintf(witness->end[index], sizeof witness->end[index], "%.*s", (int)(end - tail), tail);
 }
 
 static void on_published(const struct publication *published, size_t count, void *context)
@@ -77,8 +80,16 @@ static void on_computed(size_t index, uint64_t query_ns, uint64_t compute_ns, vo
     struct witness *witness = context;
     pthread_mutex_lock(&witness->mutex);
     witness->computed[index] += query_ns > 0 && compute_ns > 0;
-    if (index == BTC && witness->computed[BTC] == 1 && witness->touched != NULL)
+    pthread_mutex_unlock(&witness->mutex);
+}
+
+static void on_newest(size_t index, int64_t open_time_ms, void *context)
+{
+    struct witness *witness = context;
+    pthread_mutex_lock(&witness->mutex);
+    if (index == BTC && witness->newest_ms[BTC] == 0 && witness->touched != NULL)
         assert_int_equal(chmod(witness->touched, 0600), 0);
+    witness->newest_ms[index] = open_time_ms;
     pthread_mutex_unlock(&witness->mutex);
 }
 
@@ -102,6 +113,7 @@ static const struct symbol_list symbols = {.count = SYMBOL_COUNT,
                                            .names = {[BTC] = "BTCUSDT", [ETH] = "ETHUSDT"}};
 static const struct bucket_map buckets = {.count = 1, .entries = {{"BTCUSDT", 5 * DECIMAL_ONE}}};
 static struct leverage_weights weights;
+static double live_interval_seconds; /* of generators that are started */
 
 #define EPOCH UINT64_C(1766932200123)
 
@@ -118,10 +130,12 @@ static struct generator *start_under(uint64_t epoch, struct store *store, struct
         .weights = &weights,
         .lookback_ms = DAY_MS,
         .interval_seconds = interval,
+        .live_interval_seconds = live_interval_seconds,
         .epoch = epoch,
         .is_wanted = on_is_wanted,
         .on_published = on_published,
         .on_checked = on_checked,
+        .on_newest = on_newest,
         .on_computed = on_computed,
         .context = witness,
     });
@@ -400,12 +414,13 @@ static void what_was_read_of_a_file_that_changes_is_thrown_away(void **state)
     struct store *store = open_store(database(state), STORE_SHARED);
     struct generator *generator = start(store, &witness, 0.02);
     wait_until(read_witness(&witness).snapshots[ETH] == 1);
+    assert_int_equal(stats_of(generator).skipped[GENERATOR_SKIP_REPLACED], 2);
     generator_stop(generator);
     store_close(store);
-    /* In the first tick BTCUSDT was computed before the change; the next one computed both. */
+    /* The first tick computed nothing, the next one both. */
     assert_true(witness.checks[ETH] >= 2);
     assert_int_equal(witness.computed[ETH], 1);
-    assert_int_equal(witness.computed[BTC], 2);
+    assert_int_equal(witness.computed[BTC], 1);
     assert_int_equal(witness.snapshots[BTC], 1);
 }
 
@@ -503,6 +518,163 @@ static void numbers_that_others_have_used_are_skipped(void **state)
     store_close(store);
 }
 
+/* -- the live feed ----------------------------------------------------------------------------- */
+
+static void feed(struct generator *generator, size_t index, int slot, int close, bool is_closed)
+{
+    const struct candle candle = kline("", slot, 1000, 2000, 500, close).candle;
+    generator_feed_candle(generator, index, &candle, is_closed);
+}
+
+/* Whether the last snapshot of a symbol has this price. */
+static bool shows(struct witness *witness, size_t index, int price)
+{
+    char text[40];
+    snprintf(text, sizeof text, "\"current_price\":%d,", price);
+    struct witness seen = read_witness(witness);
+    return strstr(seen.end[index], text) != NULL;
+}
+
+/* A generator that ticks once, and is fed from then on. */
+static struct generator *start_live(struct store *store, struct witness *witness, double seconds)
+{
+    live_interval_seconds = seconds;
+    struct generator *generator = start(store, witness, 3600);
+    live_interval_seconds = 0;
+    wait_until(read_witness(witness).checks[BTC] == 1);
+    return generator;
+}
+
+static void what_is_fed_is_published_at_once(void **state)
+{
+    struct witness witness = {.wanted = {[BTC] = true}};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start_live(store, &witness, 0);
+    for (int i = 0; i < 10; i++) {
+        feed(generator, BTC, 20, 1100 + i, false);
+        wait_until(shows(&witness, BTC, 1100 + i));
+    }
+    assert_int_equal(read_witness(&witness).timestamp_ms[BTC], T0 + 20 * CANDLE_MS);
+    assert_int_equal(read_witness(&witness).seq[BTC], 11);
+    /* Open interest, too: the rise of the candle becomes positions. */
+    generator_feed_interest(generator, BTC,
+                            &(struct interest){.time_ms = T0 + 20 * CANDLE_MS + 7000,
+                                               .value_e8 = 9000000 * DECIMAL_ONE});
+    wait_until(strstr(read_witness(&witness).end[BTC], "\"positions_created\":5,") != NULL);
+    /* No query was needed after the first tick. */
+    assert_int_equal(read_witness(&witness).checks[BTC], 1);
+    assert_int_equal(read_witness(&witness).computed[BTC], 1);
+    generator_stop(generator);
+    store_close(store);
+}
+
+static void an_open_candle_waits_for_its_interval_and_a_closed_one_does_not(void **state)
+{
+    struct witness witness = {.wanted = {[BTC] = true}};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start_live(store, &witness, 3600);
+    for (int i = 0; i < 200; i++)
+        feed(generator, BTC, 20, 1100 + i, false);
+    feed(generator, BTC, 20, 1500, true);
+    wait_until(shows(&witness, BTC, 1500));
+    /* None of the open ones was published, but for the first if it came late enough. */
+    assert_true(read_witness(&witness).snapshots[BTC] <= 3);
+    feed(generator, BTC, 21, 1600, false);
+    sleep_ms(200);
+    assert_true(shows(&witness, BTC, 1500));
+    generator_stop(generator);
+
+    generator = start_live(store, &witness, 0.05);
+    for (int i = 0; i < 50; i++)
+        feed(generator, BTC, 20, 1100 + i, false);
+    wait_until(shows(&witness, BTC, 1149)); /* the newest comes, when its time has come */
+    generator_stop(generator);
+    store_close(store);
+}
+
+static void a_symbol_that_nobody_wants_is_fed_all_the_same(void **state)
+{
+    struct witness witness = {.wanted = {[BTC] = true}};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start_live(store, &witness, 0);
+    feed(generator, ETH, 20, 1100, true);
+    feed(generator, ETH, 21, 1200, false);
+    wait_until(read_witness(&witness).newest_ms[ETH] == T0 + 21 * CANDLE_MS);
+    assert_int_equal(read_witness(&witness).snapshots[ETH], 0);
+    generator_wake(generator, ETH);
+    wait_until(read_witness(&witness).snapshots[ETH] == 1);
+    assert_true(shows(&witness, ETH, 1200));
+    generator_stop(generator);
+    store_close(store);
+}
+
+static void a_locked_database_does_not_hold_up_what_is_fed(void **state)
+{
+    struct witness witness = {.wanted = {[BTC] = true}};
+    make_database(state, 20, 20);
+    struct locker locker = make_locker(database(state));
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1);
+    lock_now(&locker);
+    assert_int_equal(chmod(database(state), 0640), 0); /* there may be something new in it */
+    wait_until(read_witness(&witness).status[BTC] == STATUS_BUSY);
+    feed(generator, BTC, 20, 1700, false);
+    wait_until(shows(&witness, BTC, 1700));
+    generator_stop(generator);
+    store_close(store);
+    unlock(&locker);
+}
+
+static void the_age_of_symbols_is_known_though_nobody_wants_them(void **state)
+{
+    struct witness witness = {0};
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 20, 1000);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(read_witness(&witness).newest_ms[BTC] == T0 + 19 * CANDLE_MS);
+    assert_int_equal(read_witness(&witness).newest_ms[ETH], 0);
+    write_market(store, "BTCUSDT", 20, 3, 1000);
+    write_market(store, "ETHUSDT", 0, 7, 1000);
+    wait_until(read_witness(&witness).newest_ms[BTC] == T0 + 22 * CANDLE_MS &&
+               read_witness(&witness).newest_ms[ETH] == T0 + 6 * CANDLE_MS);
+    assert_int_equal(read_witness(&witness).checks[BTC], 0);
+    generator_stop(generator);
+    store_close(store);
+}
+
+static void *feed_from_a_thread(void *context)
+{
+    struct generator *generator = context;
+    for (int i = 0; i < 2000; i++) {
+        feed(generator, i % 2 == 0 ? BTC : ETH, 20 + i / 100, 1000 + i % 100, i % 100 == 99);
+        generator_feed_interest(generator, BTC,
+                                &(struct interest){.time_ms = T0 + (20 + i / 100) * CANDLE_MS,
+                                                   .value_e8 = (1 + i) * DECIMAL_ONE});
+    }
+    return NULL;
+}
+
+static void any_thread_may_feed(void **state)
+{
+    pthread_t threads[3];
+    struct witness witness = {.wanted = {true, true}};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 0.005);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, feed_from_a_thread, generator), 0);
+    for (size_t i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    feed(generator, BTC, 50, 1999, true);
+    wait_until(shows(&witness, BTC, 1999));
+    generator_stop(generator);
+    store_close(store);
+}
+
 static void starting_and_stopping_at_once_is_harmless(void **state)
 {
     struct witness witness = {.wanted = {true, true}};
@@ -535,6 +707,12 @@ int main(void)
         in_folder(it_rests_until_it_leads),
         in_folder(a_new_epoch_begins_with_every_wanted_symbol_changed_or_not),
         in_folder(numbers_that_others_have_used_are_skipped),
+        in_folder(what_is_fed_is_published_at_once),
+        in_folder(an_open_candle_waits_for_its_interval_and_a_closed_one_does_not),
+        in_folder(a_symbol_that_nobody_wants_is_fed_all_the_same),
+        in_folder(a_locked_database_does_not_hold_up_what_is_fed),
+        in_folder(the_age_of_symbols_is_known_though_nobody_wants_them),
+        in_folder(any_thread_may_feed),
         in_folder(starting_and_stopping_at_once_is_harmless),
     };
     return cmocka_run_group_tests_name("generator", tests, NULL, NULL);

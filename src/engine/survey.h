@@ -1,0 +1,39 @@
+/* Which symbols the database has, and how new their candles are: of all of SYMBOLS, wanted or not.
+ *
+ * Belongs to one thread, the generator's. */
+#ifndef HEATCAST_ENGINE_SURVEY_H
+#define HEATCAST_ENGINE_SURVEY_H
+
+#include "config/value.h"
+#include "store/store.h"
+
+struct survey_symbol {
+    bool has_newest;
+    int64_t newest_ms; /* open time of its newest candle */
+};
+
+struct survey {
+    const struct symbol_list *symbols;
+    struct survey_symbol *found; /* as many as symbols */
+    bool has_run, is_complete;
+    uint64_t version;  /* of the database, when it last ran */
+    int64_t newest_ms; /* of all; INT64_MIN: there is none */
+    uint64_t whole_due_ns;
+
+    void (*on_newest)(size_t symbol_index, int64_t open_time_ms, void *context);
+    void *context;
+};
+
+/* `on_newest` is called, within survey_run(), for each symbol that has data. */
+void survey_init(struct survey *survey, const struct symbol_list *symbols,
+                 void (*on_newest)(size_t symbol_index, int64_t open_time_ms, void *context),
+                 void *context);
+void survey_deinit(struct survey *survey);
+
+/* Whether there may be news. */
+bool survey_is_due(const struct survey *survey, uint64_t version);
+
+enum status survey_run(struct survey *survey, struct store_session *session, uint64_t version,
+                       struct error *error);
+
+#endif

@@ -24,9 +24,11 @@ bool http_is_token_char(char c)
     return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
 }
 
+/* Some characters that RFC 3986 wants encoded are sent by browsers, too. A fragment is not: what
+ * reads it as one, and what does not, would see different paths (RFC 9112 §3.2). */
 static bool is_target_char(char c)
 {
-    return c > ' ' && c < 0x7f;
+    return c > ' ' && c < 0x7f && c != '#';
 }
 
 bool http_is_value_char(char c)

@@ -313,6 +313,7 @@ static void rules_of_targets_hosts_and_codings(void **state)
         {"RFC 9112 §3.2.4", "OPTIONS /a", "Host: a", HTTP_HEAD_DONE},
         {"RFC 9112 §3.2.4", "OPTIONS *?a", "Host: a", HTTP_HEAD_BAD},
         {"RFC 9112 §3.2.4", "GET *", "Host: a", HTTP_HEAD_BAD},
+        {"RFC 9112 §3.2", "GET /a#b", "Host: a", HTTP_HEAD_BAD},
         {"RFC 3986 §2.1", "GET /%41%7e", "Host: a", HTTP_HEAD_DONE},
         {"RFC 3986 §2.1", "GET /%4", "Host: a", HTTP_HEAD_BAD},
         {"RFC 3986 §2.1", "GET /%zz", "Host: a", HTTP_HEAD_BAD},

@@ -156,28 +156,41 @@ static void on_answered(struct asker *asker, enum question_outcome outcome, stru
     }
 }
 
-/* Reads the query into the request. False if it cannot: then it is answered (400). */
+static void refuse_parameter(struct exchange *exchange, const char *name)
+{
+    char message[sizeof((struct backend_parameter *)NULL)->name + 64];
+    snprintf(message, sizeof message,
+             name[0] != '\0' ? "The parameter '%s' is too long or wrongly encoded"
+                             : "A parameter of the query is too long or wrongly encoded%s",
+             name);
+    respond_error(exchange, 400, "INVALID_PARAMETER", message, NULL);
+}
+
+/* Reads the query into the request. False if it cannot: then it is answered (400). Paths that take
+ * no parameters do not look at them, like those that are no questions. */
 static bool read_parameters(struct exchange *exchange, struct slice query,
                             struct backend_request *request)
 {
-    bool is_valid = true;
-    for (;;) {
-        struct backend_parameter parameter;
+    struct backend_parameter parameter;
+    bool is_valid;
+    while (!question_is_short(request->kind)) {
         if (!http_query_next(&query, parameter.name, sizeof parameter.name, parameter.value,
                              sizeof parameter.value, &is_valid))
             return true;
-        if (!is_valid || request->parameter_count == BACKEND_PARAMETERS_MAX)
-            break;
+        if (!is_valid) {
+            refuse_parameter(exchange, parameter.name);
+            return false;
+        }
+        if (request->parameter_count == BACKEND_PARAMETERS_MAX) {
+            respond_error(exchange, 400, "INVALID_PARAMETER", "More than 8 parameters in the query",
+                          NULL);
+            return false;
+        }
         request->parameters[request->parameter_count++] = parameter;
     }
-    respond_error(exchange, 400, "INVALID_PARAMETER",
-                  is_valid ? "More than 8 parameters in the query"
-                           : "A parameter of the query is too long or wrongly encoded",
-                  NULL);
-    return false;
+    return true;
 }
 
-/* What is wrong with a request is said here, at no cost; what is right goes to the threads. */
 /* What stands for the client where addresses are counted. */
 static uint64_t client_key(struct exchange *exchange, const struct http_head *head)
 {
@@ -186,6 +199,7 @@ static uint64_t client_key(struct exchange *exchange, const struct http_head *he
     return address_count_key((const struct sockaddr *)&address);
 }
 
+/* What is wrong with a request is said here, at no cost; what is right goes to the threads. */
 static void serve_question(struct exchange *exchange, const struct route_match *match)
 {
     const struct backend *backend = shared_of(exchange)->backend;

@@ -13,9 +13,11 @@
 
 #define SUBPROTOCOL "heatcast.v1"
 
-static bool is_digit(char c)
+/* "13": 0 to 255, without leading zeros (RFC 6455 §4.3). */
+static bool is_version(struct slice text)
 {
-    return c >= '0' && c <= '9';
+    uint64_t version;
+    return slice_parse_unsigned(text, 255, &version) && (*text.data != '0' || text.size == 1);
 }
 
 /* What is wrong with the handshake's own fields (RFC 6455 §4.2.1), or NULL; that is a 400. */
@@ -23,8 +25,7 @@ static const char *field_fault(const struct http_head *head, char accept[WS_ACCE
 {
     const struct slice *key = http_head_find_only(head, "Sec-WebSocket-Key");
     const struct slice *version = http_head_find_only(head, "Sec-WebSocket-Version");
-    struct slice rest = version != NULL ? *version : (struct slice){0};
-    if (rest.size == 0 || slice_take_while(&rest, is_digit).size == 0 || rest.size > 0)
+    if (version == NULL || !is_version(*version))
         return "There must be one Sec-WebSocket-Version, a number";
     if (key == NULL || !ws_accept_key(key->data, key->size, accept))
         return "There must be one Sec-WebSocket-Key, 16 bytes in base64";
@@ -41,7 +42,7 @@ static const char *handshake_fault(const struct http_head *head)
         return "This path speaks WebSocket: connect with a WebSocket client";
     if (!slice_equals(head->method, "GET") || head->minor_version < 1 || head->content_length > 0)
         return "A WebSocket handshake is a GET of HTTP/1.1 without a body";
-    if (version != NULL && !slice_equals(*version, "13"))
+    if (version != NULL && is_version(*version) && !slice_equals(*version, "13"))
         return "Sec-WebSocket-Version must be 13";
     return NULL;
 }

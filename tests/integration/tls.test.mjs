@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 
 import { makePair } from '../support/certificate.mjs';
-import { connectFor } from '../support/client.mjs';
+import { connectFor, refusal } from '../support/client.mjs';
 import { assertSnapshot } from '../support/compare.mjs';
 import { exchange, get } from '../support/http.mjs';
 import { candleMs, cutMarket, importMarkets, makeMarket } from '../support/market.mjs';
@@ -198,4 +198,13 @@ test('a certificate without its key, or with the wrong one, stops the start with
         assert.match(result.stderr, said);
         assert.equal(result.stderr.trimEnd().split('\n').length, 1, result.stderr);
     }
+});
+
+test('a page that did not come over TLS may not open wss:// of the same host and port', async (t) => {
+    const { pair, server } = await serveTls(t, { market: makeMarket({ candles: 10 }) });
+    const from = (origin) => ({ ca: pair.ca, headers: { Origin: origin } });
+    const address = `127.0.0.1:${server.port}`;
+    await connectFor(t, server.wsUrl, from(`https://${address}`));
+    for (const origin of [`http://${address}`, 'http://127.0.0.1', 'https://127.0.0.1'])
+        assert.equal((await refusal(server.wsUrl, from(origin))).status, 403, origin);
 });

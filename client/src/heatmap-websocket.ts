@@ -285,6 +285,11 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         return this.#ages.get(symbol);
     }
 
+    /** Milliseconds since 1970 by the server's clock; by this machine's until it has told. */
+    get serverTime(): number {
+        return this.#clock.now();
+    }
+
     /** Connects, and reconnects until disconnect(). Has no effect when called again. */
     connect(): void {
         if (this.#isStarted) return;

@@ -155,6 +155,7 @@ describe('the age of data', () => {
             await eventually('old data', () => client.lastSnapshot('BTCUSDT').seq === 2);
             assert.equal(client.dataAge('BTCUSDT'), 'stale');
             assert.deepEqual(ages, ['live', 'stale']);
+            assert.ok(Math.abs(client.serverTime - wallNow()) < 60 * minuteMs);
         });
 
     test('follows the clock of the server when that is set', async () => {

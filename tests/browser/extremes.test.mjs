@@ -36,6 +36,26 @@ const markets = [
     }),
 ];
 
+/** Four days without candles in the middle. */
+const withHole = drawMarket({
+    symbol: 'HOLEUSDT',
+    candles: 500,
+    price: wave(2500),
+    interest: growing,
+});
+for (const row of [...withHole.candles.slice(400), ...withHole.interest.slice(400)])
+    row.time += 4 * 86_400_000;
+markets.push(
+    withHole,
+    drawMarket({
+        symbol: 'FLATUSDT',
+        candles: 300,
+        price: () => ({ open: 10, high: 10, low: 10, close: 10 }),
+        interest: growing,
+        volume: () => 0,
+    }),
+);
+
 /** A week around 90,000 with something else at one candle in the middle of it. */
 const disturbed = (symbol, change) => {
     const around = wave(90_000);
@@ -66,7 +86,7 @@ before(async () => {
     folder = await makeFolder();
     const database = join(folder, 'extremes.duckdb');
     await importMarkets(folder, database, ...markets);
-    const symbols = markets.map(({ symbol }) => symbol).join();
+    const symbols = [...markets.map(({ symbol }) => symbol), 'NONEUSDT'].join();
     server = await startServer({ database, args: ['--symbols', symbols] });
     browser = await launchChromium();
 });
@@ -398,21 +418,72 @@ test('data_that_are_months_old_are_not_as_good_as_a_connection', async (t) => {
     }
 });
 
-test('data_of_the_last_minutes_are', async (t) => {
-    // The page's clock is set to the time of the data, and then moves on.
+test('data_of_the_last_minutes_are_by_the_clock_of_the_server', async (t) => {
+    const { time } = newest('NEWUSDT');
+    let serverTime = time + 60_000;
     const { page } = await open(t, '/?symbol=NEWUSDT', {
-        before: (opening) => opening.clock.install({ time: newest('NEWUSDT').time + 60_000 }),
+        before: async (opening) => {
+            await opening.clock.install({ time: time - 40 * 86_400_000 });
+            await opening.routeWebSocket('**/ws/heatmap', (socket) => {
+                const server = socket.connectToServer();
+                server.onMessage((text) => {
+                    const message = JSON.parse(text);
+                    const timestamp = new Date(serverTime).toISOString();
+                    const isPong = message.type === 'pong';
+                    socket.send(isPong ? JSON.stringify({ ...message, timestamp }) : text);
+                });
+            });
+        },
     });
-    await page.clock.runFor(2_000);
     await waitForCandles(page);
     await until(async () => (await text(page, '#status-text')) === 'Connected', 'a connection');
-    assert.match(await text(page, '#age'), /UTC, just now$/);
-    await page.clock.fastForward('20:00');
-    await page.clock.runFor(6_000);
+    await until(async () => /UTC, just now$/.test(await text(page, '#age')), 'its age');
+    serverTime += 20 * 60_000;
+    await page.clock.fastForward(31_000); /* until the next ping */
     await until(
         async () => (await text(page, '#status-text')) === 'Connected, old data',
         'the age of the data',
     );
+});
+
+test('positions_of_one_side_alone_are_told_from_none', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=RISEUSDT&side=short');
+    await waitForCandles(page);
+    assert.match(await text(page, '#note'), /^No short position/);
+    assert.ok(await page.locator('#threshold').isDisabled());
+    await page.check('#side input[value="long"]');
+    await until(() => page.locator('#note').isHidden(), 'nothing missing');
+    assert.ok(await page.locator('#threshold').isEnabled());
+    assert.deepEqual(complaints, []);
+});
+
+test('prices_that_never_move_have_a_chart_and_levels', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=FLATUSDT');
+    await waitForCandles(page);
+    assert.equal(await text(page, '#price'), '10.0000');
+    assert.match(await text(page, '#caption'), /O 10\.0000\s+H 10\.0000\s+L 10\.0000/);
+    const { top, bottom } = await readEdges(page);
+    assert.ok(bottom > 8 && bottom < 9.99 && top > 10.01 && top < 12, `${bottom} to ${top}`);
+    assert.ok(await page.locator('#clusters-below li:not(.none)').first().isVisible());
+    assert.deepEqual(complaints, []);
+});
+
+test('holes_of_days_are_left_out', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=HOLEUSDT&candles=5m');
+    await waitForCandles(page);
+    const days = new Set();
+    for (let x = 0.02; x < 0.93; x += 0.03)
+        days.add(/\d+ \w+/.exec(await readTooltip(page, x, 0.5))[0]);
+    assert.deepEqual([...days], ['1 Dec', '2 Dec', '6 Dec']);
+    assert.deepEqual(complaints, []);
+});
+
+test('a_symbol_without_a_candle_says_so', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=NONEUSDT');
+    await until(() => page.locator('#message').isVisible(), 'the message');
+    assert.match(await text(page, '#message'), /NONEUSDT has no data yet/);
+    assert.ok(await page.locator('#note').isHidden());
+    assert.deepEqual(complaints, []);
 });
 
 test('prices_far_below_one_have_all_their_decimals', async (t) => {

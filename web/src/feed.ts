@@ -107,6 +107,11 @@ export class Feed {
         return this.#selection;
     }
 
+    /** Seconds since 1970, by the server's clock: this machine's may never have been set. */
+    get time(): number {
+        return this.#socket.serverTime / 1000;
+    }
+
     connect(): void {
         this.#socket.connect();
     }

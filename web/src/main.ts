@@ -40,7 +40,11 @@ const chart = new MapChart(chartBox, profile, {
     },
 });
 const connection = new ConnectionView();
-const summary = new Summary(chart, (oldAge) => connection.showAge(oldAge));
+const summary = new Summary(
+    chart,
+    () => feed.time,
+    (oldAge) => connection.showAge(oldAge),
+);
 const tooltip = new Tooltip(chartBox);
 const clusters = new ClusterPanel((price) => chart.pointAtPrice(price));
 const messages = new Messages(() => {

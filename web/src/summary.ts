@@ -25,6 +25,7 @@ const MOVE_SHOWN_MS = 800;
 export class Summary {
     readonly #chart: MapChart;
     readonly #onAge: (oldAge: string | null) => void;
+    readonly #now: () => number;
     readonly #price = element('price', HTMLElement);
     readonly #change = element('change', HTMLElement);
     readonly #long = element('total-long', HTMLElement);
@@ -37,10 +38,11 @@ export class Summary {
     #shownPrice: number | null = null;
     #moveTimer: number | undefined;
 
-    /** `onAge` gets the age of the newest candle in words, if the data are old; null: they are not,
-     * or there are none. */
-    constructor(chart: MapChart, onAge: (oldAge: string | null) => void) {
+    /** `now` in seconds since 1970. `onAge` gets the age of the newest candle in words, if the data
+     * are old; null: they are not, or there are none. */
+    constructor(chart: MapChart, now: () => number, onAge: (oldAge: string | null) => void) {
         this.#chart = chart;
+        this.#now = now;
         this.#onAge = onAge;
     }
 
@@ -119,7 +121,7 @@ export class Summary {
     showAge(): void {
         const time = this.#chart.grid?.lastTime;
         if (!time) return;
-        const seconds = Math.max(0, Date.now() / 1000 - time);
+        const seconds = Math.max(0, this.#now() - time);
         const isStale = seconds > STALE_SECONDS;
         // A candle's time is its beginning: during its own five minutes it is current.
         const words = formatAge(Math.max(0, seconds - CANDLE_SECONDS));

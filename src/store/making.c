@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/folders.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,23 +17,6 @@
 #include <unistd.h>
 
 enum { MAKING_MS = 1000 }; /* far longer than it takes to make the beginning of a file */
-
-static enum status make_parent_folders(const struct store *store, struct error *error)
-{
-    char *path = memory_copy_string(store->path);
-    enum status status = STATUS_OK;
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-            status = error_set(error, STATUS_IO, "cannot create the folder %s: %s", path,
-                               strerror(errno));
-            break;
-        }
-        *slash = '/';
-    }
-    free(path);
-    return status;
-}
 
 /* What DuckDB makes gets what the process's mask leaves: nothing for other users, or what they may
  * do with the file already; its .wal comes and goes. */
@@ -78,6 +62,6 @@ static enum status remove_unfinished(const struct store *store, struct error *er
 enum status store_make_ready(const struct store *store, struct error *error)
 {
     set_mask(store);
-    enum status status = make_parent_folders(store, error);
+    enum status status = folders_make(store->path, error);
     return status == STATUS_OK ? remove_unfinished(store, error) : status;
 }

@@ -3,11 +3,15 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: help run build quick test check lint unit system asan tsan conformance fuzz scale bench \
-        sbom reproducible format hooks clean deps-build deps-quick deps-test deps-fuzz deps-bench
+.PHONY: help run fetch build quick test check lint unit system asan tsan conformance fuzz scale \
+        bench sbom reproducible format hooks clean deps-build deps-quick deps-test deps-fuzz \
+        deps-bench
 
 PORT ?= 8000
 DEMO_DB ?= data/demo.duckdb
+# What `make fetch` fetches: symbols, and the first of the days up to yesterday.
+SYMBOL ?= BTCUSDT,ETHUSDT
+FROM ?= $(shell date -u -d '30 days ago' +%F)
 # Compilers at a time.
 JOBS ?= $(shell nproc)
 
@@ -20,6 +24,10 @@ node_test = HEATCAST_BINARY=$(CURDIR)/build-test/heatcast node --test
 run: build
 	@echo "heatcast: the live page is at http://127.0.0.1:$(PORT)/ (Ctrl-C ends)"
 	@exec build/heatcast serve --demo --db $(DEMO_DB) --listen 127.0.0.1:$(PORT)
+
+## fetch: build, and fetch the market of the last 30 days (SYMBOL=BTCUSDT FROM=2025-12-01)
+fetch: build
+	@build/heatcast fetch --symbol $(SYMBOL) --from $(FROM)
 
 ## build: the release binary, build/heatcast, optimised across files: it takes long to link
 build: deps-build node_modules/.installed

@@ -4,8 +4,10 @@
 #include "cli/command.h"
 
 #include "engine/history.h"
+#include "sources/archive/import.h"
 #include "store/store.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +33,15 @@ enum exit_code command_print(struct buffer *out)
     if (!is_written)
         fprintf(stderr, "heatcast: the result could not be written to standard output\n");
     return is_written ? EXIT_DONE : EXIT_FAILED;
+}
+
+void command_print_imports(const struct import_summary *summaries)
+{
+    static const char *const kinds[IMPORT_KIND_COUNT] = {"klines", "open interest"};
+    for (int i = 0; i < IMPORT_KIND_COUNT; i++)
+        printf("%s: %" PRIu64 " files, %" PRIu64 " rows read, %" PRIu64 " new, %" PRIu64 " bad\n",
+               kinds[i], summaries[i].files, summaries[i].rows_read, summaries[i].rows_new,
+               summaries[i].rows_bad);
 }
 
 enum status command_symbol(const struct invocation *invocation, char symbol[SYMBOL_SIZE],

@@ -14,6 +14,7 @@
 
 struct store;
 struct history;
+struct import_summary;
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -50,6 +51,7 @@ struct command {
 
 extern const struct command command_serve;
 extern const struct command command_import;
+extern const struct command command_fetch;
 extern const struct command command_snapshot;
 extern const struct command command_history;
 extern const struct command command_config;
@@ -65,6 +67,9 @@ enum exit_code command_fail(const struct error *error);
 /* Prints a result and a line break, and frees the buffer. EXIT_FAILED, with an error printed, if
  * standard output does not take it: a full disk, a closed pipe. */
 enum exit_code command_print(struct buffer *out);
+
+/* What came of imports, a line for each kind of row (sources/archive/reader.h). */
+void command_print_imports(const struct import_summary *summaries);
 
 /* The symbol of --symbol, or the first of SYMBOLS. */
 enum status command_symbol(const struct invocation *invocation, char symbol[SYMBOL_SIZE],

@@ -5,10 +5,10 @@
  * a lock that stays belongs to another program, and the user should hear of it. */
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/progress.h"
 #include "sources/archive/import.h"
 #include "store/store.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,53 +16,18 @@
 enum {
     LOCK_WAIT_MS = 10000,
     LOCK_POLL_US = 50000,
-    PROGRESS_PERIOD_MS = 100,        /* on a terminal */
-    PROGRESS_LINE_PERIOD_MS = 10000, /* elsewhere, as in the log of a job */
-    PROGRESS_BAR_WIDTH = 30,
 };
-
-struct progress {
-    bool is_terminal, is_shown;
-    uint64_t shown_ns;
-};
-
-static void clear_progress(struct progress *progress)
-{
-    if (progress->is_shown)
-        fputs("\r\033[K", stderr);
-    progress->is_shown = false;
-}
 
 static void on_problem(const char *message, void *context)
 {
-    clear_progress(context);
+    progress_clear(context);
     fprintf(stderr, "heatcast: %s\n", message);
-}
-
-static void draw_bar(struct progress *progress, const char *name, uint64_t bytes_done,
-                     uint64_t bytes_total)
-{
-    int filled = (int)(bytes_done * PROGRESS_BAR_WIDTH / bytes_total);
-    progress->is_shown = true;
-    fprintf(stderr, "\r\033[K[%.*s%*s] %3d%% %.40s", filled, "##############################",
-            PROGRESS_BAR_WIDTH - filled, "", (int)(bytes_done * 100 / bytes_total), name);
-    fflush(stderr);
 }
 
 static void on_progress(const char *path, uint64_t bytes_done, uint64_t bytes_total, void *context)
 {
-    struct progress *progress = context;
-    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-    uint64_t now_ns = clock_monotonic_ns();
-    uint64_t period_ms = progress->is_terminal ? PROGRESS_PERIOD_MS : PROGRESS_LINE_PERIOD_MS;
-    if (bytes_total == 0 || now_ns - progress->shown_ns < period_ms * UINT64_C(1000000))
-        return;
-    progress->shown_ns = now_ns;
-    if (progress->is_terminal)
-        draw_bar(progress, name, bytes_done, bytes_total);
-    else
-        fprintf(stderr, "heatcast: %d %% is imported, at %s\n",
-                (int)(bytes_done * 100 / bytes_total), name);
+    const char *name = strrchr(path, '/');
+    progress_show(context, bytes_done, bytes_total, name != NULL ? name + 1 : path);
 }
 
 static enum status open_for_writing(const char *path, struct store **store, struct error *error)
@@ -76,15 +41,6 @@ static enum status open_for_writing(const char *path, struct store **store, stru
     }
 }
 
-static void print_summaries(const struct import_summary summaries[IMPORT_KIND_COUNT])
-{
-    static const char *const kinds[IMPORT_KIND_COUNT] = {"klines", "open interest"};
-    for (int i = 0; i < IMPORT_KIND_COUNT; i++)
-        printf("%s: %" PRIu64 " files, %" PRIu64 " rows read, %" PRIu64 " new, %" PRIu64 " bad\n",
-               kinds[i], summaries[i].files, summaries[i].rows_read, summaries[i].rows_new,
-               summaries[i].rows_bad);
-}
-
 /* Imports into an open database, and closes it before saying what came of it. Files that cannot be
  * used are a failure, not wrong usage. */
 static enum exit_code import_and_close(const struct invocation *invocation,
@@ -92,8 +48,7 @@ static enum exit_code import_and_close(const struct invocation *invocation,
                                        struct store *store)
 {
     struct error error;
-    struct progress progress = {.is_terminal = isatty(STDERR_FILENO),
-                                .shown_ns = clock_monotonic_ns()};
+    struct progress progress = progress_start("imported");
     struct import_summary summaries[IMPORT_KIND_COUNT] = {0};
     enum status status = import_run(
         &(struct import_options){
@@ -107,9 +62,9 @@ static enum exit_code import_and_close(const struct invocation *invocation,
             .context = &progress,
         },
         invocation->paths, invocation->path_count, summaries, &error);
-    clear_progress(&progress);
+    progress_clear(&progress);
     store_close(store);
-    print_summaries(summaries);
+    command_print_imports(summaries);
     if (status == STATUS_OK)
         return EXIT_DONE;
     fprintf(stderr, "heatcast: %s\n", error.message);

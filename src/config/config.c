@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FETCH_FILES_LIMIT = 32 };
 enum { WORKERS_MAX = 256, CONNECTIONS_MAX = 10000000, FLAG_SIZE = 64 };
 enum { CANDLES_MIN = 300, CANDLES_MAX = 100000000 }; /* of one question */
 #define BYTES_MIN ((size_t)1000000)
@@ -132,7 +133,18 @@ static const struct setting settings[] = {
      "text (key=value) or json"},
     {"EXCHANGES", EXCHANGE_LIST(exchanges), EXCHANGES_DEFAULT, NULL,
      "where symbols are traded: BTCUSDT is of the first, ALL:BTCUSDT the sum of all"},
-    EXCHANGES(EXCHANGE_ADDRESSES)};
+    EXCHANGES(EXCHANGE_ADDRESSES) /* each with its comma */
+    {"BINANCE_ARCHIVE_URL", URL(archive_url, rest_schemes), "https://data.binance.vision", NULL,
+     "the public archive that `heatcast fetch` reads: its base address, or that of a mirror"},
+    {"FETCH_FILES", WHOLE(fetch_files, 1, FETCH_FILES_LIMIT), "6", NULL,
+     "files of the archive that are fetched at a time (1 to 32)"},
+    {"FETCH_TRIES", WHOLE(fetch_tries, 1, 100), "6", NULL,
+     "requests for one file of the archive that may fail before it is given up"},
+    {"REQUEST_TIMEOUT", SECONDS(request_timeout_seconds, 1, 3600), "30", NULL,
+     "seconds without a byte after which a request to another server is given up"},
+    {"CA_FILE", PATH(ca_file), "", "the system's",
+     "PEM file of the certificates to trust where heatcast asks other servers"},
+};
 
 enum { SETTING_COUNT = sizeof settings / sizeof settings[0] };
 _Static_assert(SETTING_COUNT <= SETTINGS_MAX, "struct config_origin is too small");

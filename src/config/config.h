@@ -57,6 +57,10 @@ struct config {
     struct exchange_list exchanges;
     char exchange_rest_urls[EXCHANGE_COUNT][BASE_URL_SIZE];
     char exchange_ws_urls[EXCHANGE_COUNT][BASE_URL_SIZE];
+    char archive_url[BASE_URL_SIZE];
+    int fetch_files, fetch_tries;
+    double request_timeout_seconds;
+    char ca_file[CONFIG_PATH_SIZE]; /* "": the system's certificates */
     enum log_level log_level;
     enum log_format log_format;
 };

@@ -30,13 +30,13 @@ struct http_client_options {
     const char *user_agent; /* "heatcast/1.0" */
 };
 
-/* NULL if libcurl cannot be used, which the error says. Texts are copied. So far for tests. */
+/* NULL if libcurl cannot be used, which the error says. Texts are copied. */
 struct http_client *http_client_create(uv_loop_t *loop, const struct http_client_options *options,
                                        struct error *error);
 
 /* Cancels all transfers; WebSocket clients on it (link/websocket_client.h) have been destroyed
  * before. Handles on the loop close afterwards: the loop must run once more before it is closed.
- * May be called from on_done, not from on_bytes. NULL is harmless. So far for tests. */
+ * May be called from on_done, not from on_bytes. NULL is harmless. */
 void http_client_destroy(struct http_client *client);
 
 /* How a transfer ended. */
@@ -97,7 +97,7 @@ struct http_request {
 };
 
 /* All that the request points to is copied, but for the context. Never fails: what is wrong comes
- * by on_done. So far for tests. */
+ * by on_done. */
 struct http_transfer *http_client_start(struct http_client *client,
                                         const struct http_request *request);
 
@@ -108,7 +108,7 @@ void http_transfer_cancel(struct http_transfer *transfer);
 const char *http_result_header(const struct http_result *result, const char *name);
 
 /* Whether the same request may succeed later: no answer, or 408, 425, 429 or 5xx. False for what a
- * person has to change first: trust, redirects, sizes, other statuses. So far for tests. */
+ * person has to change first: trust, redirects, sizes, other statuses. */
 bool http_result_is_transient(const struct http_result *result);
 
 #endif

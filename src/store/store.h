@@ -218,12 +218,11 @@ enum status store_write_liquidation(struct store_session *session,
 #define STORE_CHECKSUM_SIZE 65 /* SHA-256 in hexadecimal digits, and the terminator */
 
 /* Which files of an archive the rows came from. `path` is the file's there. With which checksum it
- * was imported last; "": it was not. So far for tests. */
+ * was imported last; "": it was not. */
 enum status store_archive_checksum(struct store_session *session, const char *path,
                                    char checksum[STORE_CHECKSUM_SIZE], struct error *error);
 
-/* Notes in the transaction that the file's rows are in it. The table is made with its first row.
- * So far for tests. */
+/* Notes in the transaction that the file's rows are in it. The table is made with its first row. */
 enum status store_write_archive_file(struct store_session *session, const char *path,
                                      const char *symbol, const char *checksum, struct error *error);
 

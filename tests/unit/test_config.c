@@ -132,6 +132,31 @@ static void show_binance_ws_url(const struct config *config, char *out)
     show_text(out, config->exchange_ws_urls[EXCHANGE_BINANCE]);
 }
 
+static void show_archive_url(const struct config *config, char *out)
+{
+    show_text(out, config->archive_url);
+}
+
+static void show_fetch_files(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%d", config->fetch_files);
+}
+
+static void show_fetch_tries(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%d", config->fetch_tries);
+}
+
+static void show_request_timeout(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%g", config->request_timeout_seconds);
+}
+
+static void show_ca_file(const struct config *config, char *out)
+{
+    show_text(out, config->ca_file);
+}
+
 static void show_lookback(const struct config *config, char *out)
 {
     snprintf(out, 120, "%lld", (long long)config->heatmap_lookback_ms);
@@ -570,6 +595,56 @@ static const struct expectation {
      "wss://a.example/b/c",
      "(wss:// or ws://, host[:port], and a path, if any, without ? and #)",
      {"https://a", "ws:/a", "ws://a b", "ws://[::1", "ws://a#b", "WS://a"}},
+    {"BINANCE_ARCHIVE_URL",
+     "binance-archive-url",
+     show_archive_url,
+     "https://data.binance.vision",
+     "http://127.0.0.1:8080/",
+     "http://127.0.0.1:8080",
+     "https://mirror.example/binance",
+     "https://mirror.example/binance",
+     "(https:// or http://, host[:port], and a path, if any, without ? and #)",
+     {"data.binance.vision", "ftp://a", "s3://a"}},
+    {"FETCH_FILES",
+     "fetch-files",
+     show_fetch_files,
+     "6",
+     "1",
+     "1",
+     "32",
+     "32",
+     "a whole number from 1 to 32",
+     {"0", "33", "-1", "x"}},
+    {"FETCH_TRIES",
+     "fetch-tries",
+     show_fetch_tries,
+     "6",
+     "1",
+     "1",
+     "100",
+     "100",
+     "a whole number from 1 to 100",
+     {"0", "101", "-1", "x"}},
+    {"REQUEST_TIMEOUT",
+     "request-timeout",
+     show_request_timeout,
+     "30",
+     "1",
+     "1",
+     "3600",
+     "3600",
+     "a number of seconds from 1 to 3600",
+     {"0", "0.9", "3601", "x"}},
+    {"CA_FILE",
+     "ca-file",
+     show_ca_file,
+     "",
+     "/etc/ca.pem",
+     "/etc/ca.pem",
+     "ca.pem",
+     "ca.pem",
+     "",
+     {NULL}},
 };
 /* clang-format on */
 

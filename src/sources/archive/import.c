@@ -70,6 +70,14 @@ struct work {
     char symbol_settled[SYMBOL_SIZE]; /* whose market is right; of the last candle */
 };
 
+void import_summary_add(struct import_summary *sum, const struct import_summary *summary)
+{
+    sum->files += summary->files;
+    sum->rows_read += summary->rows_read;
+    sum->rows_new += summary->rows_new;
+    sum->rows_bad += summary->rows_bad;
+}
+
 /* -- transactions ------------------------------------------------------------------------------ */
 
 static enum status begin(struct import *import, struct error *error)

@@ -14,6 +14,8 @@ struct import_summary {
     uint64_t files, rows_read, rows_new, rows_bad;
 };
 
+void import_summary_add(struct import_summary *sum, const struct import_summary *summary);
+
 struct import_options {
     struct store *store; /* in shared mode other processes are kept from it until all is done */
     /* Of rows that do not name theirs, whatever the names of files say, and the only one to be

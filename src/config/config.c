@@ -18,6 +18,7 @@
 enum { FETCH_FILES_LIMIT = 32 };
 enum { WORKERS_MAX = 256, CONNECTIONS_MAX = 10000000, FLAG_SIZE = 64 };
 enum { CANDLES_MIN = 300, CANDLES_MAX = 100000000 }; /* of one question */
+#define RETENTION_MARGIN_MS DAY_MS /* so that the oldest candle of a window is always there */
 #define BYTES_MIN ((size_t)1000000)
 #define BYTES_MAX ((size_t)1000000000000)
 
@@ -32,6 +33,8 @@ enum { CANDLES_MIN = 300, CANDLES_MAX = 100000000 }; /* of one question */
     .type = SETTING_SECONDS, .seconds = {low, high}, FIELD(double, member)
 #define DURATION(member, low_ms, low_meaning)                                                      \
     .type = SETTING_DURATION, .duration = {low_ms, low_meaning}, FIELD(int64_t, member)
+#define AGE(member, low_ms, low_meaning)                                                           \
+    .type = SETTING_DURATION, .duration = {low_ms, low_meaning, true}, FIELD(int64_t, member)
 #define BYTES(member, low, high) .type = SETTING_BYTES, .bytes = {low, high}, FIELD(size_t, member)
 #define CHOICE(member, shown, list)                                                                \
     .type = SETTING_CHOICE, .choice = {shown, list}, FIELD(unsigned, member)
@@ -117,6 +120,14 @@ static const struct setting settings[] = {
      "size of all such answers that are kept or being sent; beyond it questions are refused"},
     {"QUESTIONS_PER_IP", WHOLE(questions_per_ip, 1, CONNECTIONS_MAX), "16", NULL,
      "different questions of one address (IPv6: one /64 network) at a time; 64 of all"},
+    {"COLLECT_WRITE_SECONDS", SECONDS(collect_write_seconds, 0.5, 60), "3", NULL,
+     "seconds between two transactions in which what is collected is written (0.5 to 60)"},
+    {"COLLECT_MEMORY_MAX", BYTES(collect_memory_max, BYTES_MIN, BYTES_MAX), "64MB", NULL,
+     "memory for what was collected and cannot be written yet; over it the oldest is dropped"},
+    {"RETENTION_CANDLES", AGE(retention_candles_ms, DAY_MS, "one day (1d)"), "all", NULL,
+     "how long candles and open interest of the collected symbols are kept, as in 2y; or all"},
+    {"RETENTION_LIQUIDATIONS", AGE(retention_liquidations_ms, DAY_MS, "one day (1d)"), "all", NULL,
+     "how long their liquidations are kept, as in 90d; or all"},
     {"REDIS_ENABLED", BOOL(redis_enabled), "false", NULL,
      "several servers: share one generator's snapshots through Redis"},
     {"REDIS_URL", .is_secret = true, REDIS(redis_url), REDIS_URL_DEFAULT, NULL,
@@ -214,6 +225,14 @@ static enum status check_limits(const struct config *config, struct error *error
         return error_set(error, STATUS_INVALID,
                          "QUESTION_CANDLES_MAX is %d, and HEATMAP_LOOKBACK alone is %lld candles",
                          config->question_candles_max, (long long)lookback_candles);
+    int64_t needed_ms = config->heatmap_lookback_ms + RETENTION_MARGIN_MS;
+    char lookback[24], retention[24];
+    if (config->retention_candles_ms > 0 && config->retention_candles_ms < needed_ms)
+        return error_set(error, STATUS_INVALID,
+                         "RETENTION_CANDLES is %s, and the map needs HEATMAP_LOOKBACK (%s) and a "
+                         "day more",
+                         value_format_duration(config->retention_candles_ms, retention),
+                         value_format_duration(config->heatmap_lookback_ms, lookback));
     if (config->answer_bytes_max > config->question_memory_max)
         return error_set(
             error, STATUS_INVALID,

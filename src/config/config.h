@@ -49,6 +49,9 @@ struct config {
     int question_candles_max;
     int questions_per_ip;
     size_t question_memory_max, answer_bytes_max, answers_memory_max;
+    double collect_write_seconds;
+    size_t collect_memory_max;
+    int64_t retention_candles_ms, retention_liquidations_ms; /* 0: all */
     bool redis_enabled;
     struct redis_url redis_url;
     char redis_channel_prefix[CHANNEL_PREFIX_SIZE];

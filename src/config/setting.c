@@ -71,7 +71,17 @@ static enum status parse_seconds(const struct setting *setting, const char *text
 static enum status parse_duration(const struct setting *setting, const char *text,
                                   int64_t *value_ms, struct error *error)
 {
+    if (setting->duration.takes_all && strcasecmp(text, "all") == 0) {
+        *value_ms = 0;
+        return STATUS_OK;
+    }
     enum status status = value_parse_duration(text, value_ms, error);
+    if (status != STATUS_OK && setting->duration.takes_all)
+        return error_set(
+            error, status,
+            "'%.60s' is neither 'all' nor a duration (a whole number and s, m, h, d, w "
+            "or y: 30d, 2y; at most 3660d)",
+            text);
     if (status == STATUS_OK && *value_ms < setting->duration.min_ms)
         return error_set(error, STATUS_INVALID, "'%.60s' is shorter than %s", text,
                          setting->duration.min_meaning);

@@ -19,7 +19,7 @@ enum setting_type {
     SETTING_WHOLE,    /* int, within `whole` */
     SETTING_CORES,    /* int, within `whole`; empty: the processors it may use */
     SETTING_SECONDS,  /* double, within `seconds` */
-    SETTING_DURATION, /* int64_t milliseconds, at least `duration.min_ms` */
+    SETTING_DURATION, /* int64_t milliseconds, at least `duration.min_ms`; 0 for `all` */
     SETTING_BYTES,    /* size_t, within `bytes` */
     SETTING_CHOICE,   /* an enum that numbers `choice.names` from 0 */
     SETTING_PATH,     /* char[text_size]; may be empty if the default is */
@@ -52,6 +52,7 @@ struct setting {
         struct {
             int64_t min_ms;
             const char *min_meaning; /* "one candle (5m)" */
+            bool takes_all;          /* "all" is a value */
         } duration;
         struct {
             size_t min, max;

@@ -19,8 +19,11 @@ static const struct {
     char unit;
     int64_t ms;
 } duration_units[] = {
-    {'w', 7 * DAY_MS}, {'d', DAY_MS}, {'h', 60 * MINUTE_MS}, {'m', MINUTE_MS}, {'s', 1000},
+    {'y', 365 * DAY_MS},   {'w', 7 * DAY_MS}, {'d', DAY_MS},
+    {'h', 60 * MINUTE_MS}, {'m', MINUTE_MS},  {'s', 1000},
 };
+
+enum { FIRST_UNIT_SHOWN = 2 }; /* "7d" rather than "1w" */
 
 static const struct {
     const char *name;
@@ -56,8 +59,8 @@ enum status value_parse_duration(const char *text, int64_t *duration_ms, struct 
     if (one_ms == 0 ||
         !slice_parse_unsigned(count_text, (uint64_t)(WINDOW_MAX_MS / one_ms), &count) || count == 0)
         return error_set(error, STATUS_INVALID,
-                         "'%.60s' is not a duration (a whole number and s, m, h, d or w: 15m, 48h, "
-                         "7d; at most 3660d)",
+                         "'%.60s' is not a duration (a whole number and s, m, h, d, w or y: 15m, "
+                         "48h, 7d; at most 3660d)",
                          text);
     *duration_ms = (int64_t)count * one_ms;
     return STATUS_OK;
@@ -65,7 +68,7 @@ enum status value_parse_duration(const char *text, int64_t *duration_ms, struct 
 
 char *value_format_duration(int64_t duration_ms, char text[24])
 {
-    for (size_t i = 1; i < COUNT(duration_units); i++)
+    for (size_t i = FIRST_UNIT_SHOWN; i < COUNT(duration_units); i++)
         if (duration_ms % duration_units[i].ms == 0) {
             snprintf(text, 24, "%lld%c", (long long)(duration_ms / duration_units[i].ms),
                      duration_units[i].unit);

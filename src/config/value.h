@@ -24,10 +24,10 @@
 #define DAY_MS (24 * 60 * MINUTE_MS)
 #define WINDOW_MAX_MS (3660 * DAY_MS)
 
-/* "90s", "15m", "48h", "7d", "2w"; a whole number and one unit. */
+/* "90s", "15m", "48h", "7d", "2w", "1y" (365 days); a whole number and one unit. */
 enum status value_parse_duration(const char *text, int64_t *duration_ms, struct error *error);
 
-/* "90m", "7d": the largest unit that divides it. Returns `text`. */
+/* "90m", "7d": the largest unit up to days that divides it. Returns `text`. */
 char *value_format_duration(int64_t duration_ms, char text[24]);
 
 /* "512KB", "64MB", "1GB": a whole number and one unit, of which each is a thousand of the one

@@ -28,12 +28,13 @@
 enum { ATTACHMENTS_MAX = 1000 }; /* to one database object, which keeps some 2 KB of each */
 
 /* What DuckDB says if it cannot open the file. */
-static enum status open_error(const struct store *store, const char *message, struct error *error)
+static enum status open_error(const struct store *store, bool is_writable, const char *message,
+                              struct error *error)
 {
     if (message != NULL && strstr(message, "Could not set lock") != NULL)
         return store_fail(store, STATUS_BUSY,
-                          store->mode == STORE_OWNER ? "another process has it open"
-                                                     : "another process is writing to it",
+                          is_writable ? "another process has it open"
+                                      : "another process is writing to it",
                           error);
     if (message != NULL && strstr(message, "database does not exist") != NULL)
         return store_missing(store, error);
@@ -63,7 +64,7 @@ static enum status create_object(const struct store *store, struct database *dat
     *database = (struct database){0};
     const char *path = store->mode == STORE_OWNER ? store->path : NULL;
     if (duckdb_open_ext(path, &database->handle, config, &message) != DuckDBSuccess) {
-        status = open_error(store, message, error);
+        status = open_error(store, store->mode == STORE_OWNER, message, error);
         database->handle = NULL;
     }
     duckdb_free(message);
@@ -72,8 +73,8 @@ static enum status create_object(const struct store *store, struct database *dat
 }
 
 /* Runs a statement on a connection of its own. */
-static enum status command(const struct store *store, struct database *database, const char *sql,
-                           struct error *error)
+static enum status command(const struct store *store, bool is_writable, struct database *database,
+                           const char *sql, struct error *error)
 {
     duckdb_connection connection = NULL;
     duckdb_result result;
@@ -81,7 +82,7 @@ static enum status command(const struct store *store, struct database *database,
         return store_fail(store, STATUS_IO, "cannot connect", error);
     enum status status = STATUS_OK;
     if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
-        status = open_error(store, duckdb_result_error(&result), error);
+        status = open_error(store, is_writable, duckdb_result_error(&result), error);
     duckdb_destroy_result(&result);
     duckdb_disconnect(&connection);
     return status;
@@ -130,7 +131,7 @@ static enum status seal(const struct store *store, struct database *database, st
     buffer_append_char(&sql, ',');
     append_quoted(&sql, '\'', store->wal_path);
     buffer_append_text(&sql, "]; SET GLOBAL enable_external_access = false");
-    enum status status = command(store, database, buffer_text(&sql), error);
+    enum status status = command(store, false, database, buffer_text(&sql), error);
     buffer_deinit(&sql);
     buffer_deinit(&temporary);
     return status;
@@ -145,7 +146,7 @@ static enum status attach(const struct store *store, bool is_writable, struct da
     buffer_append_text(&sql, " AS ");
     append_quoted(&sql, '"', store->catalog);
     buffer_append_text(&sql, is_writable ? " (READ_WRITE)" : " (READ_ONLY)");
-    enum status status = command(store, database, buffer_text(&sql), error);
+    enum status status = command(store, is_writable, database, buffer_text(&sql), error);
     buffer_deinit(&sql);
     database->attachments++;
     return status;
@@ -156,7 +157,7 @@ static enum status detach(const struct store *store, struct database *database)
     struct buffer sql = {0};
     buffer_append_text(&sql, "DETACH ");
     append_quoted(&sql, '"', store->catalog);
-    enum status status = command(store, database, buffer_text(&sql), NULL);
+    enum status status = command(store, false, database, buffer_text(&sql), NULL);
     buffer_deinit(&sql);
     return status;
 }

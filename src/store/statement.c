@@ -54,6 +54,10 @@ static enum status status_of(const char *message)
         return STATUS_NO_MEMORY;
     if (message != NULL && strncmp(message, "INTERRUPT", 9) == 0)
         return STATUS_CANCELLED;
+    if (message != NULL && (strncmp(message, "Conversion Error", 16) == 0 ||
+                            strncmp(message, "Out of Range Error", 18) == 0 ||
+                            strncmp(message, "Constraint Error", 16) == 0))
+        return STATUS_TOO_LARGE;
     return STATUS_IO;
 }
 

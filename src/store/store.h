@@ -233,7 +233,9 @@ enum status store_write_archive_file(struct store_session *session, const char *
 enum status store_write_market(struct store_session *session, const char *symbol,
                                const char *market, bool is_certain, struct error *error);
 
-/* Ends the transaction. Rows that were not there before are counted; pointers may be NULL. */
+/* Ends the transaction. Rows that were not there before are counted; pointers may be NULL. On
+ * failure nothing of it is stored. STATUS_TOO_LARGE: it has a row that a table of another program's
+ * shape cannot hold. */
 enum status store_write_commit(struct store_session *session, uint64_t *klines_new,
                                uint64_t *interest_new, struct error *error);
 void store_write_rollback(struct store_session *session); /* harmless where none is open */

@@ -207,6 +207,26 @@ static void show_answer_bytes(const struct config *config, char *out)
     snprintf(out, 120, "%zu", config->answer_bytes_max);
 }
 
+static void show_write_seconds(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%g", config->collect_write_seconds);
+}
+
+static void show_collect_memory(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%zu", config->collect_memory_max);
+}
+
+static void show_candles_kept(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%lld", (long long)config->retention_candles_ms);
+}
+
+static void show_liquidations_kept(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%lld", (long long)config->retention_liquidations_ms);
+}
+
 static void show_redis_enabled(const struct config *config, char *out)
 {
     show_text(out, config->redis_enabled ? "true" : "false");
@@ -403,7 +423,7 @@ static const struct expectation {
      "5m",
      "300000",
      "",
-     {"7", "0d", "1y", "-1d", "4m", "3661d"}},
+     {"7", "0d", "1Y", "-1d", "4m", "3661d", "all"}},
     {"HEATMAP_BUCKET",
      "heatmap-bucket",
      show_buckets,
@@ -484,6 +504,46 @@ static const struct expectation {
      "64",
      "a whole number from 1 to 10000000",
      {"0", "x", "10000001"}},
+    {"COLLECT_WRITE_SECONDS",
+     "collect-write-seconds",
+     show_write_seconds,
+     "3",
+     "0.5",
+     "0.5",
+     "60",
+     "60",
+     "a number of seconds from 0.5 to 60",
+     {"0", "0.4", "61", "x"}},
+    {"COLLECT_MEMORY_MAX",
+     "collect-memory-max",
+     show_collect_memory,
+     "64000000",
+     "1MB",
+     "1000000",
+     "1GB",
+     "1000000000",
+     "a whole number and KB, MB or GB",
+     {"64", "64mb", "64 MB"}},
+    {"RETENTION_CANDLES",
+     "retention-candles",
+     show_candles_kept,
+     "0",
+     "2y",
+     "63072000000",
+     "ALL",
+     "0",
+     "neither 'all' nor a duration",
+     {"none", "2", "11y", "y"}},
+    {"RETENTION_LIQUIDATIONS",
+     "retention-liquidations",
+     show_liquidations_kept,
+     "0",
+     "24h",
+     "86400000",
+     "all",
+     "0",
+     "neither 'all' nor a duration",
+     {"none", "0d", "-1d"}},
     {"REDIS_ENABLED",
      "redis-enabled",
      show_redis_enabled,
@@ -888,6 +948,8 @@ static void limits_that_leave_no_answer_are_refused(void **state)
          "QUESTION_CANDLES_MAX is 220000, and HEATMAP_LOOKBACK alone is 230401 candles"},
         {"ANSWER_BYTES_MAX", "200MB",
          "ANSWER_BYTES_MAX is more than QUESTION_MEMORY_MAX, of which it is a part"},
+        {"RETENTION_CANDLES", "190h",
+         "RETENTION_CANDLES is 190h, and the map needs HEATMAP_LOOKBACK (7d) and a day more"},
     };
     struct config config;
     struct config_origin origin;

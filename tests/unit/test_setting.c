@@ -19,7 +19,7 @@ static struct fields {
     bool is_on;
     int count, cores;
     double seconds;
-    int64_t duration_ms;
+    int64_t duration_ms, age_ms;
     size_t bytes;
     unsigned side, colour;
     char path[8], needed_path[8], origins[32], hosts[32], channel[8];
@@ -47,6 +47,9 @@ static const struct {
     {"hidden",
      {"DURATION", .type = SETTING_DURATION, .duration = {MINUTE_MS, "one minute (1m)"},
       AT(duration_ms), "1h", NULL, "how long"}},
+    {"hidden",
+     {"AGE", .type = SETTING_DURATION, .duration = {MINUTE_MS, "one minute (1m)", true}, AT(age_ms),
+      "all", NULL, "how long"}},
     {"hidden",
      {"BYTES", .type = SETTING_BYTES, .bytes = {1000, 2000000}, AT(bytes), "1KB", NULL, "a size"}},
     {"hidden",
@@ -125,6 +128,17 @@ static void bounds_belong_to_what_they_bound(void **state)
     assert_parses("DURATION", "60s");
     assert_int_equal(fields.duration_ms, MINUTE_MS);
     assert_refused("DURATION", "59s", "'59s' is shorter than one minute (1m)");
+    assert_refused(
+        "DURATION", "all",
+        "'all' is not a duration (a whole number and s, m, h, d, w or y: 15m, 48h, 7d; at "
+        "most 3660d)");
+    assert_parses("AGE", "1m");
+    assert_parses("AGE", "All");
+    assert_int_equal(fields.age_ms, 0);
+    assert_refused("AGE", "59s", "'59s' is shorter than one minute (1m)");
+    assert_refused("AGE", "some",
+                   "'some' is neither 'all' nor a duration (a whole number and s, m, h, d, w or y: "
+                   "30d, 2y; at most 3660d)");
     assert_parses("BYTES", "2MB");
     assert_int_equal(fields.bytes, 2000000);
     assert_refused("BYTES", "2001KB", "'2001KB' is not from 1KB to 2MB");

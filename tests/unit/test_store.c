@@ -892,7 +892,7 @@ static void a_foreign_key_on_the_time_alone_keeps_the_other_symbol(void **state)
     struct error error = {0};
     assert_ok(store_write_begin(session, "test", true, fault));
     assert_ok(store_write_kline(session, &ether, fault));
-    assert_int_equal(store_write_commit(session, NULL, NULL, &error), STATUS_IO);
+    assert_int_equal(store_write_commit(session, NULL, NULL, &error), STATUS_TOO_LARGE);
     assert_non_null(strstr(error.message, "open_time"));
     store_end(session);
     struct series series = load(store, "BTCUSDT", 0, 0, CANDLE_MS);

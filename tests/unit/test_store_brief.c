@@ -1,8 +1,8 @@
 /* Writing beside others: a brief session of a store in shared mode. */
 #include "foreign_database.h"
 #include "market_fixture.h"
+#include "other_process.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -40,51 +40,7 @@ static int64_t count_klines(struct store *store)
     return count;
 }
 
-/* -- other processes ----------------------------------------------------------------------------
- *
- * A record lock is what another process knows of DuckDB, and DuckDB of another process. */
-
-/* Whether another process could take this lock now. */
-static bool is_free_for(const char *path, short type)
-{
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
-        int fd = open(path, O_RDWR);
-        _exit(fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0 ? 0 : 1);
-    }
-    int result;
-    assert_int_equal(waitpid(child, &result, 0), child);
-    return WIFEXITED(result) && WEXITSTATUS(result) == 0;
-}
-
-/* Another process that holds the lock, until it is killed. */
-static pid_t hold_elsewhere(const char *path, short type)
-{
-    int ready[2];
-    char byte;
-    assert_int_equal(pipe(ready), 0);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
-        int fd = open(path, O_RDWR);
-        if (fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0 && write(ready[1], "", 1) == 1)
-            pause();
-        _exit(1);
-    }
-    close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-    return child;
-}
-
-static void let_go_elsewhere(pid_t child)
-{
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-}
+/* -- other processes -------------------------------------------------------------------------- */
 
 static void the_file_is_made_with_its_tables_and_held_only_for_the_session(void **state)
 {

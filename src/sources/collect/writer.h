@@ -1,15 +1,19 @@
 /* Rows on their way into the database: what is collected is put here, and a thread writes it in
- * short transactions, so that no process holds the file for long.
+ * short transactions, so that no process is kept from the file for long.
  *
- * Rows wait in memory, at most `waiting_bytes_max` of them. Over that, the oldest candles and open
- * interest are dropped first, which can be fetched again; liquidations, which cannot, only when
- * nothing else is left. What cannot be written (another process has the file, a full disk, a fault)
- * is kept and tried again, and said once in the log.
+ * Rows wait in memory, at most `waiting_bytes_max` of them (waiting.h says which are dropped over
+ * that). What cannot be written (another process has the file, a full disk, a fault) is kept and
+ * tried again, and said once in the log. A row that the tables cannot hold is dropped alone, and
+ * named.
  *
  * All rows are idempotent. A candle or open interest of a moment that is stored already replaces
  * it; a liquidation that is stored (exchange, symbol, time, id) stays as it is.
  *
- * Threads: any thread may call any function but the one that stops it, which alone may block. */
+ * The same thread removes what is older than is to be kept, in small steps between the writes: rows
+ * of the symbols that are named, whoever wrote them, and no others.
+ *
+ * Threads: any thread may call any function but writer_start() and writer_stop(), which one thread
+ * calls; only writer_stop() blocks. */
 #ifndef HEATCAST_SOURCES_COLLECT_WRITER_H
 #define HEATCAST_SOURCES_COLLECT_WRITER_H
 
@@ -19,31 +23,46 @@ struct writer;
 
 struct writer_options {
     struct store *store;      /* of either mode; outlives the writer */
-    double write_seconds;     /* between transactions; sooner when much waits */
-    size_t waiting_bytes_max; /* of rows that wait */
+    double write_seconds;     /* from the first row that waits to its transaction */
+    size_t waiting_bytes_max; /* of rows that wait; at least 1 MB */
+    /* What is removed; 0 keeps all. The age is counted from the newest candle of these symbols, and
+     * from now where that is earlier: nothing is removed where nothing new comes. */
+    int64_t keep_candles_ms, keep_liquidations_ms;
+    const char *const *symbols; /* outlive the writer */
+    size_t symbol_count;
 };
 
+/* What is counted is counted since the start. */
 struct writer_status {
-    uint64_t waiting_rows, waiting_bytes;
+    uint64_t waiting_rows, waiting_bytes; /* those that are being written as well */
     int64_t waiting_since_ms; /* wall clock, when the oldest of them was put; 0: nothing waits */
-    /* Since the start. */
-    uint64_t written_klines, written_interest, written_liquidations; /* those that were new */
-    uint64_t dropped_klines, dropped_interest, dropped_liquidations;
-    uint64_t failures;  /* attempts to write */
-    struct error fault; /* of the last attempt; STATUS_OK: it succeeded */
+    uint64_t written_klines, written_interest,
+        written_liquidations; /* that were not there before */
+    uint64_t dropped_klines, dropped_interest, dropped_liquidations; /* for want of room */
+    uint64_t refused_rows; /* that the tables cannot hold */
+    uint64_t removed_rows; /* that were too old */
+    uint64_t writes;       /* that succeeded */
+    double held_seconds;   /* that the file was held, for all that was done to it */
+    uint64_t failures;     /* writes that failed */
+    struct error fault;    /* of the last write; STATUS_OK: it succeeded */
 };
 
-/* The functions, which follow with their definitions:
- *
- *     struct writer *writer_start(const struct writer_options *options);
- *     void writer_put_kline(struct writer *writer, const struct kline_row *row);
- *     void writer_put_interest(struct writer *writer, const struct interest_row *row,
- *                              const char *source);       the exchange's name
- *     void writer_put_liquidation(struct writer *writer, const struct liquidation_row *row);
- *     bool writer_is_full(const struct writer *writer);   half of the room is taken: back-filling
- *                                                         should pause
- *     void writer_status(struct writer *writer, struct writer_status *status);
- *     void writer_stop(struct writer *writer, uint64_t timeout_ms);
- *                                     writes what waits, for at most that long, and frees it */
+struct writer *writer_start(const struct writer_options *options);
+
+void writer_put_kline(struct writer *writer, const struct kline_row *row);
+
+/* `source` is what the row names as its source, the exchange's name: a constant. */
+void writer_put_interest(struct writer *writer, const struct interest_row *row, const char *source);
+void writer_put_liquidation(struct writer *writer, const struct liquidation_row *row);
+
+/* Whether half of the room is taken: what need not come now, such as a back-fill, should wait. */
+bool writer_is_full(struct writer *writer);
+
+void writer_status(struct writer *writer, struct writer_status *status);
+
+/* Writes what waits, tries again for at most `timeout_ms` where that fails, then ends the thread
+ * and frees the writer; what is lost is said in the log. A write that is under way is not cut off.
+ * NULL is harmless. */
+void writer_stop(struct writer *writer, uint64_t timeout_ms);
 
 #endif

@@ -43,4 +43,14 @@ static inline void list_remove(struct list *link)
     list_init(link);
 }
 
+/* Puts all elements behind those of another list. */
+static inline void list_move_all(struct list *from, struct list *to)
+{
+    while (!list_is_empty(from)) {
+        struct list *link = from->next;
+        list_remove(link);
+        list_push_back(to, link);
+    }
+}
+
 #endif

@@ -18,11 +18,13 @@ enum question_kind {
     QUESTION_HISTORY,
     QUESTION_CANDLES,
     QUESTION_GRID,
+    /* Short, too: the page of metrics. Not the backend's: net/server.c answers it. */
+    QUESTION_METRICS,
 };
 
 static inline bool question_is_short(enum question_kind kind)
 {
-    return kind == QUESTION_SYMBOLS || kind == QUESTION_READY;
+    return kind == QUESTION_SYMBOLS || kind == QUESTION_READY || kind == QUESTION_METRICS;
 }
 
 #define BACKEND_PARAMETERS_MAX 8

@@ -9,7 +9,8 @@
  * Computing is done by QUESTION_THREADS threads of its own, none of which ever waits for another
  * question: what waits is an asker in a list. One more thread does all that is short: it finds
  * questions in the table, and answers the short kinds, which therefore never queue behind
- * computations. */
+ * computations. The page of metrics has yet another one, since it has to come when the database
+ * hangs. */
 #ifndef HEATCAST_NET_QUESTIONS_H
 #define HEATCAST_NET_QUESTIONS_H
 
@@ -17,8 +18,7 @@
 #include "net/answer.h"
 #include "net/backend.h"
 
-/* Limits of questions, with those of struct questions_limits; try_enqueue() and keep() in
- * questions.c hold to them. */
+/* Limits of questions, with those of struct questions_limits; question_table.c holds to them. */
 #define QUESTION_THREADS 4                          /* that compute */
 #define QUESTIONS_MAX 64                            /* about the past, queued or being computed */
 #define QUESTIONS_KEPT_MAX 32                       /* answers kept, in one form or both */

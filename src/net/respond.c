@@ -252,6 +252,14 @@ void respond_answer(struct exchange *exchange, struct answer *answer)
     complete_json(exchange, answer->body.size, answer->is_gzipped, lines);
 }
 
+void respond_page(struct exchange *exchange, struct answer *answer, const char *content_type)
+{
+    exchange->answer_body = answer_acquire(answer);
+    exchange->body_size = answer->body.size;
+    complete(exchange, 200, content_type,
+             answer->is_gzipped ? NO_STORE "Content-Encoding: gzip\r\n" : NO_STORE);
+}
+
 void respond_frame(struct exchange *exchange, struct frame *frame)
 {
     char lines[TAG_LINES_SIZE];

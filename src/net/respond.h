@@ -28,8 +28,11 @@ void respond_failure(struct exchange *exchange, enum status status, const char *
  * that has it. */
 void respond_answer(struct exchange *exchange, struct answer *answer);
 
-/* The newest snapshot, in the same way; gzipped where the client accepts it, from the frame's
- * compressed form. */
+/* 200 with an answer that is about this moment: it has no tag, and is not to be kept. */
+void respond_page(struct exchange *exchange, struct answer *answer, const char *content_type);
+
+/* The newest snapshot, in the same way as other answers; gzipped where the client accepts it, from
+ * the frame's compressed form. */
 void respond_frame(struct exchange *exchange, struct frame *frame);
 
 /* A body that stays where it is. `encoding` is the Content-Encoding, or NULL. */

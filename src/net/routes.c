@@ -59,13 +59,6 @@ static void serve_stats(struct exchange *exchange, const struct route_match *mat
     respond(exchange, 200, TYPE_JSON, NO_STORE);
 }
 
-static void serve_metrics(struct exchange *exchange, const struct route_match *match)
-{
-    (void)match;
-    metrics_render(shared_of(exchange)->metrics, &exchange->body);
-    respond(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", NO_STORE);
-}
-
 static void serve_websocket(struct exchange *exchange, const struct route_match *match)
 {
     upgrade_answer(exchange, match->head, &request_protocol);
@@ -127,7 +120,9 @@ static void serve_snapshot(struct exchange *exchange, const struct route_match *
 
 static void respond_to_question(struct exchange *exchange, struct answer *answer)
 {
-    if (answer->status == STATUS_OK) {
+    if (answer->status == STATUS_OK && exchange->question_kind == QUESTION_METRICS) {
+        respond_page(exchange, answer, "text/plain; version=0.0.4; charset=utf-8");
+    } else if (answer->status == STATUS_OK) {
         respond_answer(exchange, answer);
     } else if (exchange->question_kind == QUESTION_READY) {
         buffer_append(&exchange->body, answer->body.data, answer->body.size);
@@ -199,6 +194,24 @@ static uint64_t client_key(struct exchange *exchange, const struct http_head *he
     return address_count_key((const struct sockaddr *)&address);
 }
 
+/* What `canonical` holds is taken over. */
+static void ask(struct exchange *exchange, const struct http_head *head,
+                const struct backend_request *request, struct buffer *canonical)
+{
+    exchange->question_kind = request->kind;
+    exchange->asker.on_answered = on_answered;
+    exchange->asker.address_key = client_key(exchange, head);
+    questions_ask(shared_of(exchange)->questions, &exchange->asker, request, canonical,
+                  exchange->accepts_gzip);
+}
+
+static void serve_metrics(struct exchange *exchange, const struct route_match *match)
+{
+    const struct backend_request request = {.kind = QUESTION_METRICS};
+    struct buffer canonical = {0};
+    ask(exchange, match->head, &request, &canonical);
+}
+
 /* What is wrong with a request is said here, at no cost; what is right goes to the threads. */
 static void serve_question(struct exchange *exchange, const struct route_match *match)
 {
@@ -211,15 +224,10 @@ static void serve_question(struct exchange *exchange, const struct route_match *
     if (!read_parameters(exchange, match->head->query, &request))
         return;
     enum status status = backend->canonicalize(backend->context, &request, &canonical, &error);
-    if (status == STATUS_OK) {
-        exchange->question_kind = request.kind;
-        exchange->asker.on_answered = on_answered;
-        exchange->asker.address_key = client_key(exchange, match->head);
-        questions_ask(shared_of(exchange)->questions, &exchange->asker, &request, &canonical,
-                      exchange->accepts_gzip);
-    } else {
+    if (status == STATUS_OK)
+        ask(exchange, match->head, &request, &canonical);
+    else
         respond_failure(exchange, status, error.message, NULL);
-    }
     buffer_deinit(&canonical);
 }
 

@@ -140,6 +140,52 @@ static void raise_descriptor_limit(const struct config *config)
              log_int("limit", (int64_t)limit.rlim_max), log_int("needed", (int64_t)needed));
 }
 
+/* -- questions --------------------------------------------------------------------------------- */
+
+/* A page is as long as there are symbols and families; what takes more memory is a fault. */
+#define METRICS_SIZE_MAX ((size_t)16 << 20)
+
+static enum status make_metrics(struct net_server *server, struct buffer *out, struct error *error)
+{
+    struct buffer_bound bound = {.size_max = METRICS_SIZE_MAX};
+    out->bound = &bound;
+    metrics_render(server->shared.metrics, out);
+    out->bound = NULL;
+    if (bound.failure == BUFFER_COMPLETE)
+        return STATUS_OK;
+    buffer_deinit(out);
+    return error_set(error, STATUS_NO_MEMORY, "there is not enough memory just now");
+}
+
+static enum status answer(void *context, const struct backend_request *request,
+                          const struct question_control *control, struct buffer *out,
+                          struct error *error)
+{
+    struct net_server *server = context;
+    const struct backend *backend = server->shared.backend;
+    if (request->kind == QUESTION_METRICS)
+        return make_metrics(server, out, error);
+    return backend->answer(backend->context, request, control, out, error);
+}
+
+static bool find_version(void *context, uint64_t *version)
+{
+    const struct net_server *server = context;
+    const struct backend *backend = server->shared.backend;
+    return backend->version != NULL && backend->version(backend->context, version);
+}
+
+static void create_questions(struct net_server *server)
+{
+    const struct config *config = server->shared.config;
+    server->asked = (struct backend){.context = server, .answer = answer, .version = find_version};
+    server->shared.questions = questions_create(
+        &server->asked, &(struct questions_limits){.answer_bytes_max = config->answers_memory_max,
+                                                   .per_address = config->questions_per_ip});
+}
+
+/* -- life -------------------------------------------------------------------------------------- */
+
 enum status net_server_create(const struct config *config, struct publisher *publisher,
                               const struct backend *backend, struct metrics *metrics,
                               struct net_server **result, struct error *error)
@@ -162,12 +208,10 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     server->shared.config = config;
     server->shared.publisher = publisher;
     server->shared.backend = backend;
-    server->shared.questions = questions_create(
-        backend, &(struct questions_limits){.answer_bytes_max = config->answers_memory_max,
-                                            .per_address = config->questions_per_ip});
     server->shared.metrics = metrics;
     server->shared.append_stats = server_stats_append_json;
     server->shared.server = server;
+    create_questions(server);
     server->shared.tls = tls;
     server->shared.is_local = site_is_local(config);
     places_init(&server->shared.places, config->ws_max_connections,

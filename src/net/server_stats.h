@@ -13,6 +13,7 @@
 
 struct net_server {
     struct net_shared shared;
+    struct backend asked; /* what questions go to: the backend, and the page of metrics */
     size_t worker_count;
     struct worker **workers;
     int port;

@@ -1,6 +1,6 @@
 /* engine/ does not know ops/: the generator counts for itself, and what it has counted becomes
- * Prometheus' families here. Collectors run on whichever worker loop is asked for /metrics, so they
- * read counters and never wait. */
+ * Prometheus' families here. Collectors run on a thread of the network side, and must come while
+ * the database hangs: they read counters and never wait. */
 #include "serve/metrics.h"
 
 #include "base/log.h"

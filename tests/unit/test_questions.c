@@ -491,6 +491,28 @@ static void short_questions_that_wait_are_answered_by_one_look(void **state)
     assert_int_equal(world.asked, 2);
 }
 
+static void
+the_page_of_metrics_comes_while_the_database_hangs_and_once_for_all_that_wait(void **state)
+{
+    (void)state;
+    enum { SCRAPES = 50 };
+    struct client ready, page, scrapes[SCRAPES];
+    world.is_short_gated = true;
+    ask_kind(&ready, 0, QUESTION_READY, "", false);
+    await_begun(1);
+    ask_kind(&page, 0, QUESTION_METRICS, "", false);
+    await_begun(1); /* a thread of its own has taken it */
+    for (size_t i = 0; i < SCRAPES; i++)
+        ask_kind(&scrapes[i], i % LOOPS, QUESTION_METRICS, "", false);
+    world.is_short_gated = false;
+    let_answer(2);
+    expect_text(&page, "5 ");
+    for (size_t i = 0; i < SCRAPES; i++)
+        expect_text(&scrapes[i], "5 ");
+    expect_text(&ready, "1 ");
+    assert_int_equal(world.asked, 3);
+}
+
 static void readiness_that_fails_still_says_what(void **state)
 {
     (void)state;
@@ -760,6 +782,7 @@ int main(void)
         fact(readiness_is_answered_while_all_threads_compute),
         fact(kept_answers_are_given_while_all_threads_compute),
         fact(short_questions_that_wait_are_answered_by_one_look),
+        fact(the_page_of_metrics_comes_while_the_database_hangs_and_once_for_all_that_wait),
         fact(readiness_that_fails_still_says_what),
         fact(too_many_different_questions_are_refused_and_equal_ones_join),
         fact(the_answer_used_longest_ago_goes_first),

@@ -186,6 +186,8 @@ static enum status load(struct question *question, struct error *error)
     const char *symbol = question->range->symbol;
     enum status status = store_load(question->session, symbol, window->start_ms, window->end_ms,
                                     window->interval_ms, &question->series, error);
+    store_end(question->session); /* computing takes much longer, and keeps writers from the file */
+    question->session = NULL;
     if (status == STATUS_OK && question->series.count == 0)
         return question_no_candle(symbol, window->start_ms, window->end_ms, error);
     return status == STATUS_OK ? stop_token_check(&question->limits->stop, error) : status;

@@ -22,7 +22,7 @@ struct question {
     const struct question_limits *limits; /* not NULL */
     struct buffer_bound bound;            /* of the answer */
     struct memory_budget budget;
-    struct store_session *session;
+    struct store_session *session; /* until the series is loaded */
     struct window window;
     struct series series;
 };
@@ -43,8 +43,8 @@ enum status question_check_progress(const struct question *question, const struc
 /* STATUS_NO_MEMORY, with a message. */
 enum status question_no_memory(const struct question *question, struct error *error);
 
-/* Loads the series of the window. STATUS_NO_DATA if it is empty, STATUS_TOO_LARGE if it is over the
- * limit of candles, others as stop_token_check(). */
+/* Loads the series of the window, and ends the session. STATUS_NO_DATA if it is empty,
+ * STATUS_TOO_LARGE if it is over the limit of candles, others as stop_token_check(). */
 enum status question_load(struct question *question, struct error *error);
 
 /* The same where every candle becomes a part of the answer. STATUS_TOO_LARGE names an interval of

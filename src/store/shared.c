@@ -27,7 +27,14 @@
  * Nothing of this is stored: CURRENT and OUTDATED are what stat() says when a session begins. */
 #include "store/internal.h"
 
-enum { OPEN_TRIES_MAX = 3 }; /* of a file that is being replaced just now */
+#include "base/clock.h"
+
+enum {
+    OPEN_TRIES_MAX = 3, /* of a file that is being replaced just now */
+    /* For another process that writes: a collector's transactions are shorter, and readers that met
+     * one would fail every now and then. */
+    PATIENCE_MS = 250,
+};
 
 /* The instance of the file that the name means now, current or outdated; or NULL. */
 static struct instance *find_same_file(struct store *store, const struct identity *identity)
@@ -56,9 +63,22 @@ static bool is_unchanged(const struct store *store, const struct identity *ident
     return store_stat(store, &now, NULL) == STATUS_OK && store_is_same_identity(identity, &now);
 }
 
+/* Opens the file; or waits a moment where another process writes to it, and has opened nothing. */
+static enum status try_to_open(struct store *store, const struct stop_token *stop,
+                               const struct identity *identity, uint64_t end_ns,
+                               struct instance **opened, struct error *error)
+{
+    struct error reason = {0};
+    enum status status = store_instance_open(store, identity, false, opened, &reason);
+    if (status == STATUS_BUSY && clock_monotonic_ns() < end_ns)
+        status = store_await_close(store, stop, &reason);
+    return status == STATUS_OK ? STATUS_OK : error_set(error, status, "%s", reason.message);
+}
+
 enum status store_shared_join(struct store *store, const struct stop_token *stop,
                               struct instance **joined, struct error *error)
 {
+    uint64_t end_ns = clock_monotonic_ns() + PATIENCE_MS * UINT64_C(1000000);
     for (int tries = 0; tries < OPEN_TRIES_MAX;) {
         struct identity identity;
         enum status status = STATUS_OK;
@@ -73,15 +93,15 @@ enum status store_shared_join(struct store *store, const struct stop_token *stop
             *joined = same_file;
             return STATUS_OK;
         }
-        if (same_file != NULL) {
+        *joined = NULL;
+        if (same_file != NULL)
             status = store_await_close(store, stop, error);
-            if (status != STATUS_OK)
-                return status;
-            continue;
-        }
-        status = store_instance_open(store, &identity, false, joined, error);
+        else
+            status = try_to_open(store, stop, &identity, end_ns, joined, error);
         if (status != STATUS_OK)
             return status;
+        if (*joined == NULL) /* waited */
+            continue;
         if (is_unchanged(store, &identity))
             return STATUS_OK;
         store_instance_close(store, *joined);

@@ -45,7 +45,8 @@ const char *store_path(const struct store *store);
  * and openings. STATUS_NOT_FOUND: there is no such file. */
 enum status store_version(struct store *store, uint64_t *version, struct error *error);
 
-/* STATUS_BUSY: a writer holds the file just now. STATUS_NOT_FOUND: no such file (shared mode), or a
+/* STATUS_BUSY: another process writes to the file, for longer than a quarter of a second.
+ * STATUS_NOT_FOUND: no such file (shared mode), or a
  * table or column that the queries need is missing, which the message names. STATUS_NO_MEMORY: for
  * the session. STATUS_IO: it cannot be opened or read. Nothing of it lasts longer than its cause:
  * the next call tries again. */

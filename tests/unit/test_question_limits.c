@@ -1,4 +1,5 @@
 /* What a question may cost, and what the refusal of one that would cost more says. */
+#include "engine/question.h"
 #include "question_fixture.h"
 
 #include <pthread.h>
@@ -223,9 +224,40 @@ static void an_answer_is_cancelled_while_it_is_made(void **state)
     assert_int_equal(hurry.status, STATUS_CANCELLED);
 }
 
+/* -- the file ---------------------------------------------------------------------------------- */
+
+static enum status write_meanwhile(struct question *question, struct buffer *out,
+                                   struct error *error)
+{
+    struct store_session *session = NULL;
+    enum status status = question_load(question, error);
+    if (status == STATUS_OK)
+        status = store_begin_brief(question->history->store, &session, error);
+    store_end(session);
+    buffer_append_text(out, "written");
+    return status;
+}
+
+static void the_file_is_free_while_an_answer_is_computed(void **state)
+{
+    struct buffer out = {0};
+    const struct range range = range_of("window=2h");
+    struct store *other = open_store(path_in(state, "other.duckdb"), STORE_OWNER);
+    write_walk(other, 50);
+    store_close(other);
+    other = open_store(path_in(state, "other.duckdb"), STORE_SHARED);
+    struct history *there = open_history(other);
+    assert_ok(question_ask(there, "test", &range, NULL, write_meanwhile, &out, fault));
+    assert_string_equal(buffer_text(&out), "written");
+    buffer_deinit(&out);
+    history_destroy(there);
+    store_close(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_file_is_free_while_an_answer_is_computed),
         cmocka_unit_test(a_range_of_too_many_candles_names_a_window_that_fits),
         cmocka_unit_test(longer_intervals_are_read_from_candles_as_well),
         cmocka_unit_test(candles_are_counted_where_there_are_any),

@@ -81,6 +81,37 @@ static void a_file_that_another_process_has_is_busy_at_once_and_can_be_written_a
     store_close(store);
 }
 
+static void *kill_soon(void *argument)
+{
+    sleep_ms(100);
+    let_go_elsewhere(*(pid_t *)argument);
+    return NULL;
+}
+
+/* Whether a reader that came while another process wrote for a moment could read. */
+static bool reads_after_a_moment(const char *path, struct store *store)
+{
+    struct store_session *session;
+    pthread_t killer;
+    pid_t other = hold_elsewhere(path, F_WRLCK);
+    assert_int_equal(pthread_create(&killer, NULL, kill_soon, &other), 0);
+    bool can_read = store_begin(store, &session, NULL) == STATUS_OK;
+    pthread_join(killer, NULL);
+    store_end(session);
+    return can_read;
+}
+
+static void a_reader_waits_for_the_short_write_of_another_process(void **state)
+{
+    struct store *store = open_store(database(state), STORE_SHARED);
+    write_briefly(store, 0, 3);
+    bool can_read = false;
+    for (int i = 0; i < 10 && !can_read; i++) /* the machine may be busy */
+        can_read = reads_after_a_moment(database(state), store);
+    assert_true(can_read);
+    store_close(store);
+}
+
 static void in_owner_mode_it_is_a_session_like_any_other(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
@@ -263,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         in_folder(the_file_is_made_with_its_tables_and_held_only_for_the_session),
         in_folder(a_file_that_another_process_has_is_busy_at_once_and_can_be_written_after),
+        in_folder(a_reader_waits_for_the_short_write_of_another_process),
         in_folder(in_owner_mode_it_is_a_session_like_any_other),
         in_folder(a_reader_that_stays_makes_it_busy_and_is_not_disturbed),
         in_folder(readers_and_writes_take_turns_and_neither_starves),

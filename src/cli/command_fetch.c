@@ -129,7 +129,6 @@ static enum exit_code fetch(const struct invocation *invocation, struct fetch_op
 {
     const struct config *config = &invocation->config;
     const char *keep = command_option(invocation, "keep");
-    struct progress progress = progress_start("fetched");
     struct fetch_summary summary;
     struct buffer folder = {0};
     struct error error;
@@ -147,11 +146,8 @@ static enum exit_code fetch(const struct invocation *invocation, struct fetch_op
     options->files_at_a_time = config->fetch_files;
     options->tries_max = config->fetch_tries;
     options->silence_timeout_ms = (uint64_t)(config->request_timeout_seconds * 1000);
-    options->on_message = on_message;
-    options->on_progress = on_progress;
-    options->context = &progress;
     status = fetch_run(options, &summary, &error);
-    progress_clear(&progress);
+    progress_clear(options->context);
     store_close(options->store);
     buffer_deinit(&folder);
     print_summary(&summary);
@@ -165,7 +161,13 @@ static enum exit_code run(struct invocation *invocation)
 {
     struct error error;
     struct symbol_list symbols;
-    struct fetch_options options = {.symbols = &symbols};
+    struct progress progress = progress_start("fetched");
+    struct fetch_options options = {
+        .symbols = &symbols,
+        .on_message = on_message,
+        .on_progress = on_progress,
+        .context = &progress,
+    };
     if (read_symbols(invocation, &symbols, &error) != STATUS_OK ||
         read_days(invocation, &options, &error) != STATUS_OK)
         return command_fail(&error);

@@ -13,7 +13,7 @@ import { get } from '../support/http.mjs';
 import { listenFor } from '../support/link-probe.mjs';
 import { cutMarket, importMarkets, makeMarket, parseSummaries } from '../support/market.mjs';
 import { freePort } from '../support/ports.mjs';
-import { binary, eventually, run, scratch, start } from '../support/process.mjs';
+import { binary, eventually, patienceMs, run, scratch, sleep, start } from '../support/process.mjs';
 import { serveFor } from '../support/server.mjs';
 import { zip } from '../support/zip.mjs';
 
@@ -296,6 +296,8 @@ test('missing days are named and counted, and are no failure', async (t) => {
 test('yesterday may not be there yet, and today is not', async (t) => {
     const set = await setUp(t);
     const text = (ms) => new Date(ms).toISOString().slice(0, 10);
+    const leftMs = dayMs - (Date.now() % dayMs);
+    if (leftMs < patienceMs) await sleep(leftMs); // a day that ends meanwhile is another one
     const now = Date.now();
     const [before, today, tomorrow] = [now - 2 * dayMs, now, now + dayMs].map(text);
     const recent = makeMarket({ start: `${before}T00:00:00Z`, candles: day });
@@ -529,7 +531,10 @@ test('a terminal gets a bar, anything else a line now and then', async (t) => {
     );
     const plain = await run(set.args(threeDays));
     assert.equal(plain.code, 0, plain.stderr);
-    assert.match(plain.stderr, /^heatcast: \d+ % is fetched, at BTCUSDT-metrics-2025-12-0\d\.zip$/m);
+    assert.match(
+        plain.stderr,
+        /^heatcast: \d+ % is fetched, at BTCUSDT-metrics-2025-12-0\d\.zip$/m,
+    );
     assert.doesNotMatch(plain.stderr, /\r/);
     const again = await setUp(t);
     again.archive.misbehave(/CHECKSUM$/, { status: 503 }, 1);

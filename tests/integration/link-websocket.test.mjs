@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { WebSocketServer } from 'ws';
 
 import { makePair } from '../support/certificate.mjs';
-import { listenFor, startProbe } from '../support/link-probe.mjs';
+import { listenFor, startProbe, unknownName } from '../support/link-probe.mjs';
 import { deflateMessage } from '../support/permessage-deflate.mjs';
 import { freePort } from '../support/ports.mjs';
 import { eventually, scratch } from '../support/process.mjs';
@@ -309,7 +309,7 @@ test('what keeps a connection from coming about is told apart', async (t) => {
     );
     const stranger = await servePeer(t, { pair: other });
     const cases = [
-        ['ws://no-such-host.invalid/', 'name unknown'],
+        [`ws://${unknownName}/`, 'name unknown'],
         [`ws://127.0.0.1:${await freePort()}/`, 'not connected'],
         [stranger.url, 'not trusted'],
         [`wss://127.0.0.1:${silent}/`, 'timed out'],
@@ -366,7 +366,7 @@ test('a client can be closed or destroyed at every stage', async (t) => {
             }
             assert.equal(probe.has(id, 'closed'), verb === 'close');
         };
-        await end(probe.connect('ws://no-such-host.invalid/'));
+        await end(probe.connect(`ws://${unknownName}/`));
         const tls = probe.connect(`wss://127.0.0.1:${port}/`);
         await once(server, 'connection');
         await end(tls);
@@ -385,6 +385,6 @@ test('a client can be closed or destroyed at every stage', async (t) => {
 test('what is open when everything ends is destroyed', async (t) => {
     const { probe, server } = await open(t);
     for (let i = 0; i < 5; i++) await probe.event(probe.connect(server.url), 'open');
-    probe.connect('ws://no-such-host.invalid/');
+    probe.connect(`ws://${unknownName}/`);
     await probe.drop(1); // the last has begun; the probe ends with the test
 });

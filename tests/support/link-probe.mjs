@@ -8,6 +8,9 @@ import { binary, eventually, start } from './process.mjs';
 
 const program = join(dirname(binary), 'tests', 'link_probe');
 
+// A name that no server has: a label of it is too long, which the resolver finds without asking.
+export const unknownName = `${'x'.repeat(64)}.invalid`;
+
 // A probe for the length of one test. When the test ends, so does the probe, in good order: it
 // frees all that is still under way, which a build with AddressSanitizer checks.
 export async function startProbe(t, { ca, env } = {}) {

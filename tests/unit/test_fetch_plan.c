@@ -100,7 +100,7 @@ static void files_are_where_the_archive_has_them(void **state)
 
 static bool is_checksum(const char *text)
 {
-    char checksum[ARCHIVE_CHECKSUM_SIZE];
+    char checksum[STORE_CHECKSUM_SIZE];
     bool is_one = archive_checksum_read(slice_of(text), "BTCUSDT-5m-2025-12.zip", checksum);
     if (is_one)
         assert_string_equal(checksum, ABC);
@@ -128,7 +128,7 @@ static void a_published_checksum_is_a_line_of_sha256sum(void **state)
 static void the_checksum_of_a_file_is_its_sha256(void **state)
 {
     (void)state;
-    char path[] = "/tmp/heatcast-test-XXXXXX", checksum[ARCHIVE_CHECKSUM_SIZE];
+    char path[] = "/tmp/heatcast-test-XXXXXX", checksum[STORE_CHECKSUM_SIZE];
     struct error error;
     int file = mkstemp(path);
     assert_true(file >= 0);

@@ -8,15 +8,14 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-enum { DIGITS = ARCHIVE_CHECKSUM_SIZE - 1, PIECE_BYTES = 64 * 1024 };
+enum { DIGITS = STORE_CHECKSUM_SIZE - 1, PIECE_BYTES = 64 * 1024 };
 
 static bool is_line_end(char c)
 {
     return c == '\r' || c == '\n';
 }
 
-bool archive_checksum_read(struct slice text, const char *name,
-                           char checksum[ARCHIVE_CHECKSUM_SIZE])
+bool archive_checksum_read(struct slice text, const char *name, char checksum[STORE_CHECKSUM_SIZE])
 {
     if (text.size < DIGITS)
         return false;
@@ -35,13 +34,13 @@ bool archive_checksum_read(struct slice text, const char *name,
     return slice_equals(text, name);
 }
 
-static void write_digits(const unsigned char *digest, char checksum[ARCHIVE_CHECKSUM_SIZE])
+static void write_digits(const unsigned char *digest, char checksum[STORE_CHECKSUM_SIZE])
 {
     for (size_t i = 0; i < DIGITS / 2; i++)
         snprintf(checksum + 2 * i, 3, "%02x", digest[i]);
 }
 
-enum status archive_checksum_of_file(const char *path, char checksum[ARCHIVE_CHECKSUM_SIZE],
+enum status archive_checksum_of_file(const char *path, char checksum[STORE_CHECKSUM_SIZE],
                                      struct error *error)
 {
     static _Thread_local char piece[PIECE_BYTES];

@@ -1,20 +1,19 @@
-/* SHA-256 of files, and what the archive publishes of it. Any thread. */
+/* SHA-256 of files, and what the archive publishes of it: hexadecimal digits, lower case. Any
+ * thread. */
 #ifndef HEATCAST_SOURCES_ARCHIVE_CHECKSUM_H
 #define HEATCAST_SOURCES_ARCHIVE_CHECKSUM_H
 
 #include "base/error.h"
 #include "base/slice.h"
-
-#define ARCHIVE_CHECKSUM_SIZE 65 /* hexadecimal digits, lower case, and the terminator */
+#include "store/store.h"
 
 /* Reads "<64 digits>  <name>", one line as sha256sum writes it. False if it is none, or of another
  * file. */
-bool archive_checksum_read(struct slice text, const char *name,
-                           char checksum[ARCHIVE_CHECKSUM_SIZE]);
+bool archive_checksum_read(struct slice text, const char *name, char checksum[STORE_CHECKSUM_SIZE]);
 
 /* Of the file's content. Reads it, so it may block. STATUS_NOT_FOUND, STATUS_IO; the message does
  * not name the file. */
-enum status archive_checksum_of_file(const char *path, char checksum[ARCHIVE_CHECKSUM_SIZE],
+enum status archive_checksum_of_file(const char *path, char checksum[STORE_CHECKSUM_SIZE],
                                      struct error *error);
 
 #endif

@@ -41,9 +41,9 @@ enum {
 struct download {
     struct download_options options; /* its texts are the four below */
     char *url, *checksum_url, *path;
-    char known_checksum[ARCHIVE_CHECKSUM_SIZE];
-    char checksum[ARCHIVE_CHECKSUM_SIZE]; /* that is published; "" before it is known */
-    struct http_transfer *transfer;       /* NULL: none is under way */
+    char known_checksum[STORE_CHECKSUM_SIZE];
+    char checksum[STORE_CHECKSUM_SIZE]; /* that is published; "" before it is known */
+    struct http_transfer *transfer;     /* NULL: none is under way */
     uv_timer_t timer;
     struct backoff backoff;
     int tries, mismatches;
@@ -179,7 +179,7 @@ static void take_failure(struct download *download, const struct http_result *re
 /* Whether the file is there already, as it is published. */
 static bool is_complete(const struct download *download)
 {
-    char checksum[ARCHIVE_CHECKSUM_SIZE];
+    char checksum[STORE_CHECKSUM_SIZE];
     return archive_checksum_of_file(download->path, checksum, NULL) == STATUS_OK &&
            strcmp(checksum, download->checksum) == 0;
 }
@@ -239,7 +239,7 @@ static void settle_mismatch(struct download *download, const char *found)
 /* All of the part has come. */
 static void compare(struct download *download)
 {
-    char found[ARCHIVE_CHECKSUM_SIZE];
+    char found[STORE_CHECKSUM_SIZE];
     struct error error;
     if (archive_checksum_of_file(download->part, found, &error) != STATUS_OK) {
         settle(download, DOWNLOAD_IMPOSSIBLE, error.message);

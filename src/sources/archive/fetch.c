@@ -92,7 +92,7 @@ static enum status run_days(struct fetch *fetch, enum fetch_kind kind,
 static enum status run_month_by_days(struct fetch *fetch, enum fetch_kind kind,
                                      struct fetch_period month, struct error *error)
 {
-    struct fetch_period days[FETCH_FILES_MAX];
+    struct fetch_period days[FETCH_FILES_MAX] = {0};
     check(month.day_count <= FETCH_FILES_MAX);
     for (int64_t i = 0; i < month.day_count; i++)
         days[i] = (struct fetch_period){month.first_day + i, 1};

@@ -15,8 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-_Static_assert((int)ARCHIVE_CHECKSUM_SIZE == (int)STORE_CHECKSUM_SIZE, "the same text");
-
 enum item_state { ITEM_WAITING, ITEM_LOADING, ITEM_READY, ITEM_IMPORTING, ITEM_DONE };
 
 struct window_item {

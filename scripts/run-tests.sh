@@ -7,7 +7,7 @@
 #   unit      C units, replays of the fuzz inputs, and what the tree keeps to (scripts/tidy.mjs)
 #   system    the real binary over real sockets, the page in a real browser
 #   asan      units, and the binary over real sockets, under AddressSanitizer and UBSan
-#   tsan      what starts threads, and the whole server, under ThreadSanitizer
+#   tsan      what starts threads, the whole server, and fetch, under ThreadSanitizer
 #
 # Sections that need the same build share its folder, and compile nothing twice.
 set -uo pipefail
@@ -73,7 +73,7 @@ tsan() {
     fixed_addresses ctest --test-dir build-tsan --parallel "$jobs" --output-on-failure -L threads ||
         status=1
     HEATCAST_BINARY=$PWD/build-tsan/heatcast \
-        fixed_addresses "${runner[@]}" tests/integration/threads.test.mjs || status=1
+        fixed_addresses "${runner[@]}" tests/integration/{threads,fetch}.test.mjs || status=1
     return $status
 }
 

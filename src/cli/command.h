@@ -50,6 +50,7 @@ struct command {
 };
 
 extern const struct command command_serve;
+extern const struct command command_collect;
 extern const struct command command_import;
 extern const struct command command_fetch;
 extern const struct command command_snapshot;

@@ -22,6 +22,7 @@ static enum exit_code run(struct invocation *invocation)
     struct error error;
     struct server_options options = {
         .is_demo = command_option(invocation, "demo") != NULL,
+        .is_collecting = command_option(invocation, "collect") != NULL,
         .has_echo = command_option(invocation, "conformance-echo") != NULL,
     };
     const struct config *config = &invocation->config;
@@ -29,6 +30,11 @@ static enum exit_code run(struct invocation *invocation)
     if (config->cluster_role == CLUSTER_RELAY && (!config->redis_enabled || options.is_demo)) {
         fprintf(stderr, "heatcast: CLUSTER_ROLE: a relay serves what other servers publish in "
                         "Redis: it needs REDIS_ENABLED=true, and no --demo\n");
+        return EXIT_USAGE;
+    }
+    if (options.is_collecting && (options.is_demo || config->cluster_role == CLUSTER_RELAY)) {
+        fprintf(stderr, "heatcast: --collect fills a database of real data: it goes neither with "
+                        "--demo nor with CLUSTER_ROLE=relay\n");
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN); /* writing to a peer that is gone is an error, not the end */
@@ -43,9 +49,10 @@ static enum exit_code run(struct invocation *invocation)
 
 const struct command command_serve = {
     .name = "serve",
-    .arguments = "[--demo] [options]",
+    .arguments = "[--demo | --collect] [options]",
     .meaning = "run the server",
     .run = run,
     .options = {{"demo", NULL, "serve a simulated market from a database of its own"},
+                {"collect", NULL, "keep the database complete and current from the exchanges"},
                 {"conformance-echo", NULL, "open /ws/echo, for WebSocket conformance suites"}},
 };

@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_serve,    &command_import,  &command_fetch,
+    &command_serve,    &command_collect, &command_import, &command_fetch,
     &command_snapshot, &command_history, &command_config,
 };
 

@@ -15,8 +15,11 @@
 #include "base/json.h"
 #include "model/bucket.h"
 #include "net/fault.h"
+#include "serve/collecting.h"
 #include "serve/readiness.h"
 #include "serve/server_internal.h"
+
+#include <stdlib.h>
 
 #define RELAY_HAS_NO_DATABASE                                                                      \
     "this server is a relay and has no database: ask one that has (CLUSTER_ROLE)"
@@ -40,6 +43,7 @@ static int64_t find_bucket(struct server *server, struct store_session *session,
 
 /* `session` is NULL where there is no database; other servers may have sent snapshots. */
 static void append_symbol(struct server *server, struct store_session *session, size_t index,
+                          const struct source_reading *readings, size_t reading_count,
                           struct json *json)
 {
     const char *symbol = server->config->symbols.names[index];
@@ -62,6 +66,7 @@ static void append_symbol(struct server *server, struct store_session *session, 
     else
         json_member_null(json, "bucket");
     json_member_bool(json, "live", has_data && clock_wall_ms() - newest_ms < LIVE_AGE_MAX_MS);
+    collecting_append_streams(readings, reading_count, index, json);
     json_close_object(json);
 }
 
@@ -79,13 +84,16 @@ static enum status answer_symbols(struct server *server, struct buffer *out)
     struct error error;
     struct store_session *session = NULL;
     enum status status = open_session(server, &session, &error);
+    size_t reading_count;
+    struct source_reading *readings = collecting_read(server, &reading_count);
     struct json json = json_start(out);
     json_open_object(&json);
     json_key(&json, "symbols");
     json_open_array(&json);
     for (size_t i = 0; i < server->config->symbols.count; i++)
-        append_symbol(server, session, i, &json);
+        append_symbol(server, session, i, readings, reading_count, &json);
     json_close_array(&json);
+    free(readings);
     store_end(session);
     json_member_bool(&json, "simulated", server->is_demo);
     json_member_text(&json, "version", HEATCAST_VERSION);

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "net/fault.h"
+#include "serve/collecting.h"
 #include "serve/server_internal.h"
 
 /* A writer that held the file during the last tick holds it no more if it could be opened now. */
@@ -67,6 +68,7 @@ enum status readiness_append_json(struct server *server, struct buffer *out, str
     json_raw(&json, checks.data, checks.size);
     if (server->role.cluster != NULL)
         json_member_text(&json, "cluster", cluster_state_name(role_cluster_state(&server->role)));
+    collecting_append_json(server, &json);
     json_close_object(&json);
     buffer_deinit(&checks);
     return is_ready ? STATUS_OK : error_set(error, STATUS_IO, "not ready");

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "net/site.h"
 #include "serve/backend.h"
+#include "serve/collecting.h"
 #include "serve/metrics.h"
 #include "serve/server_internal.h"
 #include "serve/stopping.h"
@@ -160,14 +161,17 @@ static void create_parts(struct server *server)
     role_init(&server->role, server->config, server->publisher, &server->loop);
 }
 
-static void start_parts(struct server *server)
+static enum status start_parts(struct server *server, struct error *error)
 {
     const struct role_generator generator = {
         .store = server->store, .on_computed = serve_metrics_on_computed, .context = server};
     role_start(&server->role, role_is_relay(server->config) ? NULL : &generator, &server->loop,
                server->metrics);
+    enum status status = server->is_collecting ? collecting_start(server, error) : STATUS_OK;
     net_server_start(server->net);
-    log_listening(server);
+    if (status == STATUS_OK)
+        log_listening(server);
+    return status;
 }
 
 static void stop_parts(struct server *server, bool is_started)
@@ -196,7 +200,8 @@ static void free_parts(struct server *server)
 enum status server_run(const struct config *config, const struct server_options *options,
                        struct error *error)
 {
-    struct server server = {.config = config, .is_demo = options->is_demo};
+    struct server server = {
+        .config = config, .is_demo = options->is_demo, .is_collecting = options->is_collecting};
     create_parts(&server);
     enum status status = net_server_create(config, server.publisher, &server.backend,
                                            server.metrics, &server.net, error);
@@ -204,11 +209,12 @@ enum status server_run(const struct config *config, const struct server_options 
         net_server_open_echo(server.net);
     if (status == STATUS_OK)
         status = open_market(&server, error);
-    if (status == STATUS_OK) {
-        start_parts(&server);
+    bool is_started = status == STATUS_OK;
+    if (is_started)
+        status = start_parts(&server, error);
+    if (status == STATUS_OK)
         run_main_loop(&server);
-    }
-    stop_parts(&server, status == STATUS_OK);
+    stop_parts(&server, is_started);
     if (status == STATUS_OK)
         log_info("stopped");
     free_parts(&server);

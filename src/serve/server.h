@@ -7,8 +7,9 @@
 #include <stdbool.h>
 
 struct server_options {
-    bool is_demo;  /* simulate a market in the database */
-    bool has_echo; /* open /ws/echo, for conformance suites */
+    bool is_demo;       /* simulate a market in the database */
+    bool is_collecting; /* fill the database from the exchanges; not with is_demo */
+    bool has_echo;      /* open /ws/echo, for conformance suites */
 };
 
 /* Runs on the calling thread until SIGTERM or SIGINT. STATUS_OK after an orderly end; otherwise

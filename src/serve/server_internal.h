@@ -17,9 +17,9 @@
 
 struct server {
     const struct config *config;
-    bool is_demo;
+    bool is_demo, is_collecting;
     struct store *store;   /* NULL: a relay, as the next two */
-    struct source *source; /* NULL but for a demo */
+    struct source *source; /* NULL unless one fills the database here */
     struct history *history;
     struct metrics *metrics;
     struct publisher *publisher;

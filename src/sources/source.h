@@ -1,16 +1,19 @@
 /* What a source is: something that fills a store with candles and open interest.
  *
- * A *running* source follows a market on a thread of its own until it is stopped; the simulated
- * market of `serve --demo` is one. Each is started by a function of its own, since each needs other
- * settings, and from then on the server knows it as a `struct source`. The archive is a one-shot
- * source: import_run() (archive/import.h) returns when the files are in the store.
+ * A *running* source follows a market on a thread of its own until it is stopped: the simulated
+ * market of `serve --demo`, and the collector of `--collect`. Each is started by a function of its
+ * own, since each needs other settings, and from then on the server knows it as a `struct source`.
+ * The archive is a one-shot source: import_run() (archive/import.h) returns when the files are in
+ * the store.
  *
- * A source writes to an owner-mode store that outlives it, under its own label. */
+ * A source writes to a store that outlives it, under a label of its own. */
 #ifndef HEATCAST_SOURCES_SOURCE_H
 #define HEATCAST_SOURCES_SOURCE_H
 
 #include "base/error.h"
+#include "config/value.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,12 +21,50 @@
  * never change. */
 #define SOURCE_ARCHIVE "binance"
 #define SOURCE_SIMULATED "simulated"
+#define SOURCE_SUM "all" /* added up over exchanges; a single one's rows bear its name */
 
 struct source;
+
+/* What a symbol has on an exchange. */
+enum source_stream { SOURCE_CANDLES, SOURCE_INTEREST, SOURCE_LIQUIDATIONS, SOURCE_STREAM_COUNT };
+
+/* How a stream is doing; the first three are well. */
+enum source_state {
+    SOURCE_LIVE,     /* it comes by itself, as it happens */
+    SOURCE_POLLED,   /* it is asked for */
+    SOURCE_STARTING, /* it has just begun */
+    SOURCE_FILLING,  /* rows of the past are missing, and fetched */
+    SOURCE_FAILING,  /* `fault` says why */
+    SOURCE_BLOCKED,  /* the exchange does not serve this network */
+    SOURCE_UNKNOWN,  /* the exchange does not have the symbol */
+    SOURCE_STATE_COUNT
+};
+
+/* One stream as it stands. */
+struct source_reading {
+    size_t symbol_index;
+    const char *exchange; /* constant */
+    enum source_stream stream;
+    enum source_state state;
+    int64_t newest_ms; /* time of the newest final row, UTC; 0: there was none */
+    int64_t age_ms;    /* how old that is by the exchange's clock; -1: there was none */
+    uint64_t taken, refused, missing; /* rows since the start; that are to be fetched */
+    int64_t next_try_ms;              /* from now; 0 unless it fails */
+    char fault[160];                  /* the last refusal or failure; "": none since all was well */
+};
+
+/* What a source has not written yet, or could not. */
+struct source_backlog {
+    uint64_t waiting_rows, waiting_bytes, lost_rows;
+    int64_t waiting_ms; /* since the oldest of them came */
+    struct error fault; /* of the last attempt to write; STATUS_OK: it succeeded */
+};
 
 /* The contract of each function is that of source_<name>() below. */
 struct source_type {
     enum status (*status)(struct source *source, uint64_t *failures, struct error *error);
+    size_t (*read)(struct source *source, struct source_reading *readings, size_t count_max);
+    void (*read_backlog)(struct source *source, struct source_backlog *backlog);
     void (*stop)(struct source *source);
 };
 
@@ -43,6 +84,25 @@ static inline enum status source_status(struct source *source, uint64_t *failure
     if (failures != NULL)
         *failures = 0;
     return STATUS_OK;
+}
+
+/* How each stream stands: fills at most `count_max` and returns how many there are; 0 for a source
+ * that has no exchanges. Any thread, does not block. */
+static inline size_t source_read(struct source *source, struct source_reading *readings,
+                                 size_t count_max)
+{
+    return source != NULL && source->type->read != NULL
+               ? source->type->read(source, readings, count_max)
+               : 0;
+}
+
+/* False if the source writes as it goes. Any thread, does not block. */
+static inline bool source_read_backlog(struct source *source, struct source_backlog *backlog)
+{
+    if (source == NULL || source->type->read_backlog == NULL)
+        return false;
+    source->type->read_backlog(source, backlog);
+    return true;
 }
 
 /* Ends its thread and frees it; returns when the thread is gone. NULL is harmless. */

@@ -8,8 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { marketFor, memberFor, newerOf, subscriberFor, untilState } from '../support/cluster.mjs';
+import { collectingServerFor, realStandIn } from '../support/collect.mjs';
+import { binance } from '../support/exchanges/binance.mjs';
 import { parseExposition } from '../support/exposition.mjs';
 import { get } from '../support/http.mjs';
+import { eventually } from '../support/process.mjs';
 import { redisFor } from '../support/redis.mjs';
 
 const runFile = promisify(execFile);
@@ -36,14 +39,28 @@ function seriesIn(expression) {
     return found;
 }
 
+async function samplesOf(server) {
+    const families = parseExposition((await get(`${server.url}/metrics`)).text);
+    return [...families.values()].flatMap((family) => family.samples);
+}
+
+// One that has collected something.
+async function collecting(t) {
+    const server = await collectingServerFor(t, [await realStandIn(t, binance)], ['BTCUSDT']);
+    await eventually('collected rows', async () => {
+        const samples = await samplesOf(server);
+        return samples.some(({ name }) => name === 'heatcast_collect_age_seconds');
+    });
+    return server;
+}
+
 async function seriesOfServers(t) {
     const redis = await redisFor(t);
     const market = await marketFor(t);
     const server = await memberFor(t, redis.url, { database: market.database });
     await untilState(server, 'leading');
     await newerOf(await subscriberFor(t, server), market.time);
-    const families = parseExposition((await get(`${server.url}/metrics`)).text);
-    return [...families.values()].flatMap((family) => family.samples);
+    return [...(await samplesOf(server)), ...(await samplesOf(await collecting(t)))];
 }
 
 test('every alert and every panel asks for series that the server has', async (t) => {

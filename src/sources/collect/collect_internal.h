@@ -1,0 +1,282 @@
+/* The collector's parts. Private to collect/; all of it belongs to the collector's thread, but for
+ * what `mutex` guards.
+ *
+ *     collector.c   life, the second hand, and what it tells of itself
+ *     pull.c        what is missing is fetched, as fast as the exchange's budgets allow
+ *     push.c        the sockets: subscribing, pinging, silence, another try
+ *     intake.c      rows from either: to the writer, to the feed, and marked as there
+ *     venue.c       which symbols the exchange has, and what time it is there
+ *     stored.c      what is there at the start
+ *     readings.c    how each stream stands, for whoever asks
+ *
+ *     collector --< venue (an exchange) --< market (a symbol on it) --< track (candles, ...)
+ *                         |--< push_connection
+ *                         +--< pull_transfer
+ *
+ * Times are milliseconds of the collector's clock (collector_now_ms()), which goes forward evenly
+ * whatever happens to the machine's; what an exchange says of its own clock is kept as a
+ * difference to it (venue_now_ms()). */
+#ifndef HEATCAST_SOURCES_COLLECT_COLLECT_INTERNAL_H
+#define HEATCAST_SOURCES_COLLECT_COLLECT_INTERNAL_H
+
+#include "base/backoff.h"
+#include "base/list.h"
+#include "link/http_client.h"
+#include "link/websocket_client.h"
+#include "sources/collect/collector.h"
+#include "sources/collect/coverage.h"
+#include "sources/collect/exchange.h"
+#include "sources/collect/rate.h"
+#include "sources/collect/sum.h"
+#include "sources/collect/writer.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+#define SECOND_MS INT64_C(1000)
+#define CLOCK_TOLERANCE_MS                                                                         \
+    (5 * SECOND_MS) /* how far the exchange's clock may be off as we know it */
+
+struct collector;
+struct venue;
+struct venue_market;
+
+/* The series of a market that have a row every five minutes. */
+enum track_kind { TRACK_CANDLES, TRACK_INTEREST, TRACK_COUNT };
+
+/* One series of a market. */
+struct track {
+    struct coverage coverage;
+    bool is_asking; /* a request is under way */
+    int64_t due_ms; /* not looked at before */
+    uint64_t taken, refused;
+    int64_t newest_ms; /* of the newest final row; 0: none */
+    int64_t pushed_ms; /* when a socket brought something last; 0: never */
+    char fault[160];   /* the last refusal or failure; "": none since all was well */
+};
+
+enum market_state {
+    MARKET_SOUGHT,  /* not looked for in the exchange's list yet */
+    MARKET_TRADING, /* is collected */
+    MARKET_MISSING, /* the exchange does not have it; the list is asked again now and then */
+};
+
+/* A symbol on an exchange. */
+struct venue_market {
+    struct exchange_instrument instrument; /* first, so that one leads to the other */
+    struct venue *venue;
+    size_t symbol_index;
+    enum market_state state;
+    struct track tracks[TRACK_COUNT];
+    int64_t *opens_e8; /* of the candles of the window, at their step modulo its length; 0: none */
+    char name[SYMBOL_SIZE];    /* the symbol without its exchange */
+    bool is_twin;              /* another symbol is the same instrument, and leads here by `twin` */
+    struct venue_market *twin; /* the next symbol of the same instrument */
+    struct sum *sum;           /* that it is part of; NULL: it stands for itself */
+    struct exchange_instrument offered;          /* the best of the exchange's list so far */
+    size_t offered_rank;                         /* among the names that it may have there */
+    bool has_stream[EXCHANGE_STREAM_KIND_COUNT]; /* is dealt out to a connection */
+    bool is_labelled; /* its open interest comes with labels (intake.c) */
+    uint64_t liquidations;
+    int64_t liquidation_ms;           /* the newest one's time; 0: none yet */
+    int64_t candle_polled_ms;         /* when the open candle was asked for last */
+    int64_t interest_polled_ms;       /* when the present open interest was */
+    struct exchange_interest reading; /* the last of the present; time 0: none */
+};
+
+#define MARKET_NOT_OFFERED SIZE_MAX
+
+/* One kind of request to an exchange: it may work while another does not. */
+struct endpoint {
+    struct backoff backoff;
+    int64_t due_ms; /* not asked before */
+    uint64_t asked, failed;
+    int failures_in_a_row;
+    char fault[ERROR_MESSAGE_MAX]; /* "": the last one succeeded */
+};
+
+/* An exchange that is used. */
+struct venue {
+    struct collector *collector;
+    const struct exchange_api *api;
+    const char *rest_url, *ws_url;
+    size_t market_count;
+    struct venue_market *markets;
+    size_t cursor; /* the market whose turn it is */
+    size_t found_count;
+    struct venue_market **found; /* those that trade, by the exchange's names; twins are left out */
+    struct rate rates[EXCHANGE_BUDGETS_MAX];
+    int64_t difference_ms; /* its clock minus ours */
+    bool is_clock_told;    /* in the log, that they differ */
+    bool knows_label;      /* what its labels of open interest mean (intake.c) */
+    int64_t label_offset_ms;
+    uint64_t refused; /* rows */
+    int64_t refusal_log_due_ms;
+
+    struct endpoint endpoints[EXCHANGE_REQUEST_KIND_COUNT];
+    struct list transfers;
+    size_t transfer_count;
+    bool is_blocked;      /* from this network; said once */
+    bool has_instruments; /* its list was read, or is not needed and cannot be had */
+    int64_t instruments_due_ms;
+    size_t listed_count;                           /* of the list, while it is read */
+    char instruments_cursor[EXCHANGE_CURSOR_SIZE]; /* "": from the beginning */
+
+    struct list connections;
+    size_t connection_count;
+    int64_t connect_due_ms;
+    bool has_stream[EXCHANGE_STREAM_KIND_COUNT]; /* one that is for all, and is dealt out */
+};
+
+struct collector {
+    struct source base;
+    const struct config *config;
+    struct store *store;
+    struct collector_feed feed;
+    struct collector_clock clock;
+    int64_t depth_ms; /* how far back the database is to be complete */
+
+    pthread_t thread;
+    uv_loop_t loop;
+    uv_timer_t beat;
+    uv_async_t stop_asked;
+    struct http_client *http;
+    struct writer *writer;
+    const char **symbols; /* the writer's */
+    struct random random;
+    size_t venue_count;
+    struct venue *venues;
+    size_t sum_count;
+    struct sum **sums;
+
+    bool is_filling; /* rows are missing that are not of the last minutes */
+    int64_t reading_due_ms, progress_due_ms, forget_due_ms;
+
+    struct source_reading *readings_made;
+    pthread_mutex_t mutex; /* guards the next two, of which other threads take copies */
+    struct source_reading *readings;
+    size_t reading_count;
+};
+
+/* -- collector.c ------------------------------------------------------------------------------- */
+
+int64_t collector_now_ms(const struct collector *collector);
+
+static inline int64_t venue_now_ms(const struct venue *venue)
+{
+    return collector_now_ms(venue->collector) + venue->difference_ms;
+}
+
+/* -- venue.c ----------------------------------------------------------------------------------- */
+
+void venue_init(struct venue *venue, struct collector *collector, enum exchange_id id);
+void venue_add_market(struct venue *venue, size_t symbol_index, struct sum *sum);
+void venue_deinit(struct venue *venue);
+
+const char *venue_name(const struct venue *venue); /* "binance" */
+
+/* The exchange has said what time it is; 0: it has not. */
+void venue_note_clock(struct venue *venue, int64_t server_ms);
+
+/* A market that trades, by the exchange's name for it; NULL if it is not collected. */
+struct venue_market *venue_find(struct venue *venue, const char *native);
+struct venue_market *market_of_instrument(const struct exchange_instrument *instrument);
+
+/* An instrument of the exchange's list may be this market. */
+void market_offer(struct venue_market *market, const struct exchange_instrument *instrument);
+
+/* The list is complete: whether it has all of the markets. */
+bool venue_settle_markets(struct venue *venue);
+
+/* The list cannot be had: markets get the names that they should have. */
+void venue_assume_markets(struct venue *venue);
+
+/* The exchange says that there is no such symbol. */
+void market_lose(struct venue_market *market, const char *why);
+
+/* Time has passed. */
+void market_advance(struct venue_market *market);
+
+/* -- stored.c ---------------------------------------------------------------------------------- */
+
+/* Marks what the database has. Before the thread starts. */
+void stored_read(struct collector *collector);
+
+/* -- pull.c ------------------------------------------------------------------------------------ */
+
+void pull_init(struct venue *venue);
+void pull_deinit(struct venue *venue); /* cancels what is under way */
+
+/* Starts requests for what is due. */
+void pull_beat(struct venue *venue);
+
+/* -- push.c ------------------------------------------------------------------------------------ */
+
+void push_init(struct venue *venue);
+void push_deinit(struct venue *venue); /* ends the connections */
+
+/* Connects, subscribes, pings, and ends what is silent. */
+void push_beat(struct venue *venue);
+
+/* Subscriptions for markets that have none yet are dealt out. */
+void push_plan(struct venue *venue);
+
+/* Whether a socket brings the candles of this market at present. */
+bool market_is_pushed(const struct venue_market *market);
+
+/* Why a connection is not open, and when it is tried again; "" if all are. */
+const char *push_fault(const struct venue *venue, int64_t *due_ms);
+size_t push_open_count(const struct venue *venue);
+
+/* -- readings.c -------------------------------------------------------------------------------- */
+
+void readings_init(struct collector *collector);
+void readings_deinit(struct collector *collector);
+void readings_make(struct collector *collector);
+
+/* Any thread; `readings` may be NULL. Returns how many there are. */
+size_t readings_copy(struct collector *collector, struct source_reading *readings,
+                     size_t count_max);
+
+/* Rows that should be there and are not, but for those of the last minutes. */
+size_t market_missing(const struct venue_market *market, enum track_kind kind);
+
+/* -- intake.c ---------------------------------------------------------------------------------- */
+
+/* What an answer or a message brings, as it is read. */
+struct intake {
+    struct venue *venue;
+    bool is_pushed;              /* by a socket */
+    bool is_history;             /* open interest of full five minutes, not of the present */
+    struct venue_market *market; /* of the request; NULL: whichever the row names */
+    bool has_undated; /* the page's open interest could not be dated, and was not taken */
+    size_t interest_count, interest_capacity;
+    struct exchange_interest *interest; /* a page of labelled open interest */
+    void (*on_instrument)(const struct exchange_instrument *instrument, struct intake *intake);
+};
+
+/* A sink for the exchange's parsers. `intake` must outlive it. */
+struct exchange_sink intake_sink(struct intake *intake);
+
+/* The page is complete: what it told of open interest is dated and taken. */
+void intake_end(struct intake *intake);
+
+/* The market whose candles date and value the open interest of this one, and whether this one's
+ * are collected at all: in a sum those of the first exchange are. */
+static inline struct venue_market *market_priced_by(const struct venue_market *market)
+{
+    return market->sum != NULL ? sum_first(market->sum) : (struct venue_market *)market;
+}
+
+static inline bool market_has_candles(const struct venue_market *market)
+{
+    return market_priced_by(market) == market;
+}
+
+/* Which exchanges have the symbol of a sum may have changed: writes what is complete by that. */
+void intake_settle_sum(struct venue_market *market);
+
+/* Opens of candles, by which open interest is dated and valued. */
+void intake_note_open(struct venue_market *market, int64_t open_time_ms, int64_t open_e8);
+
+#endif

@@ -1,0 +1,563 @@
+/* What is missing is fetched: instruments first, then for each market in turn the candles and the
+ * open interest that coverage.h misses, oldest first; and, where no socket brings them, the candle
+ * that forms and the open interest as it is now.
+ *
+ * A request is made only if its exchange's budget (rate.h) has room, and of a track one at a time.
+ * So a thousand symbols that come back after a night fill up as fast as the exchange allows and no
+ * faster, each a page in turn.
+ *
+ * When an answer is in, its steps are there, or the exchange does not have them: *absent*, and not
+ * asked again before collector.c forgets it. Steps of the last RECENT_MS are not given up so
+ * soon: exchanges publish late.
+ *
+ * An exchange fails by kind of request: each has its own waits. One that answers "not from here"
+ * (403, 451) is said once, with what to do, and asked again seldom. */
+#include "sources/collect/collect_internal.h"
+
+#include "base/check.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REQUESTS_MAX 4        /* of an exchange at a time */
+#define STEPS_MAX 1500        /* that one request may be for; the exchange may take fewer */
+#define LABELLED_STEPS_MIN 24 /* of open interest that has to be dated, of which 12 are needed */
+#define TIMEOUT_MS 60000      /* of a request, in the machine's time */
+#define FAILURES_LOGGED 3     /* in a row, before the log hears of it */
+
+#define CANDLE_GRACE_MS (15 * SECOND_MS) /* for a socket to bring the candle that has closed */
+#define UNPUSHED_GRACE_MS (CLOCK_TOLERANCE_MS + SECOND_MS)
+#define INTEREST_GRACE_MS (15 * SECOND_MS)
+#define RECENT_MS (30 * MINUTE_MS)
+#define LATE_RETRY_MS (20 * SECOND_MS)
+#define CANDLE_POLL_MS (10 * SECOND_MS)
+#define INTEREST_POLL_MS (30 * SECOND_MS)
+#define INTEREST_READING_MS (90 * SECOND_MS) /* a socket's reading that is older has stopped */
+#define INSTRUMENTS_MS (6 * 60 * MINUTE_MS)
+#define MISSING_MS (60 * MINUTE_MS) /* instruments again, where a symbol was not among them */
+#define BLOCKED_MS (60 * MINUTE_MS)
+#define LIMITED_MS MINUTE_MS /* where the exchange does not say how long */
+#define BANNED_MS (5 * MINUTE_MS)
+#define WAIT_MIN_MS SECOND_MS
+#define WAIT_MAX_MS (2 * MINUTE_MS)
+
+static const char *const request_names[EXCHANGE_REQUEST_KIND_COUNT] = {
+    [EXCHANGE_INSTRUMENTS] = "instruments",
+    [EXCHANGE_CANDLES] = "candles",
+    [EXCHANGE_INTEREST_HISTORY] = "open interest",
+    [EXCHANGE_INTEREST_NOW] = "present open interest",
+};
+
+static const enum exchange_request_kind kinds[TRACK_COUNT] = {
+    [TRACK_CANDLES] = EXCHANGE_CANDLES, [TRACK_INTEREST] = EXCHANGE_INTEREST_HISTORY};
+
+struct pull_transfer {
+    struct list link; /* of its venue's */
+    struct venue *venue;
+    struct venue_market *market; /* NULL: of all */
+    struct track *track;         /* NULL: a poll, or instruments */
+    struct coverage_range range; /* of the track, that the request is for */
+    struct exchange_query query;
+    struct exchange_request request;
+    struct http_transfer *http;
+};
+
+static int64_t now_of(const struct venue *venue)
+{
+    return collector_now_ms(venue->collector);
+}
+
+static int64_t step_of(int64_t time_ms)
+{
+    return time_ms - time_ms % CANDLE_MS;
+}
+
+/* -- failures ---------------------------------------------------------------------------------- */
+
+static void note_success(struct venue *venue, struct endpoint *endpoint)
+{
+    if (endpoint->failures_in_a_row >= FAILURES_LOGGED)
+        log_info("the exchange answers again", log_text("exchange", venue_name(venue)),
+                 log_text("what", request_names[endpoint - venue->endpoints]));
+    endpoint->failures_in_a_row = 0;
+    endpoint->fault[0] = '\0';
+    backoff_reset(&endpoint->backoff);
+}
+
+/* Of requests that were under way together the first that fails counts. */
+static void note_failure(struct venue *venue, struct endpoint *endpoint, const char *why)
+{
+    endpoint->failed++;
+    if (now_of(venue) < endpoint->due_ms)
+        return;
+    int64_t wait_ms = (int64_t)backoff_next_ms(&endpoint->backoff);
+    endpoint->due_ms = now_of(venue) + wait_ms;
+    snprintf(endpoint->fault, sizeof endpoint->fault, "%s", why);
+    if (++endpoint->failures_in_a_row == FAILURES_LOGGED)
+        log_warn("the exchange does not answer as it should; it is asked again ever more seldom",
+                 log_text("exchange", venue_name(venue)),
+                 log_text("what", request_names[endpoint - venue->endpoints]),
+                 log_text("reason", why));
+}
+
+/* From this network nothing is to be had: every kind of request rests. */
+static void note_blocked(struct venue *venue, const char *why)
+{
+    if (!venue->is_blocked)
+        log_error("the exchange does not serve this network",
+                  log_text("exchange", venue_name(venue)), log_text("reason", why));
+    venue->is_blocked = true;
+    for (int i = 0; i < EXCHANGE_REQUEST_KIND_COUNT; i++) {
+        venue->endpoints[i].due_ms = now_of(venue) + BLOCKED_MS;
+        snprintf(venue->endpoints[i].fault, sizeof venue->endpoints[i].fault, "%s", why);
+    }
+}
+
+static void note_unblocked(struct venue *venue)
+{
+    if (!venue->is_blocked)
+        return;
+    venue->is_blocked = false;
+    log_info("the exchange serves this network again", log_text("exchange", venue_name(venue)));
+    for (int i = 0; i < EXCHANGE_REQUEST_KIND_COUNT; i++)
+        venue->endpoints[i].due_ms = 0;
+}
+
+/* `until_ms` is of the exchange's clock, which was taken to be `read_ms` when that was reckoned; 0:
+ * not told. */
+static void note_limited(struct venue *venue, size_t budget, bool is_ban, int64_t until_ms,
+                         int64_t read_ms, const char *why)
+{
+    int64_t now_ms = venue_now_ms(venue) < read_ms ? venue_now_ms(venue) : read_ms;
+    int64_t wait_ms = until_ms > now_ms ? until_ms - now_ms : is_ban ? BANNED_MS : LIMITED_MS;
+    for (size_t i = 0; i < EXCHANGE_BUDGETS_MAX; i++)
+        if (is_ban || i == budget)
+            rate_stop(&venue->rates[i], now_of(venue) + wait_ms);
+    log_warn("the exchange wants fewer requests; none is made for a while",
+             log_text("exchange", venue_name(venue)), log_int("seconds", wait_ms / SECOND_MS),
+             log_text("reason", why));
+}
+
+/* -- what answers bring ------------------------------------------------------------------------ */
+
+/* The steps that were asked for are there by now, or the exchange does not have them. */
+static void settle(struct pull_transfer *transfer)
+{
+    struct track *track = transfer->track;
+    int64_t now_ms = venue_now_ms(transfer->venue), recent_ms = step_of(now_ms - RECENT_MS);
+    struct coverage_range given_up = transfer->range, rest;
+    if (given_up.last_ms >= recent_ms)
+        given_up.last_ms = recent_ms - CANDLE_MS;
+    coverage_mark_absent(&track->coverage, given_up);
+    if (coverage_next(&track->coverage, transfer->range.first_ms, transfer->range.last_ms,
+                      STEPS_MAX, &rest))
+        track->due_ms = now_of(transfer->venue) + LATE_RETRY_MS;
+}
+
+static void take_instrument(const struct exchange_instrument *instrument, struct intake *intake)
+{
+    for (size_t i = 0; i < intake->venue->market_count; i++)
+        market_offer(&intake->venue->markets[i], instrument);
+    intake->venue->listed_count++;
+}
+
+/* An empty list is no list. */
+static void read_list_end(struct venue *venue, const struct exchange_answer *answer)
+{
+    strcpy(venue->instruments_cursor, answer->cursor);
+    if (answer->cursor[0] != '\0')
+        return; /* another page follows at once */
+    if (venue->listed_count == 0) {
+        note_failure(venue, &venue->endpoints[EXCHANGE_INSTRUMENTS], "its list is empty");
+        return;
+    }
+    venue->listed_count = 0;
+    bool is_complete = venue_settle_markets(venue);
+    venue->instruments_due_ms = now_of(venue) + (is_complete ? INSTRUMENTS_MS : MISSING_MS);
+    venue->has_instruments = true;
+}
+
+/* Without its list, an exchange that counts in coins can be asked by the name that a symbol should
+ * have. */
+static void do_without_list(struct venue *venue)
+{
+    if (venue->has_instruments || venue->api->needs_contract_size)
+        return;
+    venue_assume_markets(venue);
+    venue->has_instruments = true;
+}
+
+/* `read_ms` is the exchange's time by which the verdict was made. */
+static void note_verdict(struct pull_transfer *transfer, const struct exchange_verdict *verdict,
+                         int64_t read_ms)
+{
+    struct venue *venue = transfer->venue;
+    struct endpoint *endpoint = &venue->endpoints[transfer->request.kind];
+    switch (verdict->kind) {
+    case EXCHANGE_OK:
+        break;
+    case EXCHANGE_RATE_LIMITED:
+    case EXCHANGE_BANNED:
+        note_limited(venue, transfer->request.budget, verdict->kind == EXCHANGE_BANNED,
+                     verdict->until_ms, read_ms, verdict->message);
+        break;
+    case EXCHANGE_BLOCKED:
+        note_blocked(venue, verdict->message);
+        break;
+    case EXCHANGE_NO_SYMBOL:
+        if (transfer->market != NULL)
+            market_lose(transfer->market, verdict->message);
+        break;
+    case EXCHANGE_OUT_OF_RANGE:
+        if (transfer->track != NULL)
+            coverage_mark_absent(&transfer->track->coverage, transfer->range);
+        break;
+    case EXCHANGE_REFUSED:
+    case EXCHANGE_BROKEN:
+    case EXCHANGE_UNAVAILABLE:
+        note_failure(venue, endpoint, verdict->message);
+        break;
+    }
+}
+
+static const char *find_header(const char *name, void *context)
+{
+    return http_result_header(context, name);
+}
+
+static void read_answer(struct pull_transfer *transfer, const struct http_result *result)
+{
+    struct venue *venue = transfer->venue;
+    struct endpoint *endpoint = &venue->endpoints[transfer->request.kind];
+    struct intake intake = {
+        .venue = venue,
+        .is_history = transfer->request.kind == EXCHANGE_INTEREST_HISTORY,
+        .market = transfer->market,
+        .on_instrument = take_instrument,
+    };
+    const struct exchange_sink sink = intake_sink(&intake);
+    const struct exchange_response response = {
+        .status = result->status,
+        .body = result->body,
+        .body_size = result->body_size,
+        .retry_after_seconds =
+            result->retry_after_ms < 0 ? -1 : (result->retry_after_ms + 999) / 1000,
+        .find_header = find_header,
+        .context = (void *)result,
+    };
+    struct exchange_answer answer;
+    exchange_answer_read(venue->api, &transfer->query, &transfer->request, &response, &sink,
+                         &answer);
+    intake_end(&intake);
+    venue_note_clock(venue, answer.server_ms);
+    if (answer.used_weight >= 0)
+        rate_note_used(&venue->rates[transfer->request.budget], answer.used_weight, now_of(venue));
+    note_verdict(transfer, &answer.verdict, sink.now_ms);
+    if (answer.verdict.kind != EXCHANGE_OK)
+        return;
+    note_success(venue, endpoint);
+    note_unblocked(venue);
+    if (transfer->request.kind == EXCHANGE_INSTRUMENTS)
+        read_list_end(venue, &answer);
+    else if (transfer->track != NULL && !intake.has_undated)
+        settle(transfer);
+    else if (transfer->track != NULL)
+        transfer->track->due_ms = now_of(venue) + LATE_RETRY_MS;
+}
+
+static void on_done(const struct http_result *result, void *context)
+{
+    struct pull_transfer *transfer = context;
+    struct venue *venue = transfer->venue;
+    list_remove(&transfer->link);
+    venue->transfer_count--;
+    if (transfer->track != NULL)
+        transfer->track->is_asking = false;
+    if (result->outcome == HTTP_ANSWERED)
+        read_answer(transfer, result);
+    else
+        note_failure(venue, &venue->endpoints[transfer->request.kind], result->message);
+    if (transfer->request.kind == EXCHANGE_INSTRUMENTS)
+        do_without_list(venue);
+    free(transfer);
+}
+
+/* -- asking ------------------------------------------------------------------------------------ */
+
+static bool is_due(const struct venue *venue, enum exchange_request_kind kind)
+{
+    return now_of(venue) >= venue->endpoints[kind].due_ms;
+}
+
+/* Takes over the transfer. */
+static void start(struct pull_transfer *transfer)
+{
+    struct venue *venue = transfer->venue;
+    const struct exchange_request *request = &transfer->request;
+    struct buffer url = {0};
+    buffer_append_format(&url, "%s%s", venue->rest_url, request->path);
+    list_push_back(&venue->transfers, &transfer->link);
+    venue->transfer_count++;
+    venue->endpoints[request->kind].asked++;
+    if (transfer->track != NULL)
+        transfer->track->is_asking = true;
+    bool is_post = request->body[0] != '\0';
+    transfer->http = http_client_start(venue->collector->http,
+                                       &(struct http_request){
+                                           .method = is_post ? "POST" : "GET",
+                                           .url = buffer_text(&url),
+                                           .body = is_post ? request->body : NULL,
+                                           .body_size = strlen(request->body),
+                                           .content_type = is_post ? "application/json" : NULL,
+                                           .timeout_ms = TIMEOUT_MS,
+                                           .answer_bytes_max = request->answer_bytes_max,
+                                           .wants_gzip = true,
+                                           .on_done = on_done,
+                                           .context = transfer,
+                                       });
+    buffer_deinit(&url);
+}
+
+enum asked {
+    ASKED,      /* a request is under way */
+    ASKED_NONE, /* there is nothing to ask */
+    ASKED_LATER /* its budget has no room now */
+};
+
+/* Makes the request for as much of the query as one answer holds. */
+static enum asked ask(struct venue *venue, struct venue_market *market, struct track *track,
+                      const struct exchange_query *query, struct coverage_range range)
+{
+    struct exchange_request request;
+    if (!exchange_request_build(venue->api, query, &request))
+        return ASKED_NONE;
+    if (!rate_try_spend(&venue->rates[request.budget], request.weight, now_of(venue)))
+        return ASKED_LATER;
+    struct pull_transfer *transfer = memory_allocate_zeroed(1, sizeof *transfer);
+    *transfer = (struct pull_transfer){.venue = venue,
+                                       .market = market,
+                                       .track = track,
+                                       .range = range,
+                                       .query = *query,
+                                       .request = request};
+    start(transfer);
+    return ASKED;
+}
+
+/* -- tracks ------------------------------------------------------------------------------------ */
+
+static int64_t grace_of(const struct venue_market *market, enum track_kind kind)
+{
+    if (kind == TRACK_INTEREST)
+        return INTEREST_GRACE_MS;
+    bool is_pushed = market->venue->api->streams[EXCHANGE_STREAM_CANDLES].tells_closed &&
+                     market_is_pushed(market);
+    return is_pushed ? CANDLE_GRACE_MS : UNPUSHED_GRACE_MS;
+}
+
+/* The newest step that has to be there by now: the last candle that has closed, the last state of
+ * open interest. */
+static int64_t last_step_of(const struct venue_market *market, enum track_kind kind)
+{
+    int64_t step_ms = step_of(venue_now_ms(market->venue) - grace_of(market, kind));
+    return kind == TRACK_CANDLES ? step_ms - CANDLE_MS : step_ms;
+}
+
+/* When the next step has to be there. */
+static int64_t next_due_ms(const struct venue_market *market, enum track_kind kind)
+{
+    int64_t grace_ms = grace_of(market, kind);
+    int64_t next_ms = step_of(venue_now_ms(market->venue) - grace_ms) + CANDLE_MS + grace_ms;
+    return next_ms - market->venue->difference_ms;
+}
+
+/* Open interest is dated and valued by the opens of candles. */
+static bool has_candles_for(const struct venue_market *market, struct coverage_range range)
+{
+    struct coverage_range missing;
+    int64_t last_ms = last_step_of(market, TRACK_CANDLES);
+    market = market_priced_by(market);
+    return !coverage_next(&market->tracks[TRACK_CANDLES].coverage, range.first_ms,
+                          range.last_ms < last_ms ? range.last_ms : last_ms, 1, &missing);
+}
+
+/* The query for a range of a track's steps. Labels of open interest may be a step off, and it takes
+ * some rows to find out how they are meant. */
+static struct exchange_query query_of(const struct venue_market *market, enum track_kind kind,
+                                      struct coverage_range range)
+{
+    struct exchange_query query = {
+        .kind = kinds[kind],
+        .instrument = &market->instrument,
+        .now_ms = venue_now_ms(market->venue),
+        .start_ms = range.first_ms,
+        .end_ms = range.last_ms + CANDLE_MS,
+    };
+    if (kind == TRACK_INTEREST && market->is_labelled) {
+        query.start_ms -= (LABELLED_STEPS_MIN + 1) * CANDLE_MS;
+        query.end_ms += CANDLE_MS;
+    }
+    return query;
+}
+
+/* The part of a range that a request is for; steps before it the exchange does not answer for. */
+static struct coverage_range part_of(const struct venue_market *market, enum track_kind kind,
+                                     struct coverage_range range,
+                                     const struct exchange_request *request)
+{
+    int64_t margin_ms = kind == TRACK_INTEREST && market->is_labelled ? CANDLE_MS : 0;
+    if (request->end_ms - CANDLE_MS - margin_ms < range.last_ms)
+        range.last_ms = request->end_ms - CANDLE_MS - margin_ms;
+    return range;
+}
+
+static enum asked pull_track(struct venue_market *market, enum track_kind kind)
+{
+    struct venue *venue = market->venue;
+    struct track *track = &market->tracks[kind];
+    struct coverage_range range;
+    while (coverage_next(&track->coverage, market->instrument.listed_ms, last_step_of(market, kind),
+                         STEPS_MAX, &range)) {
+        if (kind == TRACK_INTEREST && !has_candles_for(market, range))
+            return ASKED_NONE;
+        const struct exchange_query query = query_of(market, kind, range);
+        struct exchange_request request;
+        if (!exchange_request_build(venue->api, &query, &request)) {
+            coverage_mark_absent(&track->coverage, range);
+            continue;
+        }
+        if (request.start_ms > range.first_ms) {
+            coverage_mark_absent(
+                &track->coverage,
+                (struct coverage_range){range.first_ms, request.start_ms - CANDLE_MS});
+            continue;
+        }
+        return ask(venue, market, track, &query, part_of(market, kind, range, &request));
+    }
+    track->due_ms = next_due_ms(market, kind);
+    return ASKED_NONE;
+}
+
+static bool is_track_due(const struct venue_market *market, enum track_kind kind)
+{
+    const struct track *track = &market->tracks[kind];
+    return (kind != TRACK_CANDLES || market_has_candles(market)) && !track->is_asking &&
+           now_of(market->venue) >= track->due_ms &&
+           market->venue->api->offers[kinds[kind]].is_offered && is_due(market->venue, kinds[kind]);
+}
+
+/* -- the present, where no socket brings it ---------------------------------------------------- */
+
+static enum asked poll_candle(struct venue_market *market)
+{
+    struct venue *venue = market->venue;
+    int64_t step_ms = step_of(venue_now_ms(venue));
+    if (!market_has_candles(market) || market_is_pushed(market) ||
+        !is_due(venue, EXCHANGE_CANDLES) ||
+        now_of(venue) - market->candle_polled_ms < CANDLE_POLL_MS)
+        return ASKED_NONE;
+    const struct exchange_query query = {
+        .kind = EXCHANGE_CANDLES,
+        .instrument = &market->instrument,
+        .now_ms = venue_now_ms(venue),
+        .start_ms = step_ms - CANDLE_MS,
+        .end_ms = step_ms + CANDLE_MS,
+        .is_newest_first = true,
+    };
+    enum asked asked = ask(venue, market, NULL, &query, (struct coverage_range){0});
+    if (asked == ASKED)
+        market->candle_polled_ms = now_of(venue);
+    return asked;
+}
+
+/* One request may be for all markets: then the first market's turn stands for all. */
+static enum asked poll_interest(struct venue_market *market)
+{
+    struct venue *venue = market->venue;
+    const struct exchange_offer *offer = &venue->api->offers[EXCHANGE_INTEREST_NOW];
+    struct venue_market *polled = offer->is_for_all ? &venue->markets[0] : market;
+    int64_t now_ms = now_of(venue);
+    if (!offer->is_offered || !is_due(venue, EXCHANGE_INTEREST_NOW) ||
+        now_ms - polled->interest_polled_ms < INTEREST_POLL_MS ||
+        venue_now_ms(venue) - market->reading.time_ms < INTEREST_READING_MS)
+        return ASKED_NONE;
+    const struct exchange_query query = {
+        .kind = EXCHANGE_INTEREST_NOW,
+        .instrument = offer->is_for_all ? NULL : &market->instrument,
+        .now_ms = venue_now_ms(venue),
+    };
+    enum asked asked =
+        ask(venue, offer->is_for_all ? NULL : market, NULL, &query, (struct coverage_range){0});
+    if (asked == ASKED)
+        polled->interest_polled_ms = now_ms;
+    return asked;
+}
+
+/* -- the beat ---------------------------------------------------------------------------------- */
+
+static enum asked pull_market(struct venue_market *market)
+{
+    if (market->state != MARKET_TRADING)
+        return ASKED_NONE;
+    enum asked asked = poll_candle(market);
+    for (int kind = 0; asked == ASKED_NONE && kind < TRACK_COUNT; kind++)
+        if (is_track_due(market, (enum track_kind)kind))
+            asked = pull_track(market, (enum track_kind)kind);
+    return asked == ASKED_NONE ? poll_interest(market) : asked;
+}
+
+/* Alone, since it changes what the markets are: what is under way ends first. */
+static void pull_instruments(struct venue *venue)
+{
+    const struct exchange_query query = {
+        .kind = EXCHANGE_INSTRUMENTS,
+        .now_ms = venue_now_ms(venue),
+        .cursor = venue->instruments_cursor[0] != '\0' ? venue->instruments_cursor : NULL,
+    };
+    if (list_is_empty(&venue->transfers))
+        ask(venue, NULL, NULL, &query, (struct coverage_range){0});
+}
+
+void pull_beat(struct venue *venue)
+{
+    if (now_of(venue) >= venue->instruments_due_ms && is_due(venue, EXCHANGE_INSTRUMENTS)) {
+        pull_instruments(venue);
+        return;
+    }
+    if (!venue->has_instruments)
+        return;
+    enum asked asked = ASKED_NONE;
+    for (size_t i = 0; i < venue->market_count && asked != ASKED_LATER; i++) {
+        if (venue->transfer_count == REQUESTS_MAX || writer_is_full(venue->collector->writer))
+            return;
+        venue->cursor = (venue->cursor + 1) % venue->market_count;
+        asked = pull_market(&venue->markets[venue->cursor]);
+    }
+}
+
+/* -- life -------------------------------------------------------------------------------------- */
+
+void pull_init(struct venue *venue)
+{
+    list_init(&venue->transfers);
+    for (size_t i = 0; i < EXCHANGE_BUDGETS_MAX && venue->api->budgets[i].name != NULL; i++)
+        rate_init(&venue->rates[i], venue->api->budgets[i].limit, venue->api->budgets[i].window_ms,
+                  now_of(venue));
+    for (int i = 0; i < EXCHANGE_REQUEST_KIND_COUNT; i++)
+        backoff_init(&venue->endpoints[i].backoff, WAIT_MIN_MS, WAIT_MAX_MS,
+                     (struct random){random_next(&venue->collector->random)});
+}
+
+void pull_deinit(struct venue *venue)
+{
+    list_for_each_safe(link, following, &venue->transfers)
+    {
+        struct pull_transfer *transfer = list_entry(link, struct pull_transfer, link);
+        http_transfer_cancel(transfer->http);
+        free(transfer);
+    }
+    list_init(&venue->transfers);
+    venue->transfer_count = 0;
+}

@@ -1,0 +1,478 @@
+/* What exchanges push over WebSocket. Subscriptions are dealt out to as few connections as the
+ * exchange's rules allow; each connection subscribes at the pace that it is allowed, pings where
+ * the exchange wants that of a client, and is renewed before the exchange ends it.
+ *
+ *     WAITING ──connect──> CONNECTING ──opened──> OPEN
+ *        ^                     │                   │
+ *        └──── the socket has ended, is silent, does not acknowledge, is to be renewed
+ *
+ * A socket that says nothing looks like one that is well: a retired address connects and stays
+ * silent. So silence ends a connection (the rules' silence_ms), and a subscription that alone is
+ * silent is made again. Whatever a socket does not bring, pull.c fetches; nothing here has to be
+ * complete. */
+#include "sources/collect/collect_internal.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUBSCRIPTIONS_MAX 1000 /* of a connection, where the exchange has no limit */
+#define LIFETIME_MARGIN_MS (10 * MINUTE_MS)
+#define STEADY_MS                                                                                  \
+    (30 * SECOND_MS) /* open for so long: the next failure begins with a short wait                \
+                      */
+#define WAIT_MIN_MS SECOND_MS
+#define WAIT_MAX_MS MINUTE_MS
+#define REFUSED_MS (60 * MINUTE_MS) /* the handshake says "not from here" */
+#define LIMITED_MS MINUTE_MS
+#define COMPRESSION true
+#define PUSHED_WITHIN_MS (30 * SECOND_MS) /* a candle that moves comes every second or so */
+
+struct push_subscription {
+    struct exchange_subscription what;
+    int64_t said_ms; /* 0: not yet */
+};
+
+struct push_connection {
+    struct list link; /* of its venue's */
+    struct venue *venue;
+    const char *path;
+    enum { WAITING, CONNECTING, OPEN } state;
+    struct websocket_client *socket; /* NULL while it waits */
+    struct backoff backoff;
+    int64_t due_ms;    /* to connect */
+    int64_t opened_ms; /* and, while open: */
+    int64_t heard_ms, sent_ms, pinged_ms;
+    uint64_t number; /* of the last message that subscribed */
+    size_t unanswered;
+    int64_t unanswered_since_ms;
+    size_t subscription_count, said_count;
+    struct push_subscription *subscriptions;
+    char fault[ERROR_MESSAGE_MAX]; /* "": none since it was steady */
+};
+
+static int64_t now_of(const struct push_connection *connection)
+{
+    return collector_now_ms(connection->venue->collector);
+}
+
+/* -- the end of a connection ------------------------------------------------------------------- */
+
+static void wait_for(struct push_connection *connection, int64_t wait_ms)
+{
+    websocket_client_destroy(connection->socket);
+    connection->socket = NULL;
+    connection->state = WAITING;
+    connection->due_ms = now_of(connection) + wait_ms;
+    connection->said_count = connection->unanswered = 0;
+    for (size_t i = 0; i < connection->subscription_count; i++)
+        connection->subscriptions[i].said_ms = 0;
+}
+
+/* Open long enough that a failure is not one in a row. */
+static bool is_steady(const struct push_connection *connection)
+{
+    return connection->state == OPEN && now_of(connection) - connection->opened_ms >= STEADY_MS;
+}
+
+/* `wait_ms` 0: as long as the failures in a row make it. */
+static void end(struct push_connection *connection, const char *why, int64_t wait_ms)
+{
+    bool is_first = connection->fault[0] == '\0';
+    if (is_steady(connection))
+        backoff_reset(&connection->backoff);
+    if (wait_ms == 0)
+        wait_ms = (int64_t)backoff_next_ms(&connection->backoff);
+    snprintf(connection->fault, sizeof connection->fault, "%s", why);
+    if (is_first)
+        log_warn("a socket of the exchange has ended; what it would bring is asked for meanwhile",
+                 log_text("exchange", venue_name(connection->venue)), log_text("reason", why),
+                 log_int("next_try_seconds", wait_ms / SECOND_MS));
+    wait_for(connection, wait_ms);
+}
+
+/* -- what the socket tells --------------------------------------------------------------------- */
+
+static void on_open(void *context)
+{
+    struct push_connection *connection = context;
+    connection->state = OPEN;
+    connection->opened_ms = connection->heard_ms = connection->pinged_ms = now_of(connection);
+    connection->sent_ms = 0;
+}
+
+static void note_acknowledged(struct push_connection *connection)
+{
+    if (connection->unanswered > 0)
+        connection->unanswered--;
+    connection->unanswered_since_ms = now_of(connection);
+}
+
+static void note_fault(struct push_connection *connection, const struct exchange_message *message)
+{
+    const struct exchange_verdict *verdict = &message->verdict;
+    note_acknowledged(connection);
+    if (verdict->kind == EXCHANGE_RATE_LIMITED || verdict->kind == EXCHANGE_BANNED) {
+        int64_t wait_ms = verdict->until_ms - venue_now_ms(connection->venue);
+        end(connection, verdict->message,
+            verdict->until_ms > 0 && wait_ms > 0 ? wait_ms : LIMITED_MS);
+        return;
+    }
+    /* One symbol that is not there any more must not end the others. */
+    log_warn("the exchange refuses a subscription",
+             log_text("exchange", venue_name(connection->venue)),
+             log_text("reason", verdict->message));
+}
+
+static void on_text(char *data, size_t size, void *context)
+{
+    struct push_connection *connection = context;
+    struct venue *venue = connection->venue;
+    struct intake intake = {.venue = venue, .is_pushed = true};
+    struct exchange_sink sink = intake_sink(&intake);
+    struct exchange_message message;
+    connection->heard_ms = now_of(connection);
+    sink.subscribed_ms = connection->opened_ms + venue->difference_ms;
+    exchange_message_read(venue->api, data, size, &sink, &message);
+    venue_note_clock(venue, message.server_ms);
+    if (message.kind == EXCHANGE_MESSAGE_ACKNOWLEDGED)
+        note_acknowledged(connection);
+    else if (message.kind == EXCHANGE_MESSAGE_FAULT)
+        note_fault(connection, &message);
+    else if (message.kind == EXCHANGE_MESSAGE_CLOSING)
+        end(connection, "the exchange is about to close it", 0);
+}
+
+/* RFC 9110 §15.5.4, RFC 7725 §3: not from here. */
+static bool is_refusal(const struct websocket_end *told)
+{
+    return told->http_status == 403 || told->http_status == 451;
+}
+
+static void on_closed(const struct websocket_end *told, void *context)
+{
+    struct push_connection *connection = context;
+    int64_t wait_ms = told->retry_after_ms > 0   ? told->retry_after_ms
+                      : is_refusal(told)         ? REFUSED_MS
+                      : told->http_status == 429 ? LIMITED_MS
+                                                 : 0;
+    end(connection, told->message, wait_ms);
+}
+
+/* -- subscribing ------------------------------------------------------------------------------- */
+
+static void connect_now(struct push_connection *connection)
+{
+    struct venue *venue = connection->venue;
+    struct buffer url = {0};
+    buffer_append_format(&url, "%s%s", venue->ws_url, connection->path);
+    connection->state = CONNECTING;
+    venue->connect_due_ms = now_of(connection) + venue->api->socket.connect_interval_ms;
+    connection->socket = websocket_client_connect(
+        venue->collector->http, &(struct websocket_client_options){
+                                    .url = buffer_text(&url),
+                                    .message_bytes_max = EXCHANGE_MESSAGE_BYTES_MAX,
+                                    .offers_compression = COMPRESSION,
+                                    .on_open = on_open,
+                                    .on_text = on_text,
+                                    .on_closed = on_closed,
+                                    .context = connection,
+                                });
+    buffer_deinit(&url);
+}
+
+/* The next message that subscribes, when its time has come. */
+static void subscribe(struct push_connection *connection)
+{
+    struct venue *venue = connection->venue;
+    size_t left = connection->subscription_count - connection->said_count;
+    int64_t now_ms = now_of(connection);
+    if (left == 0 || now_ms - connection->sent_ms < venue->api->socket.send_interval_ms)
+        return;
+    struct exchange_subscription *next = memory_allocate_zeroed(left, sizeof *next);
+    struct buffer text = {0};
+    for (size_t i = 0; i < left; i++)
+        next[i] = connection->subscriptions[connection->said_count + i].what;
+    size_t count = exchange_subscribe(venue->api, next, left, false, ++connection->number, &text);
+    if (websocket_client_send_text(connection->socket, text.data, text.size)) {
+        if (connection->unanswered++ == 0)
+            connection->unanswered_since_ms = now_ms;
+        for (size_t i = 0; i < count; i++)
+            connection->subscriptions[connection->said_count + i].said_ms = now_ms;
+        connection->said_count += count;
+    }
+    connection->sent_ms = now_ms;
+    buffer_deinit(&text);
+    free(next);
+}
+
+static void ping(struct push_connection *connection)
+{
+    const struct exchange_socket_rules *rules = &connection->venue->api->socket;
+    int64_t now_ms = now_of(connection);
+    if (rules->ping_interval_ms == 0 || now_ms - connection->pinged_ms < rules->ping_interval_ms)
+        return;
+    connection->pinged_ms = now_ms;
+    if (rules->ping != NULL)
+        websocket_client_send_text(connection->socket, rules->ping, strlen(rules->ping));
+    else
+        websocket_client_send_ping(connection->socket);
+}
+
+/* -- silence ----------------------------------------------------------------------------------- */
+
+/* When something of the subscription came last; its beginning if nothing has. */
+static int64_t heard_of(const struct push_subscription *subscription)
+{
+    const struct venue_market *market = market_of_instrument(subscription->what.instrument);
+    enum track_kind kind =
+        subscription->what.kind == EXCHANGE_STREAM_CANDLES ? TRACK_CANDLES : TRACK_INTEREST;
+    int64_t pushed_ms = market != NULL ? market->tracks[kind].pushed_ms : 0;
+    return pushed_ms > subscription->said_ms ? pushed_ms : subscription->said_ms;
+}
+
+/* Of one whose silence means something, and which has been silent too long. */
+static bool is_silent(const struct push_connection *connection,
+                      const struct push_subscription *subscription)
+{
+    int64_t silence_ms = connection->venue->api->streams[subscription->what.kind].silence_ms;
+    const struct venue_market *market = market_of_instrument(subscription->what.instrument);
+    return silence_ms > 0 && subscription->said_ms > 0 && market != NULL &&
+           market->state == MARKET_TRADING &&
+           now_of(connection) - heard_of(subscription) > silence_ms;
+}
+
+/* Makes a silent subscription again: it is ended, and takes the place of the next to be made. */
+static void subscribe_again(struct push_connection *connection, size_t index)
+{
+    struct buffer text = {0};
+    struct push_subscription *subscription = &connection->subscriptions[index];
+    exchange_subscribe(connection->venue->api, &subscription->what, 1, true, ++connection->number,
+                       &text);
+    if (websocket_client_send_text(connection->socket, text.data, text.size)) {
+        struct push_subscription again = {.what = subscription->what};
+        *subscription = connection->subscriptions[--connection->said_count];
+        connection->subscriptions[connection->said_count] = again;
+    }
+    connection->sent_ms = now_of(connection);
+    buffer_deinit(&text);
+}
+
+/* One silent subscription at a time is made again; where all are, the connection is dead. */
+static void look_for_silence(struct push_connection *connection)
+{
+    size_t silent = 0, spoken = 0, last = 0;
+    for (size_t i = 0; i < connection->said_count; i++) {
+        const struct push_subscription *subscription = &connection->subscriptions[i];
+        if (connection->venue->api->streams[subscription->what.kind].silence_ms == 0)
+            continue;
+        spoken++;
+        if (is_silent(connection, subscription))
+            silent++, last = i;
+    }
+    int64_t send_interval_ms = connection->venue->api->socket.send_interval_ms;
+    if (silent > 0 && silent == spoken)
+        end(connection, "it is open, and brings nothing of what was subscribed to", 0);
+    else if (silent > 0 && now_of(connection) - connection->sent_ms >= send_interval_ms)
+        subscribe_again(connection, last);
+}
+
+/* Pings and pongs are signs of life as well. */
+static int64_t silence_of(const struct push_connection *connection)
+{
+    const struct collector *collector = connection->venue->collector;
+    uint64_t byte_ns = websocket_client_last_byte_ns(connection->socket);
+    double silent_ms = (double)(clock_monotonic_ns() - byte_ns) / 1e6 * collector->clock.rate;
+    int64_t unread_ms = now_of(connection) - connection->heard_ms;
+    return silent_ms < (double)unread_ms ? (int64_t)silent_ms : unread_ms;
+}
+
+static bool is_over(struct push_connection *connection)
+{
+    const struct exchange_socket_rules *rules = &connection->venue->api->socket;
+    int64_t now_ms = now_of(connection);
+    if (rules->silence_ms > 0 && silence_of(connection) > rules->silence_ms)
+        end(connection, "it is open, and nothing comes", 0);
+    else if (rules->acknowledge_ms > 0 && connection->unanswered > 0 &&
+             now_ms - connection->unanswered_since_ms > rules->acknowledge_ms)
+        end(connection, "subscriptions are not answered", 0);
+    else if (rules->lifetime_ms > 0 &&
+             now_ms - connection->opened_ms > rules->lifetime_ms - LIFETIME_MARGIN_MS)
+        wait_for(connection, 1); /* in good order, and at once */
+    return connection->state != OPEN;
+}
+
+static void beat(struct push_connection *connection)
+{
+    struct venue *venue = connection->venue;
+    if (connection->state == WAITING && now_of(connection) >= connection->due_ms &&
+        now_of(connection) >= venue->connect_due_ms)
+        connect_now(connection);
+    if (connection->state != OPEN || is_over(connection))
+        return;
+    if (is_steady(connection) && connection->fault[0] != '\0') {
+        log_info("the socket of the exchange is well again",
+                 log_text("exchange", venue_name(venue)));
+        connection->fault[0] = '\0';
+    }
+    ping(connection);
+    subscribe(connection);
+    look_for_silence(connection);
+}
+
+/* -- dealing out ------------------------------------------------------------------------------- */
+
+static struct push_connection *open_connection(struct venue *venue, const char *path)
+{
+    struct push_connection *connection = memory_allocate_zeroed(1, sizeof *connection);
+    connection->venue = venue;
+    connection->path = path;
+    backoff_init(&connection->backoff, WAIT_MIN_MS, WAIT_MAX_MS,
+                 (struct random){random_next(&venue->collector->random)});
+    list_push_back(&venue->connections, &connection->link);
+    venue->connection_count++;
+    return connection;
+}
+
+static size_t room_of(const struct exchange_api *api)
+{
+    size_t most = api->socket.subscriptions_max;
+    return most > 0 && most < SUBSCRIPTIONS_MAX ? most : SUBSCRIPTIONS_MAX;
+}
+
+/* NULL: all that the exchange allows are full; what has no place is fetched. */
+static struct push_connection *find_connection(struct venue *venue, const char *path)
+{
+    const struct exchange_api *api = venue->api;
+    list_for_each_safe(link, following, &venue->connections)
+    {
+        struct push_connection *connection = list_entry(link, struct push_connection, link);
+        if (strcmp(connection->path, path) == 0 && connection->subscription_count < room_of(api))
+            return connection;
+    }
+    size_t most = api->socket.connections_max;
+    return most > 0 && venue->connection_count >= most ? NULL : open_connection(venue, path);
+}
+
+/* Over all connections. */
+static bool is_full(const struct venue *venue)
+{
+    size_t most = venue->api->socket.all_subscriptions_max, count = 0;
+    list_for_each_safe(link, following, &venue->connections) count +=
+        list_entry(link, struct push_connection, link)->subscription_count;
+    return most > 0 && count >= most;
+}
+
+static bool add(struct venue *venue, enum exchange_stream_kind kind, struct venue_market *market)
+{
+    struct push_connection *connection =
+        is_full(venue) ? NULL : find_connection(venue, venue->api->streams[kind].path);
+    if (connection == NULL)
+        return false;
+    size_t count = connection->subscription_count++;
+    connection->subscriptions =
+        memory_resize(connection->subscriptions, count + 1, sizeof *connection->subscriptions);
+    connection->subscriptions[count] = (struct push_subscription){
+        .what = {.kind = kind, .instrument = market != NULL ? &market->instrument : NULL}};
+    return true;
+}
+
+static bool wants(const struct exchange_api *api, enum exchange_stream_kind kind)
+{
+    return api->streams[kind].path != NULL &&
+           (kind != EXCHANGE_STREAM_TICKER || api->streams[kind].gives_interest);
+}
+
+/* Whether one of the symbols of this instrument needs its candles. */
+static bool leads_to_candles(const struct venue_market *market)
+{
+    for (; market != NULL; market = market->twin)
+        if (market_has_candles(market))
+            return true;
+    return false;
+}
+
+void push_plan(struct venue *venue)
+{
+    bool has_room = true;
+    for (int kind = 0; kind < EXCHANGE_STREAM_KIND_COUNT; kind++) {
+        bool is_for_all = venue->api->streams[kind].is_for_all;
+        if (!wants(venue->api, (enum exchange_stream_kind)kind))
+            continue;
+        if (is_for_all && !venue->has_stream[kind] && venue->market_count > 0)
+            venue->has_stream[kind] = add(venue, (enum exchange_stream_kind)kind, NULL);
+        for (size_t i = 0; i < venue->market_count && !is_for_all; i++) {
+            struct venue_market *market = &venue->markets[i];
+            bool is_wanted = kind != EXCHANGE_STREAM_CANDLES || leads_to_candles(market);
+            if (market->state == MARKET_TRADING && !market->is_twin && is_wanted &&
+                !market->has_stream[kind])
+                has_room &= market->has_stream[kind] =
+                    add(venue, (enum exchange_stream_kind)kind, market);
+        }
+    }
+    if (!has_room)
+        log_warn("the exchange allows fewer subscriptions than there are symbols; the others are "
+                 "asked for",
+                 log_text("exchange", venue_name(venue)));
+}
+
+/* -- what others ask --------------------------------------------------------------------------- */
+
+bool market_is_pushed(const struct venue_market *market)
+{
+    int64_t pushed_ms = market->tracks[TRACK_CANDLES].pushed_ms;
+    return pushed_ms > 0 &&
+           collector_now_ms(market->venue->collector) - pushed_ms < PUSHED_WITHIN_MS;
+}
+
+const char *push_fault(const struct venue *venue, int64_t *due_ms)
+{
+    const char *fault = "";
+    list_for_each_safe(link, following, &venue->connections)
+    {
+        const struct push_connection *connection = list_entry(link, struct push_connection, link);
+        if (connection->state == OPEN || connection->fault[0] == '\0')
+            continue;
+        fault = connection->fault;
+        *due_ms = connection->due_ms;
+    }
+    return fault;
+}
+
+size_t push_open_count(const struct venue *venue)
+{
+    size_t count = 0;
+    list_for_each_safe(link, following, &venue->connections) count +=
+        list_entry(link, struct push_connection, link)->state == OPEN;
+    return count;
+}
+
+void push_beat(struct venue *venue)
+{
+    list_for_each_safe(link, following, &venue->connections)
+        beat(list_entry(link, struct push_connection, link));
+}
+
+/* -- life -------------------------------------------------------------------------------------- */
+
+void push_init(struct venue *venue)
+{
+    list_init(&venue->connections);
+}
+
+void push_deinit(struct venue *venue)
+{
+    list_for_each_safe(link, following, &venue->connections)
+    {
+        struct push_connection *connection = list_entry(link, struct push_connection, link);
+        websocket_client_destroy(connection->socket);
+        free(connection->subscriptions);
+        free(connection);
+    }
+    list_init(&venue->connections);
+    venue->connection_count = 0;
+}

@@ -1,0 +1,153 @@
+/* How each stream stands, for /readyz, /api/v1/symbols and the metrics. Made on the collector's
+ * thread once a second, and copied from there, so that nobody who asks waits for it. */
+#include "sources/collect/collect_internal.h"
+
+#include "base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows that are late by less are on their way. */
+#define FILLING_AFTER_MS (30 * MINUTE_MS)
+
+static const enum exchange_request_kind kinds[TRACK_COUNT] = {
+    [TRACK_CANDLES] = EXCHANGE_CANDLES, [TRACK_INTEREST] = EXCHANGE_INTEREST_HISTORY};
+
+size_t market_missing(const struct venue_market *market, enum track_kind kind)
+{
+    const struct venue *venue = market->venue;
+    bool is_fetched = market->state != MARKET_MISSING &&
+                      (kind != TRACK_CANDLES || market_has_candles(market)) &&
+                      venue->api->offers[kinds[kind]].is_offered;
+    return is_fetched
+               ? coverage_missing(&market->tracks[kind].coverage, market->instrument.listed_ms,
+                                  venue_now_ms(venue) - FILLING_AFTER_MS)
+               : 0;
+}
+
+/* The request by which a track is kept current where no socket does. */
+static const struct endpoint *endpoint_of(const struct venue *venue, enum track_kind kind)
+{
+    bool has_history = venue->api->offers[kinds[kind]].is_offered;
+    return &venue->endpoints[has_history ? kinds[kind] : EXCHANGE_INTEREST_NOW];
+}
+
+static enum source_state state_of(const struct venue_market *market, bool is_pushed,
+                                  uint64_t missing, bool is_failing)
+{
+    return market->state == MARKET_MISSING           ? SOURCE_UNKNOWN
+           : is_failing && market->venue->is_blocked ? SOURCE_BLOCKED
+           : is_failing                              ? SOURCE_FAILING
+           : market->state == MARKET_SOUGHT          ? SOURCE_STARTING
+           : missing > 0                             ? SOURCE_FILLING
+           : is_pushed                               ? SOURCE_LIVE
+                                                     : SOURCE_POLLED;
+}
+
+static void set_fault(struct source_reading *reading, const struct venue *venue, const char *fault,
+                      int64_t due_ms)
+{
+    int64_t now_ms = collector_now_ms(venue->collector);
+    snprintf(reading->fault, sizeof reading->fault, "%s", fault);
+    reading->next_try_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+}
+
+static void set_newest(struct source_reading *reading, const struct venue *venue, int64_t newest_ms,
+                       int64_t length_ms)
+{
+    reading->newest_ms = newest_ms;
+    reading->age_ms = newest_ms > 0 ? venue_now_ms(venue) - newest_ms - length_ms : -1;
+}
+
+static void read_track(const struct venue_market *market, enum track_kind kind,
+                       struct source_reading *reading)
+{
+    const struct venue *venue = market->venue;
+    const struct track *track = &market->tracks[kind];
+    const struct endpoint *endpoint = endpoint_of(venue, kind);
+    bool is_pushed = kind == TRACK_CANDLES && market_is_pushed(market);
+    bool is_failing = endpoint->fault[0] != '\0' && !is_pushed;
+    *reading = (struct source_reading){
+        .symbol_index = market->symbol_index,
+        .exchange = venue_name(venue),
+        .stream = kind == TRACK_CANDLES ? SOURCE_CANDLES : SOURCE_INTEREST,
+        .taken = track->taken,
+        .refused = track->refused,
+        .missing = market_missing(market, kind),
+    };
+    reading->state = state_of(market, is_pushed, reading->missing, is_failing);
+    set_newest(reading, venue, track->newest_ms, kind == TRACK_CANDLES ? CANDLE_MS : 0);
+    set_fault(reading, venue, is_failing ? endpoint->fault : track->fault,
+              is_failing ? endpoint->due_ms : 0);
+}
+
+/* Liquidations have no past that could be fetched: they come by a socket, or are lost. */
+static void read_liquidations(const struct venue_market *market, struct source_reading *reading)
+{
+    const struct venue *venue = market->venue;
+    int64_t due_ms = 0;
+    const char *fault = push_fault(venue, &due_ms);
+    bool is_failing = fault[0] != '\0';
+    *reading = (struct source_reading){
+        .symbol_index = market->symbol_index,
+        .exchange = venue_name(venue),
+        .stream = SOURCE_LIQUIDATIONS,
+        .taken = market->liquidations,
+    };
+    reading->state = state_of(market, push_open_count(venue) > 0, 0, is_failing);
+    if (reading->state == SOURCE_POLLED) /* which they cannot be */
+        reading->state = SOURCE_STARTING;
+    set_newest(reading, venue, market->liquidation_ms, 0);
+    set_fault(reading, venue, fault, due_ms);
+}
+
+static void read_market(const struct venue_market *market, struct source_reading *readings,
+                        size_t *count)
+{
+    for (int kind = 0; kind < TRACK_COUNT; kind++)
+        if (kind != TRACK_CANDLES || market_has_candles(market))
+            read_track(market, (enum track_kind)kind, &readings[(*count)++]);
+    if (market->venue->api->streams[EXCHANGE_STREAM_LIQUIDATIONS].path != NULL)
+        read_liquidations(market, &readings[(*count)++]);
+}
+
+void readings_make(struct collector *collector)
+{
+    size_t count = 0;
+    for (size_t v = 0; v < collector->venue_count; v++)
+        for (size_t i = 0; i < collector->venues[v].market_count; i++)
+            read_market(&collector->venues[v].markets[i], collector->readings_made, &count);
+    pthread_mutex_lock(&collector->mutex);
+    memcpy(collector->readings, collector->readings_made, count * sizeof *collector->readings);
+    collector->reading_count = count;
+    pthread_mutex_unlock(&collector->mutex);
+}
+
+size_t readings_copy(struct collector *collector, struct source_reading *readings, size_t count_max)
+{
+    pthread_mutex_lock(&collector->mutex);
+    size_t count = collector->reading_count;
+    if (readings != NULL)
+        memcpy(readings, collector->readings,
+               (count < count_max ? count : count_max) * sizeof *readings);
+    pthread_mutex_unlock(&collector->mutex);
+    return count;
+}
+
+void readings_init(struct collector *collector)
+{
+    size_t most = 0;
+    for (size_t v = 0; v < collector->venue_count; v++)
+        most += collector->venues[v].market_count * SOURCE_STREAM_COUNT;
+    collector->readings = memory_allocate_zeroed(most, sizeof *collector->readings);
+    collector->readings_made = memory_allocate_zeroed(most, sizeof *collector->readings_made);
+    check(pthread_mutex_init(&collector->mutex, NULL) == 0);
+}
+
+void readings_deinit(struct collector *collector)
+{
+    pthread_mutex_destroy(&collector->mutex);
+    free(collector->readings);
+    free(collector->readings_made);
+}

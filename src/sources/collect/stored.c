@@ -1,0 +1,93 @@
+/* What the database has when the collector starts, and so what it does not have to fetch. Open
+ * times and opens of candles come a symbol at a time, since opens are needed to date and value open
+ * interest; which steps of that are there comes for all symbols in one query. */
+#include "sources/collect/collect_internal.h"
+
+#include "base/check.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+/* The newest candle may have been imported while it formed, and so is fetched again. */
+static void read_candles(struct venue_market *market, struct store_session *session,
+                         struct series *candles)
+{
+    struct track *track = &market->tracks[TRACK_CANDLES];
+    int64_t now_ms = venue_now_ms(market->venue);
+    if (store_load(session, market->instrument.symbol, now_ms - market->venue->collector->depth_ms,
+                   now_ms, CANDLE_MS, candles, NULL) != STATUS_OK ||
+        candles->count == 0)
+        return;
+    for (size_t i = 0; i < candles->count; i++) {
+        const struct candle *candle = &candles->candles[i];
+        coverage_mark(&track->coverage, candle->open_time_ms);
+        intake_note_open(market, candle->open_time_ms, candle->open_e8);
+    }
+    track->newest_ms = series_last(candles)->open_time_ms;
+    coverage_unmark(&track->coverage, (struct coverage_range){track->newest_ms, track->newest_ms});
+}
+
+static void on_hole(size_t symbol, int64_t first_ms, int64_t last_ms, void *context)
+{
+    struct venue *venue = context;
+    coverage_unmark(&venue->markets[symbol].tracks[TRACK_INTEREST].coverage,
+                    (struct coverage_range){first_ms, last_ms});
+}
+
+static enum status read_interest(struct venue *venue, struct store_session *session,
+                                 struct error *error)
+{
+    const char **symbols = memory_allocate_zeroed(venue->market_count, sizeof *symbols);
+    int64_t now_ms = venue_now_ms(venue);
+    const struct store_scope scope = {
+        .symbols = symbols,
+        .symbol_count = venue->market_count,
+        .from_ms = now_ms - now_ms % CANDLE_MS - venue->collector->depth_ms,
+        .to_ms = now_ms - now_ms % CANDLE_MS,
+    };
+    for (size_t i = 0; i < venue->market_count; i++) {
+        symbols[i] = venue->markets[i].instrument.symbol;
+        coverage_mark_range(&venue->markets[i].tracks[TRACK_INTEREST].coverage,
+                            (struct coverage_range){scope.from_ms, scope.to_ms});
+    }
+    enum status status = store_find_holes(session, STORE_INTEREST, &scope, on_hole, venue, error);
+    for (size_t i = 0; i < venue->market_count; i++) {
+        struct track *track = &venue->markets[i].tracks[TRACK_INTEREST];
+        if (status != STATUS_OK)
+            coverage_unmark(&track->coverage, (struct coverage_range){scope.from_ms, scope.to_ms});
+        coverage_newest(&track->coverage, &track->newest_ms);
+    }
+    free(symbols);
+    return status;
+}
+
+static enum status read_all(struct collector *collector, struct store_session *session,
+                            struct error *error)
+{
+    struct series candles = {0};
+    enum status status = STATUS_OK;
+    for (size_t v = 0; v < collector->venue_count && status == STATUS_OK; v++) {
+        struct venue *venue = &collector->venues[v];
+        for (size_t i = 0; i < venue->market_count; i++)
+            if (market_has_candles(&venue->markets[i]))
+                read_candles(&venue->markets[i], session, &candles);
+        if (venue->market_count > 0)
+            status = read_interest(venue, session, error);
+    }
+    series_deinit(&candles);
+    return status;
+}
+
+/* A database that cannot be read is taken for an empty one: what is stored twice is stored once. */
+void stored_read(struct collector *collector)
+{
+    struct store_session *session = NULL;
+    struct error error = {0};
+    enum status status = store_begin(collector->store, &session, &error);
+    if (status == STATUS_OK)
+        status = read_all(collector, session, &error);
+    store_end(session);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        log_warn("the database cannot be read; all of the lookback is fetched",
+                 log_text("reason", error.message));
+}

@@ -1,0 +1,74 @@
+/* The collector on a clock that runs fast, so that tests can collect days in minutes.
+ *
+ *     collect_fast RATE REAL_MS SIMULATED_MS
+ *
+ * At REAL_MS of the machine's clock it is SIMULATED_MS for the collector, and every second of the
+ * one is RATE seconds of the other; a stand-in of an exchange reckons in the same way. Settings
+ * come from the environment, as those of `heatcast collect`. Ends in order on SIGTERM. */
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "sources/collect/collector.h"
+#include "store/store.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct fast_clock {
+    double rate;
+    int64_t real_ms, simulated_ms;
+};
+
+static int64_t now_ms(void *context)
+{
+    const struct fast_clock *clock = context;
+    return clock->simulated_ms +
+           (int64_t)((double)(clock_wall_ms() - clock->real_ms) * clock->rate);
+}
+
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
+static enum status collect(const struct config *config, struct fast_clock *fast,
+                           const sigset_t *awaited, struct error *error)
+{
+    struct store *store = NULL;
+    struct source *source = NULL;
+    const struct collector_clock clock = {now_ms, fast->rate, fast};
+    int number;
+    enum status status = store_open(config->duckdb_path, STORE_SHARED, &store, error);
+    if (status == STATUS_OK)
+        status = collector_start(
+            &(struct collector_options){.config = config, .store = store, .clock = &clock}, &source,
+            error);
+    if (status == STATUS_OK)
+        sigwait(awaited, &number);
+    source_stop(source);
+    store_close(store);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    struct config_origin origin = {0};
+    struct error error;
+    sigset_t awaited;
+    check(argc == 4);
+    struct fast_clock fast = {atof(argv[1]), atoll(argv[2]), atoll(argv[3])};
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &awaited, NULL);
+    enum status status = config_load(&config, &origin, environment, &error);
+    if (status == STATUS_OK)
+        status = collect(&config, &fast, &awaited, &error);
+    config_origin_deinit(&origin);
+    if (status != STATUS_OK)
+        fprintf(stderr, "collect_fast: %s\n", error.message);
+    return status == STATUS_OK ? 0 : 1;
+}

@@ -1,10 +1,9 @@
 /* DuckDB's object below an instance.
  *
  * To make one takes DuckDB ten milliseconds and more, for it fills a catalog with all of its
- * functions; to attach a file to one takes less than one. So in shared mode, which opens the file
- * for nearly every tick, a file is attached to an object that is otherwise empty and stays for the
- * next opening. It is allowed no other files than those that it is for. In owner mode, which opens
- * once, the object is the file's own.
+ * functions; to attach a file to one takes less than one. So a file is attached to an object that
+ * is otherwise empty, and in shared mode, which opens the file for nearly every tick, stays for the
+ * next opening. It is allowed no other files than those that it is for.
  *
  * With the store's mutex held. */
 #include "store/internal.h"
@@ -41,7 +40,7 @@ static enum status open_error(const struct store *store, bool is_writable, const
     return store_fail(store, STATUS_IO, message, error);
 }
 
-/* Makes a database object: owner mode's of the file, shared mode's of nothing. */
+/* Makes a database object, of nothing yet. */
 static enum status create_object(const struct store *store, struct database *database,
                                  struct error *error)
 {
@@ -52,7 +51,6 @@ static enum status create_object(const struct store *store, struct database *dat
         {"memory_limit", store->mode == STORE_OWNER ? OWNER_MEMORY_LIMIT : READER_MEMORY_LIMIT},
         {"autoinstall_known_extensions", "false"},
         {"autoload_known_extensions", "false"},
-        {"enable_external_access", store->mode == STORE_OWNER ? "false" : "true"}, /* seal() */
     };
     duckdb_config config = NULL;
     check(duckdb_create_config(&config) == DuckDBSuccess);
@@ -62,9 +60,8 @@ static enum status create_object(const struct store *store, struct database *dat
     char *message = NULL;
     enum status status = STATUS_OK;
     *database = (struct database){0};
-    const char *path = store->mode == STORE_OWNER ? store->path : NULL;
-    if (duckdb_open_ext(path, &database->handle, config, &message) != DuckDBSuccess) {
-        status = open_error(store, store->mode == STORE_OWNER, message, error);
+    if (duckdb_open_ext(NULL, &database->handle, config, &message) != DuckDBSuccess) {
+        status = open_error(store, false, message, error);
         database->handle = NULL;
     }
     duckdb_free(message);
@@ -100,34 +97,42 @@ static void append_quoted(struct buffer *sql, char quote, const char *name)
     buffer_append_char(sql, quote);
 }
 
+/* A name of our own where DuckDB's own means something else in SQL: its catalogs and schemas. */
+#define CATALOG_OWN "market"
+
 char *store_catalog_name(const char *path)
 {
-    static const char *const reserved[] = {"system", "temp"};
+    static const char *const renamed[] = {"system", "temp"}; /* by DuckDB as well */
+    static const char *const reserved[] = {"", "main", "memory", "pg_catalog",
+                                           "information_schema"};
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     name += strspn(name, ".");
     struct buffer catalog = {0};
     buffer_append(&catalog, name, strcspn(name, "."));
-    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-        if (strcasecmp(buffer_text(&catalog), reserved[i]) == 0)
+    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++)
+        if (strcasecmp(buffer_text(&catalog), renamed[i]) == 0)
             buffer_append_text(&catalog, "_db");
-    if (strcasecmp(buffer_text(&catalog), "memory") == 0) { /* the object that it is attached to */
+    bool is_reserved = false;
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        is_reserved = is_reserved || strcasecmp(buffer_text(&catalog), reserved[i]) == 0;
+    if (is_reserved) {
         buffer_clear(&catalog);
-        buffer_append_text(&catalog, "market");
+        buffer_append_text(&catalog, CATALOG_OWN);
     }
     buffer_text(&catalog);
     return buffer_detach(&catalog);
 }
 
-/* Leaves shared mode's object no other files than those that it is for. */
+/* Leaves the object no other files than those that it is for. */
 static enum status seal(const struct store *store, struct database *database, struct error *error)
 {
     struct buffer sql = {0}, temporary = {0};
-    buffer_append_format(&temporary, "%s.tmp", store->path); /* as DuckDB has it for a file */
+    buffer_append_format(&temporary, "%s.tmp", store->sql_path); /* as DuckDB has it for a file */
     buffer_append_text(&sql, "SET GLOBAL temp_directory = ");
     append_quoted(&sql, '\'', buffer_text(&temporary));
     buffer_append_text(&sql, "; SET GLOBAL allowed_paths = [");
-    append_quoted(&sql, '\'', store->path);
+    append_quoted(&sql, '\'', store->sql_path);
     buffer_append_char(&sql, ',');
     append_quoted(&sql, '\'', store->wal_path);
     buffer_append_text(&sql, "]; SET GLOBAL enable_external_access = false");
@@ -142,7 +147,7 @@ static enum status attach(const struct store *store, bool is_writable, struct da
 {
     struct buffer sql = {0};
     buffer_append_text(&sql, "ATTACH ");
-    append_quoted(&sql, '\'', store->path);
+    append_quoted(&sql, '\'', store->sql_path);
     buffer_append_text(&sql, " AS ");
     append_quoted(&sql, '"', store->catalog);
     buffer_append_text(&sql, is_writable ? " (READ_WRITE)" : " (READ_ONLY)");
@@ -165,8 +170,6 @@ static enum status detach(const struct store *store, struct database *database)
 enum status store_database_open(struct store *store, bool is_writable, struct database *database,
                                 struct error *error)
 {
-    if (store->mode == STORE_OWNER)
-        return create_object(store, database, error);
     enum status status = STATUS_OK;
     *database = store->idle;
     store->idle = (struct database){0};
@@ -191,13 +194,15 @@ void store_database_close(struct store *store, struct database *database, bool i
         duckdb_close(&database->handle);
 }
 
-/* In shared mode names stand for the attached file's tables. */
+/* Names stand for the file's tables. The schema is named too: a file may have one that is called as
+ * the file is. */
 static bool use_catalog(const struct store *store, duckdb_connection connection)
 {
     duckdb_result result;
     struct buffer sql = {0};
     buffer_append_text(&sql, "USE ");
     append_quoted(&sql, '"', store->catalog);
+    buffer_append_text(&sql, ".main");
     bool is_used = duckdb_query(connection, buffer_text(&sql), &result) == DuckDBSuccess;
     duckdb_destroy_result(&result);
     buffer_deinit(&sql);
@@ -208,5 +213,5 @@ bool store_database_connect(const struct store *store, struct database *database
                             duckdb_connection *connection)
 {
     return duckdb_connect(database->handle, connection) == DuckDBSuccess &&
-           (store->mode == STORE_OWNER || use_catalog(store, *connection));
+           use_catalog(store, *connection);
 }

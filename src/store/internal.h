@@ -57,8 +57,8 @@ struct identity {
     } file, wal;            /* a missing .wal is all zero */
 };
 
-/* A database object of DuckDB. In owner mode the file is opened as one. In shared mode it is an
- * empty one in memory, to which the file is attached while it is open. */
+/* A database object of DuckDB: an empty one in memory, to which the file is attached while it is
+ * open. */
 struct database {
     duckdb_database handle; /* may be NULL */
     unsigned attachments;   /* so far */
@@ -80,8 +80,9 @@ struct instance {
 };
 
 struct store {
-    char *path, *wal_path;
-    char *catalog; /* the file's name in shared mode's SQL */
+    char *path;
+    char *sql_path, *wal_path; /* as DuckDB is given them */
+    char *catalog;             /* the file's name in SQL */
     enum store_mode mode;
 
     pthread_mutex_t mutex; /* of the instances and their counts */
@@ -156,8 +157,8 @@ void store_database_close(struct store *store, struct database *database, bool i
 bool store_database_connect(const struct store *store, struct database *database,
                             duckdb_connection *connection);
 
-/* What DuckDB calls a database that it opens, as views in it may do: the file's name up to a dot.
- * To be freed. */
+/* What DuckDB calls a database that it opens, as views in it may do: the file's name up to a dot;
+ * or a name of our own where that would mean something else. To be freed. */
 char *store_catalog_name(const char *path);
 
 /* -- instance.c -------------------------------------------------------------------------------- */

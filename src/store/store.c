@@ -16,14 +16,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* DuckDB reads "sqlite:x", "http://x" and ":memory:" as something else than names of files; as
+ * paths they are none of these. */
+static char *make_path(const char *path, const char *ending)
+{
+    char *text = NULL;
+    check(asprintf(&text, "%s%s%s", path[0] == '/' ? "" : "./", path, ending) >= 0);
+    return text;
+}
+
 enum status store_open(const char *path, enum store_mode mode, struct store **opened,
                        struct error *error)
 {
+    *opened = NULL;
+    if (strchr(path, '?') != NULL)
+        return error_set(error, STATUS_INVALID,
+                         "%s: the name of a database cannot have a '?', which means something else "
+                         "to DuckDB",
+                         path);
     struct store *store = memory_allocate_zeroed(1, sizeof *store);
-    size_t path_size = strlen(path) + 1;
     store->path = memory_copy_string(path);
-    store->wal_path = memory_allocate(path_size + 4);
-    snprintf(store->wal_path, path_size + 4, "%s.wal", path);
+    store->sql_path = make_path(path, "");
+    store->wal_path = make_path(path, ".wal");
     store->catalog = store_catalog_name(path);
     store->mode = mode;
     check(pthread_mutex_init(&store->mutex, NULL) == 0);
@@ -62,6 +76,7 @@ void store_close(struct store *store)
     pthread_cond_destroy(&store->closed);
     pthread_mutex_destroy(&store->write_mutex);
     pthread_mutex_destroy(&store->mutex);
+    free(store->sql_path);
     free(store->wal_path);
     free(store->catalog);
     free(store->path);

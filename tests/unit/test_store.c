@@ -413,8 +413,26 @@ static void a_view_may_name_its_database(void **state)
 
 static void any_name_of_a_file_will_do(void **state)
 {
-    static const char *const names[] = {
-        "memory.duckdb", "Memory", "it's.duckdb", "a b;c", "x\"y", "'; DROP TABLE x; --", "100%s"};
+    static const char *const names[] = {"memory.duckdb",
+                                        "Memory",
+                                        "it's.duckdb",
+                                        "a b;c",
+                                        "x\"y",
+                                        "100%s",
+                                        "main.duckdb",
+                                        "Main",
+                                        "TEMP",
+                                        "temp.duckdb",
+                                        "system",
+                                        "pg_catalog.x",
+                                        ".main",
+                                        "...",
+                                        "information_schema",
+                                        "select.db",
+                                        "-x",
+                                        "\xE5\xB8\x81.db",
+                                        "sqlite:x",
+                                        "'; DROP TABLE x; --"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct store *owner = open_store(path_in(state, names[i]), STORE_OWNER);
         write_market(owner, "BTCUSDT", 0, 3, 5);
@@ -425,6 +443,50 @@ static void any_name_of_a_file_will_do(void **state)
         series_deinit(&series);
         store_close(store);
     }
+}
+
+static void a_name_without_a_folder_is_a_file_whatever_it_means_to_duckdb(void **state)
+{
+    static const char *const names[] = {":memory:", "sqlite:x", "md:x", "main"};
+    char before[4096];
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(*state), 0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct store *owner = open_store(names[i], STORE_OWNER);
+        write_market(owner, "BTCUSDT", 0, 3, 5);
+        store_close(owner);
+        assert_int_equal(access(names[i], F_OK), 0);
+        struct store *store = open_store(names[i], STORE_SHARED);
+        struct series series = load(store, "BTCUSDT", 0, 0, CANDLE_MS);
+        assert_int_equal(series.count, 1);
+        series_deinit(&series);
+        store_close(store);
+    }
+    assert_int_equal(chdir(before), 0);
+}
+
+static void a_name_that_duckdb_cannot_open_is_refused(void **state)
+{
+    struct store *store;
+    struct error error;
+    assert_int_equal(store_open(path_in(state, "what?"), STORE_OWNER, &store, &error),
+                     STATUS_INVALID);
+    assert_null(store);
+    assert_non_null(strstr(error.message, "'?'"));
+}
+
+static void a_schema_may_be_called_as_the_file_is(void **state)
+{
+    const char *path = path_in(state, "market.duckdb");
+    struct store *owner = open_store(path, STORE_OWNER);
+    write_market(owner, "BTCUSDT", 0, 3, 5);
+    store_close(owner);
+    run_foreign(path, "CREATE SCHEMA market");
+    struct store *store = open_store(path, STORE_SHARED);
+    struct series series = load(store, "BTCUSDT", 0, 0, CANDLE_MS);
+    assert_int_equal(series.count, 1);
+    series_deinit(&series);
+    store_close(store);
 }
 
 static void a_missing_file_says_what_to_do(void **state)
@@ -1132,6 +1194,9 @@ int main(void)
         in_folder(a_view_of_other_tables_is_as_good_as_a_table),
         in_folder(a_view_may_name_its_database),
         in_folder(any_name_of_a_file_will_do),
+        in_folder(a_name_without_a_folder_is_a_file_whatever_it_means_to_duckdb),
+        in_folder(a_name_that_duckdb_cannot_open_is_refused),
+        in_folder(a_schema_may_be_called_as_the_file_is),
         in_folder(a_missing_file_says_what_to_do),
         in_folder(a_file_that_is_no_database_is_an_error_that_names_it),
         in_folder(a_truncated_database_is_an_error_or_whole),

@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -167,8 +168,9 @@ static enum status detach(const struct store *store, struct database *database)
     return status;
 }
 
-enum status store_database_open(struct store *store, bool is_writable, struct database *database,
-                                struct error *error)
+/* Makes the object and attaches the file to it. */
+static enum status open_object(struct store *store, bool is_writable, struct database *database,
+                               struct error *error)
 {
     enum status status = STATUS_OK;
     *database = store->idle;
@@ -183,6 +185,68 @@ enum status store_database_open(struct store *store, bool is_writable, struct da
     if (status != STATUS_OK)
         duckdb_close(&database->handle);
     return status;
+}
+
+/* -- logs that cannot be read -------------------------------------------------------------------
+ */
+
+/* A reader replays the .wal in memory, but for an index that was made, or a table that was changed,
+ * DuckDB writes to the file as well, which a reader cannot. */
+static bool needs_writing(const struct error *error)
+{
+    return strstr(error->message, "replaying WAL") != NULL &&
+           (strstr(error->message, "Could not write") != NULL ||
+            strstr(error->message, "read-only") != NULL);
+}
+
+/* Opens the file for writing and moves the log into it. */
+static enum status move_log(struct store *store, struct error *error)
+{
+    struct database database;
+    enum status status = open_object(store, true, &database, error);
+    if (status != STATUS_OK)
+        return status;
+    struct buffer sql = {0};
+    buffer_append_text(&sql, "CHECKPOINT ");
+    append_quoted(&sql, '"', store->catalog);
+    status = command(store, true, &database, buffer_text(&sql), error);
+    buffer_deinit(&sql);
+    store_database_close(store, &database, status == STATUS_OK);
+    return status;
+}
+
+/* Mends what a program left that changed the file and was killed, where the file may be written. */
+static enum status mend_log(struct store *store, struct error *error)
+{
+    struct error reason = {0};
+    enum status status = store_make_ready(store, &reason);
+    if (status == STATUS_OK)
+        status = move_log(store, &reason);
+    if (status == STATUS_OK) {
+        log_info("database mended: a program that ended early left changes in its .wal that no "
+                 "reader can use; they were moved into the file",
+                 log_text("path", store->path));
+        return STATUS_OK;
+    }
+    if (status == STATUS_BUSY)
+        return error_set(error, status, "%s", reason.message);
+    return error_set(error, STATUS_IO,
+                     "%s: a program that ended early left changes in its .wal that no reader can "
+                     "use; open it for writing once, as `duckdb %s CHECKPOINT` does (%s)",
+                     store->path, store->path, reason.message);
+}
+
+enum status store_database_open(struct store *store, bool is_writable, struct database *database,
+                                struct error *error)
+{
+    struct error reason = {0};
+    enum status status = open_object(store, is_writable, database, &reason);
+    if (status == STATUS_IO && !is_writable && needs_writing(&reason)) {
+        status = mend_log(store, &reason);
+        if (status == STATUS_OK)
+            status = open_object(store, is_writable, database, &reason);
+    }
+    return status == STATUS_OK ? status : error_set(error, status, "%s", reason.message);
 }
 
 void store_database_close(struct store *store, struct database *database, bool is_sound)

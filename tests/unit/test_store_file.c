@@ -147,6 +147,69 @@ static void tables_that_are_missing_are_made(void **state)
     store_close(reader);
 }
 
+/* -- what other programs leave ------------------------------------------------------------------
+ */
+
+/* Runs it in a process that ends without closing the file. */
+static void run_and_die(const char *path, const char *sql)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        duckdb_database foreign;
+        duckdb_connection connection;
+        bool is_done = duckdb_open(path, &foreign) == DuckDBSuccess &&
+                       duckdb_connect(foreign, &connection) == DuckDBSuccess &&
+                       duckdb_query(connection, sql, NULL) == DuckDBSuccess;
+        _exit(is_done ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void make_log_that_no_reader_can_use(void **state)
+{
+    struct store *owner = open_store(database(state), STORE_OWNER);
+    write_market(owner, "BTCUSDT", 0, 3, 5);
+    store_close(owner);
+    run_and_die(database(state), "CREATE INDEX prices ON klines_5m_history(close)");
+    assert_true(size_of(path_in(state, "test.duckdb.wal")) > 0);
+}
+
+static void a_log_that_no_reader_can_use_is_mended(void **state)
+{
+    make_log_that_no_reader_can_use(state);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct store_session *session = begin(store);
+    struct series series = {0};
+    assert_ok(store_load(session, "BTCUSDT", T0, T0 + DAY_MS, CANDLE_MS, &series, fault));
+    assert_int_equal(series.count, 3);
+    series_deinit(&series);
+    store_end(session);
+    store_close(store);
+    assert_int_equal(access(path_in(state, "test.duckdb.wal"), F_OK), -1);
+}
+
+static void a_log_that_cannot_be_mended_says_what_to_do(void **state)
+{
+    make_log_that_no_reader_can_use(state);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct store_session *session;
+    struct error error;
+    struct rlimit before, none;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = before;
+    none.rlim_cur = 0; /* as on a disk that is full */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    enum status status = store_begin(store, &session, &error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, STATUS_IO);
+    assert_non_null(strstr(error.message, "open it for writing once"));
+    store_end(begin(store)); /* there is space again */
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +220,8 @@ int main(void)
         in_folder(a_link_to_an_unfinished_file_stays_a_link),
         in_folder(a_small_file_of_another_kind_is_not_touched),
         in_folder(tables_that_are_missing_are_made),
+        in_folder(a_log_that_no_reader_can_use_is_mended),
+        in_folder(a_log_that_cannot_be_mended_says_what_to_do),
     };
     return cmocka_run_group_tests_name("store_file", tests, NULL, NULL);
 }

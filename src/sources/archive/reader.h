@@ -26,22 +26,21 @@ struct archive_reader {
     const char *path;    /* its name, and for messages; of a member "<archive>/<member>" */
     const char *archive; /* the path of the archive that it is a member of, or NULL */
     const char *symbol; /* of rows that do not name theirs, and the only one to be taken; or NULL */
-    enum archive_market market;              /* of the candles that are wanted */
-    int64_t time_max_ms;                     /* a later row is bad; 0: there is no limit */
-    bool is_strict;                          /* the first bad row ends the file */
     const struct archive_problems *problems; /* bad rows, of a file at most a hundred */
     const struct archive_sink *sink;
-    struct archive_lines lines; /* their input is the caller's */
+    int64_t time_max_ms; /* a later row is bad; 0: there is no limit */
+    bool is_strict;      /* the first bad row ends the file */
 
     /* What was found. */
-    struct archive_name name; /* what its path says */
-    enum import_kind kind;
-    bool is_kind_known;               /* there was a line with content, or the name says it */
-    struct archive_columns columns;   /* field_count is 0 before the first line with content */
-    char symbol_of_file[SYMBOL_SIZE]; /* of rows that do not name theirs; "": there is none */
-    struct archive_candle_check candle_check;
-    uint64_t rows_read, rows_bad;
+    bool is_kind_known; /* there was a line with content, or the name says it */
     bool is_broken; /* nothing of the whole file may be used, which was reported (STATUS_NO_DATA) */
+    enum import_kind kind;
+    uint64_t rows_read, rows_bad;
+    struct archive_candle_check candle_check;
+    struct archive_columns columns;   /* field_count is 0 before the first line with content */
+    struct archive_name name;         /* what its path says */
+    char symbol_of_file[SYMBOL_SIZE]; /* of rows that do not name theirs; "": there is none */
+    struct archive_lines lines;       /* their input is the caller's */
 };
 
 /* Reads all lines. STATUS_INVALID: a bad row, and `is_strict`. STATUS_NO_DATA: nothing of it can be

@@ -117,7 +117,8 @@ static const struct setting settings[] = {
     {"ANSWER_BYTES_MAX", BYTES(answer_bytes_max, BYTES_MIN, BYTES_MAX), "64MB", NULL,
      "size of one such answer, before compression; part of QUESTION_MEMORY_MAX"},
     {"ANSWERS_MEMORY_MAX", BYTES(answers_memory_max, BYTES_MIN, BYTES_MAX), "192MB", NULL,
-     "size of all such answers that are kept or being sent; beyond it questions are refused"},
+     "size of all such answers that are kept or being sent, three quarters of it for one address; "
+     "beyond it questions are refused"},
     {"QUESTIONS_PER_IP", WHOLE(questions_per_ip, 1, CONNECTIONS_MAX), "16", NULL,
      "different questions of one address (IPv6: one /64 network) at a time; 64 of all"},
     {"COLLECT_WRITE_SECONDS", SECONDS(collect_write_seconds, 0.5, 60), "3", NULL,

@@ -107,21 +107,43 @@ static void grow(struct address_count *counts)
     free(old);
 }
 
-bool address_count_try_add(struct address_count *counts, uint64_t key)
+/* The count, of which there will be some; under the lock. */
+static uint32_t *make_count(struct address_count *counts, uint64_t key)
 {
-    pthread_mutex_lock(&counts->lock);
     struct entry *entry = find(counts, key);
-    bool is_free = entry->count == 0, has_room = entry->count < counts->limit;
-    if (has_room && is_free && ++counts->size * 2 > counts->capacity) {
+    if (entry->count == 0 && ++counts->size * 2 > counts->capacity) {
         grow(counts);
         entry = find(counts, key);
     }
-    if (has_room) {
-        entry->key = key;
-        entry->count++;
-    }
+    entry->key = key;
+    return &entry->count;
+}
+
+bool address_count_try_add(struct address_count *counts, uint64_t key)
+{
+    pthread_mutex_lock(&counts->lock);
+    bool has_room = find(counts, key)->count < counts->limit;
+    if (has_room)
+        ++*make_count(counts, key);
     pthread_mutex_unlock(&counts->lock);
     return has_room;
+}
+
+void address_count_add_many(struct address_count *counts, uint64_t key, uint32_t count)
+{
+    if (count == 0)
+        return;
+    pthread_mutex_lock(&counts->lock);
+    *make_count(counts, key) += count;
+    pthread_mutex_unlock(&counts->lock);
+}
+
+uint32_t address_count_of(struct address_count *counts, uint64_t key)
+{
+    pthread_mutex_lock(&counts->lock);
+    uint32_t count = find(counts, key)->count;
+    pthread_mutex_unlock(&counts->lock);
+    return count;
 }
 
 /* Frees a place and moves up the entries that were pushed past it. */
@@ -139,14 +161,22 @@ static void free_place(struct address_count *counts, size_t hole)
     counts->size--;
 }
 
-void address_count_remove(struct address_count *counts, uint64_t key)
+void address_count_remove_many(struct address_count *counts, uint64_t key, uint32_t count)
 {
+    if (count == 0)
+        return;
     pthread_mutex_lock(&counts->lock);
     struct entry *entry = find(counts, key);
-    check(entry->count > 0);
-    if (--entry->count == 0)
+    check(entry->count >= count);
+    entry->count -= count;
+    if (entry->count == 0)
         free_place(counts, (size_t)(entry - counts->entries));
     pthread_mutex_unlock(&counts->lock);
+}
+
+void address_count_remove(struct address_count *counts, uint64_t key)
+{
+    address_count_remove_many(counts, key, 1);
 }
 
 size_t address_count_size(struct address_count *counts)

@@ -1,5 +1,5 @@
-/* How many of something each address has: WebSocket connections (places.c), questions under way
- * (questions.c).
+/* How many of something each address has: WebSocket connections (places.c), questions under way and
+ * KiB of answers (question_table.c).
  *
  * One table for all worker loops, guarded by a mutex, and used seldom: when a connection becomes a
  * WebSocket and when it ends, when a question is queued and when it is answered. Any thread. */
@@ -27,6 +27,13 @@ bool address_count_try_add(struct address_count *counts, uint64_t key);
 
 /* One less; it must have been added. */
 void address_count_remove(struct address_count *counts, uint64_t key);
+
+/* Several more, whatever the limit is, and several less. */
+void address_count_add_many(struct address_count *counts, uint64_t key, uint32_t count);
+void address_count_remove_many(struct address_count *counts, uint64_t key, uint32_t count);
+
+/* How many it has. */
+uint32_t address_count_of(struct address_count *counts, uint64_t key);
 
 /* How many addresses have any. Only for tests. */
 size_t address_count_size(struct address_count *counts);

@@ -5,12 +5,13 @@
  * changed.
  *
  * An answer lives as long as its slowest reader. All that live are counted in bytes, so that many
- * that are asked for and not read cannot take all memory: questions.c asks before it begins
- * another.
- */
+ * that are asked for and not read cannot take all memory: question_table.c asks before it begins
+ * another. */
 #include "net/answer.h"
 
 #include "base/check.h"
+#include "base/memory.h"
+#include "net/address_count.h"
 #include "net/gzip.h"
 
 #include <stdlib.h>
@@ -50,16 +51,20 @@ void answer_release(struct answer *answer)
         atomic_fetch_sub_explicit(&answer->references, 1, memory_order_acq_rel) != 1)
         return;
     atomic_fetch_sub_explicit(&bytes_held, answer->counted, memory_order_relaxed);
+    if (answer->by_address != NULL)
+        address_count_remove_many(answer->by_address, answer->address_key, answer->charged_kib);
     buffer_deinit(&answer->body);
     free(answer->message);
     free(answer);
 }
 
+/* Where even that takes memory that there is not, it stays as large as it is. */
 static void trim(struct buffer *buffer)
 {
-    if (buffer->size == 0)
+    char *data = buffer->size > 0 ? memory_try_resize(buffer->data, buffer->size, 1) : NULL;
+    if (data == NULL)
         return;
-    buffer->data = memory_resize(buffer->data, buffer->size, 1);
+    buffer->data = data;
     buffer->capacity = buffer->size;
 }
 
@@ -80,8 +85,19 @@ struct answer *answer_gzip(const struct answer *plain)
     struct answer *gzipped = answer_create();
     gzipped->is_gzipped = true;
     gzipped->tag = plain->tag;
-    gzip_append(&gzipped->body, plain->body.data, plain->body.size);
+    if (!gzip_append(&gzipped->body, plain->body.data, plain->body.size)) {
+        answer_release(gzipped);
+        return NULL;
+    }
     trim(&gzipped->body);
     count_held(gzipped);
     return gzipped;
+}
+
+void answer_charge(struct answer *answer, struct address_count *by_address, uint64_t address_key)
+{
+    answer->by_address = by_address;
+    answer->address_key = address_key;
+    answer->charged_kib = (uint32_t)(answer->counted / 1024);
+    address_count_add_many(by_address, address_key, answer->charged_kib);
 }

@@ -10,15 +10,20 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct address_count;
+
 struct answer {
     atomic_uint references;
     enum status status;   /* anything but OK: the question failed */
     char *message;        /* why it failed, for a person; NULL if it did not */
     struct error_fit fit; /* what would not have failed, if that is known */
     bool is_gzipped;
-    uint64_t tag;       /* of the content, the same for its plain and its gzip form */
-    struct buffer body; /* JSON, or its gzip form; usually empty after a failure */
-    size_t counted;     /* bytes of it in answer_bytes_held() */
+    uint64_t tag;                     /* of the content, the same for its plain and its gzip form */
+    struct buffer body;               /* JSON, or its gzip form; usually empty after a failure */
+    size_t counted;                   /* bytes of it in answer_bytes_held() */
+    struct address_count *by_address; /* where answer_charge() has counted it; NULL: nowhere */
+    uint64_t address_key;
+    uint32_t charged_kib;
 };
 
 /* The size of all answers that are complete and that any thread or connection still holds. Any
@@ -38,7 +43,12 @@ void answer_complete(struct answer *answer);
 /* Whether it is long enough; a failure never is. */
 bool answer_is_worth_gzip(const struct answer *plain);
 
-/* The same content in its gzip form, as an answer of its own. The caller owns the reference. */
+/* The same content in its gzip form, as an answer of its own. The caller owns the reference. NULL:
+ * there is no memory for it. */
 struct answer *answer_gzip(const struct answer *plain);
+
+/* Counts it, in KiB, for whoever has asked first, until its last reference is gone; the counts must
+ * outlive it. Once, before others have it. */
+void answer_charge(struct answer *answer, struct address_count *by_address, uint64_t address_key);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,13 @@ void question_table_give(struct question_entry *question)
     }
 }
 
+void question_table_give_plain(struct question_entry *question)
+{
+    while (!list_is_empty(&question->askers))
+        post(list_entry(question->askers.next, struct asker, link), QUESTION_ANSWERED,
+             question->plain);
+}
+
 /* -- the table --------------------------------------------------------------------------------- */
 
 static bool is_short(const struct question_entry *question)
@@ -132,16 +140,18 @@ static struct question_entry *create_question(struct question_table *table, stru
     return question;
 }
 
-bool question_table_has_memory(const struct question_table *table)
+bool question_table_has_memory(const struct question_table *table, uint64_t address_key)
 {
-    return answer_bytes_held() < table->answer_bytes_max;
+    size_t bytes_of_address = (size_t)address_count_of(table->held_by_address, address_key) * 1024;
+    return answer_bytes_held() < table->answer_bytes_max &&
+           bytes_of_address < table->address_bytes_max;
 }
 
 /* Whether one more may be computed: the limits are of all that are under way, of the memory that
- * answers hold, and of what one address may ask. */
+ * answers hold, in all and of this address, and of what one address may ask. */
 static bool try_take_room(struct question_table *table, uint64_t address_key)
 {
-    return table->under_way < QUESTIONS_MAX && question_table_has_memory(table) &&
+    return table->under_way < QUESTIONS_MAX && question_table_has_memory(table, address_key) &&
            address_count_try_add(table->by_address, address_key);
 }
 
@@ -273,8 +283,10 @@ void question_table_init(struct question_table *table, const struct questions_li
 {
     size_t half = limits->answer_bytes_max / 2;
     table->answer_bytes_max = limits->answer_bytes_max;
+    table->address_bytes_max = limits->answer_bytes_max / 4 * QUESTIONS_ADDRESS_QUARTERS;
     table->kept_bytes_max = half < QUESTIONS_KEPT_BYTES_MAX ? half : QUESTIONS_KEPT_BYTES_MAX;
     table->by_address = address_count_create(limits->per_address);
+    table->held_by_address = address_count_create(INT_MAX);
     table->under_way = 0;
     check(pthread_mutex_init(&table->lock, NULL) == 0);
     check(pthread_cond_init(&table->lookup_due, NULL) == 0);
@@ -291,6 +303,7 @@ void question_table_deinit(struct question_table *table)
 {
     free_all(&table->questions);
     address_count_destroy(table->by_address);
+    address_count_destroy(table->held_by_address);
     pthread_cond_destroy(&table->computation_due);
     pthread_cond_destroy(&table->metrics_due);
     pthread_cond_destroy(&table->lookup_due);

@@ -34,8 +34,9 @@ struct question_entry {
 };
 
 struct question_table {
-    size_t answer_bytes_max, kept_bytes_max;
-    struct address_count *by_address; /* of questions under way */
+    size_t answer_bytes_max, address_bytes_max, kept_bytes_max;
+    struct address_count *by_address;      /* questions under way */
+    struct address_count *held_by_address; /* KiB of answers that exist, by who asked first */
     pthread_mutex_t lock;
     pthread_cond_t lookup_due, metrics_due, computation_due; /* something was queued */
     struct list questions;                                   /* all of them */
@@ -65,15 +66,18 @@ void question_table_post_all(struct list *askers, enum question_outcome outcome)
 void question_table_join(struct question_table *table, struct asker *asker, bool has_version,
                          uint64_t version);
 
-/* Whether another answer may be made. Those that are being made meanwhile come on
+/* Whether another answer may be made for this address. Those that are being made meanwhile come on
  * top, one a thread. */
-bool question_table_has_memory(const struct question_table *table);
+bool question_table_has_memory(const struct question_table *table, uint64_t address_key);
 
 /* Takes a queued one out of its queue, to be answered by the caller. */
 void question_table_begin(struct question_entry *question);
 
 /* Answers the askers whose form is there. */
 void question_table_give(struct question_entry *question);
+
+/* Answers all askers with the plain answer, which every client understands. */
+void question_table_give_plain(struct question_entry *question);
 
 /* It has run, and all of its askers have their answer. */
 void question_table_end(struct question_table *table, struct question_entry *question);

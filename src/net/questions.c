@@ -108,6 +108,8 @@ static void run(struct questions *questions, struct question_entry *question)
         struct answer *plain = question->plain;
         unlock(questions);
         struct answer *made = plain == NULL ? ask_backend(questions, question) : answer_gzip(plain);
+        if (made != NULL)
+            answer_charge(made, questions->table.held_by_address, question->address_key);
         lock(questions);
         if (plain != NULL)
             question->gzipped = made;
@@ -116,6 +118,8 @@ static void run(struct questions *questions, struct question_entry *question)
         if (plain == NULL && !answer_is_worth_gzip(made))
             question->gzipped = answer_acquire(made); /* one form does for both */
         question_table_give(question);
+        if (made == NULL) /* there is no memory: the next one may have better luck */
+            question_table_give_plain(question);
     }
     question_table_end(&questions->table, question);
 }
@@ -140,7 +144,8 @@ static struct question_entry *first_queued(const struct list *queue)
 /* There may have been memory for it when it was queued. */
 static void run_or_refuse(struct questions *questions, struct question_entry *question)
 {
-    if (question->plain != NULL || question_table_has_memory(&questions->table)) {
+    if (question->plain != NULL ||
+        question_table_has_memory(&questions->table, question->address_key)) {
         run(questions, question);
     } else {
         question_table_post_all(&question->askers, QUESTION_REFUSED);

@@ -23,6 +23,7 @@
 #define QUESTIONS_MAX 64                            /* about the past, queued or being computed */
 #define QUESTIONS_KEPT_MAX 32                       /* answers kept, in one form or both */
 #define QUESTIONS_KEPT_BYTES_MAX ((size_t)64 << 20) /* their size; at most half of all answers */
+#define QUESTIONS_ADDRESS_QUARTERS 3 /* of answer_bytes_max: answers to one address' questions */
 
 struct questions_limits {
     size_t answer_bytes_max; /* that all clients and the table hold: ANSWERS_MEMORY_MAX */
@@ -76,7 +77,7 @@ void questions_start(struct questions *questions);
  * again. Harmless if it was never started. */
 void questions_stop(struct questions *questions);
 
-/* After questions_stop(), with all askers gone. NULL is harmless. */
+/* After questions_stop(), with all askers and answers gone. NULL is harmless. */
 void questions_destroy(struct questions *questions);
 
 void question_inbox_init(struct question_inbox *inbox, void (*wake)(void *context), void *context);

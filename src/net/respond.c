@@ -104,12 +104,15 @@ static void complete_json(struct exchange *exchange, size_t body_size, bool is_g
 
 /* -- texts of one client ----------------------------------------------------------------------- */
 
-static void compress_body(struct exchange *exchange)
+/* False if there is no memory for it. */
+static bool compress_body(struct exchange *exchange)
 {
-    struct buffer plain = exchange->body;
-    exchange->body = (struct buffer){0};
-    gzip_append(&exchange->body, plain.data, plain.size);
-    buffer_deinit(&plain);
+    struct buffer gzipped = {0};
+    if (!gzip_append(&gzipped, exchange->body.data, exchange->body.size))
+        return false;
+    buffer_deinit(&exchange->body);
+    exchange->body = gzipped;
+    return true;
 }
 
 void respond(struct exchange *exchange, int status, const char *content_type, const char *extra)
@@ -117,10 +120,8 @@ void respond(struct exchange *exchange, int status, const char *content_type, co
     struct buffer headers = {0};
     if (extra != NULL)
         buffer_append_text(&headers, extra);
-    if (exchange->accepts_gzip && exchange->body.size >= GZIP_SIZE_MIN) {
-        compress_body(exchange);
+    if (exchange->accepts_gzip && exchange->body.size >= GZIP_SIZE_MIN && compress_body(exchange))
         buffer_append_text(&headers, "Content-Encoding: gzip\r\n");
-    }
     exchange->body_size = exchange->body.size;
     complete(exchange, status, content_type, buffer_text(&headers));
     buffer_deinit(&headers);
@@ -266,11 +267,12 @@ void respond_frame(struct exchange *exchange, struct frame *frame)
     if (try_tag(exchange, frame->hash, lines))
         return;
     const struct frame_deflated *deflated = frame_deflated(frame);
-    if (exchange->accepts_gzip && deflated != NULL) {
+    if (exchange->accepts_gzip && deflated != NULL &&
         gzip_wrap(&exchange->body, frame_deflated_payload(deflated), frame_json(frame),
-                  frame_json_size(frame));
+                  frame_json_size(frame))) {
         complete_json(exchange, exchange->body.size, true, lines);
-    } else if (exchange->accepts_gzip) { /* published before any client wanted that: rare */
+    } else if (exchange->accepts_gzip && deflated == NULL) {
+        /* Published before any client wanted that: rare. */
         buffer_append(&exchange->body, frame_json(frame), frame_json_size(frame));
         respond(exchange, 200, TYPE_JSON, lines);
     } else {

@@ -43,6 +43,26 @@ static void an_address_has_up_to_the_limit(void **state)
     address_count_destroy(counts);
 }
 
+static void many_are_counted_at_once_whatever_the_limit_is(void **state)
+{
+    (void)state;
+    struct address_count *counts = address_count_create(2);
+    address_count_add_many(counts, 1, 0);
+    assert_int_equal(address_count_size(counts), 0);
+    for (uint64_t key = 1; key <= 200; key++)
+        address_count_add_many(counts, key, (uint32_t)key);
+    assert_int_equal(address_count_of(counts, 200), 200);
+    assert_int_equal(address_count_of(counts, 201), 0);
+    assert_false(address_count_try_add(counts, 2));
+    assert_true(address_count_try_add(counts, 1));
+    address_count_remove_many(counts, 1, 2);
+    for (uint64_t key = 2; key <= 200; key++)
+        address_count_remove_many(counts, key, (uint32_t)key);
+    address_count_remove_many(counts, 7, 0);
+    assert_int_equal(address_count_size(counts), 0);
+    address_count_destroy(counts);
+}
+
 static void ports_do_not_count_and_mapped_addresses_are_their_ipv4_ones(void **state)
 {
     (void)state;
@@ -136,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_has_up_to_the_limit),
+        cmocka_unit_test(many_are_counted_at_once_whatever_the_limit_is),
         cmocka_unit_test(ports_do_not_count_and_mapped_addresses_are_their_ipv4_ones),
         cmocka_unit_test(an_ipv6_address_counts_with_its_64_bit_network),
         cmocka_unit_test(other_families_are_one_address),

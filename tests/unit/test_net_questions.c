@@ -1,4 +1,5 @@
 /* Questions to the backend over real sockets: shared, refused, stopped, and answered in pieces. */
+#include "base/memory.h"
 #include "net_fixture.h"
 
 #include <pthread.h>
@@ -182,6 +183,35 @@ static void an_answer_larger_than_a_turn_comes_whole(void **state)
     stop_server();
 }
 
+/* More than fits the page as it is. */
+static void long_family(struct buffer *out, void *context)
+{
+    (void)context;
+    for (int i = 0; i < 5000; i++)
+        metrics_family(out, "long", "counter", "A family.");
+}
+
+static void fail_next(struct buffer *out, void *context)
+{
+    (void)out;
+    memory_fail_call(atomic_load((atomic_int *)context) > 0);
+}
+
+static void
+a_page_of_metrics_for_which_there_is_no_memory_is_a_503_and_the_next_one_comes(void **state)
+{
+    (void)state;
+    atomic_int fails = 1;
+    create_server();
+    metrics_register(metrics, fail_next, &fails);
+    metrics_register(metrics, long_family, NULL);
+    net_server_start(server);
+    expect_answer(GET("/metrics"), "HTTP/1.1 503 ", "not enough memory");
+    fails = 0;
+    expect_answer(GET("/metrics"), "HTTP/1.1 200 ", "# HELP long");
+    stop_server();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +222,7 @@ int main(void)
         fact(questions_that_wait_when_the_server_stops_are_answered_503),
         fact(a_failure_is_told_in_general_words_if_it_is_the_databases),
         fact(an_answer_larger_than_a_turn_comes_whole),
+        fact(a_page_of_metrics_for_which_there_is_no_memory_is_a_503_and_the_next_one_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

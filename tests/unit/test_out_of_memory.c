@@ -3,6 +3,8 @@
 #include "base/memory.h"
 #include "model/model.h"
 #include "model/snapshot.h"
+#include "net/answer.h"
+#include "net/gzip.h"
 #include "question_fixture.h"
 
 enum { CANDLES = 700, CALLS_MAX = 1000 };
@@ -118,11 +120,74 @@ static void a_book_fails_with_any_of_its_allocations_and_is_as_good_as_new_after
     series_deinit(&series);
 }
 
+static struct answer *make_answer(size_t size)
+{
+    struct answer *answer = answer_create();
+    buffer_reserve(&answer->body, size + 5000);
+    for (size_t i = 0; i < size; i++)
+        buffer_append_char(&answer->body, (char)('a' + i * i % 23));
+    return answer;
+}
+
+static void an_answer_that_cannot_be_compressed_is_as_good_as_it_was(void **state)
+{
+    (void)state;
+    enum { SIZE = 300000 };
+    size_t held = answer_bytes_held();
+    struct answer *expected = make_answer(SIZE), *plain = make_answer(SIZE);
+    answer_complete(expected);
+    memory_fail_call(1); /* what it does not need is not given back */
+    answer_complete(plain);
+    assert_int_equal(memory_fail_call(0), 0);
+    assert_int_equal(plain->tag, expected->tag);
+    for (uint64_t call = 1; call <= 2; call++) { /* the compressor, and room for what it makes */
+        memory_fail_call(call);
+        assert_null(answer_gzip(plain));
+        assert_int_equal(memory_fail_call(0), 0);
+        assert_int_equal(plain->body.size, SIZE);
+        assert_memory_equal(plain->body.data, expected->body.data, SIZE);
+    }
+    memory_fail_call(3);
+    struct answer *gzipped = answer_gzip(plain);
+    assert_int_equal(memory_fail_call(0), 0);
+    assert_true(gzipped->is_gzipped && gzipped->body.size < SIZE);
+    answer_release(gzipped);
+    answer_release(plain);
+    answer_release(expected);
+    assert_int_equal(answer_bytes_held(), held);
+}
+
+static void a_text_behind_which_there_is_no_room_for_gzip_stays_as_it_is(void **state)
+{
+    (void)state;
+    static char text[5000], deflated[100];
+    struct buffer out = {0};
+    for (uint64_t call = 1; call <= 2; call++) {
+        memory_fail_call(call);
+        assert_false(gzip_append(&out, text, sizeof text));
+        assert_int_equal(memory_fail_call(0), 0);
+    }
+    memory_fail_call(1);
+    assert_false(gzip_wrap(&out, (struct iovec){deflated, sizeof deflated}, text, sizeof text));
+    assert_int_equal(memory_fail_call(0), 0);
+    assert_int_equal(out.size, 0);
+    buffer_append_text(&out, "before ");
+    memory_fail_call(2);
+    assert_false(gzip_append(&out, text, sizeof text));
+    assert_int_equal(memory_fail_call(0), 0);
+    assert_string_equal(buffer_text(&out), "before ");
+    assert_true(gzip_append(&out, text, sizeof text));
+    assert_true(out.size > sizeof "before ");
+    buffer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         in_folder(an_answer_fails_with_any_of_its_allocations),
         in_folder(an_answer_behind_another_text_leaves_that_as_it_was),
+        cmocka_unit_test(an_answer_that_cannot_be_compressed_is_as_good_as_it_was),
+        cmocka_unit_test(a_text_behind_which_there_is_no_room_for_gzip_stays_as_it_is),
         cmocka_unit_test(a_book_fails_with_any_of_its_allocations_and_is_as_good_as_new_after),
     };
     return cmocka_run_group_tests_name("out_of_memory", tests, NULL, NULL);

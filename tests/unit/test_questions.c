@@ -1,5 +1,6 @@
 /* Questions of several loops: each computed once, by threads that never wait for another question;
  * short ones never behind long ones; nothing left behind by askers that leave, or by a stop. */
+#include "base/memory.h"
 #include "net/questions.h"
 
 #include <pthread.h>
@@ -27,6 +28,7 @@ static struct {
     atomic_uint_least64_t version;
     atomic_size_t size;
     atomic_int status;
+    atomic_int failing_call; /* after the answer, of those that take memory; 0: none */
 } world;
 
 static void await(sem_t *semaphore)
@@ -73,6 +75,7 @@ static enum status answer(void *context, const struct backend_request *request,
             buffer_deinit(out);
     }
     atomic_fetch_sub(&world.in_use, 1);
+    memory_fail_call((uint64_t)atomic_exchange(&world.failing_call, 0));
     return status;
 }
 
@@ -127,6 +130,18 @@ static void ask_kind(struct client *client, size_t loop, enum question_kind kind
     *client = (struct client){.asker = {.inbox = &loops[loop].inbox, .on_answered = on_answered}};
     questions_ask(questions, &client->asker, &request, &canonical, accepts_gzip);
     assert_int_equal(canonical.size, 0);
+}
+
+static void ask_for(struct client *client, size_t loop, const char *text, uint64_t address_key)
+{
+    struct backend_request request = {.kind = QUESTION_HISTORY};
+    struct buffer canonical = {0};
+    snprintf(request.symbol, sizeof request.symbol, "%s", text);
+    buffer_append_text(&canonical, text);
+    *client = (struct client){.asker = {.inbox = &loops[loop].inbox,
+                                        .address_key = address_key,
+                                        .on_answered = on_answered}};
+    questions_ask(questions, &client->asker, &request, &canonical, false);
 }
 
 static void ask(struct client *client, size_t loop, const char *text)
@@ -424,6 +439,29 @@ static void a_form_that_is_wanted_later_is_made_from_the_kept_one(void **state)
     answer_release(again.answer);
 }
 
+/* What is given back after the answer is a call, too. */
+static void where_there_is_no_memory_to_compress_it_goes_out_plain(void **state)
+{
+    (void)state;
+    char text[16];
+    struct client client;
+    world.size = 100000;
+    for (int call = 2; call < 4; call++) { /* the compressor, and room for what it makes */
+        world.failing_call = call;
+        snprintf(text, sizeof text, "map %d", call);
+        ask_kind(&client, 0, QUESTION_HISTORY, text, true);
+        await_answer(&client);
+        assert_int_equal(client.answer->status, STATUS_OK);
+        assert_false(client.answer->is_gzipped);
+        answer_release(client.answer);
+        ask_kind(&client, 0, QUESTION_HISTORY, text, true); /* by now there is */
+        await_answer(&client);
+        assert_true(client.answer->is_gzipped);
+        answer_release(client.answer);
+        assert_int_equal(world.asked, call - 1);
+    }
+}
+
 static void a_short_answer_stays_plain(void **state)
 {
     (void)state;
@@ -596,10 +634,42 @@ static void an_answer_outlives_its_place(void **state)
     struct client client;
     ask(&client, 0, "map");
     await_answer(&client);
+    for (int i = 0; i < QUESTIONS_KEPT_MAX; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", i);
+        ask_and_expect(text, i + 2);
+    }
+    questions_stop(questions);
+    expect_text(&client, "2 map");
+}
+
+static void one_address_may_not_have_all_memory_for_answers(void **state)
+{
+    (void)state;
+    static const struct questions_limits small = {.answer_bytes_max = 40 << 20, .per_address = 64};
+    enum { ANSWERS = 10, ITS_SHARE = 6 };
+    struct client clients[ANSWERS], other;
+    char text[16];
+    int answered = 0;
     questions_stop(questions);
     questions_destroy(questions);
-    expect_text(&client, "2 map");
-    questions = questions_create(&backend, &limits);
+    questions = questions_create(&backend, &small);
+    questions_start(questions);
+    world.size = 5 << 20;
+    for (int i = 0; i < ANSWERS; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        ask_for(&clients[i], 0, text, 7);
+        await_answer(&clients[i]);
+        answered += clients[i].outcome == QUESTION_ANSWERED;
+    }
+    assert_int_equal(answered, ITS_SHARE); /* three quarters of 40 MiB */
+    ask_for(&other, 1, "other", 8);
+    expect_outcome(&other, QUESTION_ANSWERED);
+    for (int i = 0; i < ANSWERS; i++)
+        answer_release(clients[i].answer);
+    await_lookups(); /* what is still kept are 20 MiB at the most */
+    ask_for(&other, 0, "again", 7);
+    expect_outcome(&other, QUESTION_ANSWERED);
 }
 
 /* -- leaving ----------------------------------------------------------------------------------- */
@@ -778,6 +848,7 @@ int main(void)
         fact(a_failure_is_shared_and_forgotten),
         fact(both_forms_cost_one_computation_and_one_compression),
         fact(a_form_that_is_wanted_later_is_made_from_the_kept_one),
+        fact(where_there_is_no_memory_to_compress_it_goes_out_plain),
         fact(a_short_answer_stays_plain),
         fact(readiness_is_answered_while_all_threads_compute),
         fact(kept_answers_are_given_while_all_threads_compute),
@@ -788,6 +859,7 @@ int main(void)
         fact(the_answer_used_longest_ago_goes_first),
         fact(the_bytes_kept_are_bounded),
         fact(an_answer_outlives_its_place),
+        fact(one_address_may_not_have_all_memory_for_answers),
         fact(a_queued_question_without_askers_is_dropped),
         fact(a_question_is_cancelled_when_the_last_asker_leaves),
         fact(an_asker_may_leave_with_its_answer_on_the_way),

@@ -28,7 +28,7 @@ build() { # preset target...
 node_tests() { # preset file-or-folder...
     local tests
     # The slow ones first, so that none of them is left running alone in the end.
-    local slow='/(page|extremes|database|cluster|client-network|faults|map)\.'
+    local slow='/(page|extremes|database|cluster|client-network|collect-week|faults|map)\.'
     mapfile -t tests < <(find "${@:2}" -name '*.test.mjs' | sort)
     mapfile -t tests < <(printf '%s\n' "${tests[@]}" | grep -E "$slow"
                          printf '%s\n' "${tests[@]}" | grep -vE "$slow")

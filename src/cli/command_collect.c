@@ -38,6 +38,8 @@ static enum status collect(const struct config *config, const sigset_t *awaited,
     struct source *source = NULL;
     enum status status = store_open(config->duckdb_path, STORE_SHARED, &store, error);
     if (status == STATUS_OK)
+        status = collector_prepare(store, error);
+    if (status == STATUS_OK)
         status = collector_start(&(struct collector_options){.config = config, .store = store},
                                  &source, error);
     if (status == STATUS_OK) {

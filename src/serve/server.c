@@ -21,6 +21,7 @@
 #include "serve/metrics.h"
 #include "serve/server_internal.h"
 #include "serve/stopping.h"
+#include "sources/collect/collector.h"
 #include "sources/simulate/simulate.h"
 
 #include <stdio.h>
@@ -139,6 +140,8 @@ static enum status open_market(struct server *server, struct error *error)
         status = simulate_start(server->store, &config->symbols, DEMO_STEP_SECONDS, &server->source,
                                 error);
     }
+    if (status == STATUS_OK && server->is_collecting)
+        status = collector_prepare(server->store, error);
     if (status != STATUS_OK)
         return status;
     server->history = history_create(&(struct history_options){

@@ -48,6 +48,7 @@ describe('serve --collect', { concurrency: 2 }, () => {
             const state = Object.fromEntries(streams.map((s) => [s.stream, s.state]));
             return state.candles === 'live' && state.liquidations === 'live';
         });
+        assert.doesNotMatch(server.logs(), /cannot be read/);
         const { text } = await get(`${server.url}/metrics`);
         for (const stream of ['candles', 'open_interest', 'liquidations'])
             assert.match(
@@ -92,6 +93,16 @@ describe('serve --collect', { concurrency: 2 }, () => {
             assert.deepEqual([name, state], ['binance', 'blocked']);
         assert.equal(server.logs().match(/does not serve this network/g).length, 1);
         assert.ok(exchange.record.requests.length < 10, 'a blocked exchange is asked seldom');
+    });
+
+    test('a database that cannot be made is an error at the start', async (t) => {
+        const folder = await scratch(t);
+        await writeFile(`${folder}/file`, 'not a folder');
+        for (const command of [['collect'], ['serve', '--collect', '--listen', '127.0.0.1:0']]) {
+            const { code, stderr } = await run([...command, '--db', `${folder}/file/a.duckdb`]);
+            assert.equal(code, 1, stderr);
+            assert.match(stderr, /^heatcast: .*a\.duckdb/m);
+        }
     });
 
     test('what cannot be collected is a clear error at the start', async () => {

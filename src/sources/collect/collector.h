@@ -43,6 +43,10 @@ struct collector_options {
     const struct collector_clock *clock; /* NULL: the machine's */
 };
 
+/* Makes the database with its tables if there is none, so that those who only read find one.
+ * Another program that holds the file is no failure. */
+enum status collector_prepare(struct store *store, struct error *error);
+
 /* Reads what the database has, then starts. STATUS_INVALID: a symbol names an exchange that is not
  * in EXCHANGES. A database that cannot be read now does not keep it from starting. */
 enum status collector_start(const struct collector_options *options, struct source **source,

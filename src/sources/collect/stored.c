@@ -78,6 +78,17 @@ static enum status read_all(struct collector *collector, struct store_session *s
     return status;
 }
 
+enum status collector_prepare(struct store *store, struct error *error)
+{
+    struct store_session *session = NULL;
+    uint64_t version;
+    if (store_version(store, &version, error) != STATUS_NOT_FOUND)
+        return STATUS_OK;
+    enum status status = store_begin_brief(store, &session, error);
+    store_end(session);
+    return status == STATUS_BUSY ? STATUS_OK : status;
+}
+
 /* A database that cannot be read is taken for an empty one: what is stored twice is stored once. */
 void stored_read(struct collector *collector)
 {

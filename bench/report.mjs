@@ -151,6 +151,7 @@ function* targetsOf(result, scenarios) {
     ];
     yield* modelTargets(result.model);
     yield* databaseTargets(result.database);
+    yield* liveTargets(result.live);
     for (const attack of result.attacks ?? []) yield* attackTargets(attack);
 }
 
@@ -191,6 +192,12 @@ function* databaseTargets(database) {
                 1,
             ];
     }
+}
+
+function* liveTargets(live) {
+    if (!live) return;
+    yield ['from the exchange to the client, p99', live.p99Ms, 'at most', 5, 'ms'];
+    yield ['pushes that reached the client', live.arrived / live.pushed, 'at least', 0.99];
 }
 
 // What docs/benchmark.md says of the memory: questions, answers that are held, the database, loops.
@@ -342,6 +349,12 @@ export function markdownReport(result) {
         parts.push(`## The model, ms by candles and open interest\n\n${modelTable(result.model)}`);
     if (result.database)
         parts.push(`## Ticks and history, ms\n\n${databaseTable(result.database)}`);
+    if (result.live)
+        parts.push(
+            `## From the exchange to the client\n\n${result.live.symbols} symbols, ` +
+                `${result.live.pushed} candles pushed, ${result.live.arrived} snapshots with their ` +
+                `price: p50 ${number(result.live.p50Ms)} ms, p99 ${number(result.live.p99Ms)} ms.`,
+        );
     if (result.attacks)
         parts.push(
             '## Under attack\n\np99 of a healthy client without, and how many times that under the attack; ' +

@@ -241,6 +241,16 @@ if (!parts || parts.includes('database')) {
         say(`  failed: ${error.message}`);
     }
 }
+if (!parts || parts.includes('live')) {
+    say('== from the exchange to the client');
+    try {
+        const { measureLive } = await import('./live.mjs');
+        result.live = await measureLive({ binary: join(build, 'heatcast'), folder, quick });
+    } catch (error) {
+        result.failures.push({ scenario: 'live', server: 'heatcast', reason: error.message });
+        say(`  failed: ${error.message}`);
+    }
+}
 const attackParts = parts?.filter((part) => part.startsWith('attack'));
 if (!parts || attackParts.length > 0) {
     say('== under attack');

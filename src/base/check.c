@@ -39,6 +39,8 @@ _Noreturn void check_failed(const char *condition, const char *file, int line, c
     end("heatcast: bug: %s does not hold in %s (%s:%d)\n", condition, function, file, line);
 }
 
+enum { LINE_SIZE = 64 }; /* of the cache */
+
 static _Noreturn void out_of_memory(size_t size)
 {
     end("heatcast: out of memory (%zu bytes asked for)\n", size);
@@ -67,6 +69,16 @@ void *memory_resize(void *memory, size_t count, size_t size)
     if (resized == NULL)
         out_of_memory(count * size);
     return resized;
+}
+
+void *memory_allocate_lines(size_t count, size_t size)
+{
+    void *memory = NULL;
+    check(size > 0 && count <= (SIZE_MAX - LINE_SIZE) / size);
+    size_t lines = count * size / LINE_SIZE + 1;
+    if (posix_memalign(&memory, LINE_SIZE, lines * LINE_SIZE) != 0)
+        out_of_memory(count * size);
+    return memset(memory, 0, lines * LINE_SIZE);
 }
 
 char *memory_copy_string(const char *text)

@@ -18,6 +18,8 @@ _Noreturn void check_failed(const char *condition, const char *file, int line,
 void *memory_allocate(size_t size) __attribute__((malloc));
 void *memory_allocate_zeroed(size_t count, size_t size) __attribute__((malloc));
 void *memory_resize(void *memory, size_t count, size_t size);
+/* Zeroed, and on cache lines that nothing else is on: for what one loop alone writes, often. */
+void *memory_allocate_lines(size_t count, size_t size) __attribute__((malloc));
 char *memory_copy_string(const char *text) __attribute__((malloc));
 
 #endif

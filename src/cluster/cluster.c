@@ -486,7 +486,11 @@ struct cluster *cluster_create(const struct cluster_options *options)
     check(uv_timer_init(options->loop, &cluster->timer) == 0);
     check(uv_async_init(options->loop, &cluster->wake, on_wake) == 0);
     cluster->timer.data = cluster->wake.data = cluster;
-    mailbox_init(&cluster->outbox, on_mail, cluster);
+    const size_t symbol_count = options->config->symbols.count;
+    mailbox_init(&cluster->outbox, symbol_count, on_mail, cluster);
+    cluster->mail = memory_allocate_zeroed(symbol_count, sizeof *cluster->mail);
+    cluster->outgoing = memory_allocate_zeroed(symbol_count, sizeof *cluster->outgoing);
+    cluster->incoming = memory_allocate_zeroed(symbol_count, sizeof *cluster->incoming);
     lease_init(&cluster->lease, options->may_generate, now_ns);
     cluster->applied_state = LEASE_JOINING;
     cluster->ticked_ns = now_ns;
@@ -534,6 +538,9 @@ void cluster_destroy(struct cluster *cluster)
         return;
     outgoing_deinit(cluster);
     mailbox_deinit(&cluster->outbox);
+    free(cluster->mail);
+    free(cluster->outgoing);
+    free(cluster->incoming);
     buffer_deinit(&cluster->numbered);
     pthread_mutex_destroy(&cluster->lock);
     free(cluster);

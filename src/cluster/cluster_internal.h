@@ -112,10 +112,11 @@ struct cluster {
     uint64_t fetch_due_ns;
     uint64_t barred_until_ns; /* no candidate until then: the database cannot be read */
 
-    struct mailbox outbox; /* from the generator */
-    struct outgoing outgoing[SYMBOLS_MAX];
-    struct buffer numbered; /* the feed's, reused */
-    struct incoming incoming[SYMBOLS_MAX];
+    struct mailbox outbox;     /* from the generator */
+    struct mail *mail;         /* what was taken out of it; room for all symbols */
+    struct outgoing *outgoing; /* by symbol */
+    struct buffer numbered;    /* the feed's, reused */
+    struct incoming *incoming; /* by symbol */
     uint64_t ignored_logged_ns[IGNORED_COUNT], replaced_logged_ns;
 
     struct cluster_counters counters;

@@ -34,13 +34,12 @@ static void put(struct cluster *cluster, struct frame *frame, bool is_foreign)
 
 void outgoing_take_mail(struct cluster *cluster)
 {
-    struct mail mail[SYMBOLS_MAX];
-    if (!mailbox_take(&cluster->outbox, mail))
-        return;
-    for (size_t i = 0; i < SYMBOLS_MAX; i++)
-        if (mail[i].frame != NULL)
-            put(cluster, mail[i].frame, false);
-    outgoing_flush(cluster);
+    size_t count = mailbox_take(&cluster->outbox, cluster->mail);
+    for (size_t i = 0; i < count; i++)
+        if (cluster->mail[i].frame != NULL)
+            put(cluster, cluster->mail[i].frame, false);
+    if (count > 0)
+        outgoing_flush(cluster);
 }
 
 void outgoing_keep(struct cluster *cluster, struct frame *frame)
@@ -160,7 +159,7 @@ void outgoing_on_reply(struct cluster *cluster, enum command command, size_t sym
  * server that gets it twice drops it by its numbers. */
 void outgoing_on_lost(struct cluster *cluster)
 {
-    for (size_t i = 0; i < SYMBOLS_MAX; i++) {
+    for (size_t i = 0; i < cluster->options.config->symbols.count; i++) {
         struct outgoing *outgoing = &cluster->outgoing[i];
         if (outgoing->under_way == NULL)
             continue;
@@ -177,7 +176,7 @@ void outgoing_on_lost(struct cluster *cluster)
 
 void outgoing_deinit(struct cluster *cluster)
 {
-    for (size_t i = 0; i < SYMBOLS_MAX; i++) {
+    for (size_t i = 0; i < cluster->options.config->symbols.count; i++) {
         frame_release(cluster->outgoing[i].waiting);
         frame_release(cluster->outgoing[i].under_way);
     }

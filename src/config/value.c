@@ -8,6 +8,7 @@
 #include "config/value.h"
 
 #include "base/decimal.h"
+#include "base/hash.h"
 #include "config/exchange_list.h"
 
 #include <arpa/inet.h>
@@ -34,6 +35,8 @@ static const struct {
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+enum { SYMBOLS_SHOWN_MAX = 20 }; /* in a message */
 
 /* -- durations --------------------------------------------------------------------------------- */
 
@@ -163,11 +166,34 @@ enum status value_parse_symbol(struct slice text, char symbol[SYMBOL_SIZE], stru
     return STATUS_OK;
 }
 
+/* Where in the table the name is, or is to be: the first free place from that of its hash on,
+ * unless it is found before. The table is never more than half full, and what clients ask for does
+ * not get into it. */
+static size_t index_place(const struct symbol_list *list, const char *name, size_t size)
+{
+    size_t at = hash_bytes(HASH_START, name, size) % COUNT(list->index);
+    for (; list->index[at] != 0; at = (at + 1) % COUNT(list->index)) {
+        const char *other = list->names[list->index[at] - 1];
+        if (strlen(other) == size && memcmp(other, name, size) == 0)
+            break;
+    }
+    return at;
+}
+
+static void add_symbol(struct symbol_list *list, const char symbol[SYMBOL_SIZE])
+{
+    size_t at = index_place(list, symbol, strlen(symbol));
+    strcpy(list->names[list->count++], symbol);
+    list->index[at] = (uint16_t)list->count;
+}
+
 enum status value_parse_symbols(const char *text, struct symbol_list *list, struct error *error)
 {
     struct slice_list items = {.rest = slice_of(text)};
     struct slice item;
     list->count = 0;
+    list->is_indexed = true;
+    memset(list->index, 0, sizeof list->index);
     while (slice_list_next(&items, ',', &item)) {
         char symbol[SYMBOL_SIZE];
         enum status status = value_parse_symbol(item, symbol, error);
@@ -177,17 +203,29 @@ enum status value_parse_symbols(const char *text, struct symbol_list *list, stru
             continue;
         if (list->count == SYMBOLS_MAX)
             return error_set(error, STATUS_INVALID, "more than %d symbols", SYMBOLS_MAX);
-        strcpy(list->names[list->count++], symbol);
+        add_symbol(list, symbol);
     }
     return STATUS_OK;
 }
 
 int symbol_list_find(const struct symbol_list *list, const char *name, size_t size)
 {
+    if (list->is_indexed)
+        return size > 0 ? list->index[index_place(list, name, size)] - 1 : -1;
     for (size_t i = 0; i < list->count; i++)
         if (strlen(list->names[i]) == size && memcmp(list->names[i], name, size) == 0)
             return (int)i;
     return -1;
+}
+
+void symbol_list_append_some(struct buffer *out, const struct symbol_list *list)
+{
+    size_t shown = list->count < SYMBOLS_SHOWN_MAX ? list->count : SYMBOLS_SHOWN_MAX;
+    for (size_t i = 0; i < shown; i++)
+        buffer_append_format(out, "%s%s", i > 0 ? ", " : "", list->names[i]);
+    if (shown < list->count)
+        buffer_append_format(out, " and %zu more (GET /api/v1/symbols has all)",
+                             list->count - shown);
 }
 
 /* -- buckets ----------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #ifndef HEATCAST_CONFIG_VALUE_H
 #define HEATCAST_CONFIG_VALUE_H
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -15,7 +16,7 @@
 
 #define SYMBOL_NAME_MAX 20                     /* characters, without a prefix */
 #define SYMBOL_SIZE (12 + SYMBOL_NAME_MAX + 1) /* "HYPERLIQUID:", name, terminator */
-#define SYMBOLS_MAX 64                         /* symbols one process serves */
+#define SYMBOLS_MAX 4096                       /* symbols one process serves */
 #define TIERS_MAX 16                           /* leverage tiers of the model */
 #define LEVERAGE_MAX 1000                      /* the highest leverage a tier may have */
 
@@ -56,15 +57,21 @@ const char *value_symbol_name(const char *symbol);
 /* Copies a symbol, with a terminator. */
 enum status value_parse_symbol(struct slice text, char symbol[SYMBOL_SIZE], struct error *error);
 
+/* `index` is a table of places by hash, if there is one (`is_indexed`). */
 struct symbol_list {
     size_t count;
     char names[SYMBOLS_MAX][SYMBOL_SIZE]; /* in the order given, each once */
+    bool is_indexed;
+    uint16_t index[2 * SYMBOLS_MAX]; /* a place + 1; 0: free */
 };
 
 /* "BTCUSDT,ETHUSDT"; blanks around a name are allowed. */
 enum status value_parse_symbols(const char *text, struct symbol_list *list, struct error *error);
 
-/* Index of a symbol, or -1. `name` need not be terminated. */
+/* Appends the first names, some twenty, and how many more there are: for messages to people. */
+void symbol_list_append_some(struct buffer *out, const struct symbol_list *list);
+
+/* Place of a symbol, or -1. `name` need not be terminated. */
 int symbol_list_find(const struct symbol_list *list, const char *name, size_t size);
 
 struct bucket_map {

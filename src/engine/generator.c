@@ -46,7 +46,7 @@ static bool take_epoch(struct generator *generator)
     if (generator->epoch == generator->wanted_epoch)
         return false;
     generator->epoch = generator->wanted_epoch;
-    for (size_t i = 0; i < generator->symbols.count; i++) {
+    for (size_t i = 0; i < generator->symbols->count; i++) {
         struct known_symbol *state = &generator->states[i];
         state->is_computed = state->is_published = false;
         state->seq = 0;
@@ -64,7 +64,7 @@ struct wakening {
  * flags, and the epoch. */
 static void wait_for_work(struct generator *generator, uint64_t due_ns, struct wakening *wakening)
 {
-    const size_t count = generator->symbols.count;
+    const size_t count = generator->symbols->count;
     const struct timespec due = {.tv_sec = (time_t)(due_ns / SECOND_NS),
                                  .tv_nsec = (long)(due_ns % SECOND_NS)};
     pthread_mutex_lock(&generator->mutex);
@@ -90,7 +90,7 @@ static void select_symbols(struct generator *generator, const struct wakening *w
     selection->count = 0;
     if (generator->epoch == 0 || (!is_due && !wakening->has_woken))
         return;
-    for (size_t i = 0; i < generator->symbols.count; i++) {
+    for (size_t i = 0; i < generator->symbols->count; i++) {
         struct known_symbol *state = &generator->states[i];
         bool is_wanted = (wakening->has_woken && wakening->woken[i]) ||
                          (is_due && options->is_wanted(i, options->context));
@@ -106,7 +106,7 @@ static void select_symbols(struct generator *generator, const struct wakening *w
 static void forget_unwanted(struct generator *generator)
 {
     const uint64_t now_ns = clock_monotonic_ns();
-    for (size_t i = 0; i < generator->symbols.count; i++) {
+    for (size_t i = 0; i < generator->symbols->count; i++) {
         struct known_symbol *state = &generator->states[i];
         if (!state->follower.is_loaded || now_ns - state->wanted_ns < FORGET_NS)
             continue;
@@ -155,7 +155,7 @@ static void feed_followers(struct generator *generator)
 static void *run(void *context)
 {
     struct generator *generator = context;
-    const size_t count = generator->symbols.count;
+    const size_t count = generator->symbols->count;
     struct selection selection = {.indexes =
                                       memory_allocate_zeroed(count, sizeof *selection.indexes)};
     struct wakening wakening = {.woken = memory_allocate_zeroed(count, sizeof *wakening.woken)};
@@ -187,7 +187,7 @@ static void *run(void *context)
 
 static void allocate_state(struct generator *generator)
 {
-    const size_t count = generator->symbols.count;
+    const size_t count = generator->symbols->count;
     generator->woken = memory_allocate_zeroed(count, sizeof *generator->woken);
     generator->used = memory_allocate_zeroed(count, sizeof *generator->used);
     generator->states = memory_allocate_zeroed(count, sizeof *generator->states);
@@ -196,23 +196,20 @@ static void allocate_state(struct generator *generator)
     generator->batch.published = memory_allocate_zeroed(count, sizeof *generator->batch.published);
     generator->batch.checked = memory_allocate_zeroed(count, sizeof *generator->batch.checked);
     inbox_init(&generator->inbox, count);
-    survey_init(&generator->survey, &generator->symbols, note_newest, generator);
-    for (size_t i = 0; i < count; i++)
-        follower_init(&generator->states[i].follower, generator->symbols.names[i],
-                      generator->options.lookback_ms, generator->options.model,
-                      &generator->weights);
+    survey_init(&generator->survey, generator->symbols, note_newest, generator);
+    for (size_t i = 0; i < count; i++) {
+        const char *symbol = generator->symbols->names[i];
+        generator->states[i].bucket_e8 = bucket_map_find(generator->options.buckets, symbol);
+        follower_init(&generator->states[i].follower, symbol, generator->options.lookback_ms,
+                      generator->options.model, generator->options.weights);
+    }
 }
 
 struct generator *generator_start(const struct generator_options *options)
 {
     struct generator *generator = memory_allocate_zeroed(1, sizeof *generator);
     generator->options = *options;
-    generator->symbols = *options->symbols;
-    generator->buckets = *options->buckets;
-    generator->options.symbols = &generator->symbols;
-    generator->options.buckets = &generator->buckets;
-    generator->weights = *options->weights;
-    generator->options.weights = &generator->weights;
+    generator->symbols = options->symbols;
     generator->epoch = generator->wanted_epoch = options->epoch;
     generator->interval_ns = (uint64_t)(options->interval_seconds * (double)SECOND_NS);
     generator->live_interval_ns = (uint64_t)(options->live_interval_seconds * (double)SECOND_NS);
@@ -234,7 +231,7 @@ struct generator *generator_start(const struct generator_options *options)
 
 void generator_wake(struct generator *generator, size_t symbol_index)
 {
-    check(symbol_index < generator->symbols.count);
+    check(symbol_index < generator->symbols->count);
     pthread_mutex_lock(&generator->mutex);
     generator->woken[symbol_index] = true;
     generator->is_woken = generator->has_woken = true;
@@ -262,7 +259,7 @@ void generator_lead(struct generator *generator, uint64_t epoch)
 
 void generator_skip(struct generator *generator, size_t symbol_index, uint64_t epoch, uint64_t seq)
 {
-    check(symbol_index < generator->symbols.count);
+    check(symbol_index < generator->symbols->count);
     pthread_mutex_lock(&generator->mutex);
     generator->used[symbol_index].epoch = epoch;
     generator->used[symbol_index].seq = seq;
@@ -272,7 +269,7 @@ void generator_skip(struct generator *generator, size_t symbol_index, uint64_t e
 void generator_feed(struct generator *generator, size_t symbol_index,
                     const struct generator_feed *feed)
 {
-    check(symbol_index < generator->symbols.count);
+    check(symbol_index < generator->symbols->count);
     pthread_mutex_lock(&generator->mutex);
     inbox_put(&generator->inbox, symbol_index, feed);
     generator->is_woken = true;
@@ -289,11 +286,11 @@ void generator_read_stats(struct generator *generator, struct generator_stats *s
 
 static void free_state(struct generator *generator)
 {
-    for (size_t i = 0; i < generator->symbols.count; i++) {
+    for (size_t i = 0; i < generator->symbols->count; i++) {
         follower_deinit(&generator->states[i].follower);
         buffer_deinit(&generator->states[i].text);
     }
-    inbox_deinit(&generator->inbox, generator->symbols.count);
+    inbox_deinit(&generator->inbox, generator->symbols->count);
     survey_deinit(&generator->survey);
     refresh_deinit(&generator->refresh);
     run_books_deinit(&generator->books);

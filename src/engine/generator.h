@@ -50,7 +50,7 @@ struct generator_stats {
 struct generator_options {
     struct store *store;       /* must outlive the generator */
     const struct model *model; /* constant */
-    /* These three are copied. */
+    /* These three must outlive it, too. */
     const struct symbol_list *symbols;
     const struct bucket_map *buckets;
     const struct leverage_weights *weights;

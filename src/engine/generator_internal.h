@@ -21,6 +21,7 @@
 /* What is known of one symbol. */
 struct known_symbol {
     struct follower follower;
+    int64_t bucket_e8;  /* 0: the default */
     struct buffer text; /* of the message, until it is published */
     uint64_t wanted_ns; /* when it was last found to be wanted */
 
@@ -69,10 +70,8 @@ struct inbox {
 };
 
 struct generator {
-    struct generator_options options; /* its lists are those below */
-    struct symbol_list symbols;
-    struct bucket_map buckets;
-    struct leverage_weights weights;
+    struct generator_options options;
+    const struct symbol_list *symbols;
     uint64_t epoch; /* 0: it rests */
     uint64_t interval_ns, live_interval_ns;
     pthread_t thread;

@@ -17,7 +17,7 @@ struct history *history_create(const struct history_options *options)
     struct history *history = memory_allocate_zeroed(1, sizeof *history);
     history->store = options->store;
     history->model = options->model;
-    history->buckets = *options->buckets;
+    history->buckets = options->buckets;
     history->weights = *options->weights;
     history->lookback_ms = options->lookback_ms;
     return history;

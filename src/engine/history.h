@@ -19,8 +19,8 @@ struct history; /* what all questions share: the settings below */
 struct history_options {
     struct store *store;                    /* must outlive the history */
     const struct model *model;              /* constant */
-    const struct bucket_map *buckets;       /* copied, as is `weights` */
-    const struct leverage_weights *weights; /* where a question has none */
+    const struct bucket_map *buckets;       /* must outlive it, too */
+    const struct leverage_weights *weights; /* where a question has none; copied */
     int64_t lookback_ms;                    /* default window */
 };
 

@@ -46,7 +46,7 @@ static enum status compute(const struct history *history, const char *symbol,
     if (book == NULL)
         return error_set(error, STATUS_NO_MEMORY, "no memory for a book");
     enum status status = snapshot_compute(snapshot, book, symbol, series,
-                                          bucket_map_find(&history->buckets, symbol), error);
+                                          bucket_map_find(history->buckets, symbol), error);
     book_destroy(book);
     return status;
 }

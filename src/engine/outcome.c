@@ -21,7 +21,7 @@ void outcome_report(struct generator *generator, size_t index, enum status statu
 /* A failure that another symbol has logged, for the same cause, is not logged again. */
 static bool is_logged(const struct generator *generator, const char *message)
 {
-    for (size_t i = 0; i < generator->symbols.count; i++)
+    for (size_t i = 0; i < generator->symbols->count; i++)
         if (strcmp(generator->states[i].logged_message, message) == 0)
             return true;
     return false;
@@ -33,7 +33,7 @@ void outcome_failed(struct generator *generator, size_t index, const struct erro
     uint64_t now_ns = clock_monotonic_ns();
     bool is_pausing = state->logged_message[0] != '\0' && now_ns - state->logged_ns < LOG_PAUSE_NS;
     if (!is_pausing && !is_logged(generator, error->message)) {
-        log_warn("symbol skipped", log_text("symbol", generator->symbols.names[index]),
+        log_warn("symbol skipped", log_text("symbol", generator->symbols->names[index]),
                  log_text("reason", error->message));
         memcpy(state->logged_message, error->message, sizeof state->logged_message);
         state->logged_ns = now_ns;
@@ -57,7 +57,7 @@ void outcome_computed(struct generator *generator, size_t index, uint64_t versio
     state->status = error->status;
     memcpy(state->message, error->message, sizeof state->message);
     if (state->logged_message[0] != '\0')
-        log_info("symbol recovered", log_text("symbol", generator->symbols.names[index]));
+        log_info("symbol recovered", log_text("symbol", generator->symbols->names[index]));
     state->logged_message[0] = '\0';
     if (batch->checked_count + batch->published_count == 0)
         batch->since_ns = clock_monotonic_ns();
@@ -91,10 +91,10 @@ void outcome_database(struct generator *generator, const struct error *fault)
 
 void outcome_fault(struct generator *generator, struct error *fault)
 {
-    for (size_t i = 0; i < generator->symbols.count; i++) {
+    for (size_t i = 0; i < generator->symbols->count; i++) {
         const struct known_symbol *state = &generator->states[i];
         if (fault->status == STATUS_OK && state->has_failed)
-            error_set(fault, state->status, "%s: %s", generator->symbols.names[i], state->message);
+            error_set(fault, state->status, "%s: %s", generator->symbols->names[i], state->message);
     }
     pthread_mutex_lock(&generator->mutex);
     generator->fault = *fault;

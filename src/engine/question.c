@@ -261,7 +261,7 @@ int64_t question_bucket(const struct question *question)
     const struct range *range = question->range;
     if (range->bucket_e8 != 0)
         return range->bucket_e8;
-    int64_t bucket_e8 = bucket_map_find(&question->history->buckets, range->symbol);
+    int64_t bucket_e8 = bucket_map_find(question->history->buckets, range->symbol);
     if (bucket_e8 != 0)
         return bucket_e8;
     return bucket_default(range->symbol, series_last(&question->series)->close_e8);

@@ -10,7 +10,7 @@
 struct history {
     struct store *store;
     const struct model *model;
-    struct bucket_map buckets;
+    const struct bucket_map *buckets;
     struct leverage_weights weights;
     int64_t lookback_ms;
 };

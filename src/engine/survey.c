@@ -38,16 +38,16 @@ bool survey_is_due(const struct survey *survey, uint64_t version)
            (!survey->is_complete && clock_monotonic_ns() >= survey->whole_due_ns);
 }
 
-static void on_newest(struct slice symbol, int64_t open_time_ms, void *context)
+static void on_newest(const struct store_newest *newest, void *context)
 {
     struct survey *survey = context;
-    int index = symbol_list_find(survey->symbols, symbol.data, symbol.size);
-    if (open_time_ms > survey->newest_ms)
-        survey->newest_ms = open_time_ms;
+    int index = symbol_list_find(survey->symbols, newest->symbol.data, newest->symbol.size);
+    if (newest->open_time_ms > survey->newest_ms)
+        survey->newest_ms = newest->open_time_ms;
     if (index < 0)
         return;
-    survey->found[index] = (struct survey_symbol){true, open_time_ms};
-    survey->on_newest((size_t)index, open_time_ms, survey->context);
+    survey->found[index] = (struct survey_symbol){true, newest->open_time_ms};
+    survey->on_newest((size_t)index, newest->open_time_ms, survey->context);
 }
 
 enum status survey_run(struct survey *survey, struct store_session *session, uint64_t version,
@@ -62,7 +62,7 @@ enum status survey_run(struct survey *survey, struct store_session *session, uin
         survey->newest_ms = INT64_MIN;
     }
     survey->has_run = false;
-    enum status status = store_newest_all(session, since_ms, on_newest, survey, error);
+    enum status status = store_newest_all(session, since_ms, false, on_newest, survey, error);
     if (status != STATUS_OK)
         return status;
     if (is_whole)

@@ -62,7 +62,7 @@ static enum status compute(struct generator *generator, struct store_session *se
     struct known_symbol *state = &generator->states[index];
     struct follower *follower = &state->follower;
     uint64_t start_ns = clock_monotonic_ns();
-    int64_t bucket_e8 = bucket_map_find(&generator->buckets, follower->symbol);
+    const int64_t bucket_e8 = state->bucket_e8;
     enum status status =
         follower->is_loaded
             ? follower_snapshot(follower, &generator->books, bucket_e8, &generator->snapshot, error)

@@ -189,7 +189,8 @@ static void become_websocket(struct connection *connection)
 
     session_init(session, &worker->hub, exchange->websocket, exchange->deflates, connection);
     enter(connection, CONNECTION_WEBSOCKET);
-    request_subscribe_list(session, exchange->websocket_symbols);
+    if (exchange->websocket_symbols != NULL)
+        request_subscribe_list(session, exchange->websocket_symbols);
     session_receive(session, exchange->in.data, exchange->in.size);
     subscriber_flush(&session->subscriber);
     exchange_destroy(exchange);

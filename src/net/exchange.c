@@ -38,7 +38,8 @@ static void forget_answer(struct exchange *exchange)
     exchange->if_none_match = NULL;
     exchange->is_answered = false;
     exchange->websocket = NULL;
-    exchange->websocket_symbols[0] = '\0';
+    free(exchange->websocket_symbols);
+    exchange->websocket_symbols = NULL;
 }
 
 void exchange_destroy(struct exchange *exchange)

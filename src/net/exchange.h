@@ -67,8 +67,8 @@ struct exchange {
     char *if_none_match;                      /* all lines of it as one list; NULL: there is none */
     const struct session_protocol *websocket; /* what the connection becomes; NULL: it stays HTTP */
     bool deflates;                            /* that WebSocket negotiated permessage-deflate */
-    char websocket_symbols[SYMBOLS_MAX * SYMBOL_SIZE]; /* room for all of them */
-    struct hub_waiter waiter;                          /* for a snapshot */
+    char *websocket_symbols;                  /* that it asks for in its address; NULL: none */
+    struct hub_waiter waiter;                 /* for a snapshot */
     struct asker asker; /* for an answer of the backend, to a question of this kind */
     enum question_kind question_kind;
 };

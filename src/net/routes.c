@@ -289,11 +289,9 @@ static bool fits(const char *pattern, struct slice path, struct slice *symbol)
 
 static void answer_unknown_symbol(struct exchange *exchange)
 {
-    const struct symbol_list *symbols = symbols_of(exchange);
     struct buffer message = {0};
     buffer_append_text(&message, "Symbol not supported. Valid: ");
-    for (size_t i = 0; i < symbols->count; i++)
-        buffer_append_format(&message, "%s%s", i > 0 ? ", " : "", symbols->names[i]);
+    symbol_list_append_some(&message, symbols_of(exchange));
     respond_error(exchange, 404, "INVALID_SYMBOL", buffer_text(&message), NULL);
     buffer_deinit(&message);
 }

@@ -7,10 +7,13 @@
  * once a second in a ring of atomics. */
 #include "net/server_stats.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "net/tls.h"
 #include "ops/metrics.h"
+
+#include <stdlib.h>
 
 static uint64_t load(atomic_uint_least64_t *counter)
 {
@@ -28,11 +31,32 @@ static uint64_t sum_over_workers(struct net_server *server, size_t offset)
     return sum;
 }
 
-static uint64_t sum_over_symbols(struct net_server *server, size_t offset)
+/* The counters by symbol of a meter. */
+typedef atomic_uint_least64_t *counters_of(struct outbox_meter *meter);
+
+static atomic_uint_least64_t *frames_sent(struct outbox_meter *meter)
+{
+    return meter->frames_sent;
+}
+
+static atomic_uint_least64_t *slow(struct outbox_meter *meter)
+{
+    return meter->slow;
+}
+
+static uint64_t sum_of_symbol(struct net_server *server, counters_of *counters, size_t symbol_index)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < server->worker_count; i++)
+        sum += load(&counters(&server->workers[i]->hub.group.meter)[symbol_index]);
+    return sum;
+}
+
+static uint64_t sum_over_symbols(struct net_server *server, counters_of *counters)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < server->shared.config->symbols.count; i++)
-        sum += sum_over_workers(server, offset + i * sizeof(atomic_uint_least64_t));
+        sum += sum_of_symbol(server, counters, i);
     return sum;
 }
 
@@ -47,7 +71,7 @@ static size_t slow_sessions(struct net_server *server)
 
 uint64_t server_stats_messages_sent(struct net_server *server)
 {
-    return sum_over_symbols(server, offsetof(struct outbox_meter, frames_sent));
+    return sum_over_symbols(server, frames_sent);
 }
 
 void server_stats_append_json(struct buffer *out, struct net_server *server)
@@ -59,7 +83,7 @@ void server_stats_append_json(struct buffer *out, struct net_server *server)
     uint64_t minute_ago =
         atomic_load_explicit(&server->sent_at[oldest % STATS_WINDOW_SECONDS], memory_order_acquire);
     uint64_t sent = server_stats_messages_sent(server);
-    uint64_t warnings = sum_over_symbols(server, offsetof(struct outbox_meter, slow));
+    uint64_t warnings = sum_over_symbols(server, slow);
     struct json json = json_start(out);
     json_open_object(&json);
     json_member_integer(&json, "active_connections", places_count(&shared->places));
@@ -85,7 +109,9 @@ static void on_broadcast(size_t symbol_index, uint64_t duration_ns, void *contex
 
 void server_stats_init(struct net_server *server)
 {
-    for (size_t i = 0; i < server->shared.config->symbols.count; i++)
+    const size_t count = server->shared.config->symbols.count;
+    server->broadcasts = memory_allocate_zeroed(count, sizeof *server->broadcasts);
+    for (size_t i = 0; i < count; i++)
         server->broadcasts[i] = summary_create();
     publisher_observe(server->shared.publisher, on_broadcast, server);
     metrics_register(server->shared.metrics, server_stats_collect, server);
@@ -93,21 +119,21 @@ void server_stats_init(struct net_server *server)
 
 void server_stats_deinit(struct net_server *server)
 {
-    for (size_t i = 0; i < SYMBOLS_MAX; i++)
+    for (size_t i = 0; i < server->shared.config->symbols.count; i++)
         summary_destroy(server->broadcasts[i]);
+    free(server->broadcasts);
 }
 
 /* -- metrics ----------------------------------------------------------------------------------- */
 
 static void collect_by_symbol(struct buffer *out, struct net_server *server, const char *name,
-                              const char *help, size_t offset)
+                              const char *help, counters_of *counters)
 {
     const struct symbol_list *symbols = &server->shared.config->symbols;
     metrics_family(out, name, "counter", help);
     for (size_t i = 0; i < symbols->count; i++)
-        metrics_labelled(
-            out, name, "symbol", symbols->names[i],
-            (double)sum_over_workers(server, offset + i * sizeof(atomic_uint_least64_t)));
+        metrics_labelled(out, name, "symbol", symbols->names[i],
+                         (double)sum_of_symbol(server, counters, i));
 }
 
 static void collect_broadcasts(struct buffer *out, struct net_server *server)
@@ -227,11 +253,9 @@ void server_stats_collect(struct buffer *out, void *context)
     for (size_t i = 0; i < symbols->count; i++)
         metrics_labelled(out, "ws_active_connections", "symbol", symbols->names[i],
                          (double)publisher_subscriber_count(server->shared.publisher, i));
-    collect_by_symbol(out, server, "ws_messages_sent_total", "Snapshots sent whole.",
-                      offsetof(struct outbox_meter, frames_sent));
+    collect_by_symbol(out, server, "ws_messages_sent_total", "Snapshots sent whole.", frames_sent);
     collect_by_symbol(out, server, "ws_slow_consumers_total",
-                      "Snapshots that a subscriber had not taken in time.",
-                      offsetof(struct outbox_meter, slow));
+                      "Snapshots that a subscriber had not taken in time.", slow);
     collect_broadcasts(out, server);
     collect_deliveries(out, server);
     collect_data_age(out, server);

@@ -20,7 +20,7 @@ struct net_server {
     /* messages_sent at each of the last seconds; written by net_server_tick() alone. */
     atomic_uint_least64_t sent_at[STATS_WINDOW_SECONDS];
     atomic_size_t sent_next;
-    struct summary *broadcasts[SYMBOLS_MAX]; /* how long they took; NULL beyond the symbols */
+    struct summary **broadcasts; /* how long they took, by symbol */
 };
 
 /* Before anything is published; deinit when nothing is published any more. */

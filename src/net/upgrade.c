@@ -2,6 +2,7 @@
  * place is taken last, when nothing else can fail any more. */
 #include "net/upgrade.h"
 
+#include "base/check.h"
 #include "base/log.h"
 #include "net/respond.h"
 #include "net/site.h"
@@ -9,6 +10,7 @@
 #include "wire/http_fields.h"
 #include "wire/websocket.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SUBPROTOCOL "heatcast.v1"
@@ -50,14 +52,15 @@ static const char *handshake_fault(const struct http_head *head)
 /* The value of `symbols` in the query; false if it is broken. */
 static bool read_symbols(struct exchange *exchange, struct slice query)
 {
-    char name[32], value[sizeof exchange->websocket_symbols];
+    char name[32], value[HTTP_TARGET_SIZE_MAX];
     bool is_valid;
     while (http_query_next(&query, name, sizeof name, value, sizeof value, &is_valid)) {
         if (strcmp(name, "symbols") != 0)
             continue; /* others may be as long as they like */
         if (!is_valid)
             return false;
-        strcpy(exchange->websocket_symbols, value);
+        free(exchange->websocket_symbols);
+        exchange->websocket_symbols = memory_copy_string(value);
     }
     return true;
 }
@@ -141,9 +144,10 @@ static void accept_websocket(struct exchange *exchange, const struct http_head *
                              const char *extensions)
 {
     char address[CLIENT_ADDRESS_TEXT_SIZE];
-    log_debug("websocket opened",
-              log_text("address", exchange_client_text(exchange, head, address)),
-              log_text("symbols", exchange->websocket_symbols), log_text("extensions", extensions));
+    log_debug(
+        "websocket opened", log_text("address", exchange_client_text(exchange, head, address)),
+        log_text("symbols", exchange->websocket_symbols != NULL ? exchange->websocket_symbols : ""),
+        log_text("extensions", extensions));
     struct slice subprotocol = {0};
     http_choose_subprotocol(head, SUBPROTOCOL, &subprotocol);
     respond_websocket(exchange, protocol, accept, extensions, subprotocol);

@@ -156,9 +156,9 @@ static void drain(struct worker *worker, uint64_t now_ns)
 
 static void deliver_mail(struct worker *worker)
 {
-    struct mail mail[SYMBOLS_MAX];
-    if (mailbox_take(&worker->mailbox, mail))
-        hub_deliver(&worker->hub, mail);
+    size_t count = mailbox_take(&worker->mailbox, worker->mail);
+    if (count > 0)
+        hub_deliver(&worker->hub, worker->mail, count);
 }
 
 static void on_wake(uv_async_t *async)
@@ -253,7 +253,9 @@ struct worker *worker_create(struct net_shared *shared, int listener_fd)
     worker->wake.data = worker->answered.data = worker;
     worker->tick.data = worker->listener.data = worker->turn_end.data = worker;
     poller_init(&worker->poller, &worker->loop, connection_on_ready);
-    mailbox_init(&worker->mailbox, on_mail, worker);
+    const size_t symbol_count = shared->config->symbols.count;
+    mailbox_init(&worker->mailbox, symbol_count, on_mail, worker);
+    worker->mail = memory_allocate_lines(symbol_count, sizeof *worker->mail);
     question_inbox_init(&worker->inbox, on_answer_posted, worker);
     hub_init(&worker->hub, shared->config, shared->publisher, &connection_transport);
     init_host(worker);
@@ -289,5 +291,6 @@ void worker_destroy(struct worker *worker)
     }
     hub_deinit(&worker->hub);
     mailbox_deinit(&worker->mailbox);
+    free(worker->mail);
     free(worker);
 }

@@ -32,6 +32,7 @@ struct worker {
     struct list closed; /* those that are freed at the end of this turn */
     size_t connection_count;
     struct mailbox mailbox;
+    struct mail *mail; /* what was taken out of it; room for all symbols */
     struct question_inbox inbox;
     struct exchange_host host;
     struct hub hub;

@@ -3,7 +3,8 @@
  * duration. Sizes are logarithmic, with 32 steps to a factor of two, so that a step is 3.1 % wide
  * at most and its middle 1.6 % away from what was recorded; below 64 ns they are exact. When the
  * ring comes round to a slot again, the first record that falls into it clears it; a reader leaves
- * out slots that are older than the window. A slot takes 4.6 KB, a summary 28 KB.
+ * out slots that are older than the window. A slot takes 4.6 KB, a summary 28 KB, of which the
+ * system need not give what is never written.
  *
  * A mutex guards all of it, since recording, which happens once a broadcast, touches several words
  * that belong together. */
@@ -13,6 +14,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +28,8 @@ enum {
 const double summary_quantiles[SUMMARY_QUANTILES] = {0.5, 0.95, 0.99};
 
 struct slot {
-    uint64_t period; /* which one since the clock's zero, from 1; 0: never used */
+    uint64_t period;     /* which one since the clock's zero, from 1; 0: never used */
+    uint32_t first, end; /* counts that are not 0 are between these */
     uint32_t counts[BUCKETS];
 };
 
@@ -83,49 +86,74 @@ void summary_record(struct summary *summary, uint64_t duration_ns, uint64_t now_
     if (slot->period != period) {
         memset(slot, 0, sizeof *slot);
         slot->period = period;
+        slot->first = BUCKETS;
     }
-    slot->counts[bucket_of(duration_ns)]++;
+    uint32_t bucket = (uint32_t)bucket_of(duration_ns);
+    slot->counts[bucket]++;
+    if (bucket < slot->first)
+        slot->first = bucket;
+    if (bucket >= slot->end)
+        slot->end = bucket + 1;
     summary->count++;
     summary->sum_ns += duration_ns;
     pthread_mutex_unlock(&summary->lock);
 }
 
-/* Adds up the slots that are in the window. Returns how many durations they hold. */
-static uint64_t merge(const struct summary *summary, uint64_t period, uint64_t counts[BUCKETS])
+/* The durations of some slots together. Durations are of few sizes, so most counts need not be
+ * looked at. */
+struct merged {
+    size_t first, end; /* counts that were set; the others are not */
+    uint64_t total;
+    uint64_t counts[BUCKETS];
+};
+
+static bool is_in_window(const struct slot *slot, uint64_t period)
 {
-    uint64_t total = 0;
+    return slot->period != 0 && slot->period + SUMMARY_SLOTS > period;
+}
+
+static void merge(const struct summary *summary, uint64_t period, struct merged *merged)
+{
+    merged->first = BUCKETS;
+    merged->end = merged->total = 0;
     for (size_t i = 0; i < SUMMARY_SLOTS; i++) {
         const struct slot *slot = &summary->slots[i];
-        if (slot->period == 0 || slot->period + SUMMARY_SLOTS <= period)
+        if (!is_in_window(slot, period))
             continue;
-        for (size_t j = 0; j < BUCKETS; j++) {
-            counts[j] += slot->counts[j];
-            total += slot->counts[j];
+        merged->first = slot->first < merged->first ? slot->first : merged->first;
+        merged->end = slot->end > merged->end ? slot->end : merged->end;
+    }
+    for (size_t j = merged->first; j < merged->end; j++)
+        merged->counts[j] = 0;
+    for (size_t i = 0; i < SUMMARY_SLOTS; i++) {
+        const struct slot *slot = &summary->slots[i];
+        for (size_t j = slot->first; j < slot->end && is_in_window(slot, period); j++) {
+            merged->counts[j] += slot->counts[j];
+            merged->total += slot->counts[j];
         }
     }
-    return total;
 }
 
 /* The smallest duration that this part of all does not pass, in seconds. */
-static double quantile(const uint64_t counts[BUCKETS], uint64_t total, double part)
+static double quantile(const struct merged *merged, double part)
 {
-    if (total == 0)
+    if (merged->total == 0)
         return NAN;
-    uint64_t rank = (uint64_t)ceil(part * (double)total), seen = 0;
-    size_t bucket = 0;
-    while (bucket < BUCKETS - 1 && (seen += counts[bucket]) < rank)
+    uint64_t rank = (uint64_t)ceil(part * (double)merged->total), seen = 0;
+    size_t bucket = merged->first;
+    while (bucket < merged->end - 1 && (seen += merged->counts[bucket]) < rank)
         bucket++;
     return middle_of(bucket) / 1e9;
 }
 
 void summary_read(struct summary *summary, uint64_t now_ns, struct summary_reading *reading)
 {
-    uint64_t counts[BUCKETS] = {0};
+    struct merged merged;
     pthread_mutex_lock(&summary->lock);
-    uint64_t total = merge(summary, period_of(now_ns), counts);
+    merge(summary, period_of(now_ns), &merged);
     reading->count = summary->count;
     reading->sum_ns = summary->sum_ns;
     pthread_mutex_unlock(&summary->lock);
     for (size_t i = 0; i < SUMMARY_QUANTILES; i++)
-        reading->values[i] = quantile(counts, total, summary_quantiles[i]);
+        reading->values[i] = quantile(&merged, summary_quantiles[i]);
 }

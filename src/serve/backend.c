@@ -25,47 +25,86 @@
     "this server is a relay and has no database: ask one that has (CLUSTER_ROLE)"
 #define LIVE_AGE_MAX_MS (3 * CANDLE_MS) /* a symbol is live while its newest candle is younger */
 
+enum { STALE_CLOSES_MAX = 64 }; /* closes of old candles that are looked up for one answer */
+
 /* -- symbols ----------------------------------------------------------------------------------- */
 
-/* The configured bucket, or the default one at the last close; 0 where neither is known. */
-static int64_t find_bucket(struct server *server, struct store_session *session, const char *symbol,
-                           int64_t newest_ms)
+/* What is known of the symbols' newest candles. */
+struct newest_candles {
+    const struct symbol_list *symbols;
+    struct newest_candle {
+        int64_t open_time_ms; /* 0: there is none */
+        int64_t close_e8;     /* 0: not known */
+    } * of;                   /* by symbol */
+};
+
+static void on_newest(const struct store_newest *newest, void *context)
 {
-    struct series series = {0};
-    int64_t bucket_e8 = bucket_map_find(&server->config->heatmap_buckets, symbol);
-    if (bucket_e8 == 0 &&
-        store_load(session, symbol, newest_ms, newest_ms, CANDLE_MS, &series, NULL) == STATUS_OK &&
-        series.count > 0)
-        bucket_e8 = bucket_default(symbol, series.candles[series.count - 1].close_e8);
-    series_deinit(&series);
-    return bucket_e8;
+    struct newest_candles *candles = context;
+    int index = symbol_list_find(candles->symbols, newest->symbol.data, newest->symbol.size);
+    if (index >= 0)
+        candles->of[index] = (struct newest_candle){newest->open_time_ms, newest->close_e8};
 }
 
-/* `session` is NULL where there is no database; other servers may have sent snapshots. */
-static void append_symbol(struct server *server, struct store_session *session, size_t index,
+static int64_t read_close(struct store_session *session, const char *symbol, int64_t open_time_ms)
+{
+    struct series series = {0};
+    int64_t close_e8 = 0;
+    if (store_load(session, symbol, open_time_ms, open_time_ms, CANDLE_MS, &series, NULL) ==
+            STATUS_OK &&
+        series.count > 0)
+        close_e8 = series_last(&series)->close_e8;
+    series_deinit(&series);
+    return close_e8;
+}
+
+/* One query for all symbols, over the last day that there is anything of: the generator has told
+ * how new each symbol's data are, if it has found out yet. Those without anything so new, which are
+ * few, have what it has told. */
+static enum status find_newest(struct server *server, struct store_session *session,
+                               struct newest_candles *candles, struct error *error)
+{
+    const size_t count = candles->symbols->count;
+    int64_t newest_ms = 0, closes_left = STALE_CLOSES_MAX;
+    for (size_t i = 0; i < count; i++) {
+        candles->of[i].open_time_ms = publisher_data_time_ms(server->publisher, i);
+        if (candles->of[i].open_time_ms > newest_ms)
+            newest_ms = candles->of[i].open_time_ms;
+    }
+    int64_t since_ms = newest_ms > DAY_MS ? newest_ms - DAY_MS : 0;
+    if (session == NULL)
+        return STATUS_OK;
+    enum status status = store_newest_all(session, since_ms, true, on_newest, candles, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct newest_candle *candle = &candles->of[i];
+        if (candle->open_time_ms != 0 && candle->close_e8 == 0 && closes_left-- > 0)
+            candle->close_e8 =
+                read_close(session, candles->symbols->names[i], candle->open_time_ms);
+    }
+    return status;
+}
+
+static void append_symbol(struct server *server, size_t index, const struct newest_candle *newest,
                           const struct source_reading *readings, size_t reading_count,
                           struct json *json)
 {
     const char *symbol = server->config->symbols.names[index];
-    int64_t newest_ms = 0, bucket_e8 = bucket_map_find(&server->config->heatmap_buckets, symbol);
-    bool has_data = session != NULL && store_newest(session, symbol, &newest_ms, NULL) == STATUS_OK;
-    if (has_data) {
-        bucket_e8 = find_bucket(server, session, symbol, newest_ms);
-    } else {
-        newest_ms = publisher_data_time_ms(server->publisher, index);
-        has_data = newest_ms != 0;
-    }
+    int64_t bucket_e8 = bucket_map_find(&server->config->heatmap_buckets, symbol);
+    const bool has_data = newest->open_time_ms != 0;
+    if (bucket_e8 == 0 && newest->close_e8 > 0)
+        bucket_e8 = bucket_default(symbol, newest->close_e8);
     json_open_object(json);
     json_member_text(json, "symbol", symbol);
     if (has_data)
-        json_member_time(json, "newest", newest_ms);
+        json_member_time(json, "newest", newest->open_time_ms);
     else
         json_member_null(json, "newest");
     if (bucket_e8 > 0)
         json_member_decimal(json, "bucket", bucket_e8);
     else
         json_member_null(json, "bucket");
-    json_member_bool(json, "live", has_data && clock_wall_ms() - newest_ms < LIVE_AGE_MAX_MS);
+    json_member_bool(json, "live",
+                     has_data && clock_wall_ms() - newest->open_time_ms < LIVE_AGE_MAX_MS);
     collecting_append_streams(readings, reading_count, index, json);
     json_close_object(json);
 }
@@ -83,18 +122,25 @@ static enum status answer_symbols(struct server *server, struct buffer *out)
 {
     struct error error;
     struct store_session *session = NULL;
+    const struct symbol_list *symbols = &server->config->symbols;
+    struct newest_candles candles = {
+        .symbols = symbols, .of = memory_allocate_zeroed(symbols->count, sizeof *candles.of)};
     enum status status = open_session(server, &session, &error);
+    enum status found = find_newest(server, session, &candles, &error);
+    if (status == STATUS_OK)
+        status = found;
     size_t reading_count;
     struct source_reading *readings = collecting_read(server, &reading_count);
     struct json json = json_start(out);
     json_open_object(&json);
     json_key(&json, "symbols");
     json_open_array(&json);
-    for (size_t i = 0; i < server->config->symbols.count; i++)
-        append_symbol(server, session, i, readings, reading_count, &json);
+    for (size_t i = 0; i < symbols->count; i++)
+        append_symbol(server, i, &candles.of[i], readings, reading_count, &json);
     json_close_array(&json);
     free(readings);
     store_end(session);
+    free(candles.of);
     json_member_bool(&json, "simulated", server->is_demo);
     json_member_text(&json, "version", HEATCAST_VERSION);
     json_member_text(&json, "database",

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <stdlib.h>
+
 bool role_is_relay(const struct config *config)
 {
     return config->redis_enabled && config->cluster_role == CLUSTER_RELAY;
@@ -43,7 +45,7 @@ static bool is_wanted(size_t symbol_index, void *context)
 static void on_published(const struct publication *published, size_t count, void *context)
 {
     struct role *role = context;
-    struct frame *frames[SYMBOLS_MAX];
+    struct frame **frames = role->frames;
     if (role->cluster != NULL && !cluster_admits(role->cluster, published[0].epoch))
         return; /* another server has taken over; a new epoch begins with all symbols */
     publisher_publish(role->publisher, published, count, frames);
@@ -162,7 +164,13 @@ static void find_newest(size_t symbol_index, uint64_t *epoch, uint64_t *seq, voi
 void role_init(struct role *role, const struct config *config, struct publisher *publisher,
                uv_loop_t *loop)
 {
-    *role = (struct role){.config = config, .publisher = publisher};
+    const size_t count = config->symbols.count;
+    *role = (struct role){
+        .config = config,
+        .publisher = publisher,
+        .is_asked = memory_allocate_zeroed(count, sizeof *role->is_asked),
+        .frames = memory_allocate_zeroed(count, sizeof *role->frames),
+    };
     check(uv_async_init(loop, &role->asked, on_asked) == 0);
     role->asked.data = role;
 }
@@ -242,4 +250,6 @@ void role_stop(struct role *role)
 void role_deinit(struct role *role)
 {
     cluster_destroy(role->cluster);
+    free(role->is_asked);
+    free(role->frames);
 }

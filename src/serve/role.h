@@ -29,12 +29,14 @@ struct role {
     const struct config *config;
     struct role_generator parts;
     struct publisher *publisher;
-    struct generator *generator;       /* NULL: a relay */
-    struct cluster *cluster;           /* NULL: this is the only server */
-    atomic_int cluster_state;          /* enum cluster_state */
-    atomic_size_t failures_in_a_row;   /* symbol ticks that could not use the database */
-    atomic_bool is_asked[SYMBOLS_MAX]; /* a client wants it, and no generator here can be woken */
-    uv_async_t asked;                  /* some of these are set */
+    struct generator *generator;     /* NULL: a relay */
+    struct cluster *cluster;         /* NULL: this is the only server */
+    atomic_int cluster_state;        /* enum cluster_state */
+    atomic_size_t failures_in_a_row; /* symbol ticks that could not use the database */
+    atomic_bool *is_asked;           /* by symbol: a client wants it, and no generator here can
+                                        be woken */
+    uv_async_t asked;                /* some of these are set */
+    struct frame **frames;           /* the generator's scratch; room for all symbols */
 };
 
 /* Whether these settings make a relay. */

@@ -8,10 +8,14 @@
 
 #include "store/rows.h"
 
-static const char newest_all_sql[] =
-    "SELECT CAST(symbol AS VARCHAR), epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))) "
-    "FROM klines_5m_history WHERE TRY_CAST(open_time AS TIMESTAMP) >= $1 "
-    "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity' GROUP BY symbol";
+#define NEWEST_OF_ALL(close)                                                                       \
+    "SELECT CAST(symbol AS VARCHAR), epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP)))" close        \
+    " FROM klines_5m_history WHERE TRY_CAST(open_time AS TIMESTAMP) >= $1 "                        \
+    "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity' GROUP BY symbol"
+
+static const char newest_times_sql[] = NEWEST_OF_ALL("");
+static const char newest_closes_sql[] =
+    NEWEST_OF_ALL(", arg_max(TRY_CAST(close AS DECIMAL(18,8)), TRY_CAST(open_time AS TIMESTAMP))");
 
 /* $3 is STORE_BLOCK_MS. */
 static const char *const digest_sql[] = {
@@ -58,19 +62,24 @@ static enum status end_walk(struct store_session *session, struct rows *rows, st
                : store_fail(session->store, STATUS_NO_MEMORY, "no memory for a result", error);
 }
 
-enum status store_newest_all(struct store_session *session, int64_t start_ms,
-                             void (*on_newest)(struct slice symbol, int64_t open_time_ms,
-                                               void *context),
+enum status store_newest_all(struct store_session *session, int64_t start_ms, bool wants_close,
+                             void (*on_newest)(const struct store_newest *newest, void *context),
                              void *context, struct error *error)
 {
     const struct parameter start = {.type = PARAMETER_TIME, .time_ms = start_ms};
-    struct rows rows = {.column_count = 2};
-    enum status status = store_run(session, newest_all_sql, &start, 1, &rows.result, error);
+    struct rows rows = {.column_count = wants_close ? 3 : 2};
+    enum status status = store_run(session, wants_close ? newest_closes_sql : newest_times_sql,
+                                   &start, 1, &rows.result, error);
     if (status != STATUS_OK)
         return status;
-    while (rows_next(&rows))
-        if (rows_has(&rows, 0))
-            on_newest(rows_text(&rows, 0), rows_int64(&rows, 1), context);
+    while (rows_next(&rows)) {
+        const struct store_newest newest = {
+            .symbol = rows_has(&rows, 0) ? rows_text(&rows, 0) : (struct slice){"", 0},
+            .open_time_ms = rows_int64(&rows, 1),
+            .close_e8 = wants_close && rows_has(&rows, 2) ? rows_int64(&rows, 2) : 0,
+        };
+        on_newest(&newest, context);
+    }
     return end_walk(session, &rows, error);
 }
 

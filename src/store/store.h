@@ -142,11 +142,15 @@ enum status store_count_liquidations(struct store_session *session, int64_t *cou
  * its own. Callbacks come on the calling thread, before the call returns; what it then returns says
  * whether they were all. The texts that they get are valid during the call. */
 
-/* Open time of the newest candle of each symbol in the database that has one at `start_ms` or
- * later. */
-enum status store_newest_all(struct store_session *session, int64_t start_ms,
-                             void (*on_newest)(struct slice symbol, int64_t open_time_ms,
-                                               void *context),
+struct store_newest {
+    struct slice symbol;
+    int64_t open_time_ms;
+    int64_t close_e8; /* 0: not asked for, or not there */
+};
+
+/* The newest candle of each symbol in the database that has one at `start_ms` or later. */
+enum status store_newest_all(struct store_session *session, int64_t start_ms, bool wants_close,
+                             void (*on_newest)(const struct store_newest *newest, void *context),
                              void *context, struct error *error);
 
 #define STORE_BLOCK_MS (72 * CANDLE_MS)

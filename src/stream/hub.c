@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "wire/deflate.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { CACHE_LINE_SIZE = 64 };
@@ -27,6 +28,9 @@ void hub_init(struct hub *hub, const struct config *config, struct publisher *pu
     memset(hub, 0, sizeof *hub);
     subscriber_group_init(&hub->group, config, publisher, transport);
     hub->symbols = &config->symbols;
+    hub->by_symbol = memory_allocate_lines(hub->symbols->count, sizeof *hub->by_symbol);
+    hub->found = memory_allocate_lines(hub->symbols->count, sizeof *hub->found);
+    hub->sent_before = memory_allocate_lines(hub->symbols->count, sizeof *hub->sent_before);
     list_init(&hub->held);
     for (size_t i = 0; i < hub->symbols->count; i++) {
         list_init(&hub->by_symbol[i].subscriptions);
@@ -41,6 +45,10 @@ void hub_deinit(struct hub *hub)
         check(list_is_empty(&hub->by_symbol[i].waiters));
         frame_release(hub->by_symbol[i].newest);
     }
+    free(hub->by_symbol);
+    free(hub->found);
+    free(hub->sent_before);
+    subscriber_group_deinit(&hub->group);
     ws_inflater_destroy(hub->inflater);
     ws_deflater_destroy(hub->deflater);
 }
@@ -109,11 +117,10 @@ static void log_change(struct hub *hub, const char *message, size_t symbol_index
               log_int("subscribers", (int64_t)count));
 }
 
-void hub_subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index,
-                   uint32_t update_interval_ms)
+static void subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index,
+                      uint32_t update_interval_ms)
 {
-    check(symbol_index < hub->symbols->count && subscriber->group == &hub->group);
-    struct subscription *subscription = subscriber_find(subscriber, symbol_index);
+    struct subscription *subscription = hub->found[symbol_index];
     if (subscription != NULL) {
         subscription->update_interval_ms = update_interval_ms;
         return;
@@ -130,14 +137,47 @@ void hub_subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol
     log_change(hub, "subscribed", symbol_index);
 }
 
-void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index)
+static void unsubscribe(struct hub *hub, size_t symbol_index)
 {
-    check(symbol_index < hub->symbols->count && subscriber->group == &hub->group);
-    struct subscription *subscription = subscriber_find(subscriber, symbol_index);
-    if (subscription == NULL)
+    if (hub->found[symbol_index] == NULL)
         return;
-    subscription_end(subscription);
+    subscription_end(hub->found[symbol_index]);
     log_change(hub, "unsubscribed", symbol_index);
+}
+
+static void note_found(struct subscription *subscription, void *hub)
+{
+    ((struct hub *)hub)->found[subscription->symbol_index] = subscription;
+}
+
+static void forget_found(struct subscription *subscription, void *hub)
+{
+    ((struct hub *)hub)->found[subscription->symbol_index] = NULL;
+}
+
+void hub_subscribe(struct hub *hub, struct subscriber *subscriber, const uint16_t symbols[],
+                   size_t count, uint32_t update_interval_ms)
+{
+    check(subscriber->group == &hub->group);
+    subscriber_visit(subscriber, note_found, hub);
+    for (size_t i = 0; i < count; i++) {
+        check(symbols[i] < hub->symbols->count);
+        subscribe(hub, subscriber, symbols[i], update_interval_ms);
+    }
+    subscriber_visit(subscriber, forget_found, hub);
+}
+
+void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, const uint16_t symbols[],
+                     size_t count)
+{
+    check(subscriber->group == &hub->group);
+    subscriber_visit(subscriber, note_found, hub);
+    for (size_t i = 0; i < count; i++) {
+        check(symbols[i] < hub->symbols->count);
+        unsubscribe(hub, symbols[i]);
+        hub->found[symbols[i]] = NULL;
+    }
+    subscriber_visit(subscriber, forget_found, hub);
 }
 
 /* A subscriber that waits for nothing and may have the snapshot now gets it at once: its slot and
@@ -230,39 +270,39 @@ static uint64_t frames_sent(struct hub *hub, size_t symbol_index)
 }
 
 /* Every socket that would take its snapshots has them: reports that to the publisher, with one
- * reading of the clock for all. `sent` is what had been sent of each symbol before. */
-static void report_delivered(struct hub *hub, struct mail mail[static SYMBOLS_MAX],
-                             const uint64_t sent[static SYMBOLS_MAX])
+ * reading of the clock for all. */
+static void report_delivered(struct hub *hub, const struct mail mail[], size_t count)
 {
     uint64_t now_ns = clock_monotonic_ns();
-    for (size_t i = 0; i < hub->symbols->count; i++) {
+    for (size_t i = 0; i < count; i++) {
+        size_t index = mail[i].symbol_index;
         if (mail[i].frame == NULL)
             continue;
-        bool is_taken = frames_sent(hub, i) != sent[i];
+        bool is_taken = frames_sent(hub, index) != hub->sent_before[index];
         publisher_delivered(hub->group.publisher, mail[i].frame, is_taken ? now_ns : 0);
         frame_release(mail[i].frame);
     }
 }
 
-void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX])
+void hub_deliver(struct hub *hub, const struct mail mail[], size_t count)
 {
     uint64_t now_ns = clock_monotonic_ns();
-    uint64_t sent[SYMBOLS_MAX] = {0};
     size_t frame_count = 0;
-    for (size_t i = 0; i < hub->symbols->count; i++)
+    for (size_t i = 0; i < count; i++) {
         frame_count += mail[i].frame != NULL;
-    for (size_t i = 0; i < hub->symbols->count; i++) {
-        struct hub_symbol *symbol = &hub->by_symbol[i];
-        sent[i] = frames_sent(hub, i);
+        hub->sent_before[mail[i].symbol_index] = frames_sent(hub, mail[i].symbol_index);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct hub_symbol *symbol = &hub->by_symbol[mail[i].symbol_index];
         if (mail[i].frame != NULL)
             deliver(hub, symbol, mail[i].frame, frame_count == 1, now_ns);
         if (mail[i].is_checked) {
-            report_failure(symbol, hub->symbols->names[i], mail[i].status);
+            report_failure(symbol, hub->symbols->names[mail[i].symbol_index], mail[i].status);
             answer_waiters(symbol, symbol->newest, mail[i].status);
         }
     }
     subscriber_group_flush(&hub->group);
-    report_delivered(hub, mail, sent);
+    report_delivered(hub, mail, count);
 }
 
 static void release_held(struct hub *hub, uint64_t now_ns)

@@ -35,7 +35,11 @@ struct hub {
     struct list held;             /* subscriptions whose snapshot waits for its time */
     struct ws_inflater *inflater; /* for all sessions; NULL: not needed yet */
     struct ws_deflater *deflater; /* the same */
-    struct hub_symbol by_symbol[SYMBOLS_MAX];
+    struct hub_symbol *by_symbol;
+    /* Scratch by symbol: what a client is subscribed to, while that is looked up; and what had been
+     * sent, while mail is delivered. */
+    struct subscription **found;
+    uint64_t *sent_before;
 };
 
 /* The hub whose group the subscriber is in. */
@@ -53,15 +57,17 @@ void hub_deinit(struct hub *hub); /* all subscribers and waiters must be gone */
  * at once, and from then on of all symbols once in this time. */
 #define HUB_FIRSTS_PERIOD_MS 5000
 
-/* Subscribes; a second time only changes the interval. The newest snapshot, if there is one, goes
- * into the outbox, and the caller flushes; or it is held there for a while, if the client had many
- * in this way (HUB_FIRSTS_PERIOD_MS). Both are for subscribers of this hub's group. */
-void hub_subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index,
-                   uint32_t update_interval_ms);
-void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index);
+/* Subscribes to different symbols; a second time only changes the interval. The newest snapshot of
+ * each, if there is one, goes into the outbox, and the caller flushes; or it is held there for a
+ * while, if the client had many in this way (HUB_FIRSTS_PERIOD_MS). Both are for subscribers of
+ * this hub's group, and cost what they have and what is asked for, not the product. */
+void hub_subscribe(struct hub *hub, struct subscriber *subscriber, const uint16_t symbols[],
+                   size_t count, uint32_t update_interval_ms);
+void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, const uint16_t symbols[],
+                     size_t count);
 
 /* Broadcasts what the mailbox held. Takes the references of the frames over. */
-void hub_deliver(struct hub *hub, struct mail mail[static SYMBOLS_MAX]);
+void hub_deliver(struct hub *hub, const struct mail mail[], size_t count);
 
 /* To be called every HUB_TICK_MS: sends held snapshots whose time has come, finds late ones and
  * dead sockets. Returns for how long the loop was away, if for more than SUBSCRIBER_STALL_MS; 0

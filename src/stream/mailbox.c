@@ -16,20 +16,27 @@
 
 #include "base/check.h"
 
-#include <string.h>
+#include <stdlib.h>
 
-void mailbox_init(struct mailbox *mailbox, void (*wake)(void *context), void *context)
+void mailbox_init(struct mailbox *mailbox, size_t symbol_count, void (*wake)(void *context),
+                  void *context)
 {
-    memset(mailbox, 0, sizeof *mailbox);
+    *mailbox = (struct mailbox){
+        .symbol_count = symbol_count,
+        .slots = memory_allocate_lines(symbol_count, sizeof *mailbox->slots),
+        .waiting = memory_allocate_zeroed(symbol_count, sizeof *mailbox->waiting),
+        .wake = wake,
+        .context = context,
+    };
     check(pthread_mutex_init(&mailbox->lock, NULL) == 0);
-    mailbox->wake = wake;
-    mailbox->context = context;
 }
 
 void mailbox_deinit(struct mailbox *mailbox)
 {
-    for (size_t i = 0; i < SYMBOLS_MAX; i++)
+    for (size_t i = 0; i < mailbox->symbol_count; i++)
         frame_release(mailbox->slots[i].frame);
+    free(mailbox->slots);
+    free(mailbox->waiting);
     pthread_mutex_destroy(&mailbox->lock);
 }
 
@@ -40,9 +47,20 @@ void mailbox_close(struct mailbox *mailbox)
     pthread_mutex_unlock(&mailbox->lock);
 }
 
+/* The slot of a symbol that there will be mail of. */
+static struct mail *open_slot(struct mailbox *mailbox, size_t symbol_index)
+{
+    check(symbol_index < mailbox->symbol_count);
+    struct mail *slot = &mailbox->slots[symbol_index];
+    if (slot->frame == NULL && !slot->is_checked) {
+        slot->symbol_index = (uint32_t)symbol_index;
+        mailbox->waiting[mailbox->waiting_count++] = (uint32_t)symbol_index;
+    }
+    return slot;
+}
+
 static void announce(struct mailbox *mailbox)
 {
-    mailbox->has_mail = true;
     if (mailbox->wake != NULL)
         mailbox->wake(mailbox->context);
 }
@@ -52,8 +70,7 @@ void mailbox_put_frames(struct mailbox *mailbox, struct frame *const frames[], s
 {
     pthread_mutex_lock(&mailbox->lock);
     for (size_t i = 0; i < count; i++) {
-        check(frames[i]->symbol_index < SYMBOLS_MAX);
-        struct mail *slot = &mailbox->slots[frames[i]->symbol_index];
+        struct mail *slot = open_slot(mailbox, frames[i]->symbol_index);
         replaced[i] = slot->frame;
         slot->frame = frame_acquire(frames[i]);
     }
@@ -64,23 +81,24 @@ void mailbox_put_frames(struct mailbox *mailbox, struct frame *const frames[], s
 
 void mailbox_put_checked(struct mailbox *mailbox, size_t symbol_index, enum status status)
 {
-    check(symbol_index < SYMBOLS_MAX);
     pthread_mutex_lock(&mailbox->lock);
-    mailbox->slots[symbol_index].is_checked = true;
-    mailbox->slots[symbol_index].status = status;
+    struct mail *slot = open_slot(mailbox, symbol_index);
+    slot->is_checked = true;
+    slot->status = status;
     announce(mailbox);
     pthread_mutex_unlock(&mailbox->lock);
 }
 
-bool mailbox_take(struct mailbox *mailbox, struct mail mail[static SYMBOLS_MAX])
+size_t mailbox_take(struct mailbox *mailbox, struct mail mail[])
 {
     pthread_mutex_lock(&mailbox->lock);
-    bool has_mail = mailbox->has_mail;
-    if (has_mail) {
-        memcpy(mail, mailbox->slots, sizeof mailbox->slots);
-        memset(mailbox->slots, 0, sizeof mailbox->slots);
-        mailbox->has_mail = false;
+    size_t count = mailbox->waiting_count;
+    for (size_t i = 0; i < count; i++) {
+        struct mail *slot = &mailbox->slots[mailbox->waiting[i]];
+        mail[i] = *slot;
+        *slot = (struct mail){0};
     }
+    mailbox->waiting_count = 0;
     pthread_mutex_unlock(&mailbox->lock);
-    return has_mail;
+    return count;
 }

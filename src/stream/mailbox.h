@@ -1,28 +1,33 @@
 /* What other threads have for a loop: a worker's, or the main loop (cluster/outgoing.c).
  *
  * A mailbox holds one slot a symbol, not a queue: a newer frame replaces one that the loop has not
- * taken yet, so a loop that lags costs nothing and cannot be flooded. Any thread may put; the loop
- * alone takes. */
+ * taken yet, so a loop that lags costs nothing and cannot be flooded. What it costs to put and to
+ * take is the symbols that there is mail of, and not those that there are. Any thread may put; the
+ * loop alone takes. */
 #ifndef HEATCAST_STREAM_MAILBOX_H
 #define HEATCAST_STREAM_MAILBOX_H
 
 #include "base/error.h"
-#include "config/value.h"
 #include "stream/frame.h"
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct mail {
     struct frame *frame; /* a new snapshot, with a reference for the taker; or NULL */
-    bool is_checked;     /* the symbol was checked for news since the last mail */
-    enum status status;  /* what that found: OK, NO_DATA, or why there is nothing newer */
+    uint32_t symbol_index;
+    bool is_checked;    /* the symbol was checked for news since the last mail */
+    enum status status; /* what that found: OK, NO_DATA, or why there is nothing newer */
 };
 
 struct mailbox {
     pthread_mutex_t lock; /* guards all that follows */
-    struct mail slots[SYMBOLS_MAX];
-    bool has_mail;
+    size_t symbol_count;
+    struct mail *slots; /* by symbol */
+    size_t waiting_count;
+    uint32_t *waiting; /* symbols that there is mail of, each once */
     /* Makes the loop call mailbox_take() soon. Called on the putting thread with the lock held, so
      * it must not block (uv_async_send). NULL: the loop has ended, or needs no waking. */
     void (*wake)(void *context);
@@ -30,7 +35,8 @@ struct mailbox {
 };
 
 /* `wake` may be NULL. */
-void mailbox_init(struct mailbox *mailbox, void (*wake)(void *context), void *context);
+void mailbox_init(struct mailbox *mailbox, size_t symbol_count, void (*wake)(void *context),
+                  void *context);
 void mailbox_deinit(struct mailbox *mailbox); /* releases the frames still inside */
 
 /* The loop ends: when this has returned, `wake` is not running and is not called any more. Mail is
@@ -47,8 +53,8 @@ void mailbox_put_frames(struct mailbox *mailbox, struct frame *const frames[], s
  * an earlier one. */
 void mailbox_put_checked(struct mailbox *mailbox, size_t symbol_index, enum status status);
 
-/* Moves everything out, one mail a symbol, by its index. False if there was nothing, and then
- * `mail` is left as it was. */
-bool mailbox_take(struct mailbox *mailbox, struct mail mail[static SYMBOLS_MAX]);
+/* Moves everything out, one mail a symbol, in the order in which they came; `mail` has room for all
+ * symbols. Returns how many there were. */
+size_t mailbox_take(struct mailbox *mailbox, struct mail mail[]);
 
 #endif

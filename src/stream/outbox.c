@@ -47,6 +47,19 @@ struct item {
     bool is_deflated; /* the frame goes in its compressed form */
 };
 
+void outbox_meter_init(struct outbox_meter *meter, size_t symbol_count)
+{
+    memset(meter, 0, sizeof *meter);
+    meter->frames_sent = memory_allocate_lines(symbol_count, sizeof *meter->frames_sent);
+    meter->slow = memory_allocate_lines(symbol_count, sizeof *meter->slow);
+}
+
+void outbox_meter_deinit(struct outbox_meter *meter)
+{
+    free(meter->frames_sent);
+    free(meter->slow);
+}
+
 void outbox_init(struct outbox *outbox)
 {
     memset(outbox, 0, sizeof *outbox);

@@ -11,7 +11,6 @@
 #define HEATCAST_STREAM_OUTBOX_H
 
 #include "base/list.h"
-#include "config/value.h"
 #include "stream/frame.h"
 #include "wire/websocket.h"
 
@@ -56,9 +55,9 @@ extern const uint64_t outbox_delivery_bounds_ns[OUTBOX_DELIVERY_BOUNDS];
 
 /* What all outboxes of a loop have done. Written by that loop alone, read by any thread. */
 struct outbox_meter {
-    atomic_uint_least64_t frames_sent[SYMBOLS_MAX]; /* whole snapshots, by symbol */
-    atomic_uint_least64_t slow[SYMBOLS_MAX];        /* snapshots that became late, by symbol */
-    atomic_uint_least64_t dropped; /* snapshots replaced while the socket was blocked */
+    atomic_uint_least64_t *frames_sent; /* whole snapshots, by symbol */
+    atomic_uint_least64_t *slow;        /* snapshots that became late, by symbol */
+    atomic_uint_least64_t dropped;      /* snapshots replaced while the socket was blocked */
     atomic_uint_least64_t plain_bytes_sent, compressed_bytes_sent; /* snapshots and replies */
     /* Whole snapshots by how long they had waited: those within outbox_delivery_bounds_ns[i], and
      * last those beyond all. From publication (or when the client could first have it: its
@@ -68,6 +67,9 @@ struct outbox_meter {
     atomic_uint_least64_t delivered[OUTBOX_DELIVERY_BOUNDS + 1];
     atomic_uint_least64_t delivery_ns_sum;
 };
+
+void outbox_meter_init(struct outbox_meter *meter, size_t symbol_count);
+void outbox_meter_deinit(struct outbox_meter *meter);
 
 /* For counters that one thread writes, so that no read-modify-write is needed. Relaxed, because a
  * counter orders nothing. */

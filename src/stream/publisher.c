@@ -49,7 +49,8 @@ struct publisher {
     /* As the counters of symbol_state, of compressed frames. */
     atomic_size_t deflaters;
     atomic_int_least64_t deflated_requested_until_ms;
-    struct symbol_state symbols[SYMBOLS_MAX];
+    struct symbol_state *symbols;
+    struct frame **changed, **replaced; /* scratch, guarded by `publishing`; room for all symbols */
 };
 
 static int64_t now_ms(void)
@@ -63,6 +64,9 @@ struct publisher *publisher_create(const struct symbol_list *symbols,
 {
     struct publisher *publisher = memory_allocate_zeroed(1, sizeof *publisher);
     publisher->symbol_count = symbols->count;
+    publisher->symbols = memory_allocate_lines(symbols->count, sizeof *publisher->symbols);
+    publisher->changed = memory_allocate_zeroed(symbols->count, sizeof *publisher->changed);
+    publisher->replaced = memory_allocate_zeroed(symbols->count, sizeof *publisher->replaced);
     publisher->on_wanted = on_wanted;
     publisher->context = context;
     publisher->deflater = ws_deflater_create();
@@ -77,6 +81,9 @@ void publisher_destroy(struct publisher *publisher)
         return;
     for (size_t i = 0; i < publisher->symbol_count; i++)
         frame_release(publisher->symbols[i].newest);
+    free(publisher->symbols);
+    free(publisher->changed);
+    free(publisher->replaced);
     ws_deflater_destroy(publisher->deflater);
     pthread_mutex_destroy(&publisher->publishing);
     pthread_mutex_destroy(&publisher->lock);
@@ -120,7 +127,7 @@ void publisher_delivered(struct publisher *publisher, struct frame *frame, uint6
 /* A frame that is replaced before a loop took it is never delivered there: that loop is done. */
 static void hand_to_loops(struct publisher *publisher, struct frame *const frames[], size_t count)
 {
-    struct frame *replaced[SYMBOLS_MAX];
+    struct frame **replaced = publisher->replaced;
     for (size_t i = 0; i < count; i++)
         atomic_store_explicit(&frames[i]->loops_left, (unsigned)publisher->mailbox_count,
                               memory_order_relaxed); /* a mailbox's mutex orders it for its loop */
@@ -179,9 +186,9 @@ static struct frame *make_newest(struct publisher *publisher, const struct publi
 void publisher_publish(struct publisher *publisher, const struct publication *published,
                        size_t count, struct frame *frames[])
 {
-    struct frame *changed[SYMBOLS_MAX];
+    struct frame **changed = publisher->changed;
     size_t changed_count = 0;
-    check(count <= SYMBOLS_MAX);
+    check(count <= publisher->symbol_count);
     pthread_mutex_lock(&publisher->publishing);
     for (size_t i = 0; i < count; i++) {
         bool is_same;

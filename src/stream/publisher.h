@@ -29,7 +29,7 @@ void publisher_add_mailbox(struct publisher *publisher, struct mailbox *mailbox)
 
 /* Makes one frame of each publication, compresses it if any client wants that, and puts all of
  * them into every loop's mailbox at once, so that they leave in one write to each client. The
- * publications are of different symbols, at most SYMBOLS_MAX, and their texts are copied. Waits
+ * publications are of different symbols, and their texts are copied. Waits
  * for a call on another thread to end, which may be compressing; not for a worker loop's thread.
  *
  * `frames[i]` becomes the frame of published[i], with a reference for the caller, or NULL if the

@@ -22,13 +22,11 @@
 enum { UPDATE_INTERVAL_MIN_MS = 1000, UPDATE_INTERVAL_MAX_MS = 60000 };
 
 /* Of what an error quotes or lists. */
-enum { UNKNOWN_SHOWN_MAX = 3, NAME_SHOWN_MAX = 40, SYMBOLS_SHOWN_MAX = 20 };
+enum { UNKNOWN_SHOWN_MAX = 3, UNKNOWN_KEPT_MAX = 64, NAME_SHOWN_MAX = 40 };
 
 #define TEXT_OF(number) TEXT_OF_(number)
 #define TEXT_OF_(number) #number
 
-static const char too_many_names[] =
-    "'symbols' may hold at most " TEXT_OF(REQUEST_NAMES_MAX) " different names";
 static const char wrong_id[] =
     "'id' must be an integer or a string of at most " TEXT_OF(REQUEST_ID_SIZE_MAX) " bytes";
 static const char too_many_messages[] =
@@ -87,43 +85,49 @@ static void on_unavailable(struct session *session, const char *symbol, enum sta
 
 /* -- names of symbols -------------------------------------------------------------------------- */
 
-/* The names of a list, each once: those that are symbols, and the others. */
+/* The names of a list: those that are symbols, each once, and the others. Of these the first are
+ * kept, each once, and the rest is counted. */
 struct names {
     size_t symbol_count, unknown_count;
-    uint8_t symbols[REQUEST_NAMES_MAX]; /* indexes */
-    struct slice unknown[REQUEST_NAMES_MAX];
+    uint64_t is_there[SYMBOLS_MAX / 64]; /* a bit for each symbol */
+    uint16_t symbols[SYMBOLS_MAX];       /* places */
+    struct slice unknown[UNKNOWN_KEPT_MAX];
 };
 
-static bool has_symbol(const struct names *names, int index)
+static void clear_names(struct names *names)
 {
-    for (size_t i = 0; i < names->symbol_count; i++)
-        if (names->symbols[i] == index)
-            return true;
-    return false;
+    names->symbol_count = names->unknown_count = 0;
+    memset(names->is_there, 0, sizeof names->is_there);
 }
 
-static bool has_unknown(const struct names *names, struct slice name)
+static void add_symbol(struct names *names, size_t index)
 {
-    for (size_t i = 0; i < names->unknown_count; i++)
+    const uint64_t bit = UINT64_C(1) << index % 64;
+    if ((names->is_there[index / 64] & bit) != 0)
+        return;
+    names->is_there[index / 64] |= bit;
+    names->symbols[names->symbol_count++] = (uint16_t)index;
+}
+
+static void add_unknown(struct names *names, struct slice name)
+{
+    for (size_t i = 0; i < names->unknown_count && i < UNKNOWN_KEPT_MAX; i++)
         if (names->unknown[i].size == name.size &&
             (name.size == 0 || memcmp(names->unknown[i].data, name.data, name.size) == 0))
-            return true;
-    return false;
+            return;
+    if (names->unknown_count < UNKNOWN_KEPT_MAX)
+        names->unknown[names->unknown_count] = name;
+    names->unknown_count++;
 }
 
-/* False if there are too many. The name is not copied. */
-static bool add_name(struct names *names, const struct symbol_list *symbols, struct slice name)
+/* The name is not copied. */
+static void add_name(struct names *names, const struct symbol_list *symbols, struct slice name)
 {
     int index = symbol_list_find(symbols, name.data, name.size);
-    if (index >= 0 ? has_symbol(names, index) : has_unknown(names, name))
-        return true;
-    if (names->symbol_count + names->unknown_count == REQUEST_NAMES_MAX)
-        return false;
     if (index >= 0)
-        names->symbols[names->symbol_count++] = (uint8_t)index;
+        add_symbol(names, (size_t)index);
     else
-        names->unknown[names->unknown_count++] = name;
-    return true;
+        add_unknown(names, name);
 }
 
 /* "'A', 'B' and 7 more" */
@@ -141,16 +145,6 @@ static void append_unknown(struct buffer *text, const struct names *names)
         buffer_append_format(text, " and %zu more", count - shown);
 }
 
-static void append_valid(struct buffer *text, const struct symbol_list *symbols)
-{
-    size_t shown = symbols->count < SYMBOLS_SHOWN_MAX ? symbols->count : SYMBOLS_SHOWN_MAX;
-    for (size_t i = 0; i < shown; i++)
-        buffer_append_format(text, "%s%s", i > 0 ? ", " : "", symbols->names[i]);
-    if (shown < symbols->count)
-        buffer_append_format(text, " and %zu more (GET /api/v1/symbols has all)",
-                             symbols->count - shown);
-}
-
 /* One error for all of them: a list of unknown names costs no more than one. */
 static void reply_unknown(struct session *session, const json_t *id, const struct names *names)
 {
@@ -160,7 +154,7 @@ static void reply_unknown(struct session *session, const json_t *id, const struc
     buffer_append_text(&text, names->unknown_count == 1 ? "Symbol " : "Symbols ");
     append_unknown(&text, names);
     buffer_append_text(&text, " not supported. Valid: ");
-    append_valid(&text, session_hub(session)->symbols);
+    symbol_list_append_some(&text, session_hub(session)->symbols);
     reply_error(session, id, "INVALID_SYMBOL", buffer_text(&text));
     buffer_deinit(&text);
 }
@@ -179,16 +173,14 @@ struct request {
 static const char *read_names(const json_t *list, const struct symbol_list *symbols,
                               struct names *names)
 {
-    names->symbol_count = names->unknown_count = 0;
+    clear_names(names);
     if (!json_is_array(list) || json_array_size(list) == 0)
         return "'symbols' must be a list of at least one string, as in [\"BTCUSDT\"]";
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *name = json_array_get(list, i);
         if (!json_is_string(name))
             return "'symbols' must hold strings only, as in [\"BTCUSDT\"]";
-        if (!add_name(names, symbols,
-                      (struct slice){json_string_value(name), json_string_length(name)}))
-            return too_many_names;
+        add_name(names, symbols, (struct slice){json_string_value(name), json_string_length(name)});
     }
     return NULL;
 }
@@ -232,12 +224,13 @@ static void change_subscriptions(struct session *session, const struct request *
     const struct names *names = &request->names;
     struct hub *hub = session_hub(session);
     reply_unknown(session, request->id, names);
-    for (size_t i = 0; i < names->symbol_count && session_is_open(session); i++)
-        if (subscribes)
-            hub_subscribe(hub, &session->subscriber, names->symbols[i],
-                          request->update_interval_ms);
-        else
-            hub_unsubscribe(hub, &session->subscriber, names->symbols[i]);
+    if (!session_is_open(session))
+        return;
+    if (subscribes)
+        hub_subscribe(hub, &session->subscriber, names->symbols, names->symbol_count,
+                      request->update_interval_ms);
+    else
+        hub_unsubscribe(hub, &session->subscriber, names->symbols, names->symbol_count);
     if (names->symbol_count > 0)
         reply_ack(session, request);
 }
@@ -362,16 +355,14 @@ void request_subscribe_list(struct session *session, const char *symbols)
     struct hub *hub = session_hub(session);
     struct slice rest = slice_of(symbols), name;
     struct names names;
-    names.symbol_count = names.unknown_count = 0;
+    clear_names(&names);
     while (rest.size > 0) {
         slice_split(&rest, ',', &name);
-        if (name.size > 0 && !add_name(&names, hub->symbols, name)) {
-            reply_error(session, NULL, "INVALID_MESSAGE", too_many_names);
-            return;
-        }
+        if (name.size > 0)
+            add_name(&names, hub->symbols, name);
     }
-    for (size_t i = 0; i < names.symbol_count && session_is_open(session); i++)
-        hub_subscribe(hub, &session->subscriber, names.symbols[i], 0);
+    if (session_is_open(session))
+        hub_subscribe(hub, &session->subscriber, names.symbols, names.symbol_count, 0);
     reply_unknown(session, NULL, &names);
 }
 

@@ -9,10 +9,8 @@
 #define REQUEST_SIZE_MAX 4096
 #define REQUEST_ID_SIZE_MAX 64
 #define REQUEST_REFUSED_SIZE_MAX 512 /* of a refused message whose id is looked for */
-#define REQUEST_NAMES_MAX                                                                          \
-    SYMBOLS_MAX                  /* different ones in a list: as many as there can be symbols */
-#define REQUEST_FRAMES_MAX 5000  /* a second: pings too, which no allowance counts */
-#define REQUEST_REFUSALS_MAX 100 /* refused messages after which the client is closed */
+#define REQUEST_FRAMES_MAX 5000      /* a second: pings too, which no allowance counts */
+#define REQUEST_REFUSALS_MAX 100     /* refused messages after which the client is closed */
 
 extern const struct session_protocol request_protocol;
 

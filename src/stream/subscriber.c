@@ -47,8 +47,14 @@ void subscriber_group_init(struct subscriber_group *group, const struct config *
     group->slow_disconnect_ns = (uint64_t)(config->ws_slow_consumer_disconnect_seconds * 1e9);
     group->publisher = publisher;
     group->transport = transport;
+    outbox_meter_init(&group->meter, config->symbols.count);
     list_init(&group->ready);
     list_init(&group->blocked);
+}
+
+void subscriber_group_deinit(struct subscriber_group *group)
+{
+    outbox_meter_deinit(&group->meter);
 }
 
 /* -- subscriptions ----------------------------------------------------------------------------- */
@@ -58,14 +64,13 @@ static struct subscription *slot_subscription(struct list *link)
     return list_entry(link, struct subscription, slot.in_outbox);
 }
 
-/* A client has few subscriptions (at most SYMBOLS_MAX), so a walk is as good as a table. */
-struct subscription *subscriber_find(const struct subscriber *subscriber, size_t symbol_index)
+void subscriber_visit(const struct subscriber *subscriber,
+                      void (*visit)(struct subscription *subscription, void *context),
+                      void *context)
 {
     const struct list *slots = &subscriber->outbox.slots;
     for (struct list *link = slots->next; link != slots; link = link->next)
-        if (slot_subscription(link)->symbol_index == symbol_index)
-            return slot_subscription(link);
-    return NULL;
+        visit(slot_subscription(link), context);
 }
 
 struct subscription *subscriber_add(struct subscriber *subscriber, size_t symbol_index,
@@ -73,7 +78,7 @@ struct subscription *subscriber_add(struct subscriber *subscriber, size_t symbol
 {
     struct subscription *subscription = memory_allocate_zeroed(1, sizeof *subscription);
     subscription->subscriber = subscriber;
-    subscription->symbol_index = (uint8_t)symbol_index;
+    subscription->symbol_index = (uint16_t)symbol_index;
     subscription->update_interval_ms = update_interval_ms;
     subscription->awaits_first = true;
     list_init(&subscription->in_symbol);

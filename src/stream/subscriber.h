@@ -100,7 +100,7 @@ struct subscription {
     uint64_t first_due_ns;       /* the first snapshot goes no sooner */
     uint64_t released_ns;        /* when the newest snapshot that was not held could go; 0: never */
     uint32_t update_interval_ms; /* 0: every change */
-    uint8_t symbol_index;
+    uint16_t symbol_index;
     bool awaits_first; /* has had no snapshot yet */
     struct outbox_slot slot;
     struct list in_held; /* hub.held, while a snapshot waits for its time */
@@ -110,6 +110,7 @@ struct subscription {
 void subscriber_group_init(struct subscriber_group *group, const struct config *config,
                            struct publisher *publisher,
                            const struct subscriber_transport *transport);
+void subscriber_group_deinit(struct subscriber_group *group); /* no subscriber is left */
 
 /* Writes to all that are ready. */
 void subscriber_group_flush(struct subscriber_group *group);
@@ -134,8 +135,10 @@ void subscriber_init(struct subscriber *subscriber, struct subscriber_group *gro
                      const struct subscriber_kind *kind, bool deflates, void *context);
 void subscriber_deinit(struct subscriber *subscriber); /* unsubscribes and frees what waits */
 
-/* Its subscription to a symbol, or NULL. */
-struct subscription *subscriber_find(const struct subscriber *subscriber, size_t symbol_index);
+/* Calls `visit` with each of its subscriptions. */
+void subscriber_visit(const struct subscriber *subscriber,
+                      void (*visit)(struct subscription *subscription, void *context),
+                      void *context);
 
 /* Makes one, which there must not be yet. The caller links it into the symbol's list; all end with
  * the subscriber, or by subscription_end(). */

@@ -104,9 +104,10 @@ static void on_wanted(size_t symbol_index, void *context)
 
 static void deliver(struct play *play)
 {
-    struct mail mail[SYMBOLS_MAX];
-    if (mailbox_take(&play->mailbox, mail))
-        hub_deliver(&play->hub, mail);
+    static struct mail mail[SYMBOLS_MAX];
+    size_t count = mailbox_take(&play->mailbox, mail);
+    if (count > 0)
+        hub_deliver(&play->hub, mail, count);
 }
 
 static void publish(struct play *play, size_t symbol)
@@ -365,7 +366,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_now_ns = FAKE_START_NS;
     play = (struct play){.client = {.room = SIZE_MAX}};
     play.publisher = publisher_create(&config.symbols, on_wanted, NULL);
-    mailbox_init(&play.mailbox, NULL, NULL);
+    mailbox_init(&play.mailbox, config.symbols.count, NULL, NULL);
     publisher_add_mailbox(play.publisher, &play.mailbox);
     hub_init(&play.hub, &config, play.publisher, &transport);
     bool deflates = size > 0 && data[0] == 'Z'; /* it negotiated permessage-deflate */

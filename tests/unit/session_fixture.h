@@ -114,7 +114,7 @@ static inline int start(void **state)
     write_duration_ns = 0;
     memset(wanted_count, 0, sizeof wanted_count);
     publisher = publisher_create(&config.symbols, on_wanted, NULL);
-    mailbox_init(&mailbox, NULL, NULL);
+    mailbox_init(&mailbox, config.symbols.count, NULL, NULL);
     publisher_add_mailbox(publisher, &mailbox);
     hub_init(&hub, &config, publisher, &transport);
     return 0;
@@ -136,9 +136,10 @@ static inline int stop(void **state)
 
 static inline void deliver(void)
 {
-    struct mail mail[SYMBOLS_MAX];
-    if (mailbox_take(&mailbox, mail))
-        hub_deliver(&hub, mail);
+    static struct mail mail[SYMBOLS_MAX];
+    size_t count = mailbox_take(&mailbox, mail);
+    if (count > 0)
+        hub_deliver(&hub, mail, count);
 }
 
 static inline void publish_undelivered(size_t symbol, uint64_t seq)

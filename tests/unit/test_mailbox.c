@@ -1,6 +1,6 @@
 /* Mailboxes: the newest frame of each symbol, however many came, and threads that never lose one.
  */
-#include "stream/mailbox.h"
+#include "mail.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,9 +33,9 @@ static void an_empty_mailbox_gives_nothing(void **state)
 {
     (void)state;
     struct mailbox mailbox;
-    struct mail mail[SYMBOLS_MAX];
-    mailbox_init(&mailbox, NULL, NULL);
-    assert_false(mailbox_take(&mailbox, mail));
+    struct mail mail[MAIL_SYMBOLS];
+    mailbox_init(&mailbox, MAIL_SYMBOLS, NULL, NULL);
+    assert_false(spread_mail(&mailbox, mail));
     mailbox_deinit(&mailbox);
 }
 
@@ -43,22 +43,22 @@ static void a_newer_frame_replaces_one_that_was_not_taken(void **state)
 {
     (void)state;
     struct mailbox mailbox;
-    struct mail mail[SYMBOLS_MAX];
+    struct mail mail[MAIL_SYMBOLS];
     int wakes = 0;
-    mailbox_init(&mailbox, count_wakes, &wakes);
+    mailbox_init(&mailbox, MAIL_SYMBOLS, count_wakes, &wakes);
     put(&mailbox, 0, 1);
     put(&mailbox, 0, 2);
-    put(&mailbox, SYMBOLS_MAX - 1, 7);
+    put(&mailbox, MAIL_SYMBOLS - 1, 7);
     assert_int_equal(wakes, 3);
-    assert_true(mailbox_take(&mailbox, mail));
+    assert_true(spread_mail(&mailbox, mail));
     assert_int_equal(mail[0].frame->seq, 2);
     assert_false(mail[0].is_checked);
-    assert_int_equal(mail[SYMBOLS_MAX - 1].frame->seq, 7);
-    for (size_t i = 1; i < SYMBOLS_MAX - 1; i++)
+    assert_int_equal(mail[MAIL_SYMBOLS - 1].frame->seq, 7);
+    for (size_t i = 1; i < MAIL_SYMBOLS - 1; i++)
         assert_null(mail[i].frame);
-    assert_false(mailbox_take(&mailbox, mail)); /* it was all of it */
+    assert_false(spread_mail(&mailbox, mail)); /* it was all of it */
     frame_release(mail[0].frame);
-    frame_release(mail[SYMBOLS_MAX - 1].frame);
+    frame_release(mail[MAIL_SYMBOLS - 1].frame);
     mailbox_deinit(&mailbox);
 }
 
@@ -66,10 +66,10 @@ static void frames_that_are_put_together_wake_once_and_come_as_one_mail(void **s
 {
     (void)state;
     struct mailbox mailbox;
-    struct mail mail[SYMBOLS_MAX];
+    struct mail mail[MAIL_SYMBOLS];
     struct frame *frames[] = {make_frame(0, 2), make_frame(3, 1)}, *replaced[2];
     int wakes = 0;
-    mailbox_init(&mailbox, count_wakes, &wakes);
+    mailbox_init(&mailbox, MAIL_SYMBOLS, count_wakes, &wakes);
     put(&mailbox, 0, 1);
     mailbox_put_frames(&mailbox, frames, 2, replaced);
     assert_int_equal(wakes, 2);
@@ -78,7 +78,7 @@ static void frames_that_are_put_together_wake_once_and_come_as_one_mail(void **s
     frame_release(replaced[0]);
     mailbox_put_frames(&mailbox, NULL, 0, NULL);
     assert_int_equal(wakes, 2); /* nothing came */
-    assert_true(mailbox_take(&mailbox, mail));
+    assert_true(spread_mail(&mailbox, mail));
     for (size_t i = 0; i < 2; i++) {
         assert_ptr_equal(mail[frames[i]->symbol_index].frame, frames[i]);
         frame_release(frames[i]); /* its own reference, and the mail's */
@@ -87,18 +87,41 @@ static void frames_that_are_put_together_wake_once_and_come_as_one_mail(void **s
     mailbox_deinit(&mailbox);
 }
 
+static void mail_comes_in_the_order_of_its_coming_each_symbol_once(void **state)
+{
+    (void)state;
+    struct mailbox mailbox;
+    struct mail mail[MAIL_SYMBOLS];
+    mailbox_init(&mailbox, MAIL_SYMBOLS, NULL, NULL);
+    for (int round = 0; round < 2; round++) {
+        mailbox_put_checked(&mailbox, 9, STATUS_OK);
+        put(&mailbox, 5, 1);
+        put(&mailbox, 9, 2);
+        put(&mailbox, 5, 3);
+        mailbox_put_checked(&mailbox, 7, STATUS_NO_DATA);
+        assert_int_equal(mailbox_take(&mailbox, mail), 3);
+        assert_int_equal(mail[0].symbol_index, 9);
+        assert_int_equal(mail[1].symbol_index, 5);
+        assert_int_equal(mail[2].symbol_index, 7);
+        assert_int_equal(mail[1].frame->seq, 3);
+        frame_release(mail[0].frame);
+        frame_release(mail[1].frame);
+    }
+    mailbox_deinit(&mailbox);
+}
+
 static void the_taker_owns_what_it_took(void **state)
 {
     (void)state;
     struct mailbox mailbox;
-    struct mail mail[SYMBOLS_MAX];
+    struct mail mail[MAIL_SYMBOLS];
     struct frame *frame = make_frame(3, 1);
-    mailbox_init(&mailbox, NULL, NULL);
+    mailbox_init(&mailbox, MAIL_SYMBOLS, NULL, NULL);
     struct frame *replaced;
     mailbox_put_frames(&mailbox, &frame, 1, &replaced);
     assert_null(replaced);
     assert_int_equal(atomic_load(&frame->references), 2);
-    assert_true(mailbox_take(&mailbox, mail));
+    assert_true(spread_mail(&mailbox, mail));
     mailbox_deinit(&mailbox);
     assert_ptr_equal(mail[3].frame, frame);
     assert_int_equal(atomic_load(&frame->references), 2);
@@ -110,13 +133,13 @@ static void the_last_check_comes_beside_the_frame(void **state)
 {
     (void)state;
     struct mailbox mailbox;
-    struct mail mail[SYMBOLS_MAX];
-    mailbox_init(&mailbox, NULL, NULL);
+    struct mail mail[MAIL_SYMBOLS];
+    mailbox_init(&mailbox, MAIL_SYMBOLS, NULL, NULL);
     mailbox_put_checked(&mailbox, 1, STATUS_BUSY);
     put(&mailbox, 1, 5);
     mailbox_put_checked(&mailbox, 1, STATUS_OK);
     mailbox_put_checked(&mailbox, 2, STATUS_NO_DATA);
-    assert_true(mailbox_take(&mailbox, mail));
+    assert_true(spread_mail(&mailbox, mail));
     assert_true(mail[1].is_checked);
     assert_int_equal(mail[1].status, STATUS_OK);
     assert_int_equal(mail[1].frame->seq, 5);
@@ -132,7 +155,7 @@ static void a_closed_mailbox_keeps_mail_and_does_not_wake(void **state)
     (void)state;
     struct mailbox mailbox;
     int wakes = 0;
-    mailbox_init(&mailbox, count_wakes, &wakes);
+    mailbox_init(&mailbox, MAIL_SYMBOLS, count_wakes, &wakes);
     mailbox_close(&mailbox);
     put(&mailbox, 0, 1);
     mailbox_put_checked(&mailbox, 0, STATUS_OK);
@@ -167,15 +190,15 @@ static void no_newest_frame_is_lost_between_threads(void **state)
     struct mailbox mailbox;
     struct putter putters[PUTTERS];
     uint64_t last[PUTTERS] = {0};
-    mailbox_init(&mailbox, NULL, NULL);
+    mailbox_init(&mailbox, MAIL_SYMBOLS, NULL, NULL);
     for (uint32_t i = 0; i < PUTTERS; i++) {
         putters[i] = (struct putter){.mailbox = &mailbox, .symbol = i};
         assert_int_equal(pthread_create(&putters[i].thread, NULL, put_many, &putters[i]), 0);
     }
     for (bool is_done = false; !is_done;) {
-        struct mail mail[SYMBOLS_MAX];
+        struct mail mail[MAIL_SYMBOLS];
         is_done = true;
-        if (mailbox_take(&mailbox, mail))
+        if (spread_mail(&mailbox, mail))
             for (size_t i = 0; i < PUTTERS; i++)
                 if (mail[i].frame != NULL) {
                     assert_true(mail[i].frame->seq > last[i]);
@@ -197,6 +220,7 @@ int main(void)
         cmocka_unit_test(an_empty_mailbox_gives_nothing),
         cmocka_unit_test(a_newer_frame_replaces_one_that_was_not_taken),
         cmocka_unit_test(frames_that_are_put_together_wake_once_and_come_as_one_mail),
+        cmocka_unit_test(mail_comes_in_the_order_of_its_coming_each_symbol_once),
         cmocka_unit_test(the_taker_owns_what_it_took),
         cmocka_unit_test(the_last_check_comes_beside_the_frame),
         cmocka_unit_test(a_closed_mailbox_keeps_mail_and_does_not_wake),

@@ -94,8 +94,8 @@ static void all_symbols_of_a_long_whitelist_fit_into_the_address(void **state)
 {
     (void)state;
     struct buffer list = {0}, request = {0}, in = {0};
-    for (int i = 0; i < SYMBOLS_MAX; i++)
-        buffer_append_format(&list, "%sSYMBOL-OF-20-CHARS%02d", i > 0 ? "," : "", i);
+    for (int i = 0; i < 1000; i++)
+        buffer_append_format(&list, "%sSYM%d", i > 0 ? "," : "", i);
     set("symbols", buffer_text(&list));
     start_server();
     buffer_append_format(&request,
@@ -104,7 +104,7 @@ static void all_symbols_of_a_long_whitelist_fit_into_the_address(void **state)
                          buffer_text(&list));
     int fd = connect_websocket(buffer_text(&request), &in);
     expect_connections(1);
-    assert_int_equal(publisher_subscriber_count(publisher, SYMBOLS_MAX - 1), 1);
+    assert_int_equal(publisher_subscriber_count(publisher, 999), 1);
     close(fd);
     buffer_deinit(&list);
     buffer_deinit(&request);

@@ -54,6 +54,7 @@ static struct fixture *begin(void)
 {
     struct fixture *f = memory_allocate_zeroed(1, sizeof *f);
     outbox_init(&f->outbox);
+    outbox_meter_init(&f->meter, SLOTS);
     for (size_t i = 0; i < SLOTS; i++)
         outbox_add_slot(&f->outbox, &f->slots[i]);
     f->room = f->per_call = SIZE_MAX;
@@ -66,6 +67,7 @@ static void finish(struct fixture *f)
     for (size_t i = 0; i < SLOTS; i++)
         outbox_remove_slot(&f->outbox, &f->slots[i]);
     outbox_deinit(&f->outbox);
+    outbox_meter_deinit(&f->meter);
     buffer_deinit(&f->written);
     free(f);
 }

@@ -1,5 +1,6 @@
 /* The publisher: one frame for all loops, the order of snapshots, and which symbols are wanted. */
 #include "fake_clock.h"
+#include "mail.h"
 #include "publish.h"
 
 #include "stream/publisher.h"
@@ -41,7 +42,7 @@ static int start(void **state)
     value_parse_symbols("BTCUSDT,ETHUSDT", &symbols, NULL);
     publisher = publisher_create(&symbols, on_wanted, NULL);
     for (size_t i = 0; i < MAILBOXES; i++) {
-        mailbox_init(&mailboxes[i], NULL, NULL);
+        mailbox_init(&mailboxes[i], MAIL_SYMBOLS, NULL, NULL);
         publisher_add_mailbox(publisher, &mailboxes[i]);
     }
     publisher_observe(publisher, on_broadcast, &symbols);
@@ -99,8 +100,8 @@ static void all_loops_get_the_same_frame(void **state)
     publish(ETH, 9, 4);
     struct frame *newest = publisher_newest(publisher, ETH);
     for (size_t i = 0; i < MAILBOXES; i++) {
-        struct mail mail[SYMBOLS_MAX];
-        assert_true(mailbox_take(&mailboxes[i], mail));
+        struct mail mail[MAIL_SYMBOLS];
+        assert_true(spread_mail(&mailboxes[i], mail));
         assert_ptr_equal(mail[ETH].frame, newest);
         assert_null(mail[BTC].frame);
         frame_release(mail[ETH].frame);
@@ -123,19 +124,19 @@ static void an_older_snapshot_never_takes_the_place_of_a_newer_one(void **state)
     (void)state;
     publish(BTC, 2, 5);
     for (size_t i = 0; i < MAILBOXES; i++) {
-        struct mail mail[SYMBOLS_MAX];
-        assert_true(mailbox_take(&mailboxes[i], mail));
+        struct mail mail[MAIL_SYMBOLS];
+        assert_true(spread_mail(&mailboxes[i], mail));
         frame_release(mail[BTC].frame);
     }
     assert_false(publish(BTC, 2, 4));
     assert_false(publish(BTC, 2, 5));
     assert_false(publish(BTC, 1, 99));
     assert_int_equal(newest_seq(BTC), 5);
-    struct mail mail[SYMBOLS_MAX];
-    assert_false(mailbox_take(&mailboxes[0], mail));
+    struct mail mail[MAIL_SYMBOLS];
+    assert_false(spread_mail(&mailboxes[0], mail));
     assert_true(publish(BTC, 3, 1)); /* a new generator begins */
     assert_int_equal(newest_seq(BTC), 1);
-    assert_true(mailbox_take(&mailboxes[0], mail));
+    assert_true(spread_mail(&mailboxes[0], mail));
     frame_release(mail[BTC].frame);
 }
 
@@ -157,14 +158,14 @@ static void a_batch_comes_to_each_loop_as_one_mail_of_what_is_news(void **state)
 {
     (void)state;
     struct frame *first[2], *second[2];
-    struct mail mail[SYMBOLS_MAX];
+    struct mail mail[MAIL_SYMBOLS];
     publisher_publish(publisher,
                       (struct publication[]){publication_of(ETH, 1, 7), publication_of(BTC, 1, 8)},
                       2, first);
     assert_int_equal(first[0]->symbol_index, ETH);
     assert_memory_equal(frame_json(first[0]), "\"eth\"", 5);
     for (size_t i = 0; i < MAILBOXES - 1; i++) {
-        assert_true(mailbox_take(&mailboxes[i], mail));
+        assert_true(spread_mail(&mailboxes[i], mail));
         assert_ptr_equal(mail[ETH].frame, first[0]);
         assert_ptr_equal(mail[BTC].frame, first[1]);
         frame_release(mail[ETH].frame);
@@ -173,10 +174,10 @@ static void a_batch_comes_to_each_loop_as_one_mail_of_what_is_news(void **state)
     publisher_publish(publisher,
                       (struct publication[]){publication_of(BTC, 1, 9), publication_of(ETH, 2, 7)},
                       2, second);
-    assert_null(second[0]);                                     /* old */
-    assert_int_equal(second[1]->seq, 2);                        /* the same content */
-    assert_false(mailbox_take(&mailboxes[0], mail));            /* neither is news */
-    assert_true(mailbox_take(&mailboxes[MAILBOXES - 1], mail)); /* the first batch waits here */
+    assert_null(second[0]);                                    /* old */
+    assert_int_equal(second[1]->seq, 2);                       /* the same content */
+    assert_false(spread_mail(&mailboxes[0], mail));            /* neither is news */
+    assert_true(spread_mail(&mailboxes[MAILBOXES - 1], mail)); /* the first batch waits here */
     assert_ptr_equal(mail[ETH].frame, first[0]);
     frame_release(mail[ETH].frame);
     frame_release(mail[BTC].frame);
@@ -238,16 +239,16 @@ static void an_http_request_wants_compressed_frames_for_a_while(void **state)
 static void the_same_content_replaces_the_last_one_and_is_not_broadcast(void **state)
 {
     (void)state;
-    struct mail mail[SYMBOLS_MAX];
+    struct mail mail[MAIL_SYMBOLS];
     publish_content(BTC, 2, 5, 0xABCD);
-    assert_true(mailbox_take(&mailboxes[0], mail));
+    assert_true(spread_mail(&mailboxes[0], mail));
     frame_release(mail[BTC].frame);
     assert_true(publish_content(BTC, 3, 1, 0xABCD));
-    assert_false(mailbox_take(&mailboxes[0], mail));
+    assert_false(spread_mail(&mailboxes[0], mail));
     assert_int_equal(newest_seq(BTC), 1);
     assert_false(publish_content(BTC, 2, 6, 0xABCE)); /* and yet older */
     assert_true(publish_content(BTC, 3, 2, 0xABCE));
-    assert_true(mailbox_take(&mailboxes[0], mail));
+    assert_true(spread_mail(&mailboxes[0], mail));
     frame_release(mail[BTC].frame);
 }
 
@@ -265,8 +266,8 @@ static void a_ready_made_message_goes_out_byte_for_byte(void **state)
     assert_true(publish_one(publisher, &made));
     assert_false(publish_one(publisher, &made));
     for (size_t i = 0; i < MAILBOXES; i++) {
-        struct mail mail[SYMBOLS_MAX];
-        assert_true(mailbox_take(&mailboxes[i], mail));
+        struct mail mail[MAIL_SYMBOLS];
+        assert_true(spread_mail(&mailboxes[i], mail));
         assert_int_equal(frame_json_size(mail[ETH].frame), sizeof json - 1);
         assert_memory_equal(frame_json(mail[ETH].frame), json, sizeof json - 1);
         assert_int_equal(mail[ETH].frame->hash, 77);
@@ -283,8 +284,8 @@ static void a_ready_made_message_goes_out_byte_for_byte(void **state)
 /* The loop fetches its mail; its subscribers have had it `after_ms` from now, or took nothing. */
 static void finish_loop(size_t loop, bool is_taken, uint64_t after_ms)
 {
-    struct mail mail[SYMBOLS_MAX];
-    assert_true(mailbox_take(&mailboxes[loop], mail));
+    struct mail mail[MAIL_SYMBOLS];
+    assert_true(spread_mail(&mailboxes[loop], mail));
     publisher_delivered(publisher, mail[BTC].frame,
                         is_taken ? fake_now_ns + after_ms * 1000000 : 0);
     frame_release(mail[BTC].frame);
@@ -442,8 +443,8 @@ static void *take_mail(void *argument)
 {
     struct mailbox *mailbox = argument;
     for (uint64_t last = 0; last < ROUNDS;) {
-        struct mail mail[SYMBOLS_MAX];
-        if (!mailbox_take(mailbox, mail) || mail[BTC].frame == NULL)
+        struct mail mail[MAIL_SYMBOLS];
+        if (!spread_mail(mailbox, mail) || mail[BTC].frame == NULL)
             continue;
         assert_true(mail[BTC].frame->seq > last);
         last = mail[BTC].frame->seq;

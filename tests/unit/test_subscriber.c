@@ -22,7 +22,7 @@ static void reader_init(struct reader *reader)
 {
     *reader = (struct reader){.socket.room = SIZE_MAX};
     subscriber_init(&reader->subscriber, &hub.group, &kind, false, &reader->socket);
-    hub_subscribe(&hub, &reader->subscriber, BTC, 0);
+    hub_subscribe(&hub, &reader->subscriber, (const uint16_t[]){BTC}, 1, 0);
 }
 
 static void reader_deinit(struct reader *reader)
@@ -41,7 +41,7 @@ static void a_broadcast_reaches_a_subscriber_of_any_protocol(void **state)
     publish(BTC, 1);
     expect(client, "BTCUSDT 1\n");
     expect(&reader.socket, "BTCUSDT 1\n");
-    hub_unsubscribe(&hub, &reader.subscriber, BTC);
+    hub_unsubscribe(&hub, &reader.subscriber, (const uint16_t[]){BTC}, 1);
     publish(BTC, 2);
     expect(client, "BTCUSDT 2\n");
     expect(&reader.socket, "");

@@ -194,16 +194,39 @@ static void symbol_lists_keep_their_order_and_drop_repetitions(void **state)
 static void a_list_of_too_many_symbols_is_refused(void **state)
 {
     (void)state;
-    char text[SYMBOLS_MAX * 16] = "";
+    struct buffer text = {0};
     struct symbol_list list;
     struct error error;
     for (int i = 0; i < SYMBOLS_MAX; i++)
-        snprintf(text + strlen(text), 16, "%sS%d", i > 0 ? "," : "", i);
-    assert_int_equal(value_parse_symbols(text, &list, NULL), STATUS_OK);
+        buffer_append_format(&text, "%sS%d", i > 0 ? "," : "", i);
+    assert_int_equal(value_parse_symbols(buffer_text(&text), &list, NULL), STATUS_OK);
     assert_int_equal(list.count, SYMBOLS_MAX);
-    strcat(text, ",MORE");
-    assert_int_equal(value_parse_symbols(text, &list, &error), STATUS_INVALID);
-    assert_non_null(strstr(error.message, "64"));
+    for (int i = 0; i < SYMBOLS_MAX; i++) {
+        assert_int_equal(symbol_list_find(&list, list.names[i], strlen(list.names[i])), i);
+        assert_int_equal(symbol_list_find(&list, list.names[i], strlen(list.names[i]) - 1),
+                         i < 10 ? -1 : i / 10);
+    }
+    assert_int_equal(symbol_list_find(&list, "", 0), -1);
+    buffer_append_text(&text, ",MORE");
+    assert_int_equal(value_parse_symbols(buffer_text(&text), &list, &error), STATUS_INVALID);
+    assert_non_null(strstr(error.message, "more than 4096 symbols"));
+    buffer_deinit(&text);
+}
+
+static void a_message_names_some_of_many_symbols(void **state)
+{
+    (void)state;
+    struct buffer text = {0}, names = {0};
+    struct symbol_list list;
+    for (int i = 0; i < 1000; i++)
+        buffer_append_format(&text, "%sS%d", i > 0 ? "," : "", i);
+    assert_int_equal(value_parse_symbols(buffer_text(&text), &list, NULL), STATUS_OK);
+    symbol_list_append_some(&names, &list);
+    assert_string_equal(buffer_text(&names),
+                        "S0, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14, S15, "
+                        "S16, S17, S18, S19 and 980 more (GET /api/v1/symbols has all)");
+    buffer_deinit(&text);
+    buffer_deinit(&names);
 }
 
 static void bucket_maps_name_symbols(void **state)
@@ -349,6 +372,7 @@ int main(void)
         cmocka_unit_test(one_symbol_has_one_sentence_everywhere),
         cmocka_unit_test(symbol_lists_keep_their_order_and_drop_repetitions),
         cmocka_unit_test(a_list_of_too_many_symbols_is_refused),
+        cmocka_unit_test(a_message_names_some_of_many_symbols),
         cmocka_unit_test(bucket_maps_name_symbols),
         cmocka_unit_test(leverage_weights_are_shares_of_their_sum),
         cmocka_unit_test(wrong_leverage_weights_say_what_is_wrong),

@@ -13,7 +13,6 @@
  *
  * A file that is not what it was when the session began was changed past all locks. What was read
  * may be of two files, so it is thrown away, and read again in the next tick. */
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/generator_internal.h"
@@ -55,7 +54,7 @@ static enum status compute_whole(struct generator *generator, struct store_sessi
                             &generator->series, bucket_e8, error);
 }
 
-/* `item` is NULL where nothing was read for it. */
+/* `item` is NULL where nothing was read for it, since it is loaded. */
 static enum status compute(struct generator *generator, struct store_session *session, size_t index,
                            const struct refresh_item *item, uint64_t query_ns, struct error *error)
 {
@@ -64,7 +63,7 @@ static enum status compute(struct generator *generator, struct store_session *se
     uint64_t start_ns = clock_monotonic_ns();
     const int64_t bucket_e8 = state->bucket_e8;
     enum status status =
-        follower->is_loaded
+        follower->is_loaded || item == NULL
             ? follower_snapshot(follower, &generator->books, bucket_e8, &generator->snapshot, error)
             : compute_whole(generator, session, item, bucket_e8, error);
     if (status != STATUS_OK)

@@ -357,13 +357,15 @@ void intake_end(struct intake *intake)
 /* A print is known by what it says where the exchange gives it no name. */
 static void make_id(const struct exchange_liquidation *liquidation, char id[LIQUIDATION_ID_SIZE])
 {
-    const int64_t parts[] = {liquidation->time_ms, liquidation->is_long, liquidation->price_e8,
-                             liquidation->quantity_e8, liquidation->ordinal};
+    char parts[160];
+    int size = snprintf(parts, sizeof parts, "%" PRId64 " %d %" PRId64 " %" PRId64 " %d",
+                        liquidation->time_ms, liquidation->is_long, liquidation->price_e8,
+                        liquidation->quantity_e8, liquidation->ordinal);
     if (liquidation->id[0] != '\0')
         snprintf(id, LIQUIDATION_ID_SIZE, "%s", liquidation->id);
     else
         snprintf(id, LIQUIDATION_ID_SIZE, "%016" PRIx64,
-                 hash_bytes(HASH_START, parts, sizeof parts));
+                 hash_bytes(HASH_START, parts, (size_t)size));
 }
 
 static void on_liquidation(const struct exchange_instrument *instrument,

@@ -19,7 +19,10 @@ static const size_t row_sizes[WAITING_KINDS] = {
 static struct waiting_block *first_of(const struct waiting *waiting, enum waiting_kind kind)
 {
     const struct list *blocks = &waiting->blocks[kind];
-    return list_is_empty(blocks) ? NULL : list_entry(blocks->next, struct waiting_block, link);
+    /* The analyzer does not follow that list_remove() has taken a freed block out of it. */
+    return list_is_empty(blocks) /* NOLINT(clang-analyzer-unix.Malloc) */
+               ? NULL
+               : list_entry(blocks->next, struct waiting_block, link);
 }
 
 void waiting_init(struct waiting *waiting, size_t bytes_max)
@@ -54,6 +57,7 @@ static struct waiting_block *add_block(struct waiting *waiting, enum waiting_kin
     struct waiting_block *block = memory_allocate_zeroed(1, sizeof *block);
     block->rows = memory_allocate(BLOCK_BYTES);
     block->put_ms = now_ms;
+    check(waiting->blocks[kind].previous != NULL); /* waiting_init() */
     list_push_back(&waiting->blocks[kind], &block->link);
     waiting->bytes += BLOCK_BYTES;
     return block;

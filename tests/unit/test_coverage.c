@@ -125,6 +125,14 @@ static void a_window_before_1970_begins_there(void **state)
 
 enum { MODEL_STEPS = 700 };
 
+static size_t count_absent(const bool *present, int64_t from, int64_t to)
+{
+    size_t count = 0;
+    for (int64_t step = from; step <= to; step++)
+        count += !present[step];
+    return count;
+}
+
 /* Beside an array of flags that does not move, in steps 0 to 699. */
 static void random_changes_agree_with_plain_flags(void **state)
 {
@@ -155,6 +163,11 @@ static void random_changes_agree_with_plain_flags(void **state)
             bool is_inside = step <= last && step > last - (int64_t)count;
             assert_int_equal(coverage_has(&coverage, AT(step)), is_inside && present[step]);
         }
+        int64_t first = last + 1 - (int64_t)count;
+        for (int64_t from = first; from <= last; from += 7)
+            for (int64_t to = from; to <= last; to += 5)
+                assert_int_equal(coverage_missing(&coverage, AT(from), AT(to)),
+                                 count_absent(present, from, to));
         coverage_deinit(&coverage);
     }
 }

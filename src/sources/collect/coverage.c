@@ -54,6 +54,25 @@ static bool is_missing(const struct coverage *coverage, int64_t step)
     return !is_present(coverage, step) && !get(coverage->absent, place_of(coverage, step));
 }
 
+/* The steps of a word whose bits are wanted: from bit `first` to bit `last`. */
+static uint64_t mask_of(size_t first, size_t last)
+{
+    return (UINT64_MAX << first) & (UINT64_MAX >> (WORD_BITS - 1 - last));
+}
+
+/* From place to place, a word at a time: it is asked for of every series every second. */
+static size_t count_missing(const struct coverage *coverage, size_t first, size_t last)
+{
+    size_t count = 0;
+    for (size_t word = first / WORD_BITS; word <= last / WORD_BITS; word++) {
+        uint64_t wanted = mask_of(word == first / WORD_BITS ? first % WORD_BITS : 0,
+                                  word == last / WORD_BITS ? last % WORD_BITS : WORD_BITS - 1);
+        uint64_t missing = ~(coverage->present[word] | coverage->absent[word]) & wanted;
+        count += (size_t)__builtin_popcountll(missing);
+    }
+    return count;
+}
+
 /* The part of a range of times that lies within the window, as steps; empty: first > last. */
 static void clip(const struct coverage *coverage, int64_t from_ms, int64_t to_ms, int64_t *first,
                  int64_t *last)
@@ -159,12 +178,14 @@ bool coverage_next(const struct coverage *coverage, int64_t from_ms, int64_t unt
 
 size_t coverage_missing(const struct coverage *coverage, int64_t from_ms, int64_t until_ms)
 {
-    int64_t step, last;
-    size_t count = 0;
-    clip(coverage, from_ms, until_ms, &step, &last);
-    for (; step <= last; step++)
-        count += is_missing(coverage, step);
-    return count;
+    int64_t first, last;
+    clip(coverage, from_ms, until_ms, &first, &last);
+    if (first > last)
+        return 0;
+    size_t from = place_of(coverage, first), to = place_of(coverage, last);
+    return from <= to ? count_missing(coverage, from, to)
+                      : count_missing(coverage, from, coverage->step_count - 1) +
+                            count_missing(coverage, 0, to);
 }
 
 bool coverage_has(const struct coverage *coverage, int64_t time_ms)

@@ -288,6 +288,24 @@ static void a_date_that_is_none_is_no_clock(void **state)
     test_end(&test);
 }
 
+/* By a clock of 2100 the candle that forms would be closed, and one of 2099 true. */
+static void a_clock_of_another_age_is_no_clock(void **state)
+{
+    (void)state;
+    struct exchange_test test = start();
+    test.sink.now_ms = T0 + 60000;
+    test.header_name = "Date";
+    test.header_value = "Fri, 01 Jan 2100 00:00:00 GMT";
+    expect_open(&test, "[1764547200000,1,1,1,1,0]", "o");
+    feed_candles(&test, "[1764547800000,1,1,1,1,0]");
+    assert_int_equal(test.answer.rows.refused, 1);
+    test.header_value = "Thu, 01 Jan 1970 00:00:01 GMT";
+    expect_open(&test, "[1764547200000,1,1,1,1,0]", "o");
+    test.sink.now_ms = T0 + STEP + 7000;
+    expect_open(&test, "[1764547200000,1,1,1,1,0]", "c");
+    test_end(&test);
+}
+
 static void a_candle_is_not_closed_before_its_end(void **state)
 {
     (void)state;
@@ -468,6 +486,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_thousand_coins_may_be_one),
     cmocka_unit_test(a_candle_is_closed_when_a_later_one_or_both_clocks_say_so),
     cmocka_unit_test(a_date_that_is_none_is_no_clock),
+    cmocka_unit_test(a_clock_of_another_age_is_no_clock),
     cmocka_unit_test(a_candle_is_not_closed_before_its_end),
     cmocka_unit_test(a_liquidation_that_cannot_be_is_refused),
     cmocka_unit_test(open_interest_of_nothing_is_refused),

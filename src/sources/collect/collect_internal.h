@@ -41,6 +41,26 @@ struct collector;
 struct venue;
 struct venue_market;
 
+/* How often the log hears of what goes on and on: after TELL_MIN_MS, then ever more seldom. */
+struct pace {
+    int64_t due_ms, wait_ms;
+};
+
+#define TELL_MIN_MS (10 * SECOND_MS)
+#define TELL_MAX_MS (10 * MINUTE_MS)
+
+static inline bool pace_allows(struct pace *pace, int64_t now_ms)
+{
+    if (now_ms < pace->due_ms)
+        return false;
+    bool goes_on = pace->wait_ms > 0 && now_ms - pace->due_ms < TELL_MAX_MS;
+    pace->wait_ms = goes_on ? pace->wait_ms * 2 : TELL_MIN_MS;
+    if (pace->wait_ms > TELL_MAX_MS)
+        pace->wait_ms = TELL_MAX_MS;
+    pace->due_ms = now_ms + pace->wait_ms;
+    return true;
+}
+
 /* The series of a market that have a row every five minutes. */
 enum track_kind { TRACK_CANDLES, TRACK_INTEREST, TRACK_COUNT };
 
@@ -77,6 +97,8 @@ struct venue_market {
     size_t offered_rank;                         /* among the names that it may have there */
     bool has_stream[EXCHANGE_STREAM_KIND_COUNT]; /* is dealt out to a connection */
     bool is_labelled; /* its open interest comes with labels (intake.c) */
+    bool was_polled;  /* the candle that forms was asked for: now it is the turn of the past */
+    int64_t lost_ms;  /* when the exchange last did not know it; 0: never */
     uint64_t liquidations;
     int64_t liquidation_ms;           /* the newest one's time; 0: none yet */
     int64_t candle_polled_ms;         /* when the open candle was asked for last */
@@ -110,8 +132,9 @@ struct venue {
     bool is_clock_told;    /* in the log, that they differ */
     bool knows_label;      /* what its labels of open interest mean (intake.c) */
     int64_t label_offset_ms;
+    struct pace clock_pace;
     uint64_t refused; /* rows */
-    int64_t refusal_log_due_ms;
+    struct pace refusal_pace;
 
     struct endpoint endpoints[EXCHANGE_REQUEST_KIND_COUNT];
     struct list transfers;
@@ -119,12 +142,13 @@ struct venue {
     bool is_blocked;      /* from this network; said once */
     bool has_instruments; /* its list was read, or is not needed and cannot be had */
     int64_t instruments_due_ms;
-    size_t listed_count;                           /* of the list, while it is read */
+    size_t listed_count, list_pages;               /* of the list, while it is read */
     char instruments_cursor[EXCHANGE_CURSOR_SIZE]; /* "": from the beginning */
 
     struct list connections;
     size_t connection_count;
     int64_t connect_due_ms;
+    struct pace socket_pace, message_pace;
     bool has_stream[EXCHANGE_STREAM_KIND_COUNT]; /* one that is for all, and is dealt out */
 };
 

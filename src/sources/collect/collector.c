@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define BEAT_MS 100
 #define DEPTH_MARGIN_STEPS                                                                         \
@@ -25,24 +26,31 @@
 
 /* -- time -------------------------------------------------------------------------------------- */
 
-/* The machine's clock as it was at the start, and from there evenly on. */
+/* The machine's clock as it was at the start, and from there evenly on, also while the machine
+ * sleeps: by that alone it must not come to be days off. */
 static struct {
     pthread_once_t once;
-    int64_t wall_ms;
-    uint64_t monotonic_ns;
+    int64_t wall_ms, boot_ms;
 } even = {.once = PTHREAD_ONCE_INIT};
+
+static int64_t boot_ms(void)
+{
+    struct timespec since;
+    check(clock_gettime(CLOCK_BOOTTIME, &since) == 0);
+    return (int64_t)since.tv_sec * 1000 + since.tv_nsec / 1000000;
+}
 
 static void begin_even_clock(void)
 {
     even.wall_ms = clock_wall_ms();
-    even.monotonic_ns = clock_monotonic_ns();
+    even.boot_ms = boot_ms();
 }
 
 static int64_t even_now_ms(void *context)
 {
     (void)context;
     pthread_once(&even.once, begin_even_clock);
-    return even.wall_ms + (int64_t)((clock_monotonic_ns() - even.monotonic_ns) / 1000000);
+    return even.wall_ms + boot_ms() - even.boot_ms;
 }
 
 int64_t collector_now_ms(const struct collector *collector)

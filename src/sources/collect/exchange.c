@@ -190,7 +190,10 @@ static bool judge_status(const struct exchange_api *api, const struct exchange_r
 static struct exchange_reader start_reader(const struct exchange_sink *sink,
                                            struct exchange_counts *rows, int64_t server_ms)
 {
-    int64_t now_ms = sink->now_ms, latest_ms = server_ms > now_ms ? server_ms : now_ms;
+    int64_t now_ms = sink->now_ms;
+    if (!exchange_clock_is_believable(server_ms, now_ms))
+        server_ms = 0;
+    int64_t latest_ms = server_ms > now_ms ? server_ms : now_ms;
     int64_t earliest_ms = server_ms != 0 && server_ms < now_ms ? server_ms : now_ms;
     return (struct exchange_reader){
         .sink = sink, .rows = rows, .latest_clock_ms = latest_ms, .earliest_clock_ms = earliest_ms};

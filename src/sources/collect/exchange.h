@@ -134,6 +134,16 @@ struct exchange_sink {
     void (*on_budget)(size_t budget, int64_t window_ms, int64_t limit, void *context);
 };
 
+/* A clock that is further off than this from the machine's is not one to go by: by it, candles that
+ * form would be closed, or rows of the future true. */
+#define EXCHANGE_CLOCK_OFF_MAX_MS (24 * 60 * MINUTE_MS)
+
+static inline bool exchange_clock_is_believable(int64_t server_ms, int64_t now_ms)
+{
+    return server_ms > now_ms - EXCHANGE_CLOCK_OFF_MAX_MS &&
+           server_ms < now_ms + EXCHANGE_CLOCK_OFF_MAX_MS;
+}
+
 /* What became of the rows of an answer or a message. */
 struct exchange_counts {
     size_t taken, refused;

@@ -24,7 +24,6 @@
 
 #define SAMPLE_TOLERANCE_MS MINUTE_MS /* of a reading that stands for a full five minutes */
 #define PRICE_STEPS 12                /* how far from its time open interest may be valued */
-#define REFUSAL_LOG_MS (10 * SECOND_MS)
 
 static struct venue_market *market_of(const struct exchange_instrument *instrument)
 {
@@ -38,28 +37,32 @@ static bool is_recent(const struct venue_market *market, int64_t time_ms)
 
 /* -- opens ------------------------------------------------------------------------------------- */
 
-static int64_t *open_at(const struct venue_market *market, int64_t time_ms)
+/* Where the open of a step is kept; NULL outside of the window, where its place is another's. */
+static int64_t *open_at(const struct venue_market *market, int64_t step)
 {
     const struct coverage *coverage = &market->tracks[TRACK_CANDLES].coverage;
-    return &market->opens_e8[(size_t)(time_ms / CANDLE_MS) % coverage->step_count];
+    bool is_inside =
+        step >= coverage->first_step && step < coverage->first_step + (int64_t)coverage->step_count;
+    return is_inside ? &market->opens_e8[(size_t)step % coverage->step_count] : NULL;
 }
 
 void intake_note_open(struct venue_market *market, int64_t open_time_ms, int64_t open_e8)
 {
-    const struct coverage *coverage = &market->tracks[TRACK_CANDLES].coverage;
-    int64_t step = open_time_ms / CANDLE_MS;
-    if (step >= coverage->first_step && step < coverage->first_step + (int64_t)coverage->step_count)
-        *open_at(market, open_time_ms) = open_e8;
+    int64_t *kept_e8 = open_at(market, open_time_ms / CANDLE_MS);
+    if (kept_e8 != NULL)
+        *kept_e8 = open_e8;
+}
+
+static int64_t open_of(const struct venue_market *market, int64_t step)
+{
+    const int64_t *kept_e8 = open_at(market, step);
+    return kept_e8 != NULL ? *kept_e8 : 0;
 }
 
 static double open_for_label(int64_t time_ms, void *context)
 {
     const struct venue_market *market = market_priced_by(context);
-    const struct coverage *coverage = &market->tracks[TRACK_CANDLES].coverage;
-    int64_t step = time_ms / CANDLE_MS;
-    bool is_known = time_ms % CANDLE_MS == 0 && step >= coverage->first_step &&
-                    step < coverage->first_step + (int64_t)coverage->step_count;
-    return is_known ? decimal_to_double(*open_at(market, time_ms)) : 0;
+    return time_ms % CANDLE_MS == 0 ? decimal_to_double(open_of(market, time_ms / CANDLE_MS)) : 0;
 }
 
 /* The price at a moment: the open of the candle that begins then, or of the nearest before; 0 if
@@ -67,14 +70,10 @@ static double open_for_label(int64_t time_ms, void *context)
 static int64_t price_at(const struct venue_market *market, int64_t time_ms)
 {
     market = market_priced_by(market);
-    const struct coverage *coverage = &market->tracks[TRACK_CANDLES].coverage;
-    int64_t step = time_ms / CANDLE_MS;
-    for (int i = 0; i < PRICE_STEPS && step - i >= coverage->first_step; i++) {
-        int64_t open_e8 = *open_at(market, (step - i) * CANDLE_MS);
-        if (open_e8 > 0)
-            return open_e8;
-    }
-    return 0;
+    int64_t open_e8 = 0;
+    for (int i = 0; i < PRICE_STEPS && open_e8 == 0; i++)
+        open_e8 = open_of(market, time_ms / CANDLE_MS - i);
+    return open_e8;
 }
 
 /* -- refusals ---------------------------------------------------------------------------------- */
@@ -99,9 +98,8 @@ static void refuse(struct venue *venue, struct venue_market *market, enum exchan
         track->refused++;
         snprintf(track->fault, sizeof track->fault, "%s", why);
     }
-    if (now_ms < venue->refusal_log_due_ms)
+    if (!pace_allows(&venue->refusal_pace, now_ms))
         return;
-    venue->refusal_log_due_ms = now_ms + REFUSAL_LOG_MS;
     log_warn("a row of the exchange is not taken", log_text("exchange", venue_name(venue)),
              log_text("symbol", market != NULL ? market->instrument.symbol : ""),
              log_text("row", row_names[kind]), log_text("reason", why),
@@ -124,11 +122,11 @@ static void take_candle(struct venue_market *market, const struct kline_row *row
     struct track *track = &market->tracks[TRACK_CANDLES];
     int64_t time_ms = row->candle.open_time_ms;
     bool is_new = !coverage_has(&track->coverage, time_ms);
+    if (is_pushed) /* also where a twin alone wants them: the subscription is this one's */
+        track->pushed_ms = collector_now_ms(collector);
     if (!market_has_candles(market))
         return;
     intake_note_open(market, time_ms, row->candle.open_e8);
-    if (is_pushed)
-        track->pushed_ms = collector_now_ms(collector);
     if (is_closed && is_new) {
         struct kline_row own = *row;
         strcpy(own.symbol, market->instrument.symbol);
@@ -252,8 +250,9 @@ static void take_reading(struct venue_market *market, const struct exchange_inte
     struct exchange_interest completed = *reading;
     if (is_pushed)
         market->tracks[TRACK_INTEREST].pushed_ms = collector_now_ms(market->venue->collector);
-    if (reading->time_ms < market->reading.time_ms)
-        return;
+    int64_t latest_ms = venue_now_ms(market->venue) + CLOCK_TOLERANCE_MS;
+    if (reading->time_ms < market->reading.time_ms && market->reading.time_ms <= latest_ms)
+        return; /* one that came before an exchange's clock was set back does not count */
     if (market->venue->api->needs_interest_samples)
         sample(market, reading);
     market->reading = *reading;
@@ -279,7 +278,9 @@ static void on_interest(const struct exchange_instrument *instrument,
 {
     struct intake *intake = context;
     if (interest->is_label) {
-        market_of(instrument)->is_labelled = true;
+        for (struct venue_market *market = market_of(instrument); market != NULL;
+             market = market->twin)
+            market->is_labelled = true;
         keep_for_dating(intake, interest);
         return;
     }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define CLOCK_STEP_MS (5 * SECOND_MS) /* a network may be late by less */
+#define LOST_AGAIN_MS (2 * 60 * MINUTE_MS)
 
 const char *venue_name(const struct venue *venue)
 {
@@ -20,9 +21,17 @@ const char *venue_name(const struct venue *venue)
 
 void venue_note_clock(struct venue *venue, int64_t server_ms)
 {
-    int64_t off_ms = server_ms - venue_now_ms(venue);
+    int64_t now_ms = collector_now_ms(venue->collector), off_ms = server_ms - venue_now_ms(venue);
     if (server_ms <= 0 || (off_ms > -CLOCK_STEP_MS && off_ms < CLOCK_STEP_MS))
         return;
+    if (!exchange_clock_is_believable(server_ms, now_ms)) {
+        if (pace_allows(&venue->clock_pace, now_ms))
+            log_warn("the exchange's clock is days off by this machine's, and is not followed: is "
+                     "this machine's right?",
+                     log_text("exchange", venue_name(venue)),
+                     log_int("ahead_seconds", (server_ms - now_ms) / SECOND_MS));
+        return;
+    }
     venue->difference_ms += off_ms;
     if (!venue->is_clock_told)
         log_warn("the exchange's clock and this machine's differ; the exchange's is followed",
@@ -150,6 +159,7 @@ void venue_assume_markets(struct venue *venue)
     push_plan(venue);
 }
 
+/* The list is read anew; seldom, if it has what requests for it are told does not exist. */
 void market_lose(struct venue_market *market, const char *why)
 {
     if (market->state == MARKET_MISSING)
@@ -157,16 +167,20 @@ void market_lose(struct venue_market *market, const char *why)
     log_warn("the exchange does not know this symbol any more",
              log_text("exchange", venue_name(market->venue)),
              log_text("symbol", market->instrument.symbol), log_text("reason", why));
+    int64_t now_ms = collector_now_ms(market->venue->collector);
+    bool is_again = market->lost_ms > 0 && now_ms - market->lost_ms < LOST_AGAIN_MS;
     market->state = MARKET_MISSING;
-    market->venue->instruments_due_ms = collector_now_ms(market->venue->collector) + MINUTE_MS;
+    market->lost_ms = now_ms;
+    market->venue->instruments_due_ms = now_ms + (is_again ? LOST_AGAIN_MS / 2 : MINUTE_MS);
 }
 
 /* -- time -------------------------------------------------------------------------------------- */
 
-/* Steps enter the windows, and the opens that they take the places of are forgotten. */
+/* Steps enter the windows, and the opens that they take the places of are forgotten. They enter
+ * before their time, since the exchange's clock may be ahead of what it is taken for. */
 void market_advance(struct venue_market *market)
 {
-    int64_t now_ms = venue_now_ms(market->venue);
+    int64_t now_ms = venue_now_ms(market->venue) + 2 * CLOCK_TOLERANCE_MS;
     struct coverage *candles = &market->tracks[TRACK_CANDLES].coverage;
     int64_t end = candles->first_step + (int64_t)candles->step_count;
     for (int kind = 0; kind < TRACK_COUNT; kind++)

@@ -1,0 +1,148 @@
+/* Rows on their way in: how open interest is valued and sampled around the full five minutes. */
+#include "market_fixture.h"
+#include "sources/collect/collect_internal.h"
+
+#include "base/check.h"
+
+#define DAYS 1
+#define OLD_PRICE 50 /* of the candles of a day before */
+#define PRICE 100
+
+struct fed {
+    size_t count;
+    struct interest last;
+};
+
+struct fixture {
+    struct config config;
+    struct collector collector;
+    struct venue venue;
+    struct fed fed;
+    int64_t now_ms;
+};
+
+static int64_t now_of(void *context)
+{
+    const struct fixture *fixture = context;
+    return fixture->now_ms;
+}
+
+static void keep_interest(size_t symbol_index, const struct interest *interest, void *context)
+{
+    struct fed *fed = context;
+    (void)symbol_index;
+    fed->count++;
+    fed->last = *interest;
+}
+
+static struct exchange_sink sink_of(struct fixture *fixture, struct intake *intake)
+{
+    *intake = (struct intake){.venue = &fixture->venue, .is_pushed = true};
+    return intake_sink(intake);
+}
+
+static void feed_candle(struct fixture *fixture, int64_t open_ms, int price)
+{
+    struct intake intake;
+    struct exchange_sink sink = sink_of(fixture, &intake);
+    struct kline_row row = {.candle = {.open_time_ms = open_ms}, .close_time_ms = open_ms + 299999};
+    row.candle.open_e8 = row.candle.high_e8 = price * DECIMAL_ONE;
+    row.candle.low_e8 = row.candle.close_e8 = price * DECIMAL_ONE;
+    sink.on_candle(&fixture->venue.found[0]->instrument, &row, false, &intake);
+}
+
+static void feed_coins(struct fixture *fixture, int64_t time_ms, int coins)
+{
+    struct intake intake;
+    struct exchange_sink sink = sink_of(fixture, &intake);
+    const struct exchange_interest interest = {
+        .time_ms = time_ms, .has_contracts = true, .contracts_e8 = coins * DECIMAL_ONE};
+    sink.on_interest(&fixture->venue.found[0]->instrument, &interest, &intake);
+}
+
+/* A market on an exchange that tells the present open interest alone, and in coins. */
+static struct fixture *start(void **state)
+{
+    struct fixture *fixture = memory_allocate_zeroed(1, sizeof *fixture);
+    struct collector *collector = &fixture->collector;
+    fixture->now_ms = T0;
+    fixture->config.symbols.count = 1;
+    *collector = (struct collector){
+        .config = &fixture->config,
+        .store = open_store(database(state), STORE_SHARED),
+        .feed = {.on_interest = keep_interest, .context = &fixture->fed},
+        .clock = {.now_ms = now_of, .rate = 1, .context = fixture},
+        .depth_ms = DAYS * DAY_MS,
+    };
+    collector->writer = writer_start(&(struct writer_options){
+        .store = collector->store, .write_seconds = 1, .waiting_bytes_max = 1000000});
+    venue_init(&fixture->venue, collector, EXCHANGE_HYPERLIQUID);
+    strcpy(fixture->config.symbols.names[0], "BTCUSDT");
+    venue_add_market(&fixture->venue, 0, NULL);
+    venue_assume_markets(&fixture->venue);
+    return fixture;
+}
+
+static void stop(struct fixture *fixture)
+{
+    venue_deinit(&fixture->venue);
+    writer_stop(fixture->collector.writer, 20000);
+    store_close(fixture->collector.store);
+    free(fixture);
+}
+
+/* At a full five minutes, before the second hand has come, by an exchange whose clock is ahead. */
+static void a_reading_is_never_valued_by_the_price_of_a_window_ago(void **state)
+{
+    struct fixture *fixture = start(state);
+    for (int i = 0; i < DAYS * DAY_MS / CANDLE_MS; i++)
+        feed_candle(fixture, T0 - (i + 1) * CANDLE_MS, OLD_PRICE);
+    fixture->now_ms = T0 + CANDLE_MS - 2 * SECOND_MS;
+    market_advance(&fixture->venue.markets[0]);
+    feed_candle(fixture, T0, PRICE);
+    for (int64_t after_ms = 0; after_ms < 60 * SECOND_MS; after_ms += 20 * SECOND_MS) {
+        feed_coins(fixture, T0 + CANDLE_MS + after_ms, 7);
+        assert_true(fixture->fed.count > 0);
+        assert_int_equal(fixture->fed.last.value_e8, 7 * PRICE * DECIMAL_ONE);
+    }
+    assert_true(
+        coverage_has(&fixture->venue.markets[0].tracks[TRACK_INTEREST].coverage, T0 + CANDLE_MS));
+    stop(fixture);
+}
+
+static void a_reading_of_a_clock_that_was_ahead_does_not_hold_up_later_ones(void **state)
+{
+    struct fixture *fixture = start(state);
+    feed_candle(fixture, T0, PRICE);
+    feed_coins(fixture, T0 + 4000000, 7);
+    feed_coins(fixture, T0 + 1000, 8);
+    assert_int_equal(fixture->fed.last.contracts_e8, 8 * DECIMAL_ONE);
+    feed_coins(fixture, T0, 9); /* late, and older than the last */
+    assert_int_equal(fixture->fed.last.contracts_e8, 8 * DECIMAL_ONE);
+    stop(fixture);
+}
+
+static void the_log_hears_ever_more_seldom_of_what_goes_on(void **state)
+{
+    (void)state;
+    struct pace pace = {0};
+    size_t told = 0;
+    int64_t now_ms = T0;
+    for (; now_ms < T0 + DAY_MS; now_ms += SECOND_MS)
+        told += pace_allows(&pace, now_ms);
+    assert_true(told > 100 && told < 200);
+    now_ms += 2 * TELL_MAX_MS;
+    assert_true(pace_allows(&pace, now_ms));
+    assert_false(pace_allows(&pace, now_ms + TELL_MIN_MS - 1));
+    assert_true(pace_allows(&pace, now_ms + TELL_MIN_MS));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        in_folder(a_reading_is_never_valued_by_the_price_of_a_window_ago),
+        in_folder(a_reading_of_a_clock_that_was_ahead_does_not_hold_up_later_ones),
+        cmocka_unit_test(the_log_hears_ever_more_seldom_of_what_goes_on),
+    };
+    return cmocka_run_group_tests_name("intake", tests, NULL, NULL);
+}

@@ -40,6 +40,9 @@
 #define BLOCKED_MS (60 * MINUTE_MS)
 #define LIMITED_MS MINUTE_MS /* where the exchange does not say how long */
 #define BANNED_MS (5 * MINUTE_MS)
+#define LIMITED_MAX_MS (7 * 24 * 60 * MINUTE_MS) /* whatever it says */
+#define REFUSED_MS (10 * MINUTE_MS)              /* of a series whose request it does not accept */
+#define LIST_PAGES_MAX 200
 #define WAIT_MIN_MS SECOND_MS
 #define WAIT_MAX_MS (2 * MINUTE_MS)
 
@@ -132,6 +135,8 @@ static void note_limited(struct venue *venue, size_t budget, bool is_ban, int64_
 {
     int64_t now_ms = venue_now_ms(venue) < read_ms ? venue_now_ms(venue) : read_ms;
     int64_t wait_ms = until_ms > now_ms ? until_ms - now_ms : is_ban ? BANNED_MS : LIMITED_MS;
+    if (wait_ms > LIMITED_MAX_MS)
+        wait_ms = LIMITED_MAX_MS;
     for (size_t i = 0; i < EXCHANGE_BUDGETS_MAX; i++)
         if (is_ban || i == budget)
             rate_stop(&venue->rates[i], now_of(venue) + wait_ms);
@@ -163,20 +168,26 @@ static void take_instrument(const struct exchange_instrument *instrument, struct
     intake->venue->listed_count++;
 }
 
-/* An empty list is no list. */
-static void read_list_end(struct venue *venue, const struct exchange_answer *answer)
+static void begin_list(struct venue *venue)
 {
+    venue->instruments_cursor[0] = '\0';
+    venue->listed_count = venue->list_pages = 0;
+}
+
+/* NULL, or why the list is none: an empty one, or one that has no end. */
+static const char *read_list_end(struct venue *venue, const struct exchange_answer *answer)
+{
+    bool is_last = answer->cursor[0] == '\0', is_endless = ++venue->list_pages == LIST_PAGES_MAX;
+    bool is_empty = is_last && venue->listed_count == 0;
     strcpy(venue->instruments_cursor, answer->cursor);
-    if (answer->cursor[0] != '\0')
-        return; /* another page follows at once */
-    if (venue->listed_count == 0) {
-        note_failure(venue, &venue->endpoints[EXCHANGE_INSTRUMENTS], "its list is empty");
-        return;
-    }
-    venue->listed_count = 0;
+    if (is_last || is_endless)
+        begin_list(venue);
+    if (!is_last || is_empty)
+        return is_empty ? "its list is empty" : is_endless ? "its list has no end" : NULL;
     bool is_complete = venue_settle_markets(venue);
     venue->instruments_due_ms = now_of(venue) + (is_complete ? INSTRUMENTS_MS : MISSING_MS);
     venue->has_instruments = true;
+    return NULL;
 }
 
 /* Without its list, an exchange that counts in coins can be asked by the name that a symbol should
@@ -187,6 +198,21 @@ static void do_without_list(struct venue *venue)
         return;
     venue_assume_markets(venue);
     venue->has_instruments = true;
+}
+
+/* A request that the exchange does not accept rests alone: others of its kind may be accepted. */
+static void rest(struct pull_transfer *transfer)
+{
+    int64_t until_ms = now_of(transfer->venue) + REFUSED_MS;
+    struct venue_market *market = transfer->market;
+    if (transfer->request.kind == EXCHANGE_INSTRUMENTS)
+        begin_list(transfer->venue);
+    else if (transfer->track != NULL)
+        transfer->track->due_ms = until_ms;
+    else if (market != NULL && transfer->request.kind == EXCHANGE_CANDLES)
+        market->candle_polled_ms = until_ms;
+    else if (market != NULL)
+        market->interest_polled_ms = until_ms;
 }
 
 /* `read_ms` is the exchange's time by which the verdict was made. */
@@ -212,9 +238,12 @@ static void note_verdict(struct pull_transfer *transfer, const struct exchange_v
         break;
     case EXCHANGE_OUT_OF_RANGE:
         if (transfer->track != NULL)
-            coverage_mark_absent(&transfer->track->coverage, transfer->range);
+            settle(transfer);
         break;
     case EXCHANGE_REFUSED:
+        rest(transfer);
+        note_failure(venue, endpoint, verdict->message);
+        break;
     case EXCHANGE_BROKEN:
     case EXCHANGE_UNAVAILABLE:
         note_failure(venue, endpoint, verdict->message);
@@ -257,11 +286,15 @@ static void read_answer(struct pull_transfer *transfer, const struct http_result
     note_verdict(transfer, &answer.verdict, sink.now_ms);
     if (answer.verdict.kind != EXCHANGE_OK)
         return;
-    note_success(venue, endpoint);
     note_unblocked(venue);
-    if (transfer->request.kind == EXCHANGE_INSTRUMENTS)
-        read_list_end(venue, &answer);
-    else if (transfer->track != NULL && !intake.has_undated)
+    const char *fault =
+        transfer->request.kind == EXCHANGE_INSTRUMENTS ? read_list_end(venue, &answer) : NULL;
+    if (fault != NULL) {
+        note_failure(venue, endpoint, fault);
+        return;
+    }
+    note_success(venue, endpoint);
+    if (transfer->track != NULL && !intake.has_undated)
         settle(transfer);
     else if (transfer->track != NULL)
         transfer->track->due_ms = now_of(venue) + LATE_RETRY_MS;
@@ -497,35 +530,49 @@ static enum asked poll_interest(struct venue_market *market)
 
 /* -- the beat ---------------------------------------------------------------------------------- */
 
-static enum asked pull_market(struct venue_market *market)
+static enum asked pull_tracks(struct venue_market *market)
 {
-    if (market->state != MARKET_TRADING)
-        return ASKED_NONE;
-    enum asked asked = poll_candle(market);
+    enum asked asked = ASKED_NONE;
     for (int kind = 0; asked == ASKED_NONE && kind < TRACK_COUNT; kind++)
         if (is_track_due(market, (enum track_kind)kind))
             asked = pull_track(market, (enum track_kind)kind);
+    return asked;
+}
+
+/* The present and the past in turns: where many symbols have no socket, the one would take all of
+ * the budget, and the other never come. */
+static enum asked pull_market(struct venue_market *market)
+{
+    bool was_polled = market->was_polled;
+    if (market->state != MARKET_TRADING)
+        return ASKED_NONE;
+    enum asked asked = was_polled ? pull_tracks(market) : poll_candle(market);
+    if (asked == ASKED_NONE)
+        asked = was_polled ? poll_candle(market) : pull_tracks(market);
+    if (asked == ASKED)
+        market->was_polled = !was_polled;
     return asked == ASKED_NONE ? poll_interest(market) : asked;
 }
 
 /* Alone, since it changes what the markets are: what is under way ends first. */
-static void pull_instruments(struct venue *venue)
+static enum asked pull_instruments(struct venue *venue)
 {
     const struct exchange_query query = {
         .kind = EXCHANGE_INSTRUMENTS,
         .now_ms = venue_now_ms(venue),
         .cursor = venue->instruments_cursor[0] != '\0' ? venue->instruments_cursor : NULL,
     };
-    if (list_is_empty(&venue->transfers))
-        ask(venue, NULL, NULL, &query, (struct coverage_range){0});
+    return list_is_empty(&venue->transfers)
+               ? ask(venue, NULL, NULL, &query, (struct coverage_range){0})
+               : ASKED_NONE;
 }
 
 void pull_beat(struct venue *venue)
 {
-    if (now_of(venue) >= venue->instruments_due_ms && is_due(venue, EXCHANGE_INSTRUMENTS)) {
-        pull_instruments(venue);
+    bool is_list_due =
+        now_of(venue) >= venue->instruments_due_ms && is_due(venue, EXCHANGE_INSTRUMENTS);
+    if (is_list_due && pull_instruments(venue) != ASKED_LATER)
         return;
-    }
     if (!venue->has_instruments)
         return;
     enum asked asked = ASKED_NONE;

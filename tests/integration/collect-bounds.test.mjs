@@ -1,0 +1,120 @@
+// What must not run away, however long an exchange does wrong: requests, the log, and time.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import {
+    candleMs,
+    collectorFor,
+    query,
+    storedCandles,
+    trueCandles,
+    untilStored,
+} from '../support/collect.mjs';
+import { binance } from '../support/exchanges/binance.mjs';
+import { MarketClock } from '../support/exchanges/clock.mjs';
+import { hyperliquid } from '../support/exchanges/hyperliquid.mjs';
+import { okx } from '../support/exchanges/okx.mjs';
+import { startStandIn } from '../support/exchanges/stand-in.mjs';
+import { eventually } from '../support/process.mjs';
+
+const minuteMs = 60_000;
+const hourMs = 12 * candleMs;
+const floor = (time) => time - (time % candleMs);
+
+// A market that began a day before.
+async function fastStandIn(t, definition, { scale = 1000, clock, symbols = ['BTCUSDT'] } = {}) {
+    return startStandIn(t, definition, {
+        clock: clock ?? new MarketClock({ start: '2025-12-08T00:00:00Z', scale }),
+        limitsTime: 'market',
+        symbols: symbols.map((name) => ({ name, start: '2025-12-07T00:00:00Z' })),
+    });
+}
+
+const collectFast = (t, standIns, symbols = ['BTCUSDT']) =>
+    collectorFor(t, {
+        standIns,
+        symbols,
+        fast: standIns[0].clock,
+        env: { HEATMAP_LOOKBACK: '1d' },
+    });
+
+async function untilPassed(clock, ms) {
+    const end = clock.now() + ms;
+    await eventually('market time', () => clock.now() >= end);
+}
+
+const countOf = (text, pattern) => (text.match(pattern) ?? []).length;
+
+describe('an exchange that does wrong for hours', { concurrency: 2 }, () => {
+    test('a list of instruments that stays empty is asked for ever more seldom', async (t) => {
+        const exchange = await fastStandIn(t, binance);
+        const body = '{"timezone":"UTC","rateLimits":[],"symbols":[]}';
+        exchange.faults.add({
+            on: 'rest',
+            match: 'exchangeInfo',
+            kind: 'http',
+            status: 200,
+            body,
+            count: Infinity,
+        });
+        const collector = await collectFast(t, [exchange]);
+        await untilPassed(exchange.clock, 3 * hourMs);
+        const lists = exchange.record.requests.filter(({ path }) => path.includes('exchangeInfo'));
+        assert.ok(lists.length > 2 && lists.length < 3 * 60, `${lists.length} lists`);
+        assert.match(collector.logs(), /its list is empty/);
+    });
+
+    test('a clock of another age is not followed, and what it was is still collected', async (t) => {
+        const exchange = await fastStandIn(t, binance);
+        const from = floor(exchange.clock.now()) - 6 * hourMs;
+        const years = 75 * 365 * 24 * hourMs;
+        for (const ms of [years, -years / 2])
+            exchange.faults.add({ on: 'rest', kind: 'skew', ms, after: 3, count: 3 });
+        const collector = await collectFast(t, [exchange]);
+        await untilPassed(exchange.clock, hourMs);
+        const to = floor(exchange.clock.now());
+        await untilStored(collector.database, 'BTCUSDT', from, to);
+        await collector.stop();
+        const stored = await storedCandles(collector.database, 'BTCUSDT');
+        assert.deepEqual(
+            stored.filter(({ time }) => time >= from && time < to),
+            trueCandles(exchange.market('BTCUSDT'), from, to),
+        );
+        assert.ok(stored.every(({ time }) => time < exchange.clock.now()));
+        assert.match(collector.logs(), /clock is days off/);
+    });
+
+    test('without sockets the candles that form leave room for those of the past', async (t) => {
+        const symbols = Array.from({ length: 24 }, (_, i) => `COIN${i}USDT`);
+        const exchange = await fastStandIn(t, hyperliquid, { scale: 200, symbols });
+        exchange.faults.add({ on: 'connect', kind: 'refuse', count: Infinity });
+        await collectFast(t, [exchange], symbols);
+        const { requests } = exchange.record;
+        await eventually('many requests', () => requests.length > 300);
+        const isOfPast = ({ path }) => {
+            const { req } = JSON.parse(path.slice(path.indexOf('{')));
+            return req !== undefined && req.endTime - req.startTime > hourMs;
+        };
+        assert.ok(requests.slice(0, 300).filter(isOfPast).length >= symbols.length);
+        assert.deepEqual(exchange.record.violations, []);
+    });
+});
+
+describe('symbols that share an instrument', () => {
+    test('one that wants no candles does not take the socket of the other for silent', async (t) => {
+        const exchange = await fastStandIn(t, binance, { scale: 600 });
+        const other = await fastStandIn(t, okx, { clock: exchange.clock });
+        const symbols = ['ALL:BTCUSDT', 'OKX:BTCUSDT'];
+        const collector = await collectFast(t, [exchange, other], symbols);
+        await eventually('a socket', () => other.connections.length > 0);
+        await untilPassed(exchange.clock, 45 * minuteMs);
+        const asked = other.record.connections.map(({ received }) => JSON.stringify(received));
+        const sent = await query(
+            collector.database,
+            `SELECT count(*) FROM klines_5m_history WHERE symbol = 'OKX:BTCUSDT'`,
+        );
+        assert.ok(Number(sent[0][0]) > 0);
+        assert.equal(countOf(collector.logs(), /brings nothing/g), 0, collector.logs());
+        assert.ok(!asked.some((text) => text.includes('unsubscribe')), asked.join('\n'));
+    });
+});

@@ -84,6 +84,16 @@ describe('an exchange that does wrong for hours', { concurrency: 2 }, () => {
         assert.match(collector.logs(), /clock is days off/);
     });
 
+    test('messages that are garbage, and sockets that end, are told seldom', async (t) => {
+        const exchange = await fastStandIn(t, binance);
+        exchange.faults.add({ on: 'stream', kind: 'garbage', count: Infinity });
+        const collector = await collectFast(t, [exchange]);
+        await untilPassed(exchange.clock, 5 * hourMs);
+        await collector.stop();
+        const lines = collector.logs().split('\n').length;
+        assert.ok(lines < 5 * 60, `${lines} lines:\n${collector.logs().slice(-3000)}`);
+    });
+
     test('without sockets the candles that form leave room for those of the past', async (t) => {
         const symbols = Array.from({ length: 24 }, (_, i) => `COIN${i}USDT`);
         const exchange = await fastStandIn(t, hyperliquid, { scale: 200, symbols });

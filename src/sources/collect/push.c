@@ -52,6 +52,7 @@ struct push_connection {
     int64_t unanswered_since_ms;
     size_t subscription_count, said_count;
     struct push_subscription *subscriptions;
+    bool is_told;                  /* the log has heard of the fault */
     char fault[ERROR_MESSAGE_MAX]; /* "": none since it was steady */
 };
 
@@ -83,12 +84,15 @@ static bool is_steady(const struct push_connection *connection)
 static void end(struct push_connection *connection, const char *why, int64_t wait_ms)
 {
     bool is_first = connection->fault[0] == '\0';
+    struct pace *pace = &connection->venue->socket_pace;
     if (is_steady(connection))
         backoff_reset(&connection->backoff);
     if (wait_ms == 0)
         wait_ms = (int64_t)backoff_next_ms(&connection->backoff);
     snprintf(connection->fault, sizeof connection->fault, "%s", why);
     if (is_first)
+        connection->is_told = pace_allows(pace, now_of(connection));
+    if (is_first && connection->is_told)
         log_warn("a socket of the exchange has ended; what it would bring is asked for meanwhile",
                  log_text("exchange", venue_name(connection->venue)), log_text("reason", why),
                  log_int("next_try_seconds", wait_ms / SECOND_MS));
@@ -123,6 +127,8 @@ static void note_fault(struct push_connection *connection, const struct exchange
         return;
     }
     /* One symbol that is not there any more must not end the others. */
+    if (!pace_allows(&connection->venue->message_pace, now_of(connection)))
+        return;
     log_warn("the exchange refuses a subscription",
              log_text("exchange", venue_name(connection->venue)),
              log_text("reason", verdict->message));
@@ -315,8 +321,9 @@ static void beat(struct push_connection *connection)
     if (connection->state != OPEN || is_over(connection))
         return;
     if (is_steady(connection) && connection->fault[0] != '\0') {
-        log_info("the socket of the exchange is well again",
-                 log_text("exchange", venue_name(venue)));
+        if (connection->is_told)
+            log_info("the socket of the exchange is well again",
+                     log_text("exchange", venue_name(venue)));
         connection->fault[0] = '\0';
     }
     ping(connection);

@@ -5,7 +5,6 @@ import { describe, test } from 'node:test';
 import {
     candleMs,
     collectorFor,
-    query,
     storedCandles,
     trueCandles,
     untilStored,
@@ -13,11 +12,9 @@ import {
 import { binance } from '../support/exchanges/binance.mjs';
 import { MarketClock } from '../support/exchanges/clock.mjs';
 import { hyperliquid } from '../support/exchanges/hyperliquid.mjs';
-import { okx } from '../support/exchanges/okx.mjs';
 import { startStandIn } from '../support/exchanges/stand-in.mjs';
 import { eventually } from '../support/process.mjs';
 
-const minuteMs = 60_000;
 const hourMs = 12 * candleMs;
 const floor = (time) => time - (time % candleMs);
 
@@ -42,8 +39,6 @@ async function untilPassed(clock, ms) {
     const end = clock.now() + ms;
     await eventually('market time', () => clock.now() >= end);
 }
-
-const countOf = (text, pattern) => (text.match(pattern) ?? []).length;
 
 describe('an exchange that does wrong for hours', { concurrency: 2 }, () => {
     test('a list of instruments that stays empty is asked for ever more seldom', async (t) => {
@@ -107,24 +102,5 @@ describe('an exchange that does wrong for hours', { concurrency: 2 }, () => {
         };
         assert.ok(requests.slice(0, 300).filter(isOfPast).length >= symbols.length);
         assert.deepEqual(exchange.record.violations, []);
-    });
-});
-
-describe('symbols that share an instrument', () => {
-    test('one that wants no candles does not take the socket of the other for silent', async (t) => {
-        const exchange = await fastStandIn(t, binance, { scale: 600 });
-        const other = await fastStandIn(t, okx, { clock: exchange.clock });
-        const symbols = ['ALL:BTCUSDT', 'OKX:BTCUSDT'];
-        const collector = await collectFast(t, [exchange, other], symbols);
-        await eventually('a socket', () => other.connections.length > 0);
-        await untilPassed(exchange.clock, 45 * minuteMs);
-        const asked = other.record.connections.map(({ received }) => JSON.stringify(received));
-        const sent = await query(
-            collector.database,
-            `SELECT count(*) FROM klines_5m_history WHERE symbol = 'OKX:BTCUSDT'`,
-        );
-        assert.ok(Number(sent[0][0]) > 0);
-        assert.equal(countOf(collector.logs(), /brings nothing/g), 0, collector.logs());
-        assert.ok(!asked.some((text) => text.includes('unsubscribe')), asked.join('\n'));
     });
 });

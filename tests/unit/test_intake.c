@@ -41,6 +41,7 @@ static struct exchange_sink sink_of(struct fixture *fixture, struct intake *inta
     return intake_sink(intake);
 }
 
+/* The candle that forms, from a socket. */
 static void feed_candle(struct fixture *fixture, int64_t open_ms, int price)
 {
     struct intake intake;
@@ -60,13 +61,14 @@ static void feed_coins(struct fixture *fixture, int64_t time_ms, int coins)
     sink.on_interest(&fixture->venue.found[0]->instrument, &interest, &intake);
 }
 
-/* A market on an exchange that tells the present open interest alone, and in coins. */
-static struct fixture *start(void **state)
+/* Markets of the same instrument on an exchange that tells the present open interest alone, and in
+ * coins. The first is part of `sum`, which may be NULL. */
+static struct fixture *start(void **state, size_t count, struct sum *sum)
 {
     struct fixture *fixture = memory_allocate_zeroed(1, sizeof *fixture);
     struct collector *collector = &fixture->collector;
     fixture->now_ms = T0;
-    fixture->config.symbols.count = 1;
+    fixture->config.symbols.count = count;
     *collector = (struct collector){
         .config = &fixture->config,
         .store = open_store(database(state), STORE_SHARED),
@@ -77,8 +79,10 @@ static struct fixture *start(void **state)
     collector->writer = writer_start(&(struct writer_options){
         .store = collector->store, .write_seconds = 1, .waiting_bytes_max = 1000000});
     venue_init(&fixture->venue, collector, EXCHANGE_HYPERLIQUID);
-    strcpy(fixture->config.symbols.names[0], "BTCUSDT");
-    venue_add_market(&fixture->venue, 0, NULL);
+    for (size_t i = 0; i < count; i++) {
+        strcpy(fixture->config.symbols.names[i], i == 0 ? "BTCUSDT" : "HYPERLIQUID:BTCUSDT");
+        venue_add_market(&fixture->venue, i, i == 0 ? sum : NULL);
+    }
     venue_assume_markets(&fixture->venue);
     return fixture;
 }
@@ -94,7 +98,7 @@ static void stop(struct fixture *fixture)
 /* At a full five minutes, before the second hand has come, by an exchange whose clock is ahead. */
 static void a_reading_is_never_valued_by_the_price_of_a_window_ago(void **state)
 {
-    struct fixture *fixture = start(state);
+    struct fixture *fixture = start(state, 1, NULL);
     for (int i = 0; i < DAYS * DAY_MS / CANDLE_MS; i++)
         feed_candle(fixture, T0 - (i + 1) * CANDLE_MS, OLD_PRICE);
     fixture->now_ms = T0 + CANDLE_MS - 2 * SECOND_MS;
@@ -112,7 +116,7 @@ static void a_reading_is_never_valued_by_the_price_of_a_window_ago(void **state)
 
 static void a_reading_of_a_clock_that_was_ahead_does_not_hold_up_later_ones(void **state)
 {
-    struct fixture *fixture = start(state);
+    struct fixture *fixture = start(state, 1, NULL);
     feed_candle(fixture, T0, PRICE);
     feed_coins(fixture, T0 + 4000000, 7);
     feed_coins(fixture, T0 + 1000, 8);
@@ -120,6 +124,23 @@ static void a_reading_of_a_clock_that_was_ahead_does_not_hold_up_later_ones(void
     feed_coins(fixture, T0, 9); /* late, and older than the last */
     assert_int_equal(fixture->fed.last.contracts_e8, 8 * DECIMAL_ONE);
     stop(fixture);
+}
+
+/* The subscription is the first one's, and by it the socket is taken for silent or not. */
+static void a_symbol_that_wants_no_candles_hears_those_of_its_twin(void **state)
+{
+    struct venue_market other = {0};
+    struct sum *sum = sum_create(1);
+    sum_add(sum, &other); /* whose candles are those of the sum */
+    struct fixture *fixture = start(state, 2, sum);
+    struct venue_market *markets = fixture->venue.markets;
+    assert_ptr_equal(fixture->venue.found[0], &markets[0]);
+    assert_ptr_equal(markets[0].twin, &markets[1]);
+    feed_candle(fixture, T0, PRICE);
+    assert_int_equal(markets[0].tracks[TRACK_CANDLES].pushed_ms, T0);
+    assert_int_equal(markets[1].tracks[TRACK_CANDLES].pushed_ms, T0);
+    stop(fixture);
+    sum_destroy(sum);
 }
 
 static void the_log_hears_ever_more_seldom_of_what_goes_on(void **state)
@@ -142,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         in_folder(a_reading_is_never_valued_by_the_price_of_a_window_ago),
         in_folder(a_reading_of_a_clock_that_was_ahead_does_not_hold_up_later_ones),
+        in_folder(a_symbol_that_wants_no_candles_hears_those_of_its_twin),
         cmocka_unit_test(the_log_hears_ever_more_seldom_of_what_goes_on),
     };
     return cmocka_run_group_tests_name("intake", tests, NULL, NULL);

@@ -49,14 +49,17 @@ int main(int argc, char **argv)
     }
     duckdb_create_config(&config);
     duckdb_set_config(config, "access_mode", "READ_ONLY");
-    if (duckdb_open_ext(argv[1], &database, config, &error) != DuckDBSuccess) {
+    duckdb_state opened = duckdb_open_ext(argv[1], &database, config, &error);
+    duckdb_destroy_config(&config);
+    if (opened != DuckDBSuccess) {
+        int code = strstr(error, "lock") != NULL ? HELD : FAILED;
         fprintf(stderr, "%s\n", error);
-        return strstr(error, "lock") != NULL ? HELD : FAILED;
+        duckdb_free(error);
+        return code;
     }
     duckdb_connect(database, &connection);
     int code = run(connection, argv[2]);
     duckdb_disconnect(&connection);
     duckdb_close(&database);
-    duckdb_destroy_config(&config);
     return code;
 }

@@ -133,20 +133,25 @@ function openInterestHistory(standIn, ask) {
     return { json, list: json, rows };
 }
 
+// Of one symbol, or a list of all.
 function premiumIndex(standIn, ask) {
-    const instrument = instrumentOf(standIn, ask);
-    const price = instrument.market.mark(ask.now);
-    return {
-        json: {
-            symbol: instrument.native,
+    const isOfOne = ask.query.has('symbol');
+    const wanted = isOfOne ? [instrumentOf(standIn, ask)] : [...standIn.instruments.values()];
+    const rows = [];
+    const list = wanted.map((instrument) => {
+        const { native, market } = instrument;
+        const price = market.mark(ask.now);
+        rows.push({ kind: 'price', native, timeMs: ask.now, price });
+        return {
+            symbol: native,
             markPrice: wirePrice(instrument, price),
             indexPrice: wirePrice(instrument, price),
             lastFundingRate: '0.00010000',
             nextFundingTime: floorTime(ask.now, 8 * 3600_000) + 8 * 3600_000,
             time: ask.now,
-        },
-        rows: [{ kind: 'price', native: instrument.native, timeMs: ask.now, price }],
-    };
+        };
+    });
+    return { json: isOfOne ? list[0] : list, rows };
 }
 
 const routes = {
@@ -243,15 +248,15 @@ const events = {
             B: '0',
         },
     }),
-    price: (instrument, row, now) => ({
+    price: (instrument, row) => ({
         e: 'markPriceUpdate',
-        E: now,
+        E: row.timeMs,
         s: instrument.native,
         p: wirePrice(instrument, row.price),
         i: wirePrice(instrument, row.price),
         P: wirePrice(instrument, row.price),
         r: '0.00010000',
-        T: floorTime(now, 8 * 3600_000) + 8 * 3600_000,
+        T: floorTime(row.timeMs, 8 * 3600_000) + 8 * 3600_000,
         st: 1,
     }),
     liquidation: (instrument, row, now) => ({

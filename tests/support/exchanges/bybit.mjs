@@ -227,7 +227,7 @@ const klineData = (instrument, c, now) => ({
 });
 
 // A ticker is whole once, and from then on holds what has changed.
-function tickerMessage(subscription, instrument, [price, interest], now) {
+function tickerMessage(subscription, instrument, [price, interest]) {
     const { topic, told = {} } = subscription;
     const whole = {
         tickDirection: 'PlusTick',
@@ -240,7 +240,7 @@ function tickerMessage(subscription, instrument, [price, interest], now) {
     const type = subscription.told ? 'delta' : 'snapshot';
     subscription.told = whole;
     const data = { symbol: instrument.native, ...Object.fromEntries(changed) };
-    return { topic, type, data, cs: 1, ts: now };
+    return { topic, type, data, cs: 1, ts: price.timeMs };
 }
 
 function messages(connection, subscription, instrument, rows) {
@@ -250,7 +250,7 @@ function messages(connection, subscription, instrument, rows) {
     if (kind === 'ticker') {
         const [price, interest] = rows;
         const figures = interestOf(standIn, instrument, interest.contracts);
-        return [{ json: tickerMessage(subscription, instrument, [price, figures], now), rows }];
+        return [{ json: tickerMessage(subscription, instrument, [price, figures]), rows }];
     }
     const message = (data) => ({ topic, type: 'snapshot', ts: now, data });
     if (kind === 'candle')

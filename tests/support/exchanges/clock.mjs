@@ -66,8 +66,9 @@ export class MarketClock {
         clearTimeout(this.#handle);
         if (this.#isStopped || this.#timers.size === 0) return;
         const next = Math.min(...[...this.#timers].map((timer) => timer.time));
-        const waitMs = Math.min(this.realMs(Math.max(0, next - this.now())), timerMaxMs);
-        this.#handle = setTimeout(() => this.#run(), Math.ceil(waitMs));
+        const leftMs = next - this.now();
+        const waitMs = leftMs <= 0 ? 0 : Math.min(Math.ceil(this.realMs(leftMs)), timerMaxMs);
+        this.#handle = setTimeout(() => this.#run(), waitMs);
         this.#handle.unref();
     }
 

@@ -12,9 +12,13 @@
 //            coin-margined                     one of a coin-margined contract comes along
 //            silent                            from here on nothing comes
 //   reply    drop, refuse                      a subscription is not answered; is refused
+import { performance } from 'node:perf_hooks';
+
 import { findFault } from './rest-faults.mjs';
 
-const graceRealMs = 2000; // of a busy machine, where the market runs fast
+// A limit in the time of a market that runs fast, or is set forward, leaves a client this much real
+// time at least.
+const usualGraceRealMs = 10_000;
 
 export class Connection {
     subscriptions = new Map(); // topic -> {kind, instruments, everyMs, sinceMs}
@@ -24,10 +28,10 @@ export class Connection {
     #hits;
     #late = []; // messages that wait for the next
     #isSilent;
-    #heardAt;
-    #sentAt;
-    #pongAt;
-    #pingedAt;
+    #heard; // when, as #moment() has it; the same of the next three
+    #sent;
+    #ponged;
+    #pinged;
     #isObjectedTo = new Set();
     #cancels = [];
 
@@ -40,15 +44,25 @@ export class Connection {
         this.path = path;
         this.entry = { atMs: standIn.clock.now(), path, sent: 0, received: 0 };
         standIn.record.connections.push(this.entry);
-        const now = standIn.limits.now();
-        this.#heardAt = this.#sentAt = this.#pongAt = this.#pingedAt = now;
+        this.#heard = this.#sent = this.#ponged = this.#pinged = this.#moment();
+    }
+
+    #moment() {
+        return { at: this.#standIn.limits.now(), realAt: performance.now() };
+    }
+
+    // Whether it is longer ago than the limit, and a machine that is busy has had its time.
+    #isOver(moment, limitMs) {
+        const { at, realAt } = this.#moment();
+        const graceMs = this.#standIn.options.graceRealMs ?? usualGraceRealMs;
+        return at - moment.at > limitMs && realAt - moment.realAt > graceMs;
     }
 
     begin() {
         const { definition, clock } = this.#standIn;
         const webSocket = this.#webSocket;
         webSocket.on('error', () => {});
-        webSocket.on('pong', () => this.#hear(() => (this.#pongAt = this.#standIn.limits.now())));
+        webSocket.on('pong', () => this.#hear(() => (this.#ponged = this.#moment())));
         webSocket.on('ping', () => this.#hear(() => {}));
         webSocket.on('message', (data, isBinary) =>
             this.#hear(() => this.#read(data.toString(), isBinary)),
@@ -91,7 +105,7 @@ export class Connection {
     #hear(act) {
         const { limits, definition, record } = this.#standIn;
         this.entry.received++;
-        this.#heardAt = limits.now();
+        this.#heard = this.#moment();
         const budget = definition.received;
         if (budget && limits.charge(`received ${this.path} ${this.entry.atMs}`, budget).isOver) {
             record.violate(
@@ -120,22 +134,19 @@ export class Connection {
 
     checkLife() {
         const { life = {} } = this.#standIn.definition;
-        const { limits, clock } = this.#standIn;
-        const now = limits.now();
-        const graceMs = limits.isReal ? graceRealMs : graceRealMs * clock.scale;
-        if (life.pingsEveryMs && now - this.#pingedAt >= life.pingsEveryMs) {
-            this.#pingedAt = now;
+        const { pingsEveryMs, wantsPongMs, wantsWordMs, idleMs } = life;
+        if (pingsEveryMs && this.#moment().at - this.#pinged.at >= pingsEveryMs) {
+            this.#pinged = this.#moment();
             if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.ping();
         }
-        if (life.wantsPongMs && now - this.#pongAt > life.wantsPongMs + graceMs) {
-            this.objectOnce('pong', `no pong for ${life.wantsPongMs} ms`);
+        if (wantsPongMs && this.#isOver(this.#ponged, wantsPongMs)) {
+            this.objectOnce('pong', `no pong for ${wantsPongMs} ms`);
             this.close(1008, 'Pong timeout');
         }
-        if (life.wantsWordMs && now - this.#heardAt > life.wantsWordMs + graceMs)
-            this.objectOnce('ping', `no word from the client for ${life.wantsWordMs} ms`);
-        const quietMs = now - Math.max(this.#heardAt, this.#sentAt);
-        if (life.idleMs && quietMs > life.idleMs + graceMs) {
-            this.objectOnce('idle', `nothing came or went for ${life.idleMs} ms`);
+        if (wantsWordMs && this.#isOver(this.#heard, wantsWordMs))
+            this.objectOnce('ping', `no word from the client for ${wantsWordMs} ms`);
+        if (idleMs && this.#isOver(this.#heard, idleMs) && this.#isOver(this.#sent, idleMs)) {
+            this.objectOnce('idle', `nothing came or went for ${idleMs} ms`);
             this.close(4004, 'No data received in 30s');
         }
     }
@@ -165,7 +176,7 @@ export class Connection {
     #write(text) {
         if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
         this.entry.sent++;
-        this.#sentAt = this.#standIn.limits.now();
+        this.#sent = this.#moment();
         this.#webSocket.send(text);
     }
 

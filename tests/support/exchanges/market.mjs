@@ -102,22 +102,22 @@ export class Market {
         const path = this.#path(index).slice(0, count);
         const random = this.#random('other', index);
         const lots = path.map(() => 1 + Math.floor(random() * 3000));
-        const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
-        const coins = (number) => BigInt(number) * this.#lot;
-        const value = (part) =>
-            path.reduce((all, ticks, i) => all + multiply(this.#price(ticks), coins(part(i))), 0n);
         const taken = lots.map((number) => Math.floor(number * 0.4));
+        const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
+        const coins = (numbers) => BigInt(sum(numbers)) * this.#lot;
+        const value = (numbers) =>
+            multiply(BigInt(sum(numbers.map((n, i) => n * path[i]))) * this.#tick, this.#lot);
         return {
             openMs,
             open: this.#price(path[0]),
             high: this.#price(Math.max(...path)),
             low: this.#price(Math.min(...path)),
             close: this.#price(path.at(-1)),
-            volume: coins(sum(lots)),
-            quoteVolume: value((i) => lots[i]),
+            volume: coins(lots),
+            quoteVolume: value(lots),
             count: sum(lots.map((number) => 1 + (number % 7))),
-            takerVolume: coins(sum(taken)),
-            takerQuoteVolume: value((i) => taken[i]),
+            takerVolume: coins(taken),
+            takerQuoteVolume: value(taken),
             isClosed: now >= openMs + candleMs,
         };
     }

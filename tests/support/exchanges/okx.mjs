@@ -190,9 +190,9 @@ function subscribe(connection, arg, id) {
 // The subscription to liquidations begins with some from before it, which are not recorded.
 function sendOldLiquidations(connection, arg) {
     const { standIn } = connection;
-    const now = standIn.clock.now();
+    const { atMs } = connection.entry; // a fast market may have moved on since
     const data = [...standIn.instruments.values()].flatMap((instrument) => {
-        const rows = instrument.market.liquidations(now - hourMs, now - 60_000).slice(-3);
+        const rows = instrument.market.liquidations(atMs - hourMs, atMs - 60_000).slice(-3);
         return rows.length > 0 ? [liquidationData(instrument, rows)] : [];
     });
     if (data.length > 0) connection.send({ arg, data });

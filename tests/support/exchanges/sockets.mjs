@@ -17,6 +17,7 @@ export class Sockets {
     #standIn;
     #servers = new Map(); // by whether pings are answered
     #connections = new Set();
+    #hanging = []; // sockets whose handshake is not answered
     #timer;
     #pushedMs;
 
@@ -48,6 +49,7 @@ export class Sockets {
     stop() {
         clearInterval(this.#timer);
         for (const connection of this.#connections) connection.destroy();
+        for (const socket of this.#hanging) socket.destroy();
     }
 
     // -- connecting -------------------------------------------------------------------------------
@@ -63,7 +65,7 @@ export class Sockets {
         }
         const refuse = findFault(hits, 'refuse');
         if (findFault(hits, 'hang')) {
-            socket.on('error', () => {});
+            this.#hanging.push(socket.on('error', () => {}));
         } else if (findFault(hits, 'reset')) {
             socket.destroy();
         } else if (refuse || state === undefined) {

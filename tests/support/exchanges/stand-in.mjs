@@ -42,12 +42,14 @@ export class StandIn {
     #sockets;
     #silentUntil = new Map(); // Retry-After, by the name of a budget, in the time of the limits
     #bannedUntil = 0; // in market time
+    #tooEarly = 0; // requests that came before Retry-After had passed
     #pair;
 
     // symbols       names, or objects of {name} and what else a Market takes
     // clock         a MarketClock, which may be shared
     // limitsTime    'real' or 'market': see limits.mjs
     // tls           of makePair() (certificate.mjs)
+    // graceRealMs   what a client is given beyond the time in which it must give word (10 s)
     // options       of the definition
     constructor(
         definition,
@@ -155,16 +157,17 @@ export class StandIn {
         const silentMs = (this.#silentUntil.get(name) ?? 0) - this.limits.now();
         if (silentMs > 1) {
             this.record.violate('retry-after', `${ask.subject} was asked ${silentMs} ms too early`);
-            return this.definition.limited(silentMs);
+            this.#tooEarly++;
+            return this.#tooEarly > (this.definition.bansAfter || Infinity)
+                ? this.ban(this.definition.banMs)
+                : this.definition.limited(silentMs);
         }
         const charge = this.limits.charge(name, budget, weight);
         ask.entry.weight = weight;
         ask.used = { name, ...charge };
         if (!charge.isOver) return undefined;
-        const over = charge.used - budget.limit;
         this.record.violate('limit', `${name}: ${charge.used} of ${budget.limit}`);
-        if (this.definition.bansAfter !== undefined && over > this.definition.bansAfter)
-            return this.ban(this.definition.banMs);
+        if (this.definition.bansAfter === 0) return this.ban(this.definition.banMs);
         this.silence(name, charge.leftMs);
         return this.definition.limited(charge.leftMs);
     }

@@ -29,12 +29,25 @@ bool generator_is_stopping(struct generator *generator)
     return is_stopping;
 }
 
-/* A symbol's newest candle, stored or fed, is this one. */
-static void note_newest(size_t index, int64_t open_time_ms, void *context)
+static void tell_newest(struct generator *generator, size_t index)
+{
+    const struct known_symbol *state = &generator->states[index];
+    int64_t newest_ms = state->stored_ms > state->fed_ms ? state->stored_ms : state->fed_ms;
+    if (generator->options.on_newest != NULL)
+        generator->options.on_newest(index, newest_ms, generator->options.context);
+}
+
+static void on_other(struct slice symbol, void *context)
 {
     struct generator *generator = context;
-    if (generator->options.on_newest != NULL)
-        generator->options.on_newest(index, open_time_ms, generator->options.context);
+    inventory_see_other(&generator->inventory, symbol);
+}
+
+static void on_stored(size_t index, int64_t open_time_ms, void *context)
+{
+    struct generator *generator = context;
+    generator->states[index].stored_ms = open_time_ms;
+    tell_newest(generator, index);
 }
 
 /* -- the thread -------------------------------------------------------------------------------- */
@@ -121,13 +134,14 @@ static void feed_follower(struct generator *generator, size_t index,
     struct known_symbol *state = &generator->states[index];
     const bool is_interest = feed->kind == GENERATOR_FEED_INTEREST;
     const bool is_closed = feed->kind == GENERATOR_FEED_CLOSED;
-    int64_t newest_ms;
     bool is_news = is_interest ? follower_feed_interest(&state->follower, &feed->interest)
                                : follower_feed_candle(&state->follower, &feed->candle, is_closed);
     if (!is_news)
         return;
-    if (!is_interest && follower_newest(&state->follower, &newest_ms))
-        note_newest(index, newest_ms, generator);
+    if (!is_interest && feed->candle.open_time_ms > state->fed_ms) {
+        state->fed_ms = feed->candle.open_time_ms;
+        tell_newest(generator, index);
+    }
     if (!state->has_live) {
         state->live_due_ns = state->live_ns + generator->live_interval_ns;
         generator->live[generator->live_count++] = index;
@@ -196,7 +210,10 @@ static void allocate_state(struct generator *generator)
     generator->batch.published = memory_allocate_zeroed(count, sizeof *generator->batch.published);
     generator->batch.checked = memory_allocate_zeroed(count, sizeof *generator->batch.checked);
     inbox_init(&generator->inbox, count);
-    survey_init(&generator->survey, generator->symbols, note_newest, generator);
+    survey_init(&generator->survey, generator->symbols,
+                &(struct survey_listener){on_stored, on_other, generator});
+    inventory_init(&generator->inventory, generator->symbols, generator->options.lookback_ms,
+                   generator->options.is_filled);
     for (size_t i = 0; i < count; i++) {
         const char *symbol = generator->symbols->names[i];
         generator->states[i].bucket_e8 = bucket_map_find(generator->options.buckets, symbol);
@@ -292,6 +309,7 @@ static void free_state(struct generator *generator)
     }
     inbox_deinit(&generator->inbox, generator->symbols->count);
     survey_deinit(&generator->survey);
+    inventory_deinit(&generator->inventory);
     refresh_deinit(&generator->refresh);
     run_books_deinit(&generator->books);
     series_deinit(&generator->series);

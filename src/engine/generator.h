@@ -57,6 +57,7 @@ struct generator_options {
     int64_t lookback_ms;
     double interval_seconds;      /* between two ticks of the database */
     double live_interval_seconds; /* between two snapshots of what a symbol was fed */
+    bool is_filled;               /* a source of this process fills the database */
     uint64_t epoch;               /* of its snapshots; 0: it rests until generator_lead() */
 
     /* Whether this symbol is to be computed in a tick. */
@@ -70,7 +71,8 @@ struct generator_options {
      */
     void (*on_checked)(size_t symbol_index, enum status status, const char *message, void *context);
     /* What is known of a symbol's newest candle, in the database or fed: at each change of the
-     * file, and when one is fed, whether the symbol is wanted or not. May be NULL. */
+     * file, and when one is fed, whether the symbol is wanted or not. 0: there is none any more.
+     * May be NULL. */
     void (*on_newest)(size_t symbol_index, int64_t open_time_ms, void *context);
     /* What a snapshot has cost, for histograms; `query_ns` is 0 where nothing was read for it. May
      * be NULL. */

@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "engine/generator.h"
+#include "engine/inventory.h"
 #include "engine/refresh.h"
 #include "engine/survey.h"
 
@@ -31,9 +32,10 @@ struct known_symbol {
     char message[ERROR_MESSAGE_MAX];
     bool has_failed; /* at its last tick, though the database could be opened */
 
-    bool has_live;        /* it was fed, and no snapshot shows that yet */
-    uint64_t live_due_ns; /* when one is to; monotonic */
-    uint64_t live_ns;     /* when the last one did */
+    int64_t stored_ms, fed_ms; /* open times of its newest candles; 0: there is none */
+    bool has_live;             /* it was fed, and no snapshot shows that yet */
+    uint64_t live_due_ns;      /* when one is to; monotonic */
+    uint64_t live_ns;          /* when the last one did */
 
     bool is_published;  /* under the present epoch */
     uint64_t hash, seq; /* of the last snapshot published */
@@ -98,6 +100,7 @@ struct generator {
     size_t live_count;
     size_t *live; /* symbols whose has_live is set, or was; each once */
     struct survey survey;
+    struct inventory inventory;
     struct refresh refresh;
     struct refresh_item *items; /* room for all symbols */
     struct batch batch;

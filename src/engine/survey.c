@@ -15,15 +15,13 @@ enum { WHOLE_SHARE = 20 }; /* a pass over the whole table takes at most one part
 #define BEGINNING_MS INT64_C(-62135596800000) /* of the year 1 */
 
 void survey_init(struct survey *survey, const struct symbol_list *symbols,
-                 void (*on_newest)(size_t symbol_index, int64_t open_time_ms, void *context),
-                 void *context)
+                 const struct survey_listener *listener)
 {
     *survey = (struct survey){
         .symbols = symbols,
         .found = memory_allocate_zeroed(symbols->count, sizeof *survey->found),
         .newest_ms = INT64_MIN,
-        .on_newest = on_newest,
-        .context = context,
+        .listener = *listener,
     };
 }
 
@@ -41,13 +39,28 @@ bool survey_is_due(const struct survey *survey, uint64_t version)
 static void on_newest(const struct store_newest *newest, void *context)
 {
     struct survey *survey = context;
+    const struct survey_listener *listener = &survey->listener;
     int index = symbol_list_find(survey->symbols, newest->symbol.data, newest->symbol.size);
-    if (newest->open_time_ms > survey->newest_ms)
-        survey->newest_ms = newest->open_time_ms;
-    if (index < 0)
+    if (newest->open_time_ms > survey->pass_newest_ms)
+        survey->pass_newest_ms = newest->open_time_ms;
+    if (index < 0) {
+        listener->on_other(newest->symbol, listener->context);
         return;
-    survey->found[index] = (struct survey_symbol){true, newest->open_time_ms};
-    survey->on_newest((size_t)index, newest->open_time_ms, survey->context);
+    }
+    survey->found[index] = (struct survey_symbol){true, survey->pass, newest->open_time_ms};
+    listener->on_newest((size_t)index, newest->open_time_ms, listener->context);
+}
+
+/* What a pass over the whole table has not found is not there any more. */
+static void forget_gone(struct survey *survey)
+{
+    for (size_t i = 0; i < survey->symbols->count; i++) {
+        struct survey_symbol *symbol = &survey->found[i];
+        if (!symbol->has_newest || symbol->pass == survey->pass)
+            continue;
+        *symbol = (struct survey_symbol){0};
+        survey->listener.on_newest(i, 0, survey->listener.context);
+    }
 }
 
 enum status survey_run(struct survey *survey, struct store_session *session, uint64_t version,
@@ -56,18 +69,18 @@ enum status survey_run(struct survey *survey, struct store_session *session, uin
     const uint64_t start_ns = clock_monotonic_ns();
     const bool is_whole = survey->newest_ms == INT64_MIN || start_ns >= survey->whole_due_ns;
     int64_t since_ms = is_whole ? BEGINNING_MS : survey->newest_ms - DAY_MS;
-    if (is_whole) {
-        for (size_t i = 0; i < survey->symbols->count; i++)
-            survey->found[i].has_newest = false;
-        survey->newest_ms = INT64_MIN;
-    }
     survey->has_run = false;
+    survey->pass++;
+    survey->pass_newest_ms = is_whole ? INT64_MIN : survey->newest_ms;
     enum status status = store_newest_all(session, since_ms, false, on_newest, survey, error);
     if (status != STATUS_OK)
         return status;
-    if (is_whole)
-        survey->whole_due_ns =
-            clock_monotonic_ns() + WHOLE_SHARE * (clock_monotonic_ns() - start_ns);
+    if (is_whole) {
+        const uint64_t end_ns = clock_monotonic_ns();
+        survey->whole_due_ns = end_ns + WHOLE_SHARE * (end_ns - start_ns);
+        forget_gone(survey);
+    }
+    survey->newest_ms = survey->pass_newest_ms;
     survey->has_run = true;
     survey->is_complete = is_whole;
     survey->version = version;

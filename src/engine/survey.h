@@ -9,25 +9,34 @@
 
 struct survey_symbol {
     bool has_newest;
+    unsigned pass;     /* that has found it */
     int64_t newest_ms; /* open time of its newest candle */
+};
+
+struct survey_listener {
+    /* A symbol's newest candle; 0: it has none any more. */
+    void (*on_newest)(size_t symbol_index, int64_t open_time_ms, void *context);
+    /* The database has a symbol that is not one of SYMBOLS. */
+    void (*on_other)(struct slice symbol, void *context);
+    void *context;
 };
 
 struct survey {
     const struct symbol_list *symbols;
     struct survey_symbol *found; /* as many as symbols */
     bool has_run, is_complete;
-    uint64_t version;  /* of the database, when it last ran */
+    uint64_t version; /* of the database, when it last ran */
+    unsigned pass;    /* how often it has run, and the newest of all so far in this pass */
+    int64_t pass_newest_ms;
     int64_t newest_ms; /* of all; INT64_MIN: there is none */
     uint64_t whole_due_ns;
 
-    void (*on_newest)(size_t symbol_index, int64_t open_time_ms, void *context);
-    void *context;
+    struct survey_listener listener;
 };
 
-/* `on_newest` is called, within survey_run(), for each symbol that has data. */
+/* The listener is called within survey_run(). */
 void survey_init(struct survey *survey, const struct symbol_list *symbols,
-                 void (*on_newest)(size_t symbol_index, int64_t open_time_ms, void *context),
-                 void *context);
+                 const struct survey_listener *listener);
 void survey_deinit(struct survey *survey);
 
 /* Whether there may be news. */

@@ -276,7 +276,6 @@ static void check_symbols(struct generator *generator, struct store_session *ses
         check_symbol(generator, session, &generator->items[i], query_ns / count, version);
         outcome_end_old_batch(generator);
     }
-    outcome_end_batch(generator);
 }
 
 /* -- a tick ------------------------------------------------------------------------------------ */
@@ -305,6 +304,13 @@ void tick_run(struct generator *generator, struct selection *selection)
     if (session != NULL) {
         set_session(generator, session);
         check_symbols(generator, session, selection, version);
+    }
+    /* Who gets a snapshot finds that all is well by then. */
+    outcome_fault(generator, &fault);
+    outcome_end_batch(generator);
+    if (session != NULL) {
+        if (generator->survey.has_run && !generator_is_stopping(generator))
+            inventory_tell(&generator->inventory, &generator->survey, session, clock_wall_ms());
         set_session(generator, NULL);
         store_end(session);
     }
@@ -312,5 +318,4 @@ void tick_run(struct generator *generator, struct selection *selection)
               log_int("unchanged", (int64_t)(selected - selection->count)),
               log_text("database", fault.status == STATUS_OK ? "ok" : fault.message),
               log_real("ms", milliseconds(clock_monotonic_ns() - start_ns)));
-    outcome_fault(generator, &fault);
 }

@@ -170,15 +170,24 @@ static void collect_data_age(struct buffer *out, struct net_server *server)
     const struct symbol_list *symbols = &server->shared.config->symbols;
     int64_t now_ms = clock_wall_ms();
     metrics_family(out, "heatcast_data_age_seconds", "gauge",
-                   "Since the newest candle of the newest snapshot opened.");
+                   "Since the symbol's newest candle opened.");
     for (size_t i = 0; i < symbols->count; i++) {
         int64_t data_ms = publisher_data_time_ms(server->shared.publisher, i);
-        if (data_ms == 0) /* a symbol without a snapshot has no age */
+        if (data_ms == 0) /* heatcast_symbol_has_data says so */
             continue;
         int64_t age_ms = now_ms > data_ms ? now_ms - data_ms : 0; /* the clock may be behind */
         metrics_labelled(out, "heatcast_data_age_seconds", "symbol", symbols->names[i],
                          (double)age_ms / 1e3);
     }
+}
+
+static void collect_has_data(struct buffer *out, struct net_server *server)
+{
+    const struct symbol_list *symbols = &server->shared.config->symbols;
+    metrics_family(out, "heatcast_symbol_has_data", "gauge", "Whether any candle is known.");
+    for (size_t i = 0; i < symbols->count; i++)
+        metrics_labelled(out, "heatcast_symbol_has_data", "symbol", symbols->names[i],
+                         publisher_data_time_ms(server->shared.publisher, i) != 0);
 }
 
 static void collect_connections(struct buffer *out, struct net_server *server)
@@ -259,6 +268,7 @@ void server_stats_collect(struct buffer *out, void *context)
     collect_broadcasts(out, server);
     collect_deliveries(out, server);
     collect_data_age(out, server);
+    collect_has_data(out, server);
     metrics_family(out, "heatcast_messages_dropped_total", "counter",
                    "Snapshots replaced by newer ones while a socket was full.");
     metrics_sample(out, "heatcast_messages_dropped_total",

@@ -5,11 +5,15 @@
  * told in general words (net/fault.h). The generator and the simulator log it whole. */
 #include "serve/readiness.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "engine/inventory.h"
 #include "net/fault.h"
 #include "serve/collecting.h"
 #include "serve/server_internal.h"
+
+enum { READINESS_NAMED_MAX = 20 }; /* symbols without data, and with old ones */
 
 /* A writer that held the file during the last tick holds it no more if it could be opened now. */
 static enum status check_database(struct server *server, struct error *error)
@@ -50,6 +54,60 @@ static bool append_redis(struct server *server, struct json *json)
     return append_check(json, "redis", reading.is_connected, reading.reason);
 }
 
+/* Symbols of one kind, of which the first are named. */
+struct named_symbols {
+    const char *kind;
+    size_t count;
+    struct buffer names; /* JSON */
+};
+
+static void add_symbol(struct named_symbols *symbols, const char *name)
+{
+    if (symbols->count++ >= READINESS_NAMED_MAX)
+        return;
+    buffer_append_text(&symbols->names, symbols->count > 1 ? "," : "");
+    buffer_append_json_string(&symbols->names, name, strlen(name));
+}
+
+static void append_symbols(struct json *json, struct named_symbols *symbols)
+{
+    if (symbols->count == 0)
+        return;
+    json_key(json, symbols->kind);
+    json_open_object(json);
+    json_member_integer(json, "count", (int64_t)symbols->count);
+    json_key(json, "symbols");
+    json_open_array(json);
+    if (symbols->names.size > 0)
+        json_raw(json, symbols->names.data, symbols->names.size);
+    json_close_array(json);
+    json_close_object(json);
+}
+
+/* Which symbols have no data, or old ones. That makes no server unready: it serves the others, and
+ * these as far as they go. */
+static void append_data(struct server *server, struct json *json)
+{
+    const struct symbol_list *list = &server->config->symbols;
+    struct named_symbols without = {.kind = "without"}, old = {.kind = "old"};
+    int64_t now_ms = clock_wall_ms();
+    for (size_t i = 0; i < list->count; i++) {
+        int64_t newest_ms = publisher_data_time_ms(server->publisher, i);
+        if (newest_ms == 0)
+            add_symbol(&without, list->names[i]);
+        else if (now_ms - newest_ms > INVENTORY_OLD_MS)
+            add_symbol(&old, list->names[i]);
+    }
+    json_key(json, "data");
+    json_open_object(json);
+    json_member_text(json, "status", without.count + old.count == 0 ? "ok" : "degraded");
+    append_symbols(json, &without);
+    append_symbols(json, &old);
+    json_close_object(json);
+    buffer_deinit(&without.names);
+    buffer_deinit(&old.names);
+}
+
 enum status readiness_append_json(struct server *server, struct buffer *out, struct error *error)
 {
     struct buffer checks = {0};
@@ -68,6 +126,7 @@ enum status readiness_append_json(struct server *server, struct buffer *out, str
     json_raw(&json, checks.data, checks.size);
     if (server->role.cluster != NULL)
         json_member_text(&json, "cluster", cluster_state_name(role_cluster_state(&server->role)));
+    append_data(server, &json);
     collecting_append_json(server, &json);
     json_close_object(&json);
     buffer_deinit(&checks);

@@ -77,6 +77,14 @@ static void on_checked(size_t symbol_index, enum status status, const char *mess
     publisher_checked(role->publisher, symbol_index, status);
 }
 
+/* Where another server generates, what it publishes says how new its data are. */
+static void on_newest(size_t symbol_index, int64_t open_time_ms, void *context)
+{
+    const struct role *role = context;
+    if (is_generating(role))
+        publisher_note_data_time(role->publisher, symbol_index, open_time_ms);
+}
+
 static void on_computed(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context)
 {
     (void)symbol_index;
@@ -196,10 +204,12 @@ static void start_generator(struct role *role)
         .lookback_ms = config->heatmap_lookback_ms,
         .interval_seconds = config->ws_update_interval_seconds,
         .live_interval_seconds = config->live_update_interval_seconds,
+        .is_filled = role->parts.is_filled,
         .epoch = config->redis_enabled ? 0 : first_epoch(),
         .is_wanted = is_wanted,
         .on_published = on_published,
         .on_checked = on_checked,
+        .on_newest = on_newest,
         .on_computed = on_computed,
         .context = role,
     });

@@ -20,6 +20,7 @@
 /* What the generator needs that is not in the settings. */
 struct role_generator {
     struct store *store; /* must outlive the role */
+    bool is_filled;      /* a source of this process fills it */
     /* What a symbol tick has cost. Generator's thread. */
     void (*on_computed)(uint64_t query_ns, uint64_t compute_ns, void *context);
     void *context;

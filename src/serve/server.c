@@ -167,7 +167,11 @@ static void create_parts(struct server *server)
 static enum status start_parts(struct server *server, struct error *error)
 {
     const struct role_generator generator = {
-        .store = server->store, .on_computed = serve_metrics_on_computed, .context = server};
+        .store = server->store,
+        .is_filled = server->is_demo || server->is_collecting,
+        .on_computed = serve_metrics_on_computed,
+        .context = server,
+    };
     role_start(&server->role, role_is_relay(server->config) ? NULL : &generator, &server->loop,
                server->metrics);
     enum status status = server->is_collecting ? collecting_start(server, error) : STATUS_OK;

@@ -22,6 +22,7 @@ static const char *const digest_sql[] = {
     [STORE_CANDLES] =
         "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(open_time AS TIMESTAMP)) // $3 AS "
         "block, "
+        "epoch_ms(min(TRY_CAST(open_time AS TIMESTAMP))), "
         "epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))), count(*), "
         "sum(hash(open_time, open, high, low, close, volume)) FROM klines_5m_history "
         "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
@@ -30,6 +31,7 @@ static const char *const digest_sql[] = {
     [STORE_INTEREST] =
         "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(timestamp AS TIMESTAMP)) // $3 AS "
         "block, "
+        "epoch_ms(min(TRY_CAST(timestamp AS TIMESTAMP))), "
         "epoch_ms(max(TRY_CAST(timestamp AS TIMESTAMP))), count(*), "
         "sum(hash(timestamp, open_interest_value)) FROM open_interest_history "
         "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
@@ -93,7 +95,7 @@ enum status store_digest(struct store_session *session, enum store_kind kind, co
         {.type = PARAMETER_TIME, .time_ms = start_ms},
         {.type = PARAMETER_INTEGER, .integer = STORE_BLOCK_MS},
     };
-    struct rows rows = {.column_count = 5};
+    struct rows rows = {.column_count = 6};
     enum status status = store_run(session, digest_sql[kind], parameters, 3, &rows.result, error);
     if (status != STATUS_OK)
         return status;
@@ -101,9 +103,10 @@ enum status store_digest(struct store_session *session, enum store_kind kind, co
         const struct store_digest digest = {
             .symbol = rows_text(&rows, 0),
             .block = rows_int64(&rows, 1),
-            .newest_ms = rows_int64(&rows, 2),
-            .count = (uint64_t)rows_int64(&rows, 3),
-            .sum = (uint64_t)rows_wide(&rows, 4),
+            .oldest_ms = rows_int64(&rows, 2),
+            .newest_ms = rows_int64(&rows, 3),
+            .count = (uint64_t)rows_int64(&rows, 4),
+            .sum = (uint64_t)rows_wide(&rows, 5),
         };
         on_digest(&digest, context);
     }

@@ -159,8 +159,8 @@ enum status store_newest_all(struct store_session *session, int64_t start_ms, bo
  * changed in it, its count and sum stay the same; when something has, one of them is another. */
 struct store_digest {
     struct slice symbol;
-    int64_t block;     /* the block begins at block * STORE_BLOCK_MS */
-    int64_t newest_ms; /* of its rows */
+    int64_t block;                /* the block begins at block * STORE_BLOCK_MS */
+    int64_t oldest_ms, newest_ms; /* of its rows */
     uint64_t count, sum;
 };
 

@@ -31,7 +31,7 @@ struct symbol_state {
     atomic_size_t subscribers;
     atomic_int_least64_t requested_until_ms; /* monotonic */
     atomic_bool is_followed;           /* the last check went well, and there was interest since */
-    atomic_int_least64_t data_time_ms; /* of the newest frame; 0: there is none */
+    atomic_int_least64_t data_time_ms; /* of the newest candle known; 0: none is */
     struct frame *newest;              /* guarded by publisher.lock, written under both mutexes */
 };
 
@@ -292,6 +292,14 @@ bool publisher_request(struct publisher *publisher, size_t symbol_index, bool wa
     if (!is_current)
         publisher->on_wanted(symbol_index, publisher->context);
     return is_current;
+}
+
+void publisher_note_data_time(struct publisher *publisher, size_t symbol_index,
+                              int64_t open_time_ms)
+{
+    check(symbol_index < publisher->symbol_count);
+    atomic_store_explicit(&publisher->symbols[symbol_index].data_time_ms, open_time_ms,
+                          memory_order_relaxed);
 }
 
 int64_t publisher_data_time_ms(const struct publisher *publisher, size_t symbol_index)

@@ -73,7 +73,11 @@ bool publisher_request(struct publisher *publisher, size_t symbol_index, bool wa
 /* Whether the symbol has a subscriber, or had a request lately. */
 bool publisher_is_wanted(const struct publisher *publisher, size_t symbol_index);
 
-/* The open time of the newest candle of the newest frame, Unix milliseconds; 0: no frame yet. */
+/* The open time of the newest candle that is known of the symbol, Unix milliseconds; 0: none is. It
+ * is that of the newest frame, or what was noted since: of a symbol that nobody wants there are no
+ * frames, but it has an age. */
+void publisher_note_data_time(struct publisher *publisher, size_t symbol_index,
+                              int64_t open_time_ms);
 int64_t publisher_data_time_ms(const struct publisher *publisher, size_t symbol_index);
 
 /* The newest frame with a reference for the caller, or NULL. */

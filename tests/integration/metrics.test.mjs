@@ -24,6 +24,7 @@ const families = {
     heatcast_bytes_sent_total: 'counter',
     heatcast_delivery_seconds: 'histogram',
     heatcast_data_age_seconds: 'gauge',
+    heatcast_symbol_has_data: 'gauge',
     heatcast_database_up: 'gauge',
     heatcast_database_faults_total: 'counter',
     heatcast_generator_ticks_total: 'counter',
@@ -111,6 +112,7 @@ test('the page is complete before anything has happened, and its symbols are tho
         undefined,
         'no data, no age',
     );
+    assert.equal(value('heatcast_symbol_has_data', { symbol: 'BTCUSDT' }), 0);
     assert.equal(value('heatcast_database_up'), 0);
     assert.ok(value('heatcast_database_faults_total', { reason: 'missing' }) >= 1);
     for (const reason of ['locked', 'unreadable', 'unwritable'])
@@ -204,4 +206,32 @@ test('after broadcasts the counters say what happened', async (t) => {
             page.value('ws_active_connections', { symbol }) === clientCount - 2
         );
     });
+});
+
+test('the age of the data is known though nobody is subscribed, and after the last one has left', async (t) => {
+    const folder = await scratch(t);
+    const database = join(folder, 'market.duckdb');
+    const market = makeMarket({ candles: 60 });
+    const cut = market.candles[40].time;
+    await importMarkets(folder, database, cutMarket(market, 0, cut));
+    const server = await serveFor(t, { database, args: ['--ws-update-interval', '0.2'] });
+    const symbol = 'BTCUSDT';
+    const newestIs = (time) =>
+        eventually(`the age is that of ${new Date(time).toISOString()}`, async () => {
+            const { value } = await scrape(server);
+            const age = value('heatcast_data_age_seconds', { symbol });
+            return Math.abs(age - (Date.now() - time) / 1000) < 60 && value;
+        });
+    const value = await newestIs(market.candles[39].time);
+    assert.equal(value('heatcast_symbol_has_data', { symbol }), 1);
+    assert.equal(value('heatcast_symbol_has_data', { symbol: 'ETHUSDT' }), 0);
+    assert.equal(value('heatcast_data_age_seconds', { symbol: 'ETHUSDT' }), undefined);
+
+    await importMarkets(folder, database, cutMarket(market, cut, market.candles[50].time));
+    await newestIs(market.candles[49].time);
+    const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
+    await client.nextSnapshot('BTCUSDT');
+    await client.close();
+    await importMarkets(folder, database, cutMarket(market, market.candles[50].time));
+    await newestIs(market.candles[59].time);
 });

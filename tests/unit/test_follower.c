@@ -37,6 +37,11 @@ static void ignore_newest(size_t index, int64_t open_time_ms, void *context)
     (void)index, (void)open_time_ms, (void)context;
 }
 
+static void ignore_other(struct slice symbol, void *context)
+{
+    (void)symbol, (void)context;
+}
+
 /* A database of another process: opened, changed, closed. */
 static void run_foreign(const char *path, const char *sql)
 {
@@ -62,7 +67,8 @@ static struct watch *open_watch(void **state)
     assert_ok(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, fault));
     store_close(open_store(watch->path, STORE_OWNER)); /* makes the tables */
     watch->store = open_store(watch->path, STORE_SHARED);
-    survey_init(&watch->survey, &symbols, ignore_newest, NULL);
+    survey_init(&watch->survey, &symbols,
+                &(struct survey_listener){ignore_newest, ignore_other, NULL});
     for (size_t i = 0; i < SYMBOL_COUNT; i++)
         follower_init(&watch->followers[i], symbols.names[i], LOOKBACK_MS, model_default(),
                       &weights);

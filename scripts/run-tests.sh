@@ -7,7 +7,7 @@
 #   unit      C units, replays of the fuzz inputs, and what the tree keeps to (scripts/tidy.mjs)
 #   system    the real binary over real sockets, the page in a real browser
 #   asan      units, and the binary over real sockets, under AddressSanitizer and UBSan
-#   tsan      what starts threads, the whole server, and fetch, under ThreadSanitizer
+#   tsan      what starts threads, the whole server, fetch and live data, under ThreadSanitizer
 #
 # Sections that need the same build share its folder, and compile nothing twice.
 set -uo pipefail
@@ -74,6 +74,8 @@ tsan() {
         status=1
     HEATCAST_BINARY=$PWD/build-tsan/heatcast \
         fixed_addresses "${runner[@]}" tests/integration/{threads,fetch}.test.mjs || status=1
+    HEATCAST_BINARY=$PWD/build-tsan/heatcast fixed_addresses "${runner[@]}" \
+        --test-name-pattern='serve --collect' tests/integration/collect-live.test.mjs || status=1
     return $status
 }
 

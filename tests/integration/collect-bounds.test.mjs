@@ -104,3 +104,19 @@ describe('an exchange that does wrong for hours', { concurrency: 2 }, () => {
         assert.deepEqual(exchange.record.violations, []);
     });
 });
+
+describe('stopping', { concurrency: 2 }, () => {
+    for (const [what, faults] of [
+        ['answers nothing', [{ on: 'rest', kind: 'hang', count: Infinity }]],
+        ['opens no socket', [{ on: 'connect', kind: 'hang', count: Infinity }]],
+    ])
+        test(`does not wait for an exchange that ${what}`, async (t) => {
+            const exchange = await fastStandIn(t, binance, { scale: 1 });
+            for (const fault of faults) exchange.faults.add(fault);
+            const collector = await collectFast(t, [exchange]);
+            await eventually('requests', () => exchange.record.requests.length > 0);
+            const began = performance.now();
+            await collector.stop();
+            assert.ok(performance.now() - began < 30_000);
+        });
+});

@@ -43,15 +43,15 @@ struct websocket_client_options {
 struct websocket_client;
 
 /* All that the options point to is copied, but for the context. Never fails: what is wrong comes
- * by on_closed. So far for tests. */
+ * by on_closed. */
 struct websocket_client *websocket_client_connect(struct http_client *client,
                                                   const struct websocket_client_options *options);
 
 /* Sends a text message. False, and nothing is sent, if the connection is not open, or more than
- * WEBSOCKET_OUTGOING_BYTES_MAX would wait: the peer does not read. So far for tests. */
+ * WEBSOCKET_OUTGOING_BYTES_MAX would wait: the peer does not read. */
 bool websocket_client_send_text(struct websocket_client *client, const char *text, size_t size);
 
-/* Sends a ping without payload. As websocket_client_send_text(). So far for tests. */
+/* Sends a ping without payload. As websocket_client_send_text(). */
 bool websocket_client_send_ping(struct websocket_client *client);
 
 /* Closes in order: a close frame, and on_closed when the peer has answered or
@@ -60,12 +60,10 @@ bool websocket_client_send_ping(struct websocket_client *client);
 void websocket_client_close(struct websocket_client *client);
 
 /* Ends it at once at whatever stage, and frees it; no callback follows. May be called from its own
- * callbacks. The loop must run once more before it is closed. NULL is harmless. So far for tests.
- */
+ * callbacks. The loop must run once more before it is closed. NULL is harmless. */
 void websocket_client_destroy(struct websocket_client *client);
 
-/* When the last byte came from the peer, as clock_monotonic_ns(); 0 before the first.
- * So far for tests. */
+/* When the last byte came from the peer, as clock_monotonic_ns(); 0 before the first. */
 uint64_t websocket_client_last_byte_ns(const struct websocket_client *client);
 
 #endif

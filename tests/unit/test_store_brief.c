@@ -35,7 +35,7 @@ static int64_t count_klines(struct store *store)
 {
     int64_t count = 0;
     struct store_session *session = begin(store);
-    assert_ok(store_count(session, "BTCUSDT", T0, T0 + 30 * DAY_MS, CANDLE_MS, &count, fault));
+    assert_ok(store_count(session, "BTCUSDT", T0, T0 + 365 * DAY_MS, CANDLE_MS, &count, fault));
     store_end(session);
     return count;
 }
@@ -215,18 +215,23 @@ static void the_log_is_read_by_all_and_moves_into_the_file_now_and_then(void **s
                      turns * COUNT + 1);
 }
 
-/* What another program leaves that is killed: its log is copied while it is open. */
+/* Another program, which is this one started again, ends without closing what it has written to. */
+static int run_and_leave(const char *path, const char *sql)
+{
+    duckdb_database foreign;
+    duckdb_connection connection;
+    bool is_done = duckdb_open(path, &foreign) == DuckDBSuccess &&
+                   duckdb_connect(foreign, &connection) == DuckDBSuccess &&
+                   duckdb_query(connection, sql, NULL) == DuckDBSuccess;
+    _exit(is_done ? 0 : 1);
+}
+
 static void leave_log(void **state, const char *sql)
 {
     pid_t child = fork();
     if (child == 0) {
-        duckdb_database foreign;
-        duckdb_connection connection;
-        if (duckdb_open(database(state), &foreign) == DuckDBSuccess &&
-            duckdb_connect(foreign, &connection) == DuckDBSuccess &&
-            duckdb_query(connection, sql, NULL) == DuckDBSuccess)
-            _exit(0); /* without closing anything */
-        _exit(1);
+        execl("/proc/self/exe", "foreign", database(state), sql, (char *)NULL);
+        _exit(127);
     }
     int result;
     assert_int_equal(waitpid(child, &result, 0), child);
@@ -287,8 +292,35 @@ static void a_full_disk_loses_nothing_and_the_next_write_succeeds(void **state)
     assert_int_equal(ask_foreign(database(state), "SELECT count(*) FROM klines_5m_history"), 4);
 }
 
-int main(void)
+/* The file itself is far larger than what is left, so its log can grow and cannot be moved. */
+static void a_log_that_cannot_be_moved_is_kept_and_moved_later(void **state)
 {
+    enum { COUNT = 500, TURNS = 6 };
+    int turns = 0;
+    struct store *store = open_store(database(state), STORE_SHARED);
+    for (; turns < 12 || log_size(state) == 0; turns++)
+        write_briefly(store, turns * COUNT, COUNT);
+    int first = turns;
+    off_t before = log_size(state);
+    leave_space(state, 400000);
+    assert_true(size_of(database(state)) > 600000 + before);
+    for (; turns < first + TURNS; turns++) {
+        write_briefly(store, turns * COUNT, COUNT);
+        assert_int_equal(count_klines(store), (turns + 1) * COUNT);
+    }
+    assert_true(log_size(state) > 128 * 1024);
+    leave_space(state, -1);
+    write_briefly(store, turns * COUNT, 1);
+    assert_int_equal(log_size(state), 0);
+    store_close(store);
+    assert_int_equal(ask_foreign(database(state), "SELECT count(*) FROM klines_5m_history"),
+                     turns * COUNT + 1);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3)
+        return run_and_leave(argv[1], argv[2]);
     const struct CMUnitTest tests[] = {
         in_folder(the_file_is_made_with_its_tables_and_held_only_for_the_session),
         in_folder(a_file_that_another_process_has_is_busy_at_once_and_can_be_written_after),
@@ -300,6 +332,7 @@ int main(void)
         in_folder(a_log_that_no_reader_can_replay_is_healed_by_the_next_write),
         in_folder(a_file_that_its_maker_did_not_finish_is_made_again),
         in_folder(a_full_disk_loses_nothing_and_the_next_write_succeeds),
+        in_folder(a_log_that_cannot_be_moved_is_kept_and_moved_later),
     };
     return cmocka_run_group_tests_name("store_brief", tests, NULL, NULL);
 }

@@ -136,6 +136,8 @@ static void in_a_long_queue_others_get_the_file_between_transactions(void **stat
         pid_t other = 0;
         wait_until((other = try_hold_elsewhere(database(state), F_WRLCK)) != 0);
         let_go_elsewhere(other);
+        uint64_t writes = status_of(writer).writes;
+        wait_until(is_idle(writer) || status_of(writer).writes > writes);
         turns += !is_idle(writer);
     }
     assert_true(turns > 0);

@@ -15,9 +15,9 @@
  *
  * What was committed stays in the .wal, which readers of all processes replay in memory, and moves
  * into the file when that log has grown to LOG_BYTES_MAX: to move it rewrites the last part of each
- * table, some megabytes for a row or for thousands, while to replay that much takes a reader about
- * as long as to open the file (ARCHITECTURE.md, "The database"). A log that another process left is
- * moved at once: it may hold what a reader cannot replay, such as an index. */
+ * table, some megabytes for a row or for thousands, while to replay that much takes a reader a few
+ * milliseconds (ARCHITECTURE.md, "The database"). A log that another process left is moved at once:
+ * it may hold what a reader cannot replay, such as an index. */
 #include "store/internal.h"
 
 #include "base/clock.h"

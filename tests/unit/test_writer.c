@@ -328,6 +328,31 @@ static void what_is_too_old_is_removed_of_the_collected_symbols(void **state)
                      120);
 }
 
+static void much_is_removed_in_steps_between_which_others_have_the_file(void **state)
+{
+    enum { COUNT = 60000, FRESH = 300 };
+    int64_t end_ms = clock_wall_ms() / CANDLE_MS * CANDLE_MS - CANDLE_MS;
+    int first = (int)((end_ms - T0) / CANDLE_MS) - COUNT + 1, turns = 0;
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", first, COUNT, 0);
+    store_close(store);
+    store = open_store(database(state), STORE_SHARED);
+    struct writer_options chosen = options(store);
+    chosen.keep_candles_ms = (FRESH - 1) * CANDLE_MS;
+    struct writer *writer = writer_start(&chosen);
+    for (uint64_t removed = 0; removed < 2 * (COUNT - FRESH); turns++) {
+        wait_until(status_of(writer).removed_rows > removed);
+        removed = status_of(writer).removed_rows;
+        pid_t other = hold_elsewhere(database(state), F_RDLCK);
+        put_candle(writer, first + turns, 100); /* and what is new is written meanwhile */
+        let_go_elsewhere(other);
+    }
+    assert_true(turns >= 2 * (COUNT - FRESH) / STORE_PRUNE_ROWS / 4);
+    writer_stop(writer, STOP_MS);
+    store_close(store);
+    assert_int_equal(ask(state, "SELECT count(*) FROM open_interest_history"), FRESH);
+}
+
 static void nothing_is_removed_where_nothing_new_comes(void **state)
 {
     struct store *store = open_store(database(state), STORE_SHARED);
@@ -359,6 +384,7 @@ int main(void)
         in_folder(a_row_that_the_tables_cannot_hold_is_left_out_alone),
         in_folder(a_foreign_table_of_liquidations_stops_them_alone),
         in_folder(what_is_too_old_is_removed_of_the_collected_symbols),
+        in_folder(much_is_removed_in_steps_between_which_others_have_the_file),
         in_folder(nothing_is_removed_where_nothing_new_comes),
     };
     return cmocka_run_group_tests_name("writer", tests, NULL, NULL);

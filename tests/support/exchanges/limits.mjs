@@ -4,6 +4,8 @@
 // real time, however fast the market runs.
 import { performance } from 'node:perf_hooks';
 
+const slackRealMs = 5;
+
 export class Limits {
     #windows = new Map();
     #clock;
@@ -12,6 +14,11 @@ export class Limits {
     constructor(clock, time = 'real') {
         this.#clock = clock;
         this.isReal = time === 'real';
+    }
+
+    // By how much two clocks may differ that both run as fast.
+    get slackMs() {
+        return this.isReal ? 1 : Math.max(1, slackRealMs * this.#clock.scale);
     }
 
     now() {

@@ -155,7 +155,7 @@ export class StandIn {
         const { name, weight = 1, ...budget } = this.definition.budget(ask);
         ask.budget = name;
         const silentMs = (this.#silentUntil.get(name) ?? 0) - this.limits.now();
-        if (silentMs > 1) {
+        if (silentMs > this.limits.slackMs) {
             this.record.violate('retry-after', `${ask.subject} was asked ${silentMs} ms too early`);
             this.#tooEarly++;
             return this.#tooEarly > (this.definition.bansAfter || Infinity)

@@ -150,6 +150,7 @@ function* targetsOf(result, scenarios) {
         'bytes/round',
     ];
     yield* modelTargets(result.model);
+    yield* tickTargets(result.ticks);
     yield* databaseTargets(result.database);
     yield* liveTargets(result.live);
     for (const attack of result.attacks ?? []) yield* attackTargets(attack);
@@ -164,6 +165,32 @@ function* modelTargets(model) {
         if (!window) continue;
         const worst = Math.max(...Object.values(window).map((it) => it.us ?? 0)) / 1e3;
         yield [`model, ${candles.toLocaleString('en')} candles`, worst, 'at most', bound, 'ms'];
+    }
+}
+
+const openInterests = ({ days, ...interests }) => interests;
+
+// The share of a core that so many symbols take whose open candles move once a second, while one of
+// them closes in five minutes, and all snapshots are compressed.
+function liveShare({ open_us, close_us, deflated_us }, symbols) {
+    return (symbols * (open_us + close_us / 300 + deflated_us)) / 1e6;
+}
+
+// Open interest that only ever rises is the model's worst case: a candle that closes then costs the
+// whole window, as it did before for every tick.
+function* tickTargets(ticks) {
+    for (const window of ticks?.windows ?? []) {
+        const interests = Object.values(openInterests(window));
+        const worst = (field) => Math.max(...interests.map((it) => it[field])) / 1e3;
+        const days = `window of ${window.days} days`;
+        yield [`open candle, ${days}, worst`, worst('open_us'), 'at most', 0.1, 'ms'];
+        yield [`closing candle, ${days}, flat`, window.flat.close_us / 1e3, 'at most', 1, 'ms'];
+        yield [
+            `500 symbols live, ${days}, worst: of a core`,
+            Math.max(...interests.map((it) => liveShare(it, 500))),
+            'at most',
+            0.5,
+        ];
     }
 }
 
@@ -279,6 +306,36 @@ function modelTable(model) {
     return table(['candles', ...names], rows);
 }
 
+function tickTable({ windows }) {
+    const rows = windows.flatMap((window) =>
+        Object.entries(openInterests(window)).map(([name, it]) => [
+            `${window.days} days, ${name}`,
+            number(it.open_us / 1e3),
+            number(it.close_us / 1e3),
+            number(it.whole_us / 1e3),
+            number(it.whole_us / it.open_us),
+            number(it.whole_us / it.close_us),
+            number(it.deflated_us / 1e3),
+            number(liveShare(it, 500)),
+            number(it.bytes / 2 ** 20),
+        ]),
+    );
+    return table(
+        [
+            'window, open interest',
+            'open ms',
+            'closing ms',
+            'whole ms',
+            'whole/open',
+            'whole/closing',
+            'compressing ms',
+            '500 live: cores',
+            'MB a symbol',
+        ],
+        rows,
+    );
+}
+
 function databaseTable({ tick, ranges }) {
     const rows = [
         ['tick of a symbol: query', number(tick.query_ms)],
@@ -347,6 +404,11 @@ export function markdownReport(result) {
             parts.push(`## ${scenario.title}\n\n${scenarioTable(scenario, labels)}`);
     if (result.model)
         parts.push(`## The model, ms by candles and open interest\n\n${modelTable(result.model)}`);
+    if (result.ticks)
+        parts.push(
+            `## Ticks of what is in memory, ${result.ticks.symbols} symbols in turn\n\n` +
+                tickTable(result.ticks),
+        );
     if (result.database)
         parts.push(`## Ticks and history, ms\n\n${databaseTable(result.database)}`);
     if (result.live)

@@ -231,6 +231,12 @@ if (!parts || parts.includes('model')) {
     say('== the model');
     result.model = JSON.parse(await run(join(programs, 'model_bench'), [quick ? '0.05' : '0.5']));
 }
+if (!parts || parts.includes('ticks')) {
+    say('== ticks of what is in memory');
+    result.ticks = JSON.parse(
+        await run(join(programs, 'ticks_bench'), quick ? ['100', '24'] : ['500', '60']),
+    );
+}
 if (!parts || parts.includes('database')) {
     say('== ticks and history');
     try {

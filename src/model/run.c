@@ -94,6 +94,7 @@ struct change {
     const struct run *run;
     const struct slots *slots;
     int64_t first, end;
+    int64_t changed_end; /* behind the last slot that has changed, or follows one that has */
     /* Where the window begins, its first open interest has nothing to be compared with: the slots
      * of these, before and now. */
     int64_t old_interest, new_interest;
@@ -102,9 +103,13 @@ struct change {
 static struct change find_change(const struct run *run, const struct slots *slots, int64_t first,
                                  int64_t end)
 {
-    struct change change = {run, slots, first, end, end, end};
+    struct change change = {run, slots, first, end, slots->changed_end, end, end};
+    /* Open interest is compared with the one before it, which may have changed. */
+    if (slots->changed_first < slots->changed_end)
+        change.changed_end = slots_first_interest(slots, slots->changed_end, end) + 1;
     if (first != run->first) {
-        change.old_interest = slots_first_interest(slots, run->first, end);
+        const int64_t old_first = run->first > slots->first ? run->first : slots->first;
+        change.old_interest = slots_first_interest(slots, old_first, end);
         change.new_interest = slots_first_interest(slots, first, end);
     }
     return change;
@@ -115,7 +120,7 @@ static bool is_changed(const struct change *change, int64_t slot)
 {
     return slot < change->run->first || slot >= change->run->end || slot == change->old_interest ||
            slot == change->new_interest ||
-           (slot >= change->slots->changed_first && slot < change->slots->changed_end);
+           (slot >= change->slots->changed_first && slot < change->changed_end);
 }
 
 /* The first slot from this one on that has changed; the old run's end if none has. */
@@ -129,7 +134,7 @@ static int64_t next_changed(const struct change *change, int64_t slot)
         if (firsts[i] > slot && firsts[i] < next)
             next = firsts[i];
     if (change->slots->changed_first > slot && change->slots->changed_first < next &&
-        change->slots->changed_first < change->slots->changed_end)
+        change->slots->changed_first < change->changed_end)
         next = change->slots->changed_first;
     return next;
 }

@@ -1,10 +1,7 @@
 /* Arrays rather than a ring or a list of rows: what runs a model over a window reads it from end to
  * end, and a row that comes late finds its place by its number. A symbol that trades has hardly a
  * slot without a candle, so little is wasted on holes. The arrays slide: there is room behind the
- * last slot, and when it is used up all moves to the front, once in SLACK_SLOTS.
- *
- * Open interest that changes in a slot changes two differences: its own to the slot before, and the
- * next one's to it. */
+ * last slot, and when it is used up all moves to the front, once in SLACK_SLOTS. */
 #include "model/slots.h"
 
 #include "base/check.h"
@@ -149,8 +146,7 @@ void slots_set_interest(struct slots *slots, int64_t slot, double value)
     if (*old == value)
         return;
     *old = value;
-    int64_t next = slots_first_interest(slots, slot + 1, slots_end(slots));
-    note_change(slots, slot, next + 1);
+    note_change(slots, slot, slot + 1);
 }
 
 const struct candle *slots_candle(const struct slots *slots, int64_t slot)

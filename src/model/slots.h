@@ -20,8 +20,8 @@ struct slots {
     struct candle *candles; /* one without prices: there is none */
     double *interest;       /* quote currency; 0: there is none */
     bool *marks;            /* for what follows the slots */
-    /* Slots whose candle or change of open interest is not what it was when slots_settle() was
-     * last called are in [changed_first, changed_end); so are those that came since. */
+    /* Slots whose candle or open interest is not what it was when slots_settle() was last called
+     * are in [changed_first, changed_end); so are those that came since. */
     int64_t changed_first, changed_end;
 };
 

@@ -24,12 +24,6 @@ size_t answer_bytes_held(void)
     return atomic_load_explicit(&bytes_held, memory_order_relaxed);
 }
 
-static void count_held(struct answer *answer)
-{
-    answer->counted = answer->body.capacity;
-    atomic_fetch_add_explicit(&bytes_held, answer->counted, memory_order_relaxed);
-}
-
 struct answer *answer_create(void)
 {
     struct answer *answer = memory_allocate_zeroed(1, sizeof *answer);
@@ -44,15 +38,18 @@ struct answer *answer_acquire(struct answer *answer)
     return answer;
 }
 
+unsigned answer_holders(const struct answer *answer)
+{
+    return atomic_load_explicit(&answer->references, memory_order_relaxed);
+}
+
 void answer_release(struct answer *answer)
 {
     /* Release and acquire: all reading is over before the last holder frees. */
     if (answer == NULL ||
         atomic_fetch_sub_explicit(&answer->references, 1, memory_order_acq_rel) != 1)
         return;
-    atomic_fetch_sub_explicit(&bytes_held, answer->counted, memory_order_relaxed);
-    if (answer->by_address != NULL)
-        address_count_remove_many(answer->by_address, answer->address_key, answer->charged_kib);
+    answer_discharge(answer);
     buffer_deinit(&answer->body);
     free(answer->message);
     free(answer);
@@ -72,7 +69,6 @@ void answer_complete(struct answer *answer)
 {
     trim(&answer->body);
     answer->tag = gzip_content_tag(answer->body.data, answer->body.size);
-    count_held(answer);
 }
 
 bool answer_is_worth_gzip(const struct answer *plain)
@@ -90,14 +86,28 @@ struct answer *answer_gzip(const struct answer *plain)
         return NULL;
     }
     trim(&gzipped->body);
-    count_held(gzipped);
     return gzipped;
+}
+
+static uint32_t kib(size_t bytes)
+{
+    return (uint32_t)(bytes / 1024);
 }
 
 void answer_charge(struct answer *answer, struct address_count *by_address, uint64_t address_key)
 {
     answer->by_address = by_address;
     answer->address_key = address_key;
-    answer->charged_kib = (uint32_t)(answer->counted / 1024);
-    address_count_add_many(by_address, address_key, answer->charged_kib);
+    answer->charged = answer->body.capacity;
+    atomic_fetch_add_explicit(&bytes_held, answer->charged, memory_order_relaxed);
+    address_count_add_many(by_address, address_key, kib(answer->charged));
+}
+
+void answer_discharge(struct answer *answer)
+{
+    if (answer->by_address == NULL)
+        return;
+    atomic_fetch_sub_explicit(&bytes_held, answer->charged, memory_order_relaxed);
+    address_count_remove_many(answer->by_address, answer->address_key, kib(answer->charged));
+    answer->by_address = NULL;
 }

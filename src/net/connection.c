@@ -31,6 +31,7 @@ enum {
     ANSWER_BYTES_PER_TURN = 32 * 1024,
     READ_BYTES_PER_TURN = 4096, /* a client that is well sends less; TLS: a record */
     PROBATION_MS = 1000,
+    LINGERING_READS_MAX = 1024, /* of 16 KiB at the most */
 };
 
 /* -- the state --------------------------------------------------------------------------------- */
@@ -58,6 +59,8 @@ static void watch(struct connection *connection, uint32_t wanted)
 static void bury(struct connection *connection)
 {
     struct worker *worker = connection->worker;
+    places_give_back(&worker->shared->places, &connection->place);
+    worker->refused_count -= connection->refusal != NULL;
     poller_remove(&worker->poller, connection->poll_class, connection->transport.fd);
     list_push_back(&worker->closed, &connection->in_http);
 }
@@ -96,6 +99,8 @@ static void enter(struct connection *connection, enum connection_state state)
     connection->state = (uint8_t)state;
     connection->deadline_ns =
         deadline_ms == 0 ? UINT64_MAX : clock_monotonic_ns() + deadline_ms * MS_NS;
+    if (state == CONNECTION_READING && connection->refusal != NULL)
+        connection->deadline_ns -= (HTTP_HEAD_TIMEOUT_MS - REFUSED_TIMEOUT_MS) * MS_NS;
     if (state == CONNECTION_WRITING)
         limit_writing(connection);
     if (state == CONNECTION_WEBSOCKET || state == CONNECTION_CLOSED)
@@ -112,11 +117,8 @@ void connection_free(struct connection *connection)
 {
     struct worker *worker = connection->worker;
     transport_deinit(&connection->transport);
-    places_give_back(&worker->shared->places, &connection->place);
     if (connection->session != NULL)
         session_deinit(connection->session);
-    else
-        atomic_fetch_sub_explicit(&worker->shared->http_connections, 1, memory_order_relaxed);
     free(connection->session);
     exchange_destroy(connection->exchange);
     list_remove(&connection->in_http);
@@ -185,7 +187,7 @@ static void become_websocket(struct connection *connection)
     struct session *session = memory_allocate(sizeof *session);
     connection->exchange = NULL;
     connection->session = session;
-    atomic_fetch_sub_explicit(&worker->shared->http_connections, 1, memory_order_relaxed);
+    places_leave_http(&worker->shared->places, &connection->place);
 
     session_init(session, &worker->hub, exchange->websocket, exchange->deflates, connection);
     enter(connection, CONNECTION_WEBSOCKET);
@@ -234,6 +236,8 @@ static void await_request(struct connection *connection, bool has_answered)
     if (connection->exchange->in.size == 0) {
         exchange_destroy(connection->exchange);
         connection->exchange = NULL;
+        if (connection->is_proxied) /* the next request may be another client's */
+            places_count_for_nobody(&connection->worker->shared->places, &connection->place);
         enter(connection, CONNECTION_IDLE);
     } else if (has_answered || connection->state != CONNECTION_READING) {
         enter(connection, CONNECTION_READING);
@@ -285,10 +289,16 @@ static void find_peer(struct exchange *exchange, struct sockaddr_storage *peer)
     client_address_of_peer(connection->transport.fd, peer);
 }
 
-static enum place_result take_place(struct exchange *exchange, const struct sockaddr *address)
+static enum place_result take_place(struct exchange *exchange)
 {
     struct connection *connection = exchange->owner;
-    return places_take(&connection->worker->shared->places, address, &connection->place);
+    return places_take_websocket(&connection->worker->shared->places, &connection->place);
+}
+
+static enum place_result count_for(struct exchange *exchange, uint64_t address_key)
+{
+    struct connection *connection = exchange->owner;
+    return places_count_for(&connection->worker->shared->places, address_key, &connection->place);
 }
 
 void connection_init_host(struct exchange_host *host)
@@ -296,17 +306,26 @@ void connection_init_host(struct exchange_host *host)
     host->on_answered = on_answered;
     host->find_peer = find_peer;
     host->take_place = take_place;
+    host->count_for = count_for;
 }
 
 /* -- reading ----------------------------------------------------------------------------------- */
 
+static struct exchange *make_exchange(struct connection *connection)
+{
+    if (connection->exchange == NULL) {
+        connection->exchange = exchange_create(&connection->worker->host, connection);
+        connection->exchange->refusal = connection->refusal;
+    }
+    return connection->exchange;
+}
+
 static void take_http_input(struct connection *connection, const char *bytes, size_t size)
 {
-    if (connection->exchange == NULL)
-        connection->exchange = exchange_create(&connection->worker->host, connection);
+    struct exchange *exchange = make_exchange(connection);
     if (connection->state == CONNECTION_IDLE)
         enter(connection, CONNECTION_READING);
-    buffer_append(&connection->exchange->in, bytes, size);
+    buffer_append(&exchange->in, bytes, size);
     serve_requests(connection, false);
 }
 
@@ -343,7 +362,7 @@ static void rank(struct connection *connection)
 {
     const struct session *session = connection->session;
     bool is_known = session->alive_ns >= connection->deadline_ns && session_keeps_to_rates(session);
-    enum poll_class class = is_known ? POLL_FIRST : POLL_ORDINARY;
+    enum poll_class class = is_known ? POLL_FIRST : connection->first_class;
     if (class == connection->poll_class || connection->state != CONNECTION_WEBSOCKET)
         return;
     if (poller_move(&connection->worker->poller, connection->poll_class, class,
@@ -370,10 +389,12 @@ static void on_readable(struct connection *connection)
         take_http_input(connection, bytes, (size_t)size);
 }
 
-/* What comes has no meaning any more. */
+/* What comes has no meaning any more, but the peer may not have read our last words while it sends;
+ * one that sends and sends does not. */
 static void on_lingering_readable(struct connection *connection)
 {
-    if (transport_read_discarded(&connection->transport, connection->worker->read_buffer) < 0)
+    if (transport_read_discarded(&connection->transport, connection->worker->read_buffer) < 0 ||
+        ++connection->lingering_reads == LINGERING_READS_MAX)
         connection_close(connection);
 }
 
@@ -444,75 +465,25 @@ void connection_on_ready(void *context, uint32_t events)
 
 /* -- life -------------------------------------------------------------------------------------- */
 
-/* The oldest connection that has no request under way, or else the oldest whose client does not
- * take its answer at once; NULL if all of this loop's wait for their answers. */
-static struct connection *find_evictable(struct worker *worker)
+void connection_start(struct worker *worker, int fd, const struct connection_start *start)
 {
-    struct connection *slow = NULL;
-    for (struct list *link = worker->http.next; link != &worker->http; link = link->next) {
-        struct connection *connection = list_entry(link, struct connection, in_http);
-        if (connection->state != CONNECTION_WAITING && connection->state != CONNECTION_WRITING)
-            return connection;
-        if (connection->state == CONNECTION_WRITING && slow == NULL)
-            slow = connection;
-    }
-    return slow;
-}
-
-/* Makes room for a newcomer, so that a client that holds connections cannot lock others out. One
- * that lingers has its answer already, and does not count as refused. False if there is none that
- * can give way. */
-static bool evict_oldest(struct worker *worker)
-{
-    struct connection *connection = find_evictable(worker);
-    if (connection == NULL)
-        return false;
-    log_debug("connection gives way to a newer one",
-              log_int("connections", net_http_connections_max(worker->shared->config)));
-    if (connection->state != CONNECTION_LINGERING)
-        net_count_refusal(worker->shared, REFUSED_HTTP_LIMIT);
-    connection_close(connection);
-    return true;
-}
-
-/* There are too many already. Best effort: an answer that the peer may not read is no loss. */
-static void refuse(struct worker *worker, int fd)
-{
-    static const char answer[] =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-        "Retry-After: 5\r\nConnection: close\r\n\r\n"
-        "{\"error\":{\"code\":\"TOO_MANY_CONNECTIONS\",\"message\":\"Too many connections at a "
-        "time; try again later\"}}";
-    struct transport transport;
-    transport_init(&transport, fd, NULL);
-    if (worker->shared->tls == NULL)
-        transport_write_plain(&transport, answer, sizeof answer - 1);
-    transport_deinit(&transport);
-    net_count_refusal(worker->shared, REFUSED_HTTP_LIMIT);
-}
-
-void connection_open(struct worker *worker, int fd)
-{
-    struct net_shared *shared = worker->shared;
-    if (atomic_load_explicit(&shared->http_connections, memory_order_relaxed) >=
-            net_http_connections_max(shared->config) && /* loops may pass it by one each: no harm */
-        !evict_oldest(worker)) {
-        refuse(worker, fd);
-        return;
-    }
     struct connection *connection = memory_allocate_zeroed(1, sizeof *connection);
-    if (!poller_add(&worker->poller, POLL_ORDINARY, fd, 0, connection)) {
+    connection->worker = worker;
+    connection->place = start->place;
+    connection->refusal = start->refusal;
+    connection->is_proxied = start->is_proxied;
+    connection->poll_class = connection->first_class = (uint8_t)start->poll_class;
+    if (!poller_add(&worker->poller, start->poll_class, fd, 0, connection)) {
+        places_give_back(&worker->shared->places, &connection->place);
         close(fd);
         free(connection);
         return;
     }
-    connection->poll_class = POLL_ORDINARY;
-    connection->worker = worker;
-    transport_init(&connection->transport, fd, shared->tls);
+    transport_init(&connection->transport, fd, worker->shared->tls);
     list_push_back(&worker->connections, &connection->in_worker);
-    list_push_back(&worker->http, &connection->in_http);
+    list_push_back(start->refusal != NULL ? &worker->refused : &worker->http, &connection->in_http);
+    worker->refused_count += start->refusal != NULL;
     worker->connection_count++;
-    atomic_fetch_add_explicit(&shared->http_connections, 1, memory_order_relaxed);
     enter(connection, CONNECTION_READING);
     char address[CLIENT_ADDRESS_TEXT_SIZE];
     log_debug("connection opened", log_text("address", peer_text(connection, address)));
@@ -520,17 +491,19 @@ void connection_open(struct worker *worker, int fd)
 
 /* A head that has begun and is late is answered (RFC 9110 §15.5.9). Where nothing of a request has
  * come the connection ends without a word: a client that is just about to send one would take what
- * it reads for the answer to that. */
+ * it reads for the answer to that. If it was refused, that is right. */
 static void end_late(struct connection *connection)
 {
     char address[CLIENT_ADDRESS_TEXT_SIZE];
-    if (connection->state != CONNECTION_READING || connection->exchange == NULL ||
-        !exchange_has_begun(connection->exchange)) {
+    bool is_read = connection->state == CONNECTION_READING;
+    bool has_begun = connection->exchange != NULL && exchange_has_begun(connection->exchange);
+    if (!is_read || (!has_begun && connection->refusal == NULL) ||
+        transport_is_shaking_hands(&connection->transport)) {
         connection_close(connection);
         return;
     }
     log_debug("request head is late", log_text("address", peer_text(connection, address)));
-    routes_serve_late(connection->exchange);
+    routes_serve_late(make_exchange(connection));
     send_answer(connection);
 }
 

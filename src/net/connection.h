@@ -31,6 +31,7 @@
 #define ANSWER_RATE_MIN 16384      /* bytes a second that a client has to take of an answer, */
 #define ANSWER_GRACE_MS 10000      /* and so much longer it has in all */
 #define LINGER_TIMEOUT_MS 2000     /* after our end of stream, for the peer's */
+#define REFUSED_TIMEOUT_MS 2000    /* for the request of a refused connection */
 
 enum connection_state {
     CONNECTION_READING,  /* a request is awaited or has begun to come */
@@ -46,26 +47,36 @@ enum connection_state {
 /* What a write needs comes first: a broadcast fetches it ahead (stream/hub.c). */
 struct connection {
     struct transport transport;
-    uint8_t state;      /* enum connection_state */
-    uint8_t poll_class; /* enum poll_class */
-    uint16_t wanted;    /* the events of epoll(7) that the state waits for */
-    uint16_t events;    /* what is watched: those, and what the transport waits for */
+    uint8_t state;                   /* enum connection_state */
+    uint8_t poll_class, first_class; /* enum poll_class: now; as long as it is not known */
+    bool is_proxied;                 /* the peer is a trusted proxy */
+    uint16_t wanted;                 /* the events of epoll(7) that the state waits for */
+    uint16_t events;                 /* what is watched: those, and what the transport waits for */
+    uint16_t lingering_reads;
     struct list in_worker;
-    struct list in_http; /* of the worker, until it is a WebSocket; oldest first. Or in `closed` */
+    struct list in_http; /* of the worker, until it is a WebSocket; or in `refused`, or `closed` */
     struct worker *worker;
     struct exchange *exchange; /* while there is anything of a request; else NULL */
     struct session *session;   /* NULL until it is a WebSocket */
     /* It is closed when this passes; UINT64_MAX: none. Of a WebSocket, the end of its probation. */
     uint64_t deadline_ns;
     struct place place;
+    const char *refusal; /* what it is told instead of being served; NULL: it is served */
 };
 
 /* How sessions reach their sockets, and what connections do for exchanges. */
 extern const struct subscriber_transport connection_transport;
 void connection_init_host(struct exchange_host *host);
 
+struct connection_start {
+    struct place place; /* taken over */
+    enum poll_class poll_class;
+    bool is_proxied;
+    const char *refusal; /* as in struct connection; it has no place then */
+};
+
 /* Takes over an accepted, non-blocking socket. */
-void connection_open(struct worker *worker, int fd);
+void connection_start(struct worker *worker, int fd, const struct connection_start *start);
 
 void connection_close(struct connection *connection);
 

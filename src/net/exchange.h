@@ -44,16 +44,19 @@ struct exchange_host {
     /* The address of the other end of the socket; of no family, should it be gone already. */
     void (*find_peer)(struct exchange *exchange, struct sockaddr_storage *peer);
     /* Takes one of the places for WebSockets, which the connection gives back when it ends. */
-    enum place_result (*take_place)(struct exchange *exchange, const struct sockaddr *address);
+    enum place_result (*take_place)(struct exchange *exchange);
+    /* The connection counts for this address while the request is served, or as a WebSocket. */
+    enum place_result (*count_for)(struct exchange *exchange, uint64_t address_key);
 };
 
 struct exchange {
     const struct exchange_host *host;
-    void *owner;        /* for the host's functions */
-    struct buffer in;   /* received, not parsed yet */
-    size_t parsed_size; /* of it, when a head was not complete */
-    struct buffer head; /* the answer's head */
-    struct buffer body; /* owned; or one of the three below */
+    void *owner;         /* for the host's functions */
+    const char *refusal; /* what all requests are told, 503; NULL: they are served */
+    struct buffer in;    /* received, not parsed yet */
+    size_t parsed_size;  /* of it, when a head was not complete */
+    struct buffer head;  /* the answer's head */
+    struct buffer body;  /* owned; or one of the three below */
     const void *static_body;
     struct frame *frame_body; /* holds a reference, as does the next */
     struct answer *answer_body;

@@ -7,6 +7,7 @@
  *
  *     loop (libuv) ── POLL_FIRST    ── sockets      all that are ready
  *                  ├─ POLL_ORDINARY ── sockets      for POLLER_SLICE_US
+ *                  ├─ POLL_CROWD    ── sockets      for POLLER_SLICE_US
  *                  ├─ listener, timers
  *                  └─ mail: a broadcast
  *
@@ -39,10 +40,18 @@ static void on_first_ready(uv_poll_t *handle, int status, int events)
 {
     (void)status, (void)events;
     const struct poll_set *set = handle->data;
-    struct epoll_event ready[POLLER_FIRST_EVENTS];
-    int count = fetch(set, ready, POLLER_FIRST_EVENTS);
+    struct epoll_event ready[POLLER_EVENTS_MAX];
+    int count = fetch(set, ready, POLLER_EVENTS_MAX);
     for (int i = 0; i < count; i++)
         set->poller->on_ready(ready[i].data.ptr, ready[i].events);
+}
+
+/* When the slice that begins now is over; never, if nobody is kept waiting by it. */
+static uint64_t slice_end_ns(const struct poller *poller)
+{
+    return poller->sets[POLL_FIRST].count > 0
+               ? clock_monotonic_ns() + POLLER_SLICE_US * UINT64_C(1000)
+               : UINT64_MAX;
 }
 
 /* At least one is served, so that each turn brings the rest nearer. */
@@ -51,14 +60,31 @@ static void on_others_ready(uv_poll_t *handle, int status, int events)
     (void)status, (void)events;
     struct poll_set *set = handle->data;
     struct epoll_event ready;
-    uint64_t end_ns = clock_monotonic_ns() + POLLER_SLICE_US * UINT64_C(1000);
-    set->served = 0;
+    uint64_t end_ns = slice_end_ns(set->poller);
+    int served = 0;
     set->is_behind = false;
     while (!set->is_behind && fetch(set, &ready, 1) == 1) {
         set->poller->on_ready(ready.data.ptr, ready.events);
-        set->served++;
-        set->is_behind = clock_monotonic_ns() >= end_ns;
+        set->is_behind = ++served == POLLER_EVENTS_MAX ||
+                         (end_ns != UINT64_MAX && clock_monotonic_ns() >= end_ns);
     }
+    set->emptied += !set->is_behind;
+}
+
+bool poller_is_behind(const struct poller *poller)
+{
+    for (size_t i = POLL_FIRST + 1; i < POLL_CLASS_COUNT; i++)
+        if (poller->sets[i].is_behind)
+            return true;
+    return false;
+}
+
+uint64_t poller_emptied(const struct poller *poller)
+{
+    uint64_t sum = 0;
+    for (size_t i = POLL_FIRST + 1; i < POLL_CLASS_COUNT; i++)
+        sum += poller->sets[i].emptied;
+    return sum;
 }
 
 /* -- life -------------------------------------------------------------------------------------- */
@@ -70,7 +96,8 @@ void poller_init(struct poller *poller, uv_loop_t *loop,
     for (size_t i = 0; i < POLL_CLASS_COUNT; i++) {
         struct poll_set *set = &poller->sets[i];
         set->poller = poller;
-        set->count = set->served = 0;
+        set->count = 0;
+        set->emptied = 0;
         set->is_behind = false;
         set->fd = epoll_create1(EPOLL_CLOEXEC);
         check(set->fd >= 0);

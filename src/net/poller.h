@@ -12,12 +12,13 @@
 #include <sys/epoll.h>
 #include <uv.h>
 
-#define POLLER_SLICE_US 500      /* of a turn, for each class but the first */
-#define POLLER_FIRST_EVENTS 1024 /* of the first class in a turn */
+#define POLLER_SLICE_US 500    /* of a turn, for each class but the first, if that has any */
+#define POLLER_EVENTS_MAX 1024 /* of a class in a turn */
 
 enum poll_class {
     POLL_FIRST,    /* known to cost little */
     POLL_ORDINARY, /* may cost anything */
+    POLL_CROWD,    /* as well, and there are many from one address */
     POLL_CLASS_COUNT,
 };
 
@@ -27,9 +28,9 @@ struct poll_set {
     struct poller *poller;
     uv_poll_t handle;
     int fd;
-    size_t count;   /* of its sockets */
-    size_t served;  /* of them in its last turn */
-    bool is_behind; /* more were ready then */
+    size_t count;     /* of its sockets */
+    bool is_behind;   /* more were ready than were served in its last turn */
+    uint64_t emptied; /* how often all that were ready have been served */
 };
 
 struct poller {
@@ -59,5 +60,9 @@ bool poller_move(struct poller *poller, enum poll_class from, enum poll_class to
                  uint32_t events, void *context);
 
 void poller_remove(struct poller *poller, enum poll_class class, int fd);
+
+/* Whether a class that has a slice is behind, and how often one has caught up. */
+bool poller_is_behind(const struct poller *poller);
+uint64_t poller_emptied(const struct poller *poller);
 
 #endif

@@ -100,8 +100,18 @@ static bool is_short(const struct question_entry *question)
     return question_is_short(question->request->kind);
 }
 
+/* Nobody else holds it, or can have it any more: what is to be freed soon counts no longer. */
+static void discharge_unshared(struct answer *answer, unsigned held_here)
+{
+    if (answer != NULL && answer_holders(answer) == held_here)
+        answer_discharge(answer);
+}
+
 static void discard(struct question_table *table, struct question_entry *question)
 {
+    unsigned held_here = question->plain == question->gzipped ? 2 : 1;
+    discharge_unshared(question->plain, held_here);
+    discharge_unshared(question->gzipped, held_here);
     list_remove(&question->in_table);
     list_push_back(&table->garbage, &question->in_table);
 }
@@ -140,18 +150,69 @@ static struct question_entry *create_question(struct question_table *table, stru
     return question;
 }
 
-bool question_table_has_memory(const struct question_table *table, uint64_t address_key)
+static size_t size_of(const struct question_entry *question)
 {
-    size_t bytes_of_address = (size_t)address_count_of(table->held_by_address, address_key) * 1024;
-    return answer_bytes_held() < table->answer_bytes_max &&
-           bytes_of_address < table->address_bytes_max;
+    size_t size = question->plain != NULL ? question->plain->body.size : 0;
+    if (question->gzipped != NULL && question->gzipped != question->plain)
+        size += question->gzipped->body.size;
+    return size;
+}
+
+static bool is_shared(const struct question_entry *question)
+{
+    const struct answer *plain = question->plain, *gzipped = question->gzipped;
+    unsigned held_here = plain == gzipped ? 2 : 1;
+    return (plain != NULL && answer_holders(plain) > held_here) ||
+           (gzipped != NULL && answer_holders(gzipped) > held_here);
+}
+
+/* Whether `size` more bytes of answers are within the limits, beyond which no other may be begun.
+ */
+static bool is_within(const struct question_table *table, uint64_t address_key, size_t size)
+{
+    size_t of_address = (size_t)address_count_of(table->held_by_address, address_key) * 1024;
+    return answer_bytes_held() + size < table->answer_bytes_max &&
+           of_address + size < table->address_bytes_max;
+}
+
+/* Discards what is kept, as far as that helps. */
+static bool reclaim(struct question_table *table, uint64_t address_key, size_t size)
+{
+    list_for_each_safe(link, following, &table->questions)
+    {
+        struct question_entry *question = list_entry(link, struct question_entry, in_table);
+        bool is_full = answer_bytes_held() + size >= table->answer_bytes_max;
+        if (is_within(table, address_key, size))
+            return true;
+        if (question->state == QUESTION_KEPT && !is_shared(question) &&
+            (is_full || question->address_key == address_key))
+            discard(table, question);
+    }
+    return is_within(table, address_key, size);
+}
+
+bool question_table_make_room(struct question_table *table, uint64_t address_key)
+{
+    return reclaim(table, address_key, 0);
+}
+
+bool question_table_try_charge(struct question_table *table, const struct question_entry *question,
+                               struct answer *answer)
+{
+    uint64_t key = question->address_key;
+    bool is_short = question_is_short(question->request->kind);
+    bool fits = is_short || reclaim(table, key, answer->body.capacity) ||
+                (address_count_of(table->held_by_address, key) == 0 && is_within(table, key, 0));
+    if (fits)
+        answer_charge(answer, table->held_by_address, key);
+    return fits;
 }
 
 /* Whether one more may be computed: the limits are of all that are under way, of the memory that
  * answers hold, in all and of this address, and of what one address may ask. */
 static bool try_take_room(struct question_table *table, uint64_t address_key)
 {
-    return table->under_way < QUESTIONS_MAX && question_table_has_memory(table, address_key) &&
+    return table->under_way < QUESTIONS_MAX && question_table_make_room(table, address_key) &&
            address_count_try_add(table->by_address, address_key);
 }
 
@@ -227,14 +288,6 @@ void question_table_abandon(struct question_table *table, struct question_entry 
         question->is_joinable = false;
         atomic_store_explicit(&question->control.is_cancelled, true, memory_order_relaxed);
     }
-}
-
-static size_t size_of(const struct question_entry *question)
-{
-    size_t size = question->plain != NULL ? question->plain->body.size : 0;
-    if (question->gzipped != NULL && question->gzipped != question->plain)
-        size += question->gzipped->body.size;
-    return size;
 }
 
 /* Discards answers, those used longest ago first, until the limits hold. */

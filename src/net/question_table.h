@@ -66,9 +66,15 @@ void question_table_post_all(struct list *askers, enum question_outcome outcome)
 void question_table_join(struct question_table *table, struct asker *asker, bool has_version,
                          uint64_t version);
 
-/* Whether another answer may be made for this address. Those that are being made meanwhile come on
- * top, one a thread. */
-bool question_table_has_memory(const struct question_table *table, uint64_t address_key);
+/* Whether another answer may be made for this address, within what all and what it may have held.
+ * Kept answers go for that, those used longest ago first. Those that are being made come on top. */
+bool question_table_make_room(struct question_table *table, uint64_t address_key);
+
+/* Counts an answer that has been made (answer_charge()), if there is room for it: one address may
+ * have asked for several at a time, which do not fit together. One that is all that the address
+ * has may be larger than its share. */
+bool question_table_try_charge(struct question_table *table, const struct question_entry *question,
+                               struct answer *answer);
 
 /* Takes a queued one out of its queue, to be answered by the caller. */
 void question_table_begin(struct question_entry *question);

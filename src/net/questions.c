@@ -99,6 +99,28 @@ static struct answer *ask_backend(struct questions *questions,
     return answer;
 }
 
+static void take_plain(struct questions *questions, struct question_entry *question,
+                       struct answer *plain)
+{
+    question->plain = plain;
+    if (!answer_is_worth_gzip(plain))
+        question->gzipped = answer_acquire(plain); /* one form does for both */
+    if (question_table_try_charge(&questions->table, question, plain))
+        return;
+    question->is_joinable = false;
+    question_table_post_all(&question->askers, QUESTION_REFUSED);
+}
+
+static void take_gzipped(struct questions *questions, struct question_entry *question,
+                         struct answer *gzipped)
+{
+    question->gzipped = gzipped;
+    if (gzipped != NULL)
+        answer_charge(gzipped, questions->table.held_by_address, question->address_key);
+    else /* there is no memory; when it is asked for again there may be */
+        question_table_give_plain(question);
+}
+
 /* Makes what the askers want. Its own fields that this thread alone writes while it runs (plain and
  * gzipped) are written under the lock, because others read them to join. */
 static void run(struct questions *questions, struct question_entry *question)
@@ -108,18 +130,12 @@ static void run(struct questions *questions, struct question_entry *question)
         struct answer *plain = question->plain;
         unlock(questions);
         struct answer *made = plain == NULL ? ask_backend(questions, question) : answer_gzip(plain);
-        if (made != NULL)
-            answer_charge(made, questions->table.held_by_address, question->address_key);
         lock(questions);
-        if (plain != NULL)
-            question->gzipped = made;
+        if (plain == NULL)
+            take_plain(questions, question, made);
         else
-            question->plain = made;
-        if (plain == NULL && !answer_is_worth_gzip(made))
-            question->gzipped = answer_acquire(made); /* one form does for both */
+            take_gzipped(questions, question, made);
         question_table_give(question);
-        if (made == NULL) /* there is no memory: the next one may have better luck */
-            question_table_give_plain(question);
     }
     question_table_end(&questions->table, question);
 }
@@ -145,7 +161,7 @@ static struct question_entry *first_queued(const struct list *queue)
 static void run_or_refuse(struct questions *questions, struct question_entry *question)
 {
     if (question->plain != NULL ||
-        question_table_has_memory(&questions->table, question->address_key)) {
+        question_table_make_room(&questions->table, question->address_key)) {
         run(questions, question);
     } else {
         question_table_post_all(&question->askers, QUESTION_REFUSED);

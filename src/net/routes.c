@@ -381,10 +381,39 @@ static bool admit_host(struct exchange *exchange, const struct http_head *head)
     return false;
 }
 
+static void refuse_connection(struct exchange *exchange, const char *message)
+{
+    exchange->is_keep_alive = false;
+    respond_error(exchange, 503, "TOO_MANY_CONNECTIONS", message, "Retry-After: 5\r\n");
+}
+
+/* True if the client may have this connection; else it is answered. A proxy's connections are those
+ * of its clients, each while a request of it is served; one that is itself a proxy is nobody. */
+static bool admit_client(struct exchange *exchange, const struct http_head *head)
+{
+    struct net_shared *shared = shared_of(exchange);
+    struct sockaddr_storage client = {0};
+    const struct sockaddr *address = (const struct sockaddr *)&client;
+    if (exchange->refusal != NULL) {
+        refuse_connection(exchange, exchange->refusal);
+        return false;
+    }
+    if (!exchange_is_from_proxy(exchange))
+        return true;
+    exchange_find_client(exchange, head, &client);
+    bool is_proxy = network_list_has(&shared->config->trusted_proxies, address);
+    if (exchange->host->count_for(exchange, is_proxy ? 0 : address_count_key(address)) ==
+        PLACE_TAKEN)
+        return true;
+    net_count_refusal(shared, REFUSED_CONNECTIONS_PER_ADDRESS);
+    refuse_connection(exchange, "This address has as many connections as it may; close one");
+    return false;
+}
+
 static void serve(struct exchange *exchange, const struct http_head *head)
 {
     char path[PATH_SIZE_MAX];
-    if (!admit_host(exchange, head))
+    if (!admit_client(exchange, head) || !admit_host(exchange, head))
         return;
     if (!slice_equals(head->method, "GET") && !slice_equals(head->method, "HEAD"))
         serve_other_method(exchange, head->method);
@@ -433,7 +462,10 @@ void routes_serve_late(struct exchange *exchange)
 {
     exchange->is_serving = true;
     exchange_give_up_request(exchange);
-    respond_error(exchange, 408, "REQUEST_TIMEOUT",
-                  "The request head was not complete within 10 seconds", NULL);
+    if (exchange->refusal != NULL)
+        refuse_connection(exchange, exchange->refusal);
+    else
+        respond_error(exchange, 408, "REQUEST_TIMEOUT",
+                      "The request head was not complete within 10 seconds", NULL);
     exchange->is_serving = false;
 }

@@ -24,8 +24,10 @@
 #include <unistd.h>
 
 enum {
-    LISTEN_BACKLOG = 65535,     /* what the kernel allows: it cuts this to net.core.somaxconn */
-    DESCRIPTORS_RESERVED = 256, /* some HTTP connections, the database, libraries */
+    HTTP_PLACES_MORE = 1024,      /* than WebSockets, */
+    HTTP_PLACES_OF_ADDRESS = 512, /* and of these one address may have, by default */
+    LISTEN_BACKLOG = 65535,       /* what the kernel allows: it cuts this to net.core.somaxconn */
+    DESCRIPTORS_RESERVED = 256,   /* some HTTP connections, the database, libraries */
     /* What the kernel holds for a client and cannot send yet, besides a segment that it has begun
      * to fill (64 KiB at most). With its own choice, megabytes, a slow client would get snapshots
      * that are minutes old: only what waits in the outbox is replaced by what is newer. Enough for
@@ -122,11 +124,30 @@ static enum status open_listeners(const struct config *config, int *fds, int *po
     return STATUS_OK;
 }
 
+/* All WebSocket clients may shake hands at once, and pages and programs find room besides. */
+static int http_places(const struct config *config)
+{
+    return config->ws_max_connections + HTTP_PLACES_MORE;
+}
+
+static void init_places(struct places *places, const struct config *config)
+{
+    const struct places_limits limits = {
+        .http = http_places(config),
+        .websockets = config->ws_max_connections,
+        .per_address = config->connections_per_ip > 0
+                           ? config->connections_per_ip
+                           : config->ws_max_connections + HTTP_PLACES_OF_ADDRESS,
+        .websockets_per_address = config->ws_max_connections_per_ip,
+    };
+    places_init(places, &limits);
+}
+
 static void raise_descriptor_limit(const struct config *config)
 {
     struct rlimit limit;
     rlim_t needed = (rlim_t)config->ws_max_connections + DESCRIPTORS_RESERVED;
-    rlim_t wanted = needed + (rlim_t)net_http_connections_max(config);
+    rlim_t wanted = needed + (rlim_t)http_places(config);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
     struct rlimit raised = {wanted, limit.rlim_max > wanted ? limit.rlim_max : wanted};
@@ -214,8 +235,7 @@ enum status net_server_create(const struct config *config, struct publisher *pub
     create_questions(server);
     server->shared.tls = tls;
     server->shared.is_local = site_is_local(config);
-    places_init(&server->shared.places, config->ws_max_connections,
-                config->ws_max_connections_per_ip);
+    init_places(&server->shared.places, config);
     server->port = port;
     server->worker_count = (size_t)config->workers;
     server->workers = memory_allocate_zeroed(server->worker_count, sizeof *server->workers);

@@ -86,7 +86,7 @@ void server_stats_append_json(struct buffer *out, struct net_server *server)
     uint64_t warnings = sum_over_symbols(server, slow);
     struct json json = json_start(out);
     json_open_object(&json);
-    json_member_integer(&json, "active_connections", places_count(&shared->places));
+    json_member_integer(&json, "active_connections", places_websockets(&shared->places));
     json_member_integer(&json, "messages_sent", (int64_t)sent);
     json_member_integer(&json, "messages_sent_1m", (int64_t)(sent - minute_ago));
     json_member_integer(&json, "slow_consumers", (int64_t)slow_sessions(server));
@@ -196,15 +196,15 @@ static void collect_connections(struct buffer *out, struct net_server *server)
         [REFUSED_LIMIT] = "limit",
         [REFUSED_LIMIT_PER_ADDRESS] = "limit_per_address",
         [REFUSED_HTTP_LIMIT] = "http_limit",
+        [REFUSED_CONNECTIONS_PER_ADDRESS] = "connections_per_address",
         [REFUSED_ORIGIN] = "origin",
         [REFUSED_HOST] = "host",
     };
     struct net_shared *shared = &server->shared;
     metrics_family(out, "heatcast_connections", "gauge", "Open connections by state.");
     metrics_labelled(out, "heatcast_connections", "state", "websocket",
-                     places_count(&shared->places));
-    metrics_labelled(out, "heatcast_connections", "state", "http",
-                     atomic_load_explicit(&shared->http_connections, memory_order_relaxed));
+                     places_websockets(&shared->places));
+    metrics_labelled(out, "heatcast_connections", "state", "http", places_http(&shared->places));
     metrics_family(out, "heatcast_slow_connections", "gauge",
                    "WebSocket connections that have not taken a snapshot in time.");
     metrics_sample(out, "heatcast_slow_connections", (double)slow_sessions(server));

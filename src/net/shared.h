@@ -19,11 +19,12 @@ struct tls_context;
 
 /* Why a connection was not taken on, gave way, or did not become a WebSocket. */
 enum refusal {
-    REFUSED_LIMIT,             /* WS_MAX_CONNECTIONS */
-    REFUSED_LIMIT_PER_ADDRESS, /* WS_MAX_CONNECTIONS_PER_IP */
-    REFUSED_HTTP_LIMIT,        /* net_http_connections_max() */
-    REFUSED_ORIGIN,            /* WS_ALLOWED_ORIGINS */
-    REFUSED_HOST,              /* ALLOWED_HOSTS */
+    REFUSED_LIMIT,                   /* WS_MAX_CONNECTIONS */
+    REFUSED_LIMIT_PER_ADDRESS,       /* WS_MAX_CONNECTIONS_PER_IP */
+    REFUSED_HTTP_LIMIT,              /* HTTP_PLACES_MORE */
+    REFUSED_CONNECTIONS_PER_ADDRESS, /* CONNECTIONS_PER_IP */
+    REFUSED_ORIGIN,                  /* WS_ALLOWED_ORIGINS */
+    REFUSED_HOST,                    /* ALLOWED_HOSTS */
     REFUSED_COUNT,
 };
 
@@ -43,7 +44,6 @@ struct net_shared {
     void (*append_stats)(struct buffer *out, struct net_server *server);
     struct net_server *server;
     atomic_bool is_stopping;
-    atomic_int http_connections; /* those that are not WebSockets (yet) */
     atomic_uint_least64_t accepted, refused[REFUSED_COUNT];
     struct log_pause refused_pauses[REFUSED_COUNT];
 };
@@ -56,16 +56,6 @@ static inline void net_count_refusal(struct net_shared *shared, enum refusal rea
 static inline uint64_t net_refusals(const struct net_shared *shared, enum refusal reason)
 {
     return atomic_load_explicit(&shared->refused[reason], memory_order_relaxed);
-}
-
-/* Connections that are not WebSockets (yet), at a time: all clients may shake hands at once, and
- * pages and programs find room where WebSockets are few. */
-#define HTTP_CONNECTIONS_MIN 1024
-
-static inline int net_http_connections_max(const struct config *config)
-{
-    return config->ws_max_connections > HTTP_CONNECTIONS_MIN ? config->ws_max_connections
-                                                             : HTTP_CONNECTIONS_MIN;
 }
 
 #endif

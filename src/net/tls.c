@@ -398,6 +398,11 @@ void tls_close_notify(struct tls *tls)
         SSL_shutdown(tls->ssl);
 }
 
+bool tls_is_established(const struct tls *tls)
+{
+    return tls->is_established;
+}
+
 bool tls_met_plain_http(const struct tls *tls)
 {
     return ERR_GET_REASON(tls->fault) == SSL_R_HTTP_REQUEST;

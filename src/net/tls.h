@@ -58,6 +58,9 @@ bool tls_flush(struct tls *tls); /* false if the connection is broken */
 /* Says that nothing more will be sent; nothing may be written afterwards. */
 void tls_close_notify(struct tls *tls);
 
+/* Whether the handshake is over. */
+bool tls_is_established(const struct tls *tls);
+
 /* After tls_read() has failed: whether the peer speaks plain HTTP; why the handshake did not
  * succeed, for a person, or NULL if it did. */
 bool tls_met_plain_http(const struct tls *tls);

@@ -86,6 +86,11 @@ void transport_finish(struct transport *transport)
     shutdown(transport->fd, SHUT_WR);
 }
 
+bool transport_is_shaking_hands(const struct transport *transport)
+{
+    return transport->tls != NULL && !tls_is_established(transport->tls);
+}
+
 bool transport_met_plain_http(const struct transport *transport)
 {
     return transport->tls != NULL && tls_met_plain_http(transport->tls);

@@ -43,6 +43,9 @@ bool transport_flush(struct transport *transport);
 /* Says that nothing more will be sent; nothing may be written afterwards. */
 void transport_finish(struct transport *transport);
 
+/* Whether it cannot carry an answer yet. */
+bool transport_is_shaking_hands(const struct transport *transport);
+
 /* After transport_read() has failed: the peer speaks plain HTTP, and TLS is spoken here. It can be
  * answered by transport_write_plain(), which writes once and does not say how much went. */
 bool transport_met_plain_http(const struct transport *transport);

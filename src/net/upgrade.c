@@ -122,20 +122,11 @@ static void refuse_place(struct exchange *exchange, const struct http_head *head
 /* True if the exchange has a place; else it is answered. */
 static bool take_place(struct exchange *exchange, const struct http_head *head)
 {
-    const struct exchange_host *host = exchange->host;
-    struct sockaddr_storage address = {0};
-    if (places_are_per_address(&host->shared->places))
-        exchange_find_client(exchange, head, &address);
-    switch (host->take_place(exchange, (const struct sockaddr *)&address)) {
-    case PLACE_TAKEN:
+    enum place_result result = exchange->host->take_place(exchange);
+    if (result == PLACE_TAKEN)
         return true;
-    case PLACE_ALL_TAKEN:
-        refuse_place(exchange, head, REFUSED_LIMIT);
-        return false;
-    case PLACE_ADDRESS_HAS_ITS_SHARE:
-        refuse_place(exchange, head, REFUSED_LIMIT_PER_ADDRESS);
-        return false;
-    }
+    refuse_place(exchange, head,
+                 result == PLACE_ALL_TAKEN ? REFUSED_LIMIT : REFUSED_LIMIT_PER_ADDRESS);
     return false;
 }
 

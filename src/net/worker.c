@@ -7,13 +7,14 @@
  * when the other comes: a broadcast takes no lock but the mailbox's own.
  *
  * A loop that accepts must not let newcomers starve those it has, nor the other way round; the
- * comments at accepts_in_turn() and pause_accepting() say how. A loop ends when it has been told to
+ * comments at unread_max() and pause_accepting() say how. A loop ends when it has been told to
  * stop and its last connection is gone. */
 #include "net/worker.h"
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/admission.h"
 #include "net/connection.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@
 enum {
     /* In one turn; see accepts_in_turn(). The greater is all that the kernel's queue holds as it
      * comes (net.core.somaxconn). */
-    ACCEPTS_MIN = 256,
+    ACCEPTS_MIN = 32,
     ACCEPTS_MAX = 4096,
     ACCEPT_PAUSE_MS = 100,     /* after the process has run out of file descriptors */
     ACCEPT_WARNING_MS = 60000, /* at most one line in this time says so */
@@ -52,19 +53,27 @@ static void pause_accepting(struct worker *worker, uint64_t now_ns)
     uv_poll_stop(&worker->listener);
 }
 
-/* A client that finds the kernel's queue full tries again only after a second, so the queue is
- * emptied where possible. But a newcomer may close the oldest connection (connection_open()), which
- * must have been read by then; so newcomers get half of the room that is left, and where there is
- * little, no more than were served of those that are there. */
-static int accepts_in_turn(const struct worker *worker)
+/* How many may be accepted and not be looked at yet. A client that finds the kernel's queue full
+ * tries again only after a second, so the queue is emptied where possible. But a newcomer may close
+ * the oldest connection, or be refused since its address has its share (net/admission.c), which is
+ * right only if those before it have been read: so they may be half of what there is room for. */
+static int unread_max(const struct places *places)
 {
-    const struct net_shared *shared = worker->shared;
-    const struct poll_set *set = &worker->poller.sets[POLL_ORDINARY];
-    int room = net_http_connections_max(shared->config) -
-               atomic_load_explicit(&shared->http_connections, memory_order_relaxed);
-    if (room / 2 >= ACCEPTS_MIN)
-        return room / 2 < ACCEPTS_MAX ? room / 2 : ACCEPTS_MAX;
-    return set->is_behind && set->served < ACCEPTS_MIN ? (int)set->served : ACCEPTS_MIN;
+    int room = places->limits.http - places_http(places);
+    int share = room < places->limits.per_address ? room : places->limits.per_address;
+    int half = share / 2;
+    return half < ACCEPTS_MIN ? ACCEPTS_MIN : half < ACCEPTS_MAX ? half : ACCEPTS_MAX;
+}
+
+static int accepts_in_turn(struct worker *worker)
+{
+    uint64_t emptied = poller_emptied(&worker->poller);
+    if (!poller_is_behind(&worker->poller) && emptied != worker->emptied) {
+        worker->emptied = emptied;
+        worker->unread = 0; /* whoever has said something has been read */
+    }
+    int count = unread_max(&worker->shared->places) - worker->unread;
+    return count > ACCEPTS_MIN ? count : ACCEPTS_MIN;
 }
 
 /* Whether newcomers have had their slice of the turn. A loop that has no one to keep waiting takes
@@ -83,7 +92,10 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     for (int left = accepts_in_turn(worker); left > 0; left--) {
         if (is_slice_over(worker, begun_ns))
             return;
-        int fd = accept4(worker->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer = {0};
+        socklen_t size = sizeof peer;
+        int fd = accept4(worker->listener_fd, (struct sockaddr *)&peer, &size,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
                 pause_accepting(worker, clock_monotonic_ns());
@@ -94,7 +106,8 @@ static void on_connection(uv_poll_t *poll, int status, int events)
         int yes = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         atomic_fetch_add_explicit(&worker->shared->accepted, 1, memory_order_relaxed);
-        connection_open(worker, fd);
+        worker->unread++;
+        admission_open(worker, fd, (const struct sockaddr *)&peer);
     }
 }
 
@@ -243,6 +256,7 @@ struct worker *worker_create(struct net_shared *shared, int listener_fd)
     worker->is_listening = true;
     list_init(&worker->connections);
     list_init(&worker->http);
+    list_init(&worker->refused);
     list_init(&worker->closed);
     check(uv_loop_init(&worker->loop) == 0);
     check(uv_async_init(&worker->loop, &worker->wake, on_wake) == 0);

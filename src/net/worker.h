@@ -23,13 +23,17 @@ struct worker {
     struct poller poller;
     int listener_fd;
     bool is_started, is_listening, is_draining;
+    int unread; /* accepted since `emptied` of the poller was as it is here */
+    uint64_t emptied;
     uint64_t accept_paused_until_ns; /* out of file descriptors; 0: not */
     uint64_t accept_warning_due_ns;
     uint64_t liveness_due_ns, drain_started_ns;
     struct net_shared *shared;
     struct list connections;
-    struct list http;   /* those of them that are not WebSockets, oldest first */
-    struct list closed; /* those that are freed at the end of this turn */
+    struct list http;    /* those of them that are not WebSockets, oldest first */
+    struct list refused; /* those that are told so; oldest first */
+    struct list closed;  /* those that are freed at the end of this turn */
+    size_t refused_count;
     size_t connection_count;
     struct mailbox mailbox;
     struct mail *mail; /* what was taken out of it; room for all symbols */

@@ -43,15 +43,20 @@ test('connections that say nothing are limited in number, and lock no client out
     const server = await serveFor(t, { database, args: ['--ws-max-connections', '5'] });
     const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
     await client.nextSnapshot('BTCUSDT');
-    const silent = openSilent(t, server.port, 1100);
-    const gone = () => silent.filter((socket) => socket.destroyed);
-    await eventually('the oldest give way', () => gone().length >= 70);
-    assert.ok(gone().length < 200, `${gone().length}`);
+    const most = 5 + 512; // of one address
+    const silent = openSilent(t, server.port, 600);
+    const gone = () => silent.filter((socket) => socket.destroyed).length;
+    await eventually('those beyond are refused', () => gone() >= 600 + 1 - most);
+    assert.ok(silent.every((socket) => !socket.destroyed || socket.received.includes(' 503 ')));
+    assert.equal(silent.filter((socket) => socket.received !== '').length, 600 + 1 - most);
     await client.settle();
+    // Those that have been silent for a while give way, to the same address as well.
     assert.equal((await get(`${server.url}/healthz`)).status, 200);
     const late = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
     await late.nextSnapshot('BTCUSDT');
-    assert.ok((await metric(server, /refused_total\{reason="http_limit"\} (\d+)/)) >= 70);
+    assert.ok(gone() < 600 + 1 - most + 20);
+    const refused = /refused_total\{reason="connections_per_address"\} (\d+)/;
+    assert.ok((await metric(server, refused)) >= 600 + 1 - most);
 });
 
 test('out of file descriptors it waits, without spinning, and accepts again when some are free', async (t) => {

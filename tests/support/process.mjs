@@ -26,7 +26,7 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 const settingName =
-    /^(WS_|HEATMAP_|REDIS_|LOG_|CLUSTER_|TLS_|QUESTIONS?_|ANSWERS?_|FETCH_|COLLECT_|RETENTION_)|^(BINANCE|BYBIT|OKX|HYPERLIQUID)_|^(CA_FILE|EXCHANGES|REQUEST_TIMEOUT|LISTEN|WORKERS|DUCKDB_PATH|SYMBOLS|TRUSTED_PROXIES|ALLOWED_HOSTS|SHUTDOWN_DELAY)$|^(http|https|all|no)_proxy$/i;
+    /^(WS_|HEATMAP_|REDIS_|LOG_|CLUSTER_|TLS_|QUESTIONS?_|ANSWERS?_|FETCH_|COLLECT_|RETENTION_)|^(BINANCE|BYBIT|OKX|HYPERLIQUID)_|^(CA_FILE|CONNECTIONS_PER_IP|EXCHANGES|REQUEST_TIMEOUT|LISTEN|WORKERS|DUCKDB_PATH|SYMBOLS|TRUSTED_PROXIES|ALLOWED_HOSTS|SHUTDOWN_DELAY)$|^(http|https|all|no)_proxy$/i;
 
 // The environment without settings and proxies of its own, and in a time zone that is not
 // UTC, so that a local time anywhere shows.

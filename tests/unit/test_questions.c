@@ -643,18 +643,25 @@ static void an_answer_outlives_its_place(void **state)
     expect_text(&client, "2 map");
 }
 
+static const struct questions_limits small_limits = {.answer_bytes_max = 40 << 20,
+                                                     .per_address = 64};
+
+static void restart_with(const struct questions_limits *others)
+{
+    questions_stop(questions);
+    questions_destroy(questions);
+    questions = questions_create(&backend, others);
+    questions_start(questions);
+}
+
 static void one_address_may_not_have_all_memory_for_answers(void **state)
 {
     (void)state;
-    static const struct questions_limits small = {.answer_bytes_max = 40 << 20, .per_address = 64};
-    enum { ANSWERS = 10, ITS_SHARE = 6 };
+    enum { ANSWERS = 10, ITS_SHARE = 5 };
     struct client clients[ANSWERS], other;
     char text[16];
     int answered = 0;
-    questions_stop(questions);
-    questions_destroy(questions);
-    questions = questions_create(&backend, &small);
-    questions_start(questions);
+    restart_with(&small_limits);
     world.size = 5 << 20;
     for (int i = 0; i < ANSWERS; i++) {
         snprintf(text, sizeof text, "%d", i);
@@ -662,14 +669,54 @@ static void one_address_may_not_have_all_memory_for_answers(void **state)
         await_answer(&clients[i]);
         answered += clients[i].outcome == QUESTION_ANSWERED;
     }
-    assert_int_equal(answered, ITS_SHARE); /* three quarters of 40 MiB */
+    assert_int_equal(answered, ITS_SHARE); /* less than three quarters of 40 MiB */
     ask_for(&other, 1, "other", 8);
     expect_outcome(&other, QUESTION_ANSWERED);
     for (int i = 0; i < ANSWERS; i++)
         answer_release(clients[i].answer);
-    await_lookups(); /* what is still kept are 20 MiB at the most */
     ask_for(&other, 0, "again", 7);
     expect_outcome(&other, QUESTION_ANSWERED);
+}
+
+static void answers_made_at_a_time_that_do_not_fit_together_are_refused(void **state)
+{
+    (void)state;
+    struct client clients[QUESTION_THREADS], other;
+    int answered = 0, refused = 0;
+    restart_with(&small_limits);
+    occupy_threads(clients, 'b');
+    world.size = 9 << 20; /* one of them alone may be larger than a share */
+    let_answer(QUESTION_THREADS);
+    for (int i = 0; i < QUESTION_THREADS; i++) {
+        await_answer(&clients[i]);
+        answered += clients[i].outcome == QUESTION_ANSWERED;
+        refused += clients[i].outcome == QUESTION_REFUSED;
+    }
+    assert_int_equal(answered, 3); /* 27 MiB of 30 */
+    assert_int_equal(refused, 1);
+    world.is_gated = false;
+    world.size = 10;
+    ask_for(&other, 1, "other", 8);
+    expect_outcome(&other, QUESTION_ANSWERED);
+    for (int i = 0; i < QUESTION_THREADS; i++)
+        answer_release(clients[i].answer);
+    world.size = 35 << 20;
+    ask(&other, 1, "larger than a share");
+    expect_outcome(&other, QUESTION_ANSWERED);
+}
+
+static void kept_answers_go_for_new_ones(void **state)
+{
+    (void)state;
+    struct client client;
+    restart_with(&small_limits);
+    world.size = 8 << 20;
+    for (int i = 0; i < 20; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", i);
+        ask(&client, 0, text);
+        expect_outcome(&client, QUESTION_ANSWERED);
+    }
 }
 
 /* -- leaving ----------------------------------------------------------------------------------- */
@@ -860,6 +907,8 @@ int main(void)
         fact(the_bytes_kept_are_bounded),
         fact(an_answer_outlives_its_place),
         fact(one_address_may_not_have_all_memory_for_answers),
+        fact(answers_made_at_a_time_that_do_not_fit_together_are_refused),
+        fact(kept_answers_go_for_new_ones),
         fact(a_queued_question_without_askers_is_dropped),
         fact(a_question_is_cancelled_when_the_last_asker_leaves),
         fact(an_asker_may_leave_with_its_answer_on_the_way),

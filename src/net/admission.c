@@ -114,6 +114,8 @@ static void refuse(struct worker *worker, int fd, enum place_result result)
                        : "This address has as many connections as it may; close one",
     };
     net_count_refusal(worker->shared, refusal_of(result));
+    notices_tell_peer(&worker->shared->notices,
+                      result == PLACE_ALL_TAKEN ? NOTICE_FULL : NOTICE_CONNECTIONS, fd);
     if (worker->refused_count == REFUSALS_MAX)
         connection_close(list_entry(worker->refused.next, struct connection, in_http));
     connection_start(worker, fd, &start);

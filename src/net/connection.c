@@ -161,13 +161,27 @@ static void session_read_progress(void *context, struct transport_progress *prog
     tcp_progress_read(connection->transport.fd, progress);
 }
 
+/* A WebSocket that is closed for what it did; its peer is still there to be named. */
+static void tell_why_ended(const struct connection *connection)
+{
+    unsigned reason = connection->session->subscriber.end_reason;
+    enum notice notice = reason == SUBSCRIBER_END_SLOW             ? NOTICE_SLOW
+                         : reason == SUBSCRIBER_END_PROTOCOL_ERROR ? NOTICE_PROTOCOL
+                         : reason == SUBSCRIBER_END_RATE           ? NOTICE_RATE
+                                                                   : NOTICE_COUNT;
+    if (notice != NOTICE_COUNT)
+        notices_tell_peer(&connection->worker->shared->notices, notice, connection->transport.fd);
+}
+
 static void session_finish(void *context)
 {
+    tell_why_ended(context);
     finish(context);
 }
 
 static void session_abort(void *context)
 {
+    tell_why_ended(context);
     connection_close(context);
 }
 
@@ -347,6 +361,8 @@ static void end_reading(struct connection *connection)
     char address[CLIENT_ADDRESS_TEXT_SIZE];
     const char *fault = transport_handshake_fault(transport);
     if (fault != NULL)
+        notices_tell_peer(&connection->worker->shared->notices, NOTICE_HANDSHAKE, transport->fd);
+    if (fault != NULL)
         log_debug("TLS handshake failed", log_text("address", peer_text(connection, address)),
                   log_text("reason", fault));
     if (transport_met_plain_http(transport)) {
@@ -497,6 +513,9 @@ static void end_late(struct connection *connection)
     char address[CLIENT_ADDRESS_TEXT_SIZE];
     bool is_read = connection->state == CONNECTION_READING;
     bool has_begun = connection->exchange != NULL && exchange_has_begun(connection->exchange);
+    if (connection->state == CONNECTION_WRITING || (is_read && has_begun))
+        notices_tell_peer(&connection->worker->shared->notices,
+                          is_read ? NOTICE_LATE_REQUEST : NOTICE_UNREAD, connection->transport.fd);
     if (!is_read || (!has_begun && connection->refusal == NULL) ||
         transport_is_shaking_hands(&connection->transport)) {
         connection_close(connection);

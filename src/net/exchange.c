@@ -7,8 +7,11 @@
 #include "net/exchange.h"
 
 #include "base/check.h"
+#include "base/log.h"
+#include "base/clock.h"
 #include "wire/http_fields.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct exchange *exchange_create(const struct exchange_host *host, void *owner)
@@ -40,6 +43,8 @@ static void forget_answer(struct exchange *exchange)
     exchange->websocket = NULL;
     free(exchange->websocket_symbols);
     exchange->websocket_symbols = NULL;
+    free(exchange->noted);
+    exchange->noted = NULL;
 }
 
 void exchange_destroy(struct exchange *exchange)
@@ -136,9 +141,35 @@ void exchange_end_request(struct exchange *exchange, const struct http_head *hea
         buffer_deinit(&exchange->in); /* it may wait for long */
 }
 
+void exchange_note_request(struct exchange *exchange, const struct http_head *head)
+{
+    char address[CLIENT_ADDRESS_TEXT_SIZE], path[SLICE_SHOWN_MAX + 1], method[SLICE_SHOWN_MAX + 1];
+    struct buffer note = {0};
+    if (log_threshold > LOG_DEBUG)
+        return;
+    buffer_append_format(&note, "%s %s %s", slice_show(head->method, method),
+                         slice_show(head->path, path),
+                         exchange_client_text(exchange, head, address));
+    buffer_text(&note);
+    exchange->noted = buffer_detach(&note);
+    exchange->noted_ns = clock_monotonic_ns();
+}
+
+static void log_answered(struct exchange *exchange)
+{
+    int status = 0;
+    if (exchange->noted == NULL)
+        return;
+    sscanf(buffer_text(&exchange->head), "HTTP/1.1 %d", &status);
+    log_debug("answered", log_text("request", exchange->noted), log_int("status", status),
+              log_int("bytes", (int64_t)exchange->body_size),
+              log_real("ms", (double)(clock_monotonic_ns() - exchange->noted_ns) / 1e6));
+}
+
 void exchange_complete(struct exchange *exchange)
 {
     exchange->is_answered = true;
+    log_answered(exchange);
     if (!exchange->is_serving)
         exchange->host->on_answered(exchange);
 }

@@ -71,8 +71,10 @@ struct exchange {
     const struct session_protocol *websocket; /* what the connection becomes; NULL: it stays HTTP */
     bool deflates;                            /* that WebSocket negotiated permessage-deflate */
     char *websocket_symbols;                  /* that it asks for in its address; NULL: none */
-    struct hub_waiter waiter;                 /* for a snapshot */
-    struct asker asker; /* for an answer of the backend, to a question of this kind */
+    char *noted;              /* for the log: "GET /path 192.0.2.1"; NULL: it is not wanted */
+    uint64_t noted_ns;        /* when it was */
+    struct hub_waiter waiter; /* for a snapshot */
+    struct asker asker;       /* for an answer of the backend, to a question of this kind */
     enum question_kind question_kind;
 };
 
@@ -98,6 +100,10 @@ int exchange_pieces(const struct exchange *exchange, size_t body_max, struct iov
  * exchange_end_request() removes it from there. */
 enum http_head_result exchange_begin_request(struct exchange *exchange, struct http_head *head);
 void exchange_end_request(struct exchange *exchange, const struct http_head *head);
+
+/* For the log of requests, at debug: what was asked is written with its answer. A query may hold a
+ * secret, and is left out. */
+void exchange_note_request(struct exchange *exchange, const struct http_head *head);
 
 /* Forgets the last answer, and treats what has come of a head as one that cannot be parsed. */
 void exchange_give_up_request(struct exchange *exchange);

@@ -132,6 +132,15 @@ static void respond_to_question(struct exchange *exchange, struct answer *answer
     }
 }
 
+static void tell_of_peer(struct exchange *exchange, enum notice kind)
+{
+    struct sockaddr_storage peer = {0};
+    char text[CLIENT_ADDRESS_TEXT_SIZE];
+    exchange->host->find_peer(exchange, &peer);
+    notices_tell(&shared_of(exchange)->notices, kind,
+                 client_address_format((const struct sockaddr *)&peer, text));
+}
+
 static void on_answered(struct asker *asker, enum question_outcome outcome, struct answer *answer)
 {
     struct exchange *exchange = list_entry(asker, struct exchange, asker);
@@ -140,7 +149,7 @@ static void on_answered(struct asker *asker, enum question_outcome outcome, stru
         respond_to_question(exchange, answer);
         break;
     case QUESTION_REFUSED:
-        log_debug("question refused", log_text("code", "BUSY"));
+        tell_of_peer(exchange, NOTICE_QUESTIONS);
         respond_error(exchange, 503, "BUSY", "Too many queries at a time; try again",
                       "Retry-After: 1\r\n");
         break;
@@ -405,7 +414,9 @@ static bool admit_client(struct exchange *exchange, const struct http_head *head
     if (exchange->host->count_for(exchange, is_proxy ? 0 : address_count_key(address)) ==
         PLACE_TAKEN)
         return true;
+    char text[CLIENT_ADDRESS_TEXT_SIZE];
     net_count_refusal(shared, REFUSED_CONNECTIONS_PER_ADDRESS);
+    notices_tell(&shared->notices, NOTICE_CONNECTIONS, client_address_format(address, text));
     refuse_connection(exchange, "This address has as many connections as it may; close one");
     return false;
 }
@@ -425,6 +436,7 @@ static void serve(struct exchange *exchange, const struct http_head *head)
 
 static void refuse(struct exchange *exchange, enum http_head_result result)
 {
+    tell_of_peer(exchange, NOTICE_BAD_REQUEST);
     if (result == HTTP_HEAD_TOO_LARGE)
         respond_error(exchange, 431, "HEAD_TOO_LARGE",
                       "A request head may have 16384 bytes and 64 headers", NULL);
@@ -449,6 +461,7 @@ enum exchange_progress routes_serve_next(struct exchange *exchange)
         return EXCHANGE_READS;
     exchange->is_serving = true;
     if (result == HTTP_HEAD_DONE) {
+        exchange_note_request(exchange, &head);
         serve(exchange, &head);
         exchange_end_request(exchange, &head);
     } else {

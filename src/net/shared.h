@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "net/backend.h"
+#include "net/notices.h"
 #include "net/places.h"
 #include "ops/metrics.h"
 #include "stream/publisher.h"
@@ -46,6 +47,7 @@ struct net_shared {
     atomic_bool is_stopping;
     atomic_uint_least64_t accepted, refused[REFUSED_COUNT];
     struct log_pause refused_pauses[REFUSED_COUNT];
+    struct notices notices;
 };
 
 static inline void net_count_refusal(struct net_shared *shared, enum refusal reason)

@@ -111,7 +111,11 @@ static bool admit_origin(struct exchange *exchange, const struct http_head *head
 static void refuse_place(struct exchange *exchange, const struct http_head *head,
                          enum refusal reason)
 {
+    char address[CLIENT_ADDRESS_TEXT_SIZE];
     net_count_refusal(exchange->host->shared, reason);
+    notices_tell(&exchange->host->shared->notices,
+                 reason == REFUSED_LIMIT ? NOTICE_FULL : NOTICE_CONNECTIONS,
+                 exchange_client_text(exchange, head, address));
     refuse(exchange, head, 503, "TOO_MANY_CONNECTIONS",
            reason == REFUSED_LIMIT
                ? "All WebSocket places are taken; try again later"

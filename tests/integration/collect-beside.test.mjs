@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 import { get } from '../support/http.mjs';
 import { importMarkets, makeMarket, writeMarket } from '../support/market.mjs';
-import { binary, eventually, run, scratch, sleep, start } from '../support/process.mjs';
+import { binary, eventually, patienceMs, run, scratch, sleep, start } from '../support/process.mjs';
 import { serveFor } from '../support/server.mjs';
 
 const program = join(dirname(binary), 'tests', 'collect_probe');
@@ -53,7 +53,9 @@ test('other programs read, import and serve the database that is being written t
         const market = makeMarket({ candles: 50 + turn });
         const files = join(folder, String(turn));
         await writeMarket(files, market);
-        const imported = await run(['import', files, '--db', database]);
+        // It takes turns with a writer that never rests: slow in a sanitized build.
+        const options = { deadlineMs: 4 * patienceMs };
+        const imported = await run(['import', files, '--db', database], options);
         assert.equal(imported.code, 0, imported.stderr);
 
         const counted = await countCandles(database);

@@ -67,7 +67,7 @@ fixed_addresses() {
 }
 
 tsan() {
-    build tsan heatcast threaded_tests || return 1
+    build tsan heatcast query threaded_tests || return 1
     local status=0
     export TSAN_OPTIONS="suppressions=$PWD/tests/support/tsan.supp ${TSAN_OPTIONS:-}"
     fixed_addresses ctest --test-dir build-tsan --parallel "$jobs" --output-on-failure -L threads ||

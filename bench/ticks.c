@@ -98,8 +98,8 @@ static void write_text(struct maker *maker)
     maker->hash =
         publication_hash(maker->snapshot.timestamp_ms, maker->data.data, maker->data.size);
     buffer_clear(&maker->text);
-    snapshot_text_append_message(&maker->text, &maker->snapshot, 1, ++maker->seq, maker->data.data,
-                                 maker->data.size);
+    snapshot_text_append_message(&maker->text, &maker->snapshot, 1, ++maker->seq, false,
+                                 maker->data.data, maker->data.size);
 }
 
 static void make(struct maker *maker, struct follower *follower)

@@ -183,6 +183,8 @@ static void *run(void *context)
         feed_followers(generator);
         select_symbols(generator, &wakening, is_due, &selection);
         if (is_due) {
+            if (generator->options.replay != NULL && generator->epoch != 0)
+                replay_advance(generator->options.replay);
             /* Ticks that were missed while it slept or worked are not made up. */
             due_ns += generator->interval_ns;
             due_ns = due_ns > now_ns ? due_ns : now_ns + generator->interval_ns;

@@ -8,10 +8,13 @@
  * that cannot be used (missing, locked, unreadable) is logged once when that begins and once when
  * it ends, and tried in each tick, wanted or not, until it does.
  *
+ * Where the past is replayed, each tick moves it on before all else, and snapshots say so.
+ *
  * All callbacks run on the generator's thread. */
 #ifndef HEATCAST_ENGINE_GENERATOR_H
 #define HEATCAST_ENGINE_GENERATOR_H
 
+#include "engine/replay.h"
 #include "model/interest.h"
 #include "model/model.h"
 #include "model/publication.h"
@@ -58,6 +61,7 @@ struct generator_options {
     double interval_seconds;      /* between two ticks of the database */
     double live_interval_seconds; /* between two snapshots of what a symbol was fed */
     bool is_filled;               /* a source of this process fills the database */
+    struct replay *replay;        /* must outlive it, too; NULL: the data are of now */
     uint64_t epoch;               /* of its snapshots; 0: it rests until generator_lead() */
 
     /* Whether this symbol is to be computed in a tick. */

@@ -132,7 +132,7 @@ bool outcome_publish(struct generator *generator, size_t index)
     uint64_t seq = next_seq(generator, index);
     buffer_clear(&state->text);
     snapshot_text_append_message(&state->text, &generator->snapshot, generator->epoch, seq,
-                                 data->data, data->size);
+                                 generator->options.replay != NULL, data->data, data->size);
     if (batch->checked_count + batch->published_count == 0)
         batch->since_ns = clock_monotonic_ns();
     batch->published[batch->published_count++] = (struct publication){

@@ -287,6 +287,12 @@ static void set_session(struct generator *generator, struct store_session *sessi
     pthread_mutex_unlock(&generator->mutex);
 }
 
+static int64_t now_ms(const struct generator *generator)
+{
+    const struct replay *replay = generator->options.replay;
+    return replay != NULL ? replay_now_ms(replay) : clock_wall_ms();
+}
+
 void tick_run(struct generator *generator, struct selection *selection)
 {
     struct store_session *session;
@@ -310,7 +316,7 @@ void tick_run(struct generator *generator, struct selection *selection)
     outcome_end_batch(generator);
     if (session != NULL) {
         if (generator->survey.has_run && !generator_is_stopping(generator))
-            inventory_tell(&generator->inventory, &generator->survey, session, clock_wall_ms());
+            inventory_tell(&generator->inventory, &generator->survey, session, now_ms(generator));
         set_session(generator, NULL);
         store_end(session);
     }

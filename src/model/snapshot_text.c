@@ -159,7 +159,8 @@ void snapshot_text_append_data(struct buffer *out, const struct snapshot *snapsh
 }
 
 void snapshot_text_append_message(struct buffer *out, const struct snapshot *snapshot,
-                                  uint64_t epoch, uint64_t seq, const char *data, size_t data_size)
+                                  uint64_t epoch, uint64_t seq, bool is_replay, const char *data,
+                                  size_t data_size)
 {
     struct json json = json_start(out);
     json_open_object(&json);
@@ -168,6 +169,8 @@ void snapshot_text_append_message(struct buffer *out, const struct snapshot *sna
     json_member_time(&json, "timestamp", snapshot->timestamp_ms);
     json_member_integer(&json, "epoch", (int64_t)epoch);
     json_member_integer(&json, "seq", (int64_t)seq);
+    if (is_replay)
+        json_member_bool(&json, "replay", true);
     json_key(&json, "data");
     json_raw(&json, data, data_size);
     json_close_object(&json);

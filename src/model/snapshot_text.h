@@ -10,10 +10,11 @@
  * "bucket":...} */
 void snapshot_text_append_data(struct buffer *out, const struct snapshot *snapshot);
 
-/* The whole message: type, symbol, timestamp, epoch, seq, data. `data` is the text that
- * snapshot_text_append_data() made. */
+/* The whole message: type, symbol, timestamp, epoch, seq, data, and between them replay where the
+ * past is replayed. `data` is the text that snapshot_text_append_data() made. */
 void snapshot_text_append_message(struct buffer *out, const struct snapshot *snapshot,
-                                  uint64_t epoch, uint64_t seq, const char *data, size_t data_size);
+                                  uint64_t epoch, uint64_t seq, bool is_replay, const char *data,
+                                  size_t data_size);
 
 /* [{"price":...,"long_density":...,"short_density":...},...] */
 void snapshot_text_append_levels(struct buffer *out, const struct level_list *levels);

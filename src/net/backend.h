@@ -71,6 +71,9 @@ struct backend {
     /* Sets the version of the data that all questions about the past depend on; an answer may be
      * kept until it changes. False if it is not known now. May block. NULL: nothing is kept. */
     bool (*version)(void *context, uint64_t *version);
+    /* The time by which the data have an age, Unix milliseconds. Must not block. NULL: that of this
+     * machine's clock. */
+    int64_t (*now_ms)(void *context);
 };
 
 #endif

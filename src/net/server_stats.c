@@ -168,7 +168,8 @@ static void collect_deliveries(struct buffer *out, struct net_server *server)
 static void collect_data_age(struct buffer *out, struct net_server *server)
 {
     const struct symbol_list *symbols = &server->shared.config->symbols;
-    int64_t now_ms = clock_wall_ms();
+    const struct backend *backend = server->shared.backend;
+    int64_t now_ms = backend->now_ms != NULL ? backend->now_ms(backend->context) : clock_wall_ms();
     metrics_family(out, "heatcast_data_age_seconds", "gauge",
                    "Since the symbol's newest candle opened.");
     for (size_t i = 0; i < symbols->count; i++) {

@@ -104,7 +104,7 @@ static void append_symbol(struct server *server, size_t index, const struct newe
     else
         json_member_null(json, "bucket");
     json_member_bool(json, "live",
-                     has_data && clock_wall_ms() - newest->open_time_ms < LIVE_AGE_MAX_MS);
+                     has_data && server_now_ms(server) - newest->open_time_ms < LIVE_AGE_MAX_MS);
     collecting_append_streams(readings, reading_count, index, json);
     json_close_object(json);
 }
@@ -115,6 +115,20 @@ static enum status open_session(struct server *server, struct store_session **se
     if (role_is_relay(server->config))
         return error_set(error, STATUS_UNREACHABLE, RELAY_HAS_NO_DATABASE);
     return store_begin(server->store, session, error);
+}
+
+static void append_replay(const struct server *server, struct json *json)
+{
+    const struct replay *replay = server->replay;
+    if (replay == NULL)
+        return;
+    json_key(json, "replay");
+    json_open_object(json);
+    json_member_time(json, "from", replay->from_ms);
+    json_member_time(json, "to", replay->end_ms);
+    json_member_time(json, "now", replay_now_ms(replay) / 1000 * 1000);
+    json_member_number(json, "speed", replay->speed);
+    json_close_object(json);
 }
 
 /* The whitelist is known even where the database cannot be read; then the answer says why. */
@@ -142,6 +156,7 @@ static enum status answer_symbols(struct server *server, struct buffer *out)
     store_end(session);
     free(candles.of);
     json_member_bool(&json, "simulated", server->is_demo);
+    append_replay(server, &json);
     json_member_text(&json, "version", HEATCAST_VERSION);
     json_member_text(&json, "database",
                      status == STATUS_OK            ? "ok"
@@ -251,8 +266,16 @@ static bool find_version(void *context, uint64_t *version)
            store_version(server->store, version, NULL) == STATUS_OK;
 }
 
+static int64_t find_time(void *context)
+{
+    return server_now_ms(context);
+}
+
 struct backend backend_of(struct server *server)
 {
-    return (struct backend){
-        .context = server, .canonicalize = canonicalize, .answer = answer, .version = find_version};
+    return (struct backend){.context = server,
+                            .canonicalize = canonicalize,
+                            .answer = answer,
+                            .version = find_version,
+                            .now_ms = find_time};
 }

@@ -5,7 +5,6 @@
  * told in general words (net/fault.h). The generator and the simulator log it whole. */
 #include "serve/readiness.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "engine/inventory.h"
@@ -90,7 +89,7 @@ static void append_data(struct server *server, struct json *json)
 {
     const struct symbol_list *list = &server->config->symbols;
     struct named_symbols without = {.kind = "without"}, old = {.kind = "old"};
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = server_now_ms(server);
     for (size_t i = 0; i < list->count; i++) {
         int64_t newest_ms = publisher_data_time_ms(server->publisher, i);
         if (newest_ms == 0)

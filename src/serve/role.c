@@ -195,6 +195,9 @@ static uint64_t first_epoch(void)
 static void start_generator(struct role *role)
 {
     const struct config *config = role->config;
+    struct replay *replay = role->parts.replay;
+    const double interval_seconds = config->ws_update_interval_seconds;
+    const double live_seconds = config->live_update_interval_seconds;
     role->generator = generator_start(&(struct generator_options){
         .store = role->parts.store,
         .model = model_default(),
@@ -202,9 +205,12 @@ static void start_generator(struct role *role)
         .buckets = &config->heatmap_buckets,
         .weights = &config->heatmap_weights,
         .lookback_ms = config->heatmap_lookback_ms,
-        .interval_seconds = config->ws_update_interval_seconds,
-        .live_interval_seconds = config->live_update_interval_seconds,
+        .interval_seconds = replay == NULL
+                                ? interval_seconds
+                                : replay_interval_seconds(replay, live_seconds, interval_seconds),
+        .live_interval_seconds = live_seconds,
         .is_filled = role->parts.is_filled,
+        .replay = replay,
         .epoch = config->redis_enabled ? 0 : first_epoch(),
         .is_wanted = is_wanted,
         .on_published = on_published,

@@ -19,8 +19,9 @@
 
 /* What the generator needs that is not in the settings. */
 struct role_generator {
-    struct store *store; /* must outlive the role */
-    bool is_filled;      /* a source of this process fills it */
+    struct store *store;   /* must outlive the role */
+    bool is_filled;        /* a source of this process fills it */
+    struct replay *replay; /* must outlive it, too; NULL: there is none */
     /* What a symbol tick has cost. Generator's thread. */
     void (*on_computed)(uint64_t query_ns, uint64_t compute_ns, void *context);
     void *context;

@@ -14,6 +14,7 @@
 #include "serve/server.h"
 
 #include "base/check.h"
+#include "base/iso_time.h"
 #include "base/log.h"
 #include "net/site.h"
 #include "serve/backend.h"
@@ -127,8 +128,26 @@ static void log_listening(struct server *server)
                  "their own to this address");
 }
 
-/* A database that is not there yet is no reason not to start: it may come. */
-static enum status open_market(struct server *server, struct error *error)
+static enum status open_replay(struct server *server, const struct server_options *options,
+                               struct error *error)
+{
+    char from[ISO_TIME_SIZE], end[ISO_TIME_SIZE];
+    struct replay *replay = &server->replay_state;
+    enum status status = replay_open(replay, server->store, &server->config->symbols,
+                                     options->replay_from_ms, options->replay_speed, error);
+    if (status != STATUS_OK)
+        return status;
+    server->replay = replay;
+    log_info("replaying the past", log_text("from", iso_time_format(replay->from_ms, from)),
+             log_text("to", iso_time_format(replay->end_ms, end)),
+             log_real("speed", replay->speed));
+    return STATUS_OK;
+}
+
+/* A database that is not there yet is no reason not to start: it may come. But there has to be a
+ * past to replay it. */
+static enum status open_market(struct server *server, const struct server_options *options,
+                               struct error *error)
 {
     const struct config *config = server->config;
     if (role_is_relay(config))
@@ -140,6 +159,8 @@ static enum status open_market(struct server *server, struct error *error)
         status = simulate_start(server->store, &config->symbols, DEMO_STEP_SECONDS, &server->source,
                                 error);
     }
+    if (status == STATUS_OK && options->is_replaying)
+        status = open_replay(server, options, error);
     if (status == STATUS_OK && server->is_collecting)
         status = collector_prepare(server->store, error);
     if (status != STATUS_OK)
@@ -169,6 +190,7 @@ static enum status start_parts(struct server *server, struct error *error)
     const struct role_generator generator = {
         .store = server->store,
         .is_filled = server->is_demo || server->is_collecting,
+        .replay = server->replay,
         .on_computed = serve_metrics_on_computed,
         .context = server,
     };
@@ -215,7 +237,7 @@ enum status server_run(const struct config *config, const struct server_options 
     if (status == STATUS_OK && options->has_echo)
         net_server_open_echo(server.net);
     if (status == STATUS_OK)
-        status = open_market(&server, error);
+        status = open_market(&server, options, error);
     bool is_started = status == STATUS_OK;
     if (is_started)
         status = start_parts(&server, error);

@@ -9,7 +9,11 @@
 struct server_options {
     bool is_demo;       /* simulate a market in the database */
     bool is_collecting; /* fill the database from the exchanges; not with is_demo */
-    bool has_echo;      /* open /ws/echo, for conformance suites */
+    bool is_replaying;  /* serve the past from replay_from_ms on, replay_speed times as fast; with
+                           neither of the other two, nor as a relay */
+    int64_t replay_from_ms;
+    double replay_speed;
+    bool has_echo; /* open /ws/echo, for conformance suites */
 };
 
 /* Runs on the calling thread until SIGTERM or SIGINT. STATUS_OK after an orderly end; otherwise

@@ -6,6 +6,7 @@
 #ifndef HEATCAST_SERVE_SERVER_INTERNAL_H
 #define HEATCAST_SERVE_SERVER_INTERNAL_H
 
+#include "base/clock.h"
 #include "engine/history.h"
 #include "net/server.h"
 #include "ops/histogram.h"
@@ -21,11 +22,13 @@ struct server {
     struct store *store;   /* NULL: a relay, as the next two */
     struct source *source; /* NULL unless one fills the database here */
     struct history *history;
+    struct replay *replay; /* NULL: the data are of now */
     struct metrics *metrics;
     struct publisher *publisher;
     struct backend backend;
     struct net_server *net;
     struct role role;
+    struct replay replay_state;
     struct histogram query_seconds, compute_seconds;
     atomic_bool is_stopping;
     uv_loop_t loop;
@@ -33,5 +36,11 @@ struct server {
     uv_signal_t on_hangup;
     uv_timer_t second, delay;
 };
+
+/* The time by which the data have an age. Any thread. */
+static inline int64_t server_now_ms(const struct server *server)
+{
+    return server->replay != NULL ? replay_now_ms(server->replay) : clock_wall_ms();
+}
 
 #endif

@@ -11,13 +11,13 @@
 #define NEWEST_OF_ALL(close)                                                                       \
     "SELECT CAST(symbol AS VARCHAR), epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP)))" close        \
     " FROM klines_5m_history WHERE TRY_CAST(open_time AS TIMESTAMP) >= $1 "                        \
-    "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity' GROUP BY symbol"
+    "AND TRY_CAST(open_time AS TIMESTAMP) <= $2 GROUP BY symbol"
 
 static const char newest_times_sql[] = NEWEST_OF_ALL("");
 static const char newest_closes_sql[] =
     NEWEST_OF_ALL(", arg_max(TRY_CAST(close AS DECIMAL(18,8)), TRY_CAST(open_time AS TIMESTAMP))");
 
-/* $3 is STORE_BLOCK_MS. */
+/* $3 is STORE_BLOCK_MS, $4 the last candle, or the end of the open interest. */
 static const char *const digest_sql[] = {
     [STORE_CANDLES] =
         "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(open_time AS TIMESTAMP)) // $3 AS "
@@ -27,7 +27,7 @@ static const char *const digest_sql[] = {
         "sum(hash(open_time, open, high, low, close, volume)) FROM klines_5m_history "
         "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
         "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 "
-        "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity' GROUP BY symbol, block",
+        "AND TRY_CAST(open_time AS TIMESTAMP) <= $4 GROUP BY symbol, block",
     [STORE_INTEREST] =
         "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(timestamp AS TIMESTAMP)) // $3 AS "
         "block, "
@@ -36,7 +36,7 @@ static const char *const digest_sql[] = {
         "sum(hash(timestamp, open_interest_value)) FROM open_interest_history "
         "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
         "AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "
-        "AND TRY_CAST(timestamp AS TIMESTAMP) < TIMESTAMP 'infinity' GROUP BY symbol, block",
+        "AND TRY_CAST(timestamp AS TIMESTAMP) < $4 GROUP BY symbol, block",
 };
 
 static const char *const read_sql[] = {
@@ -47,13 +47,13 @@ static const char *const read_sql[] = {
         "TRY_CAST(volume AS DOUBLE) FROM klines_5m_history "
         "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
         "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 AND TRY_CAST(open_time AS TIMESTAMP) < $3 "
-        "ORDER BY name, candle_time",
+        "AND TRY_CAST(open_time AS TIMESTAMP) <= $4 ORDER BY name, candle_time",
     [STORE_INTEREST] =
         "SELECT CAST(symbol AS VARCHAR) AS name, TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "
         "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount FROM open_interest_history "
         "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
         "AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 AND TRY_CAST(timestamp AS TIMESTAMP) < $3 "
-        "ORDER BY name, stamp, amount",
+        "AND TRY_CAST(timestamp AS TIMESTAMP) < $4 ORDER BY name, stamp, amount",
 };
 
 /* Ends the walk over a result: STATUS_OK if it came to its end. */
@@ -64,14 +64,27 @@ static enum status end_walk(struct store_session *session, struct rows *rows, st
                : store_fail(session->store, STATUS_NO_MEMORY, "no memory for a result", error);
 }
 
+/* Up to where rows of this kind may be read. */
+static struct parameter horizon_of(const struct store_session *session, enum store_kind kind)
+{
+    return (struct parameter){
+        .type = PARAMETER_TIME,
+        .time_ms = kind == STORE_CANDLES ? store_last_candle(session, STORE_TIME_MAX_MS)
+                                         : store_interest_end(session, STORE_TIME_MAX_MS),
+    };
+}
+
 enum status store_newest_all(struct store_session *session, int64_t start_ms, bool wants_close,
                              void (*on_newest)(const struct store_newest *newest, void *context),
                              void *context, struct error *error)
 {
-    const struct parameter start = {.type = PARAMETER_TIME, .time_ms = start_ms};
+    const struct parameter range[] = {
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = store_last_candle(session, STORE_TIME_MAX_MS)},
+    };
     struct rows rows = {.column_count = wants_close ? 3 : 2};
     enum status status = store_run(session, wants_close ? newest_closes_sql : newest_times_sql,
-                                   &start, 1, &rows.result, error);
+                                   range, 2, &rows.result, error);
     if (status != STATUS_OK)
         return status;
     while (rows_next(&rows)) {
@@ -94,9 +107,10 @@ enum status store_digest(struct store_session *session, enum store_kind kind, co
         {.type = PARAMETER_TEXT, .text = symbols},
         {.type = PARAMETER_TIME, .time_ms = start_ms},
         {.type = PARAMETER_INTEGER, .integer = STORE_BLOCK_MS},
+        horizon_of(session, kind),
     };
     struct rows rows = {.column_count = 6};
-    enum status status = store_run(session, digest_sql[kind], parameters, 3, &rows.result, error);
+    enum status status = store_run(session, digest_sql[kind], parameters, 4, &rows.result, error);
     if (status != STATUS_OK)
         return status;
     while (rows_next(&rows)) {
@@ -122,9 +136,10 @@ enum status store_read(struct store_session *session, enum store_kind kind, cons
         {.type = PARAMETER_TEXT, .text = symbols},
         {.type = PARAMETER_TIME, .time_ms = start_ms},
         {.type = PARAMETER_TIME, .time_ms = end_ms},
+        horizon_of(session, kind),
     };
     struct rows rows = {.column_count = kind == STORE_CANDLES ? 7 : 3};
-    enum status status = store_run(session, read_sql[kind], parameters, 3, &rows.result, error);
+    enum status status = store_run(session, read_sql[kind], parameters, 4, &rows.result, error);
     if (status != STATUS_OK)
         return status;
     while (rows_next(&rows)) {

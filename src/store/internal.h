@@ -101,6 +101,8 @@ struct store {
     int64_t interest_id;
     /* Owner mode's version, of commits and openings; any thread reads it. */
     atomic_uint_fast64_t changes;
+    /* Relaxed: one number, which sessions take over as they begin. */
+    atomic_int_least64_t horizon_ms;
 };
 
 /* The transaction of a session, if it has one. */
@@ -120,7 +122,8 @@ struct store_session {
     const struct stop_token *stop; /* of its queries; NULL: they run to their end */
     struct instance *instance;
     bool is_brief;
-    bool moves_log; /* a brief write leaves no .wal */
+    bool moves_log;     /* a brief write leaves no .wal */
+    int64_t horizon_ms; /* see store_set_horizon() */
     duckdb_connection connection;
     struct write write;
 };
@@ -231,6 +234,14 @@ struct parameter {
     int64_t time_ms;
     int64_t integer;
 };
+
+/* The last open time of a candle that the session may read, and the first moment whose open
+ * interest it may not: those that are given, or sooner. */
+int64_t store_last_candle(const struct store_session *session, int64_t open_time_ms);
+int64_t store_interest_end(const struct store_session *session, int64_t end_ms);
+
+/* Later than all that is stored. */
+#define STORE_TIME_MAX_MS INT64_C(253402300799999)
 
 /* Runs one statement, to its end or until the session's stop token ends it. `result` may be NULL;
  * otherwise it is to be destroyed after STATUS_OK. */

@@ -36,12 +36,12 @@ static const char interest_sql[] =
 static const char newest_sql[] =
     "SELECT epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))) FROM klines_5m_history "
     "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) > TIMESTAMP '-infinity' "
-    "AND TRY_CAST(open_time AS TIMESTAMP) < TIMESTAMP 'infinity'";
+    "AND TRY_CAST(open_time AS TIMESTAMP) <= $2";
 
 static const char newest_interest_sql[] =
     "SELECT CAST(arg_max(amount, timestamp) * 100000000 AS BIGINT) FROM (SELECT timestamp, "
     "TRY_CAST(open_interest_value AS DECIMAL(20,8)) AS amount FROM open_interest_history "
-    "WHERE symbol = $1) WHERE amount > 0";
+    "WHERE symbol = $1 AND TRY_CAST(timestamp AS TIMESTAMP) < $2) WHERE amount > 0";
 
 /* Klines do not say which source wrote them; those of a symbol are taken for the source's own where
  * it has written open interest of that symbol. */
@@ -79,7 +79,7 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
     struct parameter parameters[] = {
         {.type = PARAMETER_TEXT, .text = symbol},
         {.type = PARAMETER_TIME, .time_ms = start_ms},
-        {.type = PARAMETER_TIME, .time_ms = end_ms},
+        {.type = PARAMETER_TIME, .time_ms = store_last_candle(session, end_ms)},
     };
     struct rows candles = {.column_count = 6}, interest = {.column_count = 2};
     series_builder_init(&builder, series, interval_ms);
@@ -89,7 +89,7 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
     read_candles(&candles, &builder);
     bool is_complete = rows_close(&candles);
 
-    parameters[2].time_ms = series_builder_interest_end(end_ms);
+    parameters[2].time_ms = store_interest_end(session, series_builder_interest_end(end_ms));
     status = store_run(session, interest_sql, parameters, 3, &interest.result, error);
     if (status != STATUS_OK)
         return status;
@@ -109,7 +109,7 @@ enum status store_count(struct store_session *session, const char *symbol, int64
     const struct parameter parameters[] = {
         {.type = PARAMETER_TEXT, .text = symbol},
         {.type = PARAMETER_TIME, .time_ms = start_ms},
-        {.type = PARAMETER_TIME, .time_ms = end_ms},
+        {.type = PARAMETER_TIME, .time_ms = store_last_candle(session, end_ms)},
         {.type = PARAMETER_INTEGER, .integer = interval_ms},
     };
     return store_run_row(session, count_sql, parameters, 4, count, NULL, 1, error);
@@ -121,7 +121,7 @@ enum status store_count_rows(struct store_session *session, const char *symbol, 
     const struct parameter parameters[] = {
         {.type = PARAMETER_TEXT, .text = symbol},
         {.type = PARAMETER_TIME, .time_ms = start_ms},
-        {.type = PARAMETER_TIME, .time_ms = end_ms},
+        {.type = PARAMETER_TIME, .time_ms = store_last_candle(session, end_ms)},
     };
     return store_run_row(session, count_rows_sql, parameters, 3, count, NULL, 1, error);
 }
@@ -129,10 +129,13 @@ enum status store_count_rows(struct store_session *session, const char *symbol, 
 enum status store_newest(struct store_session *session, const char *symbol, int64_t *open_time_ms,
                          struct error *error)
 {
-    const struct parameter parameter = {.type = PARAMETER_TEXT, .text = symbol};
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = store_last_candle(session, STORE_TIME_MAX_MS)},
+    };
     bool is_null;
     enum status status =
-        store_run_row(session, newest_sql, &parameter, 1, open_time_ms, &is_null, 1, error);
+        store_run_row(session, newest_sql, parameters, 2, open_time_ms, &is_null, 1, error);
     if (status == STATUS_OK && is_null)
         return error_set(error, STATUS_NO_DATA, "no candles of %s in the database", symbol);
     return status;
@@ -141,10 +144,13 @@ enum status store_newest(struct store_session *session, const char *symbol, int6
 enum status store_newest_interest(struct store_session *session, const char *symbol,
                                   int64_t *value_e8, struct error *error)
 {
-    const struct parameter parameter = {.type = PARAMETER_TEXT, .text = symbol};
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = store_interest_end(session, STORE_TIME_MAX_MS)},
+    };
     bool is_null;
     enum status status =
-        store_run_row(session, newest_interest_sql, &parameter, 1, value_e8, &is_null, 1, error);
+        store_run_row(session, newest_interest_sql, parameters, 2, value_e8, &is_null, 1, error);
     if (status == STATUS_OK && is_null)
         return error_set(error, STATUS_NO_DATA, "no open interest of %s in the database", symbol);
     return status;

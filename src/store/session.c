@@ -34,6 +34,7 @@ static enum status begin_on(struct store *store, struct instance *instance,
     session->store = store;
     session->stop = stop;
     session->instance = instance;
+    session->horizon_ms = atomic_load_explicit(&store->horizon_ms, memory_order_relaxed);
     session->is_brief = is_brief;
     enum status status = store_connect(session, error);
     if (status == STATUS_OK)
@@ -86,6 +87,17 @@ bool store_is_current(const struct store_session *session)
     return session->instance->is_writable ||
            (store_stat(session->store, &identity, NULL) == STATUS_OK &&
             store_is_same_identity(&identity, &session->instance->identity));
+}
+
+int64_t store_last_candle(const struct store_session *session, int64_t open_time_ms)
+{
+    int64_t last_ms = session->horizon_ms - CANDLE_MS;
+    return open_time_ms < last_ms ? open_time_ms : last_ms;
+}
+
+int64_t store_interest_end(const struct store_session *session, int64_t end_ms)
+{
+    return end_ms < session->horizon_ms ? end_ms : session->horizon_ms;
 }
 
 uint64_t store_opening(const struct store_session *session)

@@ -40,6 +40,7 @@ enum status store_open(const char *path, enum store_mode mode, struct store **op
     store->wal_path = make_path(path, ".wal");
     store->catalog = store_catalog_name(path);
     store->mode = mode;
+    store->horizon_ms = INT64_MAX;
     check(pthread_mutex_init(&store->mutex, NULL) == 0);
     check(pthread_mutex_init(&store->write_mutex, NULL) == 0);
     pthread_condattr_t attributes;
@@ -88,7 +89,13 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
-enum status store_version(struct store *store, uint64_t *version, struct error *error)
+void store_set_horizon(struct store *store, int64_t horizon_ms)
+{
+    check(horizon_ms == INT64_MAX || horizon_ms % CANDLE_MS == 0);
+    atomic_store_explicit(&store->horizon_ms, horizon_ms, memory_order_relaxed);
+}
+
+static enum status file_version(struct store *store, uint64_t *version, struct error *error)
 {
     if (store->mode == STORE_OWNER) {
         /* Relaxed would do for the number; acquire pairs with the commit's release, so that a
@@ -100,5 +107,14 @@ enum status store_version(struct store *store, uint64_t *version, struct error *
     enum status status = store_stat(store, &identity, error);
     if (status == STATUS_OK)
         *version = hash_bytes(HASH_START, &identity, sizeof identity);
+    return status;
+}
+
+enum status store_version(struct store *store, uint64_t *version, struct error *error)
+{
+    int64_t horizon_ms = atomic_load_explicit(&store->horizon_ms, memory_order_relaxed);
+    enum status status = file_version(store, version, error);
+    if (status == STATUS_OK && horizon_ms != INT64_MAX)
+        *version = hash_bytes(*version, &horizon_ms, sizeof horizon_ms);
     return status;
 }

@@ -45,6 +45,12 @@ const char *store_path(const struct store *store);
  * and openings. STATUS_NOT_FOUND: there is no such file. */
 enum status store_version(struct store *store, uint64_t *version, struct error *error);
 
+/* The past is replayed: sessions that begin from now on find nothing that was not known by then, no
+ * candle that closes later and no open interest of a later moment; but for the functions that
+ * collecting needs, which know of no replay. Each horizon has a version of its own. A multiple of
+ * CANDLE_MS; INT64_MAX, as at first: all is found. Any thread. */
+void store_set_horizon(struct store *store, int64_t horizon_ms);
+
 /* STATUS_BUSY: another process writes to the file, for longer than a quarter of a second.
  * STATUS_NOT_FOUND: no such file (shared mode), or a
  * table or column that the queries need is missing, which the message names. STATUS_NO_MEMORY: for

@@ -476,7 +476,9 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             if (!isNews(snapshot, last.snapshot)) return;
         }
         this.#snapshots.set(snapshot.symbol, { snapshot, source });
-        this.#ages.update(snapshot.symbol, Date.parse(snapshot.timestamp));
+        // What is replayed has no age.
+        const time = snapshot.replay ? Infinity : Date.parse(snapshot.timestamp);
+        this.#ages.update(snapshot.symbol, time);
         this.emit('snapshot', snapshot);
     }
 

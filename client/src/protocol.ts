@@ -18,6 +18,8 @@ export interface Snapshot {
     /** Together with `seq` orders the snapshots of a symbol on a connection. */
     readonly epoch: number;
     readonly seq: number;
+    /** The server replays the past; absent where it does not. */
+    readonly replay?: boolean;
     readonly data: {
         /** Ascending by price; without empty buckets. */
         readonly levels: readonly Level[];

@@ -20,8 +20,9 @@ const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 const timeOf = (milliseconds) => new Date(milliseconds).toISOString();
 
-const snapshot = (epoch, seq, timestamp = '2025-12-28T14:30:00Z') =>
+const snapshot = (epoch, seq, timestamp = '2025-12-28T14:30:00Z', more = {}) =>
     JSON.stringify({
+        ...more,
         type: 'snapshot',
         symbol: 'BTCUSDT',
         timestamp,
@@ -180,6 +181,19 @@ describe('the age of data', () => {
         await eventually('live', () => client.dataAge('BTCUSDT') === 'live');
         for (offMs of [dayMs, -dayMs, 0]) assert.equal(client.dataAge('BTCUSDT'), 'live');
         assert.deepEqual(ages, ['live']);
+    });
+
+    test('is none in a replay', async () => {
+        const server = await startServer();
+        const { client, ages } = connect(server.port);
+        await eventually('subscribed', () => server.requests.length === 1);
+        server.send(snapshot(1, 1, timeOf(wallNow() - 300 * dayMs), { replay: true }));
+        await eventually('a snapshot', () => client.lastSnapshot('BTCUSDT'));
+        assert.equal(client.dataAge('BTCUSDT'), 'live');
+        server.send(snapshot(2, 1, timeOf(wallNow() - 300 * dayMs)));
+        await eventually('the present', () => client.lastSnapshot('BTCUSDT').epoch === 2);
+        assert.equal(client.dataAge('BTCUSDT'), 'stale');
+        assert.deepEqual(ages, ['live', 'stale']);
     });
 
     test('is told by the Date of answers while polling', async (t) => {

@@ -16,6 +16,8 @@ export interface SymbolInfo {
 export interface SymbolsMessage {
     symbols: SymbolInfo[];
     simulated: boolean;
+    /** The past is shown as if it happened now; absent: it is not. */
+    replay?: { from: string; to: string; now: string; speed: number };
     version: string;
     /** "ok", or why it cannot be read. */
     database?: string;

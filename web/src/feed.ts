@@ -81,6 +81,7 @@ export class Feed {
     #bookStart = 0;
     #sight: Sight | null = null;
     #isLoading = false;
+    #epoch: number | null = null; /* of the last snapshot shown */
     #isMissing = false; /* the last answer was NO_DATA */
     #isNewestAsked = false;
     #isFitted = false; /* the map has a coarser bucket than was asked for */
@@ -272,6 +273,12 @@ export class Feed {
 
     #show(column: NewestColumn, snapshot: Snapshot): void {
         const change = this.#handlers.onSnapshot(column, snapshot);
+        const isOther = this.#epoch !== null && this.#epoch !== snapshot.epoch;
+        this.#epoch = snapshot.epoch;
+        if (change === 'old' && isOther && snapshot.replay) {
+            this.reload(); /* the past has begun again */
+            return;
+        }
         if (change === 'gap') this.#refreshSoon();
         if (change === 'appended') {
             this.#grown += 1;

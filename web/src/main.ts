@@ -69,6 +69,7 @@ const symbols = new Symbols(view, {
         chart.setThreshold(view.threshold);
         select();
     },
+    onReplay: () => summary.showReplay(true),
     onFailure: (reason) => messages.showFailure(reason),
 });
 

@@ -33,8 +33,10 @@ export class Summary {
     readonly #created = element('created', HTMLElement);
     readonly #consumed = element('consumed', HTMLElement);
     readonly #age = element('age', HTMLElement);
+    readonly #replay = element('replay', HTMLElement);
     readonly #caption = element('caption', HTMLElement);
     #selection: Selection | null = null;
+    #isReplay = false;
     #shownPrice: number | null = null;
     #moveTimer: number | undefined;
 
@@ -65,7 +67,17 @@ export class Summary {
         this.#showNewest();
     }
 
-    showSnapshot({ data }: Snapshot): void {
+    /** Whether the past is shown as if it happened now: then nothing of it is old. A snapshot says
+     * so itself, also where it comes from another server than the page does. */
+    showReplay(isReplay: boolean): void {
+        if (isReplay === this.#isReplay) return;
+        this.#isReplay = isReplay;
+        this.#replay.hidden = !isReplay;
+        this.showAge();
+    }
+
+    showSnapshot({ data, replay }: Snapshot): void {
+        this.showReplay(replay === true);
         setText(this.#created, formatCount(data.positions_created));
         setText(this.#consumed, formatCount(data.positions_consumed));
         this.#showNewest();
@@ -122,9 +134,10 @@ export class Summary {
         const time = this.#chart.grid?.lastTime;
         if (!time) return;
         const seconds = Math.max(0, this.#now() - time);
-        const isStale = seconds > STALE_SECONDS;
+        const isStale = !this.#isReplay && seconds > STALE_SECONDS;
         // A candle's time is its beginning: during its own five minutes it is current.
-        const words = formatAge(Math.max(0, seconds - CANDLE_SECONDS));
+        const age = formatAge(Math.max(0, seconds - CANDLE_SECONDS));
+        const words = this.#isReplay ? 'in a replay' : age;
         const note = isStale ? `old data: ${words}` : words;
         setText(this.#age, `Newest candle ${formatTime(time)} UTC, ${note}`);
         this.#age.dataset.stale = String(isStale);

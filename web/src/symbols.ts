@@ -15,6 +15,8 @@ const START_AGAIN_MS = 5_000;
 export interface SymbolHandlers {
     /** `view.symbol` is known for the first time, or is another one now. */
     onSelect: () => void;
+    /** The server replays the past. */
+    onReplay: () => void;
     /** The list cannot be read; start() tries again by itself. */
     onFailure: (reason: string) => void;
 }
@@ -95,6 +97,7 @@ export class Symbols {
         this.#list = message.symbols;
         this.#database = message.database ?? 'ok';
         this.#simulated.hidden = !message.simulated;
+        if (message.replay) this.#handlers.onReplay();
         setText(this.#version, `heatcast ${message.version}`);
     }
 

@@ -64,7 +64,8 @@ static void on_digest(const struct store_digest *digest, void *context)
     const struct counting *counting = context;
     int index = symbol_list_find(counting->symbols, digest->symbol.data, digest->symbol.size);
     struct finding *finding = &counting->findings[counting->places[index]];
-    if (digest->block < block_of(finding->newest_ms - counting->lookback_ms))
+    if (digest->newest_ms == STORE_NONE ||
+        digest->block < block_of(finding->newest_ms - counting->lookback_ms))
         return;
     if (finding->candles == 0 || digest->oldest_ms < finding->oldest_ms)
         finding->oldest_ms = digest->oldest_ms;

@@ -95,7 +95,7 @@ static void on_digest(const struct store_digest *digest, void *context)
     if (item == NULL)
         return;
     follower_see(item->follower, group->kind, digest);
-    if (group->kind != STORE_CANDLES)
+    if (group->kind != STORE_CANDLES || digest->newest_ms == STORE_NONE)
         return;
     if (!item->has_seen || digest->newest_ms > item->seen_ms)
         item->seen_ms = digest->newest_ms;

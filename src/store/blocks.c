@@ -8,22 +8,29 @@
 
 #include "store/rows.h"
 
-#define NEWEST_OF_ALL(close)                                                                       \
+#define BETWEEN                                                                                    \
+    "FROM klines_5m_history WHERE TRY_CAST(open_time AS TIMESTAMP) >= $1 "                         \
+    "AND TRY_CAST(open_time AS TIMESTAMP) <= $2 "
+#define NEWEST_OF_ALL(close, usable)                                                               \
     "SELECT CAST(symbol AS VARCHAR), epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP)))" close        \
-    " FROM klines_5m_history WHERE TRY_CAST(open_time AS TIMESTAMP) >= $1 "                        \
-    "AND TRY_CAST(open_time AS TIMESTAMP) <= $2 GROUP BY symbol"
+    " " BETWEEN usable " GROUP BY symbol"
+#define CLOSE ", arg_max(TRY_CAST(close AS DECIMAL(18,8)), TRY_CAST(open_time AS TIMESTAMP))"
 
-static const char newest_times_sql[] = NEWEST_OF_ALL("");
-static const char newest_closes_sql[] =
-    NEWEST_OF_ALL(", arg_max(TRY_CAST(close AS DECIMAL(18,8)), TRY_CAST(open_time AS TIMESTAMP))");
+/* By whether closes are wanted, and whether there are rows in between that are no candles. */
+static const char *const newest_all_sql[2][2] = {
+    {NEWEST_OF_ALL("", ""), NEWEST_OF_ALL("", "AND " USABLE_CANDLE)},
+    {NEWEST_OF_ALL(CLOSE, ""), NEWEST_OF_ALL(CLOSE, "AND " USABLE_CANDLE)},
+};
+static const char has_unusable_sql[] =
+    "SELECT EXISTS (SELECT 1 " BETWEEN "AND (" USABLE_CANDLE ") IS NOT TRUE)";
 
 /* $3 is STORE_BLOCK_MS, $4 the last candle, or the end of the open interest. */
 static const char *const digest_sql[] = {
     [STORE_CANDLES] =
         "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(open_time AS TIMESTAMP)) // $3 AS "
         "block, "
-        "epoch_ms(min(TRY_CAST(open_time AS TIMESTAMP))), "
-        "epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))), count(*), "
+        "epoch_ms(min(TRY_CAST(open_time AS TIMESTAMP)) FILTER (" USABLE_CANDLE ")), "
+        "epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP)) FILTER (" USABLE_CANDLE ")), count(*), "
         "sum(hash(open_time, open, high, low, close, volume)) FROM klines_5m_history "
         "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
         "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 "
@@ -67,24 +74,43 @@ static enum status end_walk(struct store_session *session, struct rows *rows, st
 /* Up to where rows of this kind may be read. */
 static struct parameter horizon_of(const struct store_session *session, enum store_kind kind)
 {
+    int64_t time_max_ms = store_time_max_ms();
     return (struct parameter){
         .type = PARAMETER_TIME,
-        .time_ms = kind == STORE_CANDLES ? store_last_candle(session, STORE_TIME_MAX_MS)
-                                         : store_interest_end(session, STORE_TIME_MAX_MS),
+        .time_ms = kind == STORE_CANDLES ? store_last_candle(session, time_max_ms)
+                                         : store_interest_end(session, time_max_ms),
     };
+}
+
+/* Times and symbols are read before prices are, as everywhere: a file that was copied over with
+ * another one is found out by its symbols, while of its prices DuckDB may make anything. */
+static enum status find_newest(struct store_session *session, int64_t start_ms, bool wants_close,
+                               struct rows *rows, struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        horizon_of(session, STORE_CANDLES),
+    };
+    const char *const *sql = newest_all_sql[wants_close];
+    int64_t has_unusable;
+    *rows = (struct rows){.column_count = wants_close ? 3 : 2};
+    enum status status = store_run(session, sql[0], parameters, 2, &rows->result, error);
+    if (status != STATUS_OK)
+        return status;
+    status = store_run_row(session, has_unusable_sql, parameters, 2, &has_unusable, NULL, 1, error);
+    if (status == STATUS_OK && !has_unusable)
+        return STATUS_OK;
+    duckdb_destroy_result(&rows->result);
+    return status == STATUS_OK ? store_run(session, sql[1], parameters, 2, &rows->result, error)
+                               : status;
 }
 
 enum status store_newest_all(struct store_session *session, int64_t start_ms, bool wants_close,
                              void (*on_newest)(const struct store_newest *newest, void *context),
                              void *context, struct error *error)
 {
-    const struct parameter range[] = {
-        {.type = PARAMETER_TIME, .time_ms = start_ms},
-        {.type = PARAMETER_TIME, .time_ms = store_last_candle(session, STORE_TIME_MAX_MS)},
-    };
-    struct rows rows = {.column_count = wants_close ? 3 : 2};
-    enum status status = store_run(session, wants_close ? newest_closes_sql : newest_times_sql,
-                                   range, 2, &rows.result, error);
+    struct rows rows;
+    enum status status = find_newest(session, start_ms, wants_close, &rows, error);
     if (status != STATUS_OK)
         return status;
     while (rows_next(&rows)) {
@@ -117,8 +143,8 @@ enum status store_digest(struct store_session *session, enum store_kind kind, co
         const struct store_digest digest = {
             .symbol = rows_text(&rows, 0),
             .block = rows_int64(&rows, 1),
-            .oldest_ms = rows_int64(&rows, 2),
-            .newest_ms = rows_int64(&rows, 3),
+            .oldest_ms = rows_has(&rows, 2) ? rows_int64(&rows, 2) : STORE_NONE,
+            .newest_ms = rows_has(&rows, 3) ? rows_int64(&rows, 3) : STORE_NONE,
             .count = (uint64_t)rows_int64(&rows, 4),
             .sum = (uint64_t)rows_wide(&rows, 5),
         };

@@ -19,8 +19,7 @@
     "found AS (SELECT number, TRY_CAST(open_time AS TIMESTAMP) AS time "                           \
     "FROM klines_5m_history JOIN wanted USING (symbol) "                                           \
     "WHERE TRY_CAST(open_time AS TIMESTAMP) >= $2 AND TRY_CAST(open_time AS TIMESTAMP) < $3 "      \
-    "AND TRY_CAST(open AS DECIMAL(18,8)) > 0 AND TRY_CAST(high AS DECIMAL(18,8)) > 0 "             \
-    "AND TRY_CAST(low AS DECIMAL(18,8)) > 0 AND TRY_CAST(close AS DECIMAL(18,8)) > 0) "
+    "AND " USABLE_CANDLE ") "
 #define INTEREST                                                                                   \
     "found AS (SELECT number, TRY_CAST(timestamp AS TIMESTAMP) AS time "                           \
     "FROM open_interest_history JOIN wanted USING (symbol) "                                       \

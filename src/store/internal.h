@@ -240,9 +240,6 @@ struct parameter {
 int64_t store_last_candle(const struct store_session *session, int64_t open_time_ms);
 int64_t store_interest_end(const struct store_session *session, int64_t end_ms);
 
-/* Later than all that is stored. */
-#define STORE_TIME_MAX_MS INT64_C(253402300799999)
-
 /* Runs one statement, to its end or until the session's stop token ends it. `result` may be NULL;
  * otherwise it is to be destroyed after STATUS_OK. */
 enum status store_run(struct store_session *session, const char *sql,
@@ -277,6 +274,17 @@ struct buffer;
 
 /* The symbols as one text, each on a line. */
 void store_append_symbols(const struct store_scope *scope, struct buffer *names);
+
+/* -- read.c ------------------------------------------------------------------------------------ */
+
+/* A row that is a candle, as candle_has_prices() tells it. */
+#define USABLE_CANDLE                                                                              \
+    "TRY_CAST(open AS DECIMAL(18,8)) > 0 AND TRY_CAST(high AS DECIMAL(18,8)) > 0 "                 \
+    "AND TRY_CAST(low AS DECIMAL(18,8)) > 0 AND TRY_CAST(close AS DECIMAL(18,8)) > 0"
+
+/* The last moment at which a row may be: a day from now. One that is later has a wrong time, and
+ * must not stand for the newest, after which no other ever comes. */
+int64_t store_time_max_ms(void);
 
 /* -- schema.c ---------------------------------------------------------------------------------- */
 

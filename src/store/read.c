@@ -7,6 +7,7 @@
  * costs nothing. */
 #include "store/internal.h"
 
+#include "base/clock.h"
 #include "model/series_builder.h"
 #include "store/rows.h"
 
@@ -32,11 +33,16 @@ static const char interest_sql[] =
     "WHERE symbol = $1 AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "
     "AND TRY_CAST(timestamp AS TIMESTAMP) < $3 ORDER BY stamp, amount";
 
-/* Comparisons rather than isfinite(): they are checked against a block's bounds, not each row. */
-static const char newest_sql[] =
+/* $2 and $3 bound the time: comparisons are checked against a block's bounds, not each row. */
+#define NEWEST                                                                                     \
+    "SELECT epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))) FROM klines_5m_history "               \
+    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) >= $2 "                                \
+    "AND TRY_CAST(open_time AS TIMESTAMP) <= $3"
+static const char newest_sql[] = NEWEST;
+static const char newest_usable_sql[] = NEWEST " AND " USABLE_CANDLE;
+static const char newest_of_any_sql[] =
     "SELECT epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP))) FROM klines_5m_history "
-    "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) > TIMESTAMP '-infinity' "
-    "AND TRY_CAST(open_time AS TIMESTAMP) <= $2";
+    "WHERE TRY_CAST(open_time AS TIMESTAMP) >= $1 AND TRY_CAST(open_time AS TIMESTAMP) <= $2";
 
 static const char newest_interest_sql[] =
     "SELECT CAST(arg_max(amount, timestamp) * 100000000 AS BIGINT) FROM (SELECT timestamp, "
@@ -126,16 +132,87 @@ enum status store_count_rows(struct store_session *session, const char *symbol, 
     return store_run_row(session, count_rows_sql, parameters, 3, count, NULL, 1, error);
 }
 
-enum status store_newest(struct store_session *session, const char *symbol, int64_t *open_time_ms,
-                         struct error *error)
+/* A clock that was never set says nothing about what is in the future. */
+#define CLOCK_MIN_MS INT64_C(1704067200000)    /* 2024 */
+#define TIME_BEGIN_MS INT64_C(-62135596800000) /* the year 1 */
+#define TIME_END_MS INT64_C(253402300799999)   /* the year 9999 */
+
+int64_t store_time_max_ms(void)
+{
+    int64_t now_ms = clock_wall_ms();
+    return now_ms < CLOCK_MIN_MS ? TIME_END_MS : now_ms + DAY_MS;
+}
+
+static enum status newest_within(struct store_session *session, const char *sql, const char *symbol,
+                                 int64_t from_ms, int64_t to_ms, int64_t *open_time_ms,
+                                 bool *is_null, struct error *error)
 {
     const struct parameter parameters[] = {
         {.type = PARAMETER_TEXT, .text = symbol},
-        {.type = PARAMETER_TIME, .time_ms = store_last_candle(session, STORE_TIME_MAX_MS)},
+        {.type = PARAMETER_TIME, .time_ms = from_ms},
+        {.type = PARAMETER_TIME, .time_ms = to_ms},
     };
-    bool is_null;
+    return store_run_row(session, sql, parameters, 3, open_time_ms, is_null, 1, error);
+}
+
+/* The end of the whole table, whatever symbol has it. */
+static enum status newest_of_any(struct store_session *session, int64_t to_ms,
+                                 int64_t *open_time_ms, bool *is_null, struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TIME, .time_ms = TIME_BEGIN_MS},
+        {.type = PARAMETER_TIME, .time_ms = to_ms},
+    };
+    return store_run_row(session, newest_of_any_sql, parameters, 2, open_time_ms, is_null, 1,
+                         error);
+}
+
+/* The newest row, which may be no candle. Where rows are stored in the order of time, the last days
+ * take a fraction of a millisecond, and the whole table tens of them. So the last days before now,
+ * or before the moment up to which the session sees, are looked at first, then those before the end
+ * of the table, and only then all of it. */
+static enum status newest_row(struct store_session *session, const char *symbol, int64_t to_ms,
+                              int64_t *open_time_ms, bool *is_null, struct error *error)
+{
+    enum { NEAR_DAYS = 2 };
+    int64_t now_ms = clock_wall_ms();
+    int64_t near_ms = (to_ms < now_ms ? to_ms : now_ms) - NEAR_DAYS * DAY_MS;
     enum status status =
-        store_run_row(session, newest_sql, parameters, 2, open_time_ms, &is_null, 1, error);
+        newest_within(session, newest_sql, symbol, near_ms, to_ms, open_time_ms, is_null, error);
+    if (status == STATUS_OK && *is_null) {
+        status = newest_of_any(session, to_ms, open_time_ms, is_null, error);
+        if (status == STATUS_OK && !*is_null)
+            status = newest_within(session, newest_sql, symbol, *open_time_ms - NEAR_DAYS * DAY_MS,
+                                   to_ms, open_time_ms, is_null, error);
+    }
+    if (status == STATUS_OK && *is_null)
+        status = newest_within(session, newest_sql, symbol, TIME_BEGIN_MS, to_ms, open_time_ms,
+                               is_null, error);
+    return status;
+}
+
+/* The newest candle up to a row, which nearly always is one: then no other row needs to be read.
+ * Its time may have microseconds, which were cut off. */
+static enum status newest_usable(struct store_session *session, const char *symbol, int64_t row_ms,
+                                 int64_t *open_time_ms, bool *is_null, struct error *error)
+{
+    int64_t to_ms = row_ms + 1;
+    enum status status = newest_within(session, newest_usable_sql, symbol, row_ms, to_ms,
+                                       open_time_ms, is_null, error);
+    if (status != STATUS_OK || !*is_null)
+        return status;
+    return newest_within(session, newest_usable_sql, symbol, TIME_BEGIN_MS, to_ms, open_time_ms,
+                         is_null, error);
+}
+
+enum status store_newest(struct store_session *session, const char *symbol, int64_t *open_time_ms,
+                         struct error *error)
+{
+    bool is_null;
+    int64_t to_ms = store_last_candle(session, store_time_max_ms());
+    enum status status = newest_row(session, symbol, to_ms, open_time_ms, &is_null, error);
+    if (status == STATUS_OK && !is_null)
+        status = newest_usable(session, symbol, *open_time_ms, open_time_ms, &is_null, error);
     if (status == STATUS_OK && is_null)
         return error_set(error, STATUS_NO_DATA, "no candles of %s in the database", symbol);
     return status;
@@ -146,7 +223,7 @@ enum status store_newest_interest(struct store_session *session, const char *sym
 {
     const struct parameter parameters[] = {
         {.type = PARAMETER_TEXT, .text = symbol},
-        {.type = PARAMETER_TIME, .time_ms = store_interest_end(session, STORE_TIME_MAX_MS)},
+        {.type = PARAMETER_TIME, .time_ms = store_interest_end(session, store_time_max_ms())},
     };
     bool is_null;
     enum status status =

@@ -82,7 +82,8 @@ void store_interrupt(struct store_session *session);
  * Each may also return STATUS_NO_MEMORY: the query is over what DuckDB may take, or there is none
  * for its result. */
 
-/* Open time of the symbol's newest candle. STATUS_NO_DATA if it has none. */
+/* Open time of the symbol's newest usable candle: one that has prices, and does not open later than
+ * a day from now. STATUS_NO_DATA if it has none. */
 enum status store_newest(struct store_session *session, const char *symbol, int64_t *open_time_ms,
                          struct error *error);
 
@@ -151,10 +152,11 @@ enum status store_count_liquidations(struct store_session *session, int64_t *cou
 struct store_newest {
     struct slice symbol;
     int64_t open_time_ms;
-    int64_t close_e8; /* 0: not asked for, or not there */
+    int64_t close_e8; /* 0: not asked for */
 };
 
-/* The newest candle of each symbol in the database that has one at `start_ms` or later. */
+/* The newest usable candle, as with store_newest(), of each symbol in the database that has one at
+ * `start_ms` or later. */
 enum status store_newest_all(struct store_session *session, int64_t start_ms, bool wants_close,
                              void (*on_newest)(const struct store_newest *newest, void *context),
                              void *context, struct error *error);
@@ -165,12 +167,14 @@ enum status store_newest_all(struct store_session *session, int64_t start_ms, bo
  * changed in it, its count and sum stay the same; when something has, one of them is another. */
 struct store_digest {
     struct slice symbol;
-    int64_t block;                /* the block begins at block * STORE_BLOCK_MS */
-    int64_t oldest_ms, newest_ms; /* of its rows */
+    int64_t block; /* the block begins at block * STORE_BLOCK_MS */
+    /* Of its rows; of candles the usable ones alone, or STORE_NONE where there are none. */
+    int64_t oldest_ms, newest_ms;
     uint64_t count, sum;
 };
 
-/* The digests of all blocks that are not empty, from `start_ms` on, the beginning of one. */
+/* The digests of all blocks that are not empty, from `start_ms` on, the beginning of one; rows that
+ * are later than a day from now are not there. */
 enum status store_digest(struct store_session *session, enum store_kind kind, const char *symbols,
                          int64_t start_ms,
                          void (*on_digest)(const struct store_digest *digest, void *context),

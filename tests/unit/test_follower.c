@@ -354,9 +354,9 @@ static void a_broken_symbol_leaves_the_others_of_its_group_alone(void **state)
             append_kline(&sql, symbols.names[i], T0 + slot * CANDLE_MS);
     buffer_append_text(&sql,
                        "ALTER TABLE klines_5m_history RENAME TO klines;"
-                       "CREATE VIEW klines_5m_history AS SELECT * EXCLUDE (close), CASE WHEN "
-                       "symbol = 'BTCUSDT' AND open > 0 THEN error('broken')::DOUBLE ELSE close "
-                       "END AS close FROM klines;");
+                       "CREATE VIEW klines_5m_history AS SELECT * EXCLUDE (volume), CASE WHEN "
+                       "symbol = 'BTCUSDT' AND open > 0 THEN error('broken')::DOUBLE ELSE volume "
+                       "END AS volume FROM klines;");
     run_foreign(watch->path, buffer_text(&sql));
     struct store_session *session = begin(watch->store);
     refresh_some(watch, session, 7, items, &count);

@@ -92,6 +92,73 @@ static void an_empty_window_is_no_error(void **state)
     store_close(store);
 }
 
+/* Of the symbols that are asked for at once. */
+struct found_newest {
+    int64_t open_time_ms, digest_ms;
+    size_t digest_count;
+};
+
+static void on_newest(const struct store_newest *newest, void *context)
+{
+    struct found_newest *found = context;
+    assert_false(slice_equals(newest->symbol, "VOIDUSDT"));
+    if (slice_equals(newest->symbol, "BTCUSDT"))
+        found->open_time_ms = newest->open_time_ms;
+}
+
+static void on_digest(const struct store_digest *digest, void *context)
+{
+    struct found_newest *found = context;
+    if (digest->newest_ms > found->digest_ms)
+        found->digest_ms = digest->newest_ms;
+    found->digest_count++;
+}
+
+/* Rows without prices, or of the future, are no candles, and none of the ways to ask takes them for
+ * the newest one. */
+static void the_newest_candle_is_one_that_can_be_used(void **state)
+{
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 0, 10, 5);
+    write_market(store, "OLDUSDT", -600000, 10, 5);
+    store_close(store);
+    run_foreign(database(state),
+                "INSERT INTO klines_5m_history (symbol, open_time, open, high, low, close, volume) "
+                "VALUES ('BTCUSDT', '2025-12-01 02:00:00', 1, 1, 1, NULL, 1), "
+                "('BTCUSDT', '2025-12-02 02:00:00', 1, 1, 0, 1, 1), "
+                "('BTCUSDT', '2099-01-01 00:00:00', 1, 1, 1, 1, 1), "
+                "('VOIDUSDT', '2025-12-02 02:00:00', 1, 1, 0, 1, 1)");
+    store = open_store(database(state), STORE_SHARED);
+    struct store_session *session = begin(store);
+    struct found_newest found = {0};
+    int64_t newest_ms;
+    assert_ok(store_newest(session, "BTCUSDT", &newest_ms, fault));
+    assert_int_equal(newest_ms, T0 + 9 * CANDLE_MS);
+    assert_ok(store_newest(session, "OLDUSDT", &newest_ms, fault));
+    assert_int_equal(newest_ms, T0 - 599991 * CANDLE_MS);
+    assert_int_equal(store_newest(session, "VOIDUSDT", &newest_ms, NULL), STATUS_NO_DATA);
+    assert_ok(store_newest_all(session, T0 - DAY_MS, false, on_newest, &found, fault));
+    assert_int_equal(found.open_time_ms, T0 + 9 * CANDLE_MS);
+    assert_ok(store_digest(session, STORE_CANDLES, "BTCUSDT", T0 / STORE_BLOCK_MS * STORE_BLOCK_MS,
+                           on_digest, &found, fault));
+    assert_int_equal(found.digest_ms, T0 + 9 * CANDLE_MS);
+    assert_int_equal(found.digest_count, 2); /* of the two days */
+    store_end(session);
+    /* Up to a moment of the past, too, which is after the row without a price, or before it. */
+    static const int known[][2] = {{25, 9}, {5, 4}};
+    for (size_t i = 0; i < 2; i++) {
+        store_set_horizon(store, T0 + known[i][0] * CANDLE_MS);
+        session = begin(store);
+        assert_ok(store_newest(session, "BTCUSDT", &newest_ms, fault));
+        assert_int_equal(newest_ms, T0 + known[i][1] * CANDLE_MS);
+        found = (struct found_newest){0};
+        assert_ok(store_newest_all(session, T0, false, on_newest, &found, fault));
+        assert_int_equal(found.open_time_ms, T0 + known[i][1] * CANDLE_MS);
+        store_end(session);
+    }
+    store_close(store);
+}
+
 static void the_newest_candle_is_found_for_each_symbol(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
@@ -1177,6 +1244,7 @@ int main(void)
         in_folder(both_ends_of_a_window_are_inclusive),
         in_folder(an_empty_window_is_no_error),
         in_folder(the_newest_candle_is_found_for_each_symbol),
+        in_folder(the_newest_candle_is_one_that_can_be_used),
         in_folder(the_first_bucket_has_delta_zero),
         in_folder(a_hole_gives_the_next_bucket_the_whole_change),
         in_folder(an_open_interest_of_zero_is_missing_data),

@@ -53,6 +53,7 @@ extern const struct command command_serve;
 extern const struct command command_collect;
 extern const struct command command_import;
 extern const struct command command_fetch;
+extern const struct command command_delete;
 extern const struct command command_snapshot;
 extern const struct command command_history;
 extern const struct command command_config;

@@ -7,7 +7,7 @@
  *     brief.c      and when it writes             statement.c  running SQL
  *     schema.c     the tables                     rows.c       walking over results
  *     read.c, coverage.c, blocks.c                write.c, liquidations.c, prune.c,
- *                                                 archive_files.c, market.c */
+ *                                                 archive_files.c, market.c, delete.c */
 #ifndef HEATCAST_STORE_INTERNAL_H
 #define HEATCAST_STORE_INTERNAL_H
 

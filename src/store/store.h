@@ -263,6 +263,20 @@ void store_write_rollback(struct store_session *session); /* harmless where none
 enum status store_prune(struct store_session *session, enum store_kind kind,
                         const struct store_scope *scope, uint64_t *row_count, struct error *error);
 
+/* What store_delete() has deleted, or would. */
+struct store_deleted {
+    uint64_t candle_count, interest_count;
+    int64_t first_ms, last_ms; /* the times of the first and the last of them; 0 if there is none */
+};
+
+/* Deletes the candles and the open interest of a symbol between two times, both inclusive, in a
+ * transaction of its own; with `is_trial` it only finds what there is. What is noted of the files
+ * that the symbol's rows came from goes too, so that they are fetched again, and of its market when
+ * no candle is left. Liquidations stay: nobody has them any more. */
+enum status store_delete(struct store_session *session, const char *symbol, int64_t from_ms,
+                         int64_t to_ms, bool is_trial, struct store_deleted *deleted,
+                         struct error *error);
+
 /* How many liquidations of the session's last transaction were not there before. */
 uint64_t store_liquidations_new(const struct store_session *session);
 

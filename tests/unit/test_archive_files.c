@@ -134,6 +134,26 @@ static void replacing_overwrites_what_an_earlier_file_said(void **state)
     series_deinit(&after);
 }
 
+static void files_are_forgotten_with_rows_that_are_deleted(void **state)
+{
+    struct store *store = open_store(database(state), STORE_OWNER);
+    struct store_deleted deleted;
+    write_market(store, "BTCUSDT", 0, 3, 5);
+    note(store, PATH_1, SUM_1, true);
+    struct store_session *session = begin(store);
+    assert_ok(
+        store_delete(session, "BTCUSDT", T0 + DAY_MS, T0 + 2 * DAY_MS, false, &deleted, fault));
+    assert_int_equal(deleted.candle_count, 0);
+    store_end(session);
+    assert_noted(store, PATH_1, SUM_1);
+    session = begin(store);
+    assert_ok(store_delete(session, "BTCUSDT", T0, T0, false, &deleted, fault));
+    assert_int_equal(deleted.candle_count, 1);
+    store_end(session);
+    assert_noted(store, PATH_1, "");
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +162,7 @@ int main(void)
         in_folder(each_usable_file_is_noted_with_its_rows),
         in_folder(rows_are_not_stored_without_the_note),
         in_folder(replacing_overwrites_what_an_earlier_file_said),
+        in_folder(files_are_forgotten_with_rows_that_are_deleted),
     };
     return cmocka_run_group_tests_name("archive_files", tests, NULL, NULL);
 }

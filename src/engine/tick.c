@@ -1,7 +1,8 @@
 /* A tick, of the database and of what was fed.
  *
  *     version (stat) -> [changed] session -> survey: newest candles of all
- *                                         -> refresh: the wanted symbols' rows -> snapshots
+ *                                         -> refresh: the wanted symbols' rows
+ *                               session ends -> snapshots
  *     fed rows       -> snapshots
  *
  * What costs is done only where something can have changed: a file whose version is the one that
@@ -260,20 +261,46 @@ static void check_symbol(struct generator *generator, struct store_session *sess
         generator->states[item->index].is_computed = false; /* there may be old data */
 }
 
-static void check_symbols(struct generator *generator, struct store_session *session,
-                          const struct selection *selection, uint64_t version)
+static int64_t now_ms(const struct generator *generator)
+{
+    const struct replay *replay = generator->options.replay;
+    return replay != NULL ? replay_now_ms(replay) : clock_wall_ms();
+}
+
+/* One that is not kept in memory reads its window while it is computed. */
+static bool needs_session(const struct refresh_item *item)
+{
+    return item->outcome.status == STATUS_OK && !item->follower->is_loaded;
+}
+
+/* Reads what has changed of the selection, and what is told of all. Returns how many of
+ * `generator->items` are to be computed. */
+static size_t read_symbols(struct generator *generator, struct store_session *session,
+                           const struct selection *selection, uint64_t version, uint64_t *query_ns)
 {
     uint64_t start_ns = clock_monotonic_ns();
     size_t count = refresh(generator, session, selection, version);
-    uint64_t query_ns = clock_monotonic_ns() - start_ns;
-    count_stat(generator, query_ns_sum, query_ns);
+    *query_ns = clock_monotonic_ns() - start_ns;
+    count_stat(generator, query_ns_sum, *query_ns);
     if (!store_is_current(session)) {
         throw_away(generator, count);
         generator->survey.has_run = false;
-        return;
+        return 0;
     }
+    if (generator->survey.has_run && !generator_is_stopping(generator))
+        inventory_tell(&generator->inventory, &generator->survey, session, now_ms(generator));
+    return count;
+}
+
+/* With a session those that need one, and without it the others. */
+static void check_symbols(struct generator *generator, struct store_session *session, size_t count,
+                          uint64_t query_ns, uint64_t version)
+{
     for (size_t i = 0; i < count && !generator_is_stopping(generator); i++) {
-        check_symbol(generator, session, &generator->items[i], query_ns / count, version);
+        const struct refresh_item *item = &generator->items[i];
+        if (needs_session(item) != (session != NULL))
+            continue;
+        check_symbol(generator, session, item, query_ns / count, version);
         outcome_end_old_batch(generator);
     }
 }
@@ -287,10 +314,18 @@ static void set_session(struct generator *generator, struct store_session *sessi
     pthread_mutex_unlock(&generator->mutex);
 }
 
-static int64_t now_ms(const struct generator *generator)
+/* The file is let go before what was read of it is computed, so that nobody who wants to write has
+ * to wait for that. */
+static void use(struct generator *generator, struct store_session *session,
+                const struct selection *selection, uint64_t version)
 {
-    const struct replay *replay = generator->options.replay;
-    return replay != NULL ? replay_now_ms(replay) : clock_wall_ms();
+    uint64_t query_ns;
+    set_session(generator, session);
+    size_t count = read_symbols(generator, session, selection, version, &query_ns);
+    check_symbols(generator, session, count, query_ns, version);
+    set_session(generator, NULL);
+    store_end(session);
+    check_symbols(generator, NULL, count, query_ns, version);
 }
 
 void tick_run(struct generator *generator, struct selection *selection)
@@ -307,19 +342,11 @@ void tick_run(struct generator *generator, struct selection *selection)
         skip_locked(generator, selection, &fault);
     else if (fault.status != STATUS_OK)
         fail_all(generator, selection, &fault);
-    if (session != NULL) {
-        set_session(generator, session);
-        check_symbols(generator, session, selection, version);
-    }
+    if (session != NULL)
+        use(generator, session, selection, version);
     /* Who gets a snapshot finds that all is well by then. */
     outcome_fault(generator, &fault);
     outcome_end_batch(generator);
-    if (session != NULL) {
-        if (generator->survey.has_run && !generator_is_stopping(generator))
-            inventory_tell(&generator->inventory, &generator->survey, session, now_ms(generator));
-        set_session(generator, NULL);
-        store_end(session);
-    }
     log_debug("tick", log_int("symbols", (int64_t)selected),
               log_int("unchanged", (int64_t)(selected - selection->count)),
               log_text("database", fault.status == STATUS_OK ? "ok" : fault.message),

@@ -3,6 +3,7 @@
 #include "market_fixture.h"
 
 #include "engine/generator.h"
+#include "other_process.h"
 
 #include <duckdb.h>
 #include <fcntl.h>
@@ -25,6 +26,8 @@ struct witness {
     size_t batch_size;                                   /* of the last one */
     const char *touched; /* a file to change when the newest candle of BTCUSDT is first told */
     int64_t newest_ms[SYMBOL_COUNT];
+    const char *database; /* which nobody may have while something is computed; NULL: never mind */
+    unsigned computed_free; /* how often it was so */
 };
 
 static bool on_is_wanted(size_t index, void *context)
@@ -78,8 +81,10 @@ static void on_checked(size_t index, enum status status, const char *message, vo
 static void on_computed(size_t index, uint64_t query_ns, uint64_t compute_ns, void *context)
 {
     struct witness *witness = context;
+    bool is_free = witness->database == NULL || is_free_for(witness->database, F_WRLCK);
     pthread_mutex_lock(&witness->mutex);
     witness->computed[index] += query_ns > 0 && compute_ns > 0;
+    witness->computed_free += is_free;
     pthread_mutex_unlock(&witness->mutex);
 }
 
@@ -193,6 +198,18 @@ static void only_wanted_symbols_are_computed(void **state)
     assert_int_equal(seen.epoch, EPOCH);
     assert_int_equal(seen.timestamp_ms[BTC], T0 + 19 * CANDLE_MS);
     assert_memory_equal(seen.data[BTC], "{\"levels\":[{\"price\":", 20);
+    generator_stop(generator);
+    store_close(store);
+}
+
+static void nobody_who_wants_to_write_waits_for_what_is_computed(void **state)
+{
+    struct witness witness = {.wanted = {[BTC] = true, [ETH] = true}, .database = database(state)};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(read_witness(&witness).snapshots[ETH] == 1);
+    assert_int_equal(read_witness(&witness).computed_free, 2);
     generator_stop(generator);
     store_close(store);
 }
@@ -694,6 +711,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         in_folder(only_wanted_symbols_are_computed),
+        in_folder(nobody_who_wants_to_write_waits_for_what_is_computed),
         in_folder(an_unchanged_file_is_not_opened),
         in_folder(a_change_makes_the_next_snapshot),
         in_folder(the_symbols_of_a_tick_are_published_together),

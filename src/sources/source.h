@@ -37,6 +37,7 @@ enum source_state {
     SOURCE_FAILING,  /* `fault` says why */
     SOURCE_BLOCKED,  /* the exchange does not serve this network */
     SOURCE_UNKNOWN,  /* the exchange does not have the symbol */
+    SOURCE_FOREIGN,  /* the database has candles of another market as the symbol's */
     SOURCE_STATE_COUNT
 };
 

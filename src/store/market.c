@@ -7,6 +7,8 @@
  * the table from its first note on. */
 #include "store/internal.h"
 
+#include "store/rows.h"
+
 #include <string.h>
 
 static const char create_sql[] =
@@ -45,4 +47,25 @@ enum status store_write_market(struct store_session *session, const char *symbol
                          "market '%s'; import these into a database of their own",
                          symbol, market);
     return is_certain ? store_run(session, insert_sql, parameters, 2, NULL, error) : STATUS_OK;
+}
+
+enum status store_find_other_markets(struct store_session *session, const char *market,
+                                     void (*on_symbol)(struct slice symbol, struct slice market,
+                                                       void *context),
+                                     void *context, struct error *error)
+{
+    static const char sql[] = "SELECT symbol, market FROM symbol_markets WHERE market <> $1";
+    const struct parameter parameter = {.type = PARAMETER_TEXT, .text = market};
+    struct rows rows = {.column_count = 2};
+    struct error reason = {0};
+    enum status status = store_run(session, sql, &parameter, 1, &rows.result, &reason);
+    if (status != STATUS_OK && strstr(reason.message, "does not exist") != NULL)
+        return STATUS_OK; /* nothing was noted */
+    if (status != STATUS_OK)
+        return error_set(error, status, "%s", reason.message);
+    while (rows_next(&rows))
+        on_symbol(rows_text(&rows, 0), rows_text(&rows, 1), context);
+    return rows_close(&rows)
+               ? STATUS_OK
+               : store_fail(session->store, STATUS_NO_MEMORY, "no memory for a result", error);
 }

@@ -248,6 +248,13 @@ enum status store_write_archive_file(struct store_session *session, const char *
 enum status store_write_market(struct store_session *session, const char *symbol,
                                const char *market, bool is_certain, struct error *error);
 
+/* The symbols whose candles are noted to be of another market than this one; a session of any kind.
+ * The texts are valid during the call. */
+enum status store_find_other_markets(struct store_session *session, const char *market,
+                                     void (*on_symbol)(struct slice symbol, struct slice market,
+                                                       void *context),
+                                     void *context, struct error *error);
+
 /* Ends the transaction. Rows that were not there before are counted; pointers may be NULL. On
  * failure nothing of it is stored. STATUS_TOO_LARGE: it has a row that a table of another program's
  * shape cannot hold. */

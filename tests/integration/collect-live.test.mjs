@@ -1,6 +1,7 @@
 // `heatcast collect` and `serve --collect` as their users meet them.
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import {
@@ -58,6 +59,40 @@ describe('serve --collect', { concurrency: 2 }, () => {
                     'm',
                 ),
             );
+    });
+
+    test('candles of the spot market are not joined by those of futures; other symbols go on', async (t) => {
+        const folder = await scratch(t);
+        const database = join(folder, 'market.duckdb');
+        const spot = join(folder, 'spot');
+        await mkdir(spot);
+        const exchange = await realStandIn(t, binance, { symbols: ['BTCUSDT', 'ETHUSDT'] });
+        const openMs = floor(exchange.clock.now()) - 3 * hourMs;
+        const numbers = '1,2,0.5,1.5,10';
+        await writeFile(
+            join(spot, 'BTCUSDT-5m-a.csv'),
+            `${openMs},${numbers},${openMs + candleMs - 1},,,,,0\n`,
+        );
+        const { code, stderr } = await run(['import', spot, '--market', 'spot', '--db', database]);
+        assert.equal(code, 0, stderr);
+        const server = await collectingServerFor(
+            t,
+            [exchange],
+            ['BTCUSDT', 'ETHUSDT'],
+            {},
+            database,
+        );
+        const to = floor(exchange.clock.now()) - candleMs;
+        await untilStored(database, 'ETHUSDT', to - 6 * hourMs, to);
+        const [{ streams }] = await symbolsOf(server);
+        assert.deepEqual(new Set(streams.map((s) => s.state)), new Set(['other_market']));
+        const { collect } = await readyz(server);
+        assert.equal(collect.not_well_count, 3);
+        assert.match(collect.not_well[0].error, /another market than futures/);
+        assert.match(server.logs(), /a symbol is not collected.*symbol=BTCUSDT market=spot/);
+        await server.stop();
+        assert.equal((await storedCandles(database, 'BTCUSDT')).length, 1);
+        assert.equal((await storedInterest(database, 'BTCUSDT')).length, 0);
     });
 
     test('the price of a candle that forms is in the snapshot, and not in the database', async (t) => {

@@ -152,9 +152,10 @@ export async function untilStored(database, symbol, from, to) {
     );
 }
 
-// A server of a stand-in's market, which moves in real time, from an empty database.
-export async function collectingServerFor(t, standIns, symbols, env = {}) {
-    const database = join(await scratch(t), 'market.duckdb');
+// A server of a stand-in's market, which moves in real time. `path` is of a database; it is empty
+// and made up if it is left out.
+export async function collectingServerFor(t, standIns, symbols, env = {}, path = undefined) {
+    const database = path ?? join(await scratch(t), 'market.duckdb');
     const server = await serveFor(t, {
         args: ['--collect'],
         database,

@@ -79,7 +79,14 @@ enum market_state {
     MARKET_SOUGHT,  /* not looked for in the exchange's list yet */
     MARKET_TRADING, /* is collected */
     MARKET_MISSING, /* the exchange does not have it; the list is asked again now and then */
+    MARKET_FOREIGN, /* the database has candles of another market (spot) as this symbol's */
 };
+
+/* What exchanges are asked for: futures, as the database names their market. */
+#define COLLECTED_MARKET "um"
+#define FOREIGN_FAULT                                                                              \
+    "the database has candles of another market than futures under this name: collect it into a "  \
+    "database of its own, or delete them"
 
 /* A symbol on an exchange. */
 struct venue_market {

@@ -17,7 +17,7 @@ static const enum exchange_request_kind kinds[TRACK_COUNT] = {
 size_t market_missing(const struct venue_market *market, enum track_kind kind)
 {
     const struct venue *venue = market->venue;
-    bool is_fetched = market->state != MARKET_MISSING &&
+    bool is_fetched = market->state != MARKET_MISSING && market->state != MARKET_FOREIGN &&
                       (kind != TRACK_CANDLES || market_has_candles(market)) &&
                       venue->api->offers[kinds[kind]].is_offered;
     return is_fetched
@@ -36,7 +36,8 @@ static const struct endpoint *endpoint_of(const struct venue *venue, enum track_
 static enum source_state state_of(const struct venue_market *market, bool is_pushed,
                                   uint64_t missing, bool is_failing)
 {
-    return market->state == MARKET_MISSING           ? SOURCE_UNKNOWN
+    return market->state == MARKET_FOREIGN           ? SOURCE_FOREIGN
+           : market->state == MARKET_MISSING         ? SOURCE_UNKNOWN
            : is_failing && market->venue->is_blocked ? SOURCE_BLOCKED
            : is_failing                              ? SOURCE_FAILING
            : market->state == MARKET_SOUGHT          ? SOURCE_STARTING
@@ -48,6 +49,10 @@ static enum source_state state_of(const struct venue_market *market, bool is_pus
 static void set_fault(struct source_reading *reading, const struct venue *venue, const char *fault,
                       int64_t due_ms)
 {
+    if (reading->state == SOURCE_FOREIGN) {
+        strcpy(reading->fault, FOREIGN_FAULT);
+        return;
+    }
     int64_t now_ms = collector_now_ms(venue->collector);
     snprintf(reading->fault, sizeof reading->fault, "%s", fault);
     reading->next_try_ms = due_ms > now_ms ? due_ms - now_ms : 0;

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* The newest candle may have been imported while it formed, and so is fetched again. */
@@ -61,11 +62,35 @@ static enum status read_interest(struct venue *venue, struct store_session *sess
     return status;
 }
 
+/* Futures have other prices than the spot market: added to its candles they would make a series of
+ * neither. */
+static void on_other_market(struct slice symbol, struct slice market, void *context)
+{
+    struct collector *collector = context;
+    size_t found = 0;
+    for (size_t v = 0; v < collector->venue_count; v++)
+        for (size_t i = 0; i < collector->venues[v].market_count; i++) {
+            struct venue_market *own = &collector->venues[v].markets[i];
+            if (!slice_equals(symbol, own->instrument.symbol))
+                continue;
+            own->state = MARKET_FOREIGN;
+            found++;
+        }
+    if (found == 0)
+        return;
+    char names[2][SYMBOL_SIZE];
+    snprintf(names[0], sizeof names[0], "%.*s", (int)symbol.size, symbol.data);
+    snprintf(names[1], sizeof names[1], "%.*s", (int)market.size, market.data);
+    log_error("a symbol is not collected: " FOREIGN_FAULT, log_text("symbol", names[0]),
+              log_text("market", names[1]));
+}
+
 static enum status read_all(struct collector *collector, struct store_session *session,
                             struct error *error)
 {
     struct series candles = {0};
-    enum status status = STATUS_OK;
+    enum status status =
+        store_find_other_markets(session, COLLECTED_MARKET, on_other_market, collector, error);
     for (size_t v = 0; v < collector->venue_count && status == STATUS_OK; v++) {
         struct venue *venue = &collector->venues[v];
         for (size_t i = 0; i < venue->market_count; i++)

@@ -54,7 +54,7 @@ struct venue_market *sum_first(const struct sum *sum)
 
 static bool is_needed(const struct venue_market *market)
 {
-    return market->state != MARKET_MISSING &&
+    return market->state != MARKET_MISSING && market->state != MARKET_FOREIGN &&
            market->venue->api->offers[EXCHANGE_INTEREST_HISTORY].is_offered;
 }
 

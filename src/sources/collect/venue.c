@@ -110,6 +110,8 @@ static void take_offer(struct venue_market *market)
 {
     struct exchange_instrument *instrument = &market->instrument;
     bool is_listed = market->offered_rank != MARKET_NOT_OFFERED;
+    if (market->state == MARKET_FOREIGN)
+        return;
     if (is_listed) {
         market->offered.listed_ms -= market->offered.listed_ms % CANDLE_MS;
         strcpy(market->offered.symbol, instrument->symbol);
@@ -132,7 +134,7 @@ bool venue_settle_markets(struct venue *venue)
     bool is_complete = true;
     for (size_t i = 0; i < venue->market_count; i++) {
         take_offer(&venue->markets[i]);
-        is_complete &= venue->markets[i].state == MARKET_TRADING;
+        is_complete &= venue->markets[i].state != MARKET_MISSING;
     }
     index_markets(venue);
     push_plan(venue);
@@ -146,6 +148,8 @@ void venue_assume_markets(struct venue *venue)
     for (size_t i = 0; i < venue->market_count; i++) {
         struct venue_market *market = &venue->markets[i];
         struct exchange_listing listings[EXCHANGE_LISTINGS_MAX];
+        if (market->state == MARKET_FOREIGN)
+            continue;
         if (exchange_listings(venue->api, market->name, listings) == 0) {
             market->state = MARKET_MISSING;
             continue;

@@ -75,6 +75,8 @@ static struct fixture *start(void **state, size_t count, struct sum *sum)
         .feed = {.on_interest = keep_interest, .context = &fixture->fed},
         .clock = {.now_ms = now_of, .rate = 1, .context = fixture},
         .depth_ms = DAYS * DAY_MS,
+        .venue_count = 1,
+        .venues = &fixture->venue,
     };
     collector->writer = writer_start(&(struct writer_options){
         .store = collector->store, .write_seconds = 1, .waiting_bytes_max = 1000000});
@@ -143,6 +145,37 @@ static void a_symbol_that_wants_no_candles_hears_those_of_its_twin(void **state)
     sum_destroy(sum);
 }
 
+static size_t holes_of(const struct venue_market *market, enum track_kind kind)
+{
+    return coverage_missing(&market->tracks[kind].coverage, T0 - DAYS * DAY_MS, T0 - CANDLE_MS);
+}
+
+static void what_is_dropped_for_want_of_room_is_a_hole_that_is_fetched_again(void **state)
+{
+    struct fixture *fixture = start(state, 1, NULL);
+    struct venue_market *market = &fixture->venue.markets[0];
+    struct intake intake;
+    struct exchange_sink sink = sink_of(fixture, &intake);
+    struct kline_row row = kline("BTCUSDT", 0, PRICE, PRICE, PRICE, PRICE);
+    const struct writer_dropped dropped[] = {{true, "BTCUSDT", T0 - 3 * CANDLE_MS},
+                                             {false, "BTCUSDT", T0 - 2 * CANDLE_MS},
+                                             {true, "ETHUSDT", T0 - CANDLE_MS}};
+    for (int step = 1; step <= DAYS * DAY_MS / CANDLE_MS; step++) {
+        row.candle.open_time_ms = T0 - step * CANDLE_MS;
+        sink.on_candle(&market->instrument, &row, true, &intake);
+        coverage_mark(&market->tracks[TRACK_INTEREST].coverage, row.candle.open_time_ms);
+    }
+    assert_int_equal(holes_of(market, TRACK_CANDLES) + holes_of(market, TRACK_INTEREST), 0);
+    market->tracks[TRACK_CANDLES].due_ms = INT64_MAX;
+    for (int i = 0; i < 3; i++)
+        intake_drop(&dropped[i], &fixture->collector);
+    assert_false(coverage_has(&market->tracks[TRACK_CANDLES].coverage, T0 - 3 * CANDLE_MS));
+    assert_false(coverage_has(&market->tracks[TRACK_INTEREST].coverage, T0 - 2 * CANDLE_MS));
+    assert_int_equal(holes_of(market, TRACK_CANDLES) + holes_of(market, TRACK_INTEREST), 2);
+    assert_int_equal(market->tracks[TRACK_CANDLES].due_ms, 0);
+    stop(fixture);
+}
+
 static void the_log_hears_ever_more_seldom_of_what_goes_on(void **state)
 {
     (void)state;
@@ -164,6 +197,7 @@ int main(void)
         in_folder(a_reading_is_never_valued_by_the_price_of_a_window_ago),
         in_folder(a_reading_of_a_clock_that_was_ahead_does_not_hold_up_later_ones),
         in_folder(a_symbol_that_wants_no_candles_hears_those_of_its_twin),
+        in_folder(what_is_dropped_for_want_of_room_is_a_hole_that_is_fetched_again),
         cmocka_unit_test(the_log_hears_ever_more_seldom_of_what_goes_on),
     };
     return cmocka_run_group_tests_name("intake", tests, NULL, NULL);

@@ -75,6 +75,18 @@ static void a_sum_is_there_when_its_last_member_is(void **state)
     assert_sum(&interest, AT(2), 11);
 }
 
+static void a_sum_that_was_lost_is_made_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct exchange_interest interest;
+    assert_false(take(*state, 0, AT(1), 3, &interest));
+    assert_true(take(*state, 1, AT(1), 4, &interest));
+    sum_forget(fixture->sum, AT(1));
+    assert_false(take(*state, 0, AT(1), 3, &interest));
+    assert_true(take(*state, 1, AT(1), 4, &interest));
+    assert_sum(&interest, AT(1), 7);
+}
+
 static void a_figure_that_comes_twice_counts_once(void **state)
 {
     struct exchange_interest interest;
@@ -155,6 +167,7 @@ int main(void)
             sums_that_waited_for_an_exchange_without_the_symbol_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_place_is_taken_by_a_later_step_and_not_by_an_earlier_one,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sum_that_was_lost_is_made_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_no_number_holds_is_no_sum, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_present_is_the_sum_of_recent_readings, set_up,
                                         tear_down),

@@ -194,11 +194,28 @@ static void the_end_does_not_wait_for_ever(void **state)
     assert_int_equal(ask(state, "SELECT count(*) FROM klines_5m_history"), 1);
 }
 
+struct lost {
+    int count;
+    int64_t last_ms;
+};
+
+static void note_lost(const struct writer_dropped *dropped, void *context)
+{
+    struct lost *lost = context;
+    assert_true(dropped->is_candle);
+    assert_string_equal(dropped->symbol, "BTCUSDT");
+    lost->count++;
+    lost->last_ms = dropped->time_ms;
+}
+
 static void over_its_memory_the_oldest_candles_are_dropped_and_liquidations_kept(void **state)
 {
     struct store *store = open_store(database(state), STORE_SHARED);
     struct writer_options chosen = options(store);
+    struct lost lost = {0};
     chosen.waiting_bytes_max = 1000000;
+    chosen.on_dropped = note_lost;
+    chosen.context = &lost;
     struct writer *writer = writer_start(&chosen);
     put_candle(writer, 0, 100);
     wait_until(is_idle(writer));
@@ -216,6 +233,8 @@ static void over_its_memory_the_oldest_candles_are_dropped_and_liquidations_kept
     struct writer_status status = status_of(writer);
     assert_int_equal(status.written_liquidations, 1000);
     assert_int_equal(status.written_klines + status.dropped_klines, count);
+    assert_int_equal(lost.count, status.dropped_klines);
+    assert_int_equal(lost.last_ms, T0 + lost.count * CANDLE_MS); /* the oldest but the first */
     writer_stop(writer, STOP_MS);
     store_close(store);
 }

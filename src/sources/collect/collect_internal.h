@@ -307,6 +307,9 @@ static inline bool market_has_candles(const struct venue_market *market)
 /* Which exchanges have the symbol of a sum may have changed: writes what is complete by that. */
 void intake_settle_sum(struct venue_market *market);
 
+/* A row of the collector, `context`, was dropped before it was stored (writer.h). */
+void intake_drop(const struct writer_dropped *dropped, void *context);
+
 /* Opens of candles, by which open interest is dated and valued. */
 void intake_note_open(struct venue_market *market, int64_t open_time_ms, int64_t open_e8);
 

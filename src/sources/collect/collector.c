@@ -287,6 +287,8 @@ static void start_writer(struct collector *collector)
         .keep_liquidations_ms = config->retention_liquidations_ms,
         .symbols = collector->symbols,
         .symbol_count = config->symbols.count,
+        .on_dropped = intake_drop,
+        .context = collector,
     });
 }
 

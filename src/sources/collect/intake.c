@@ -392,6 +392,32 @@ static void on_liquidation(const struct exchange_instrument *instrument,
     }
 }
 
+/* -- rows that there was no room for ----------------------------------------------------------- */
+
+static void drop_step(struct venue_market *market, enum track_kind kind, int64_t time_ms)
+{
+    struct track *track = &market->tracks[kind];
+    coverage_unmark(&track->coverage, (struct coverage_range){time_ms, time_ms});
+    track->due_ms = 0;
+}
+
+/* The row's step is a hole, which is fetched again when there is room. A sum's row was made of
+ * those of its members. */
+void intake_drop(const struct writer_dropped *dropped, void *context)
+{
+    struct collector *collector = context;
+    enum track_kind kind = dropped->is_candle ? TRACK_CANDLES : TRACK_INTEREST;
+    for (size_t v = 0; v < collector->venue_count; v++)
+        for (size_t i = 0; i < collector->venues[v].market_count; i++) {
+            struct venue_market *market = &collector->venues[v].markets[i];
+            if (strcmp(market->instrument.symbol, dropped->symbol) != 0)
+                continue;
+            drop_step(market, kind, dropped->time_ms);
+            if (market->sum != NULL && kind == TRACK_INTEREST)
+                sum_forget(market->sum, dropped->time_ms);
+        }
+}
+
 /* -- the sink ---------------------------------------------------------------------------------- */
 
 static const struct exchange_instrument *find_instrument(const char *native, void *context)

@@ -113,6 +113,13 @@ bool sum_take(struct sum *sum, const struct venue_market *market,
     return tell(sum, step, interest);
 }
 
+void sum_forget(struct sum *sum, int64_t time_ms)
+{
+    struct summand_step *step = &sum->steps[(size_t)(time_ms / CANDLE_MS) % sum->step_count];
+    if (step->time_ms == time_ms)
+        *step = (struct summand_step){0};
+}
+
 bool sum_settle(struct sum *sum, struct exchange_interest *interest)
 {
     for (size_t i = 0; i < sum->step_count; i++)

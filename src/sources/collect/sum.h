@@ -27,6 +27,9 @@ struct venue_market *sum_first(const struct sum *sum);
 bool sum_take(struct sum *sum, const struct venue_market *market,
               struct exchange_interest *interest);
 
+/* The sum at this time was lost before it was stored: it is made anew of what members tell. */
+void sum_forget(struct sum *sum, int64_t time_ms);
+
 /* The sum of the members' present readings, if all are of the last minutes before `now_ms`. */
 bool sum_present(const struct sum *sum, int64_t now_ms, struct exchange_interest *interest);
 

@@ -25,6 +25,11 @@ static struct waiting_block *first_of(const struct waiting *waiting, enum waitin
                : list_entry(blocks->next, struct waiting_block, link);
 }
 
+const void *waiting_row(const struct waiting_block *block, enum waiting_kind kind, size_t index)
+{
+    return block->rows + index * row_sizes[kind];
+}
+
 void waiting_init(struct waiting *waiting, size_t bytes_max)
 {
     check(bytes_max >= WAITING_BYTES_MIN);
@@ -75,6 +80,8 @@ static bool drop(struct waiting *waiting)
     if (block == NULL)
         return false;
     waiting->dropped[kind] += block->count;
+    for (size_t i = 0; i < block->count && waiting->on_dropped != NULL; i++)
+        waiting->on_dropped(kind, waiting_row(block, kind, i), waiting->context);
     free_block(waiting, kind, block);
     return true;
 }
@@ -98,11 +105,6 @@ bool waiting_put(struct waiting *waiting, enum waiting_kind kind, const void *ro
 }
 
 /* -- asking ------------------------------------------------------------------------------------ */
-
-const void *waiting_row(const struct waiting_block *block, enum waiting_kind kind, size_t index)
-{
-    return block->rows + index * row_sizes[kind];
-}
 
 size_t waiting_count(const struct waiting *waiting)
 {

@@ -30,6 +30,9 @@ struct waiting {
     size_t row_counts[WAITING_KINDS];  /* as well */
     uint64_t dropped[WAITING_KINDS];   /* rows, so far */
     struct list blocks[WAITING_KINDS]; /* oldest first */
+    /* Gets each row that is dropped, while waiting_put() makes room; NULL: nobody does. */
+    void (*on_dropped)(enum waiting_kind kind, const void *row, void *context);
+    void *context;
 };
 
 /* `bytes_max` is at least WAITING_BYTES_MIN. */

@@ -46,6 +46,8 @@ struct writer {
     pthread_mutex_t mutex;
     pthread_cond_t wakeup;
     struct waiting waiting;
+    void (*on_dropped)(const struct writer_dropped *dropped, void *context);
+    void *dropped_context;
     int64_t taken_since_ms;    /* of rows that are being written; 0: none */
     uint64_t first_put_ns;     /* of rows that are not; 0: there are none */
     uint64_t last_end_ns;      /* of the last use of the file */
@@ -59,6 +61,20 @@ struct writer {
 };
 
 /* -- putting ----------------------------------------------------------------------------------- */
+
+/* Liquidations are lost. */
+static void on_dropped(enum waiting_kind kind, const void *row, void *context)
+{
+    const struct writer *writer = context;
+    const struct kline_row *kline = row;
+    const struct labelled_interest *interest = row;
+    struct writer_dropped dropped = {.is_candle = kind == WAITING_KLINES};
+    if (writer->on_dropped == NULL || kind == WAITING_LIQUIDATIONS)
+        return;
+    dropped.symbol = dropped.is_candle ? kline->symbol : interest->row.symbol;
+    dropped.time_ms = dropped.is_candle ? kline->candle.open_time_ms : interest->row.timestamp_ms;
+    writer->on_dropped(&dropped, writer->dropped_context);
+}
 
 static void log_dropped(const uint64_t dropped[static WAITING_KINDS])
 {
@@ -287,6 +303,10 @@ struct writer *writer_start(const struct writer_options *options)
                                            .symbol_count = options->symbol_count};
     backoff_init(&writer->backoff, RETRY_MIN_MS, RETRY_MAX_MS, random_seeded_by_system());
     waiting_init(&writer->waiting, options->waiting_bytes_max);
+    writer->waiting.on_dropped = on_dropped;
+    writer->waiting.context = writer;
+    writer->on_dropped = options->on_dropped;
+    writer->dropped_context = options->context;
     check(pthread_mutex_init(&writer->mutex, NULL) == 0);
     check(pthread_condattr_init(&attributes) == 0);
     check(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);

@@ -21,6 +21,13 @@
 
 struct writer;
 
+/* A row that can be fetched again. */
+struct writer_dropped {
+    bool is_candle; /* else it is open interest */
+    const char *symbol;
+    int64_t time_ms;
+};
+
 struct writer_options {
     struct store *store;      /* of either mode; outlives the writer */
     double write_seconds;     /* from the first row that waits to its transaction */
@@ -30,6 +37,10 @@ struct writer_options {
     int64_t keep_candles_ms, keep_liquidations_ms;
     const char *const *symbols; /* outlive the writer */
     size_t symbol_count;
+    /* A candle or open interest was dropped for want of room, and will not be written. Called on
+     * the thread that puts a row, within that call, and must not call the writer. May be NULL. */
+    void (*on_dropped)(const struct writer_dropped *dropped, void *context);
+    void *context;
 };
 
 /* What is counted is counted since the start. */

@@ -142,7 +142,7 @@ static void what_no_number_holds_is_no_sum(void **state)
     assert_false(take(fixture, 1, AT(1), 4, &interest));
 }
 
-static void the_present_is_the_sum_of_recent_readings(void **state)
+static void the_present_is_the_sum_of_readings_of_one_moment(void **state)
 {
     struct fixture *fixture = *state;
     struct exchange_interest interest;
@@ -152,24 +152,30 @@ static void the_present_is_the_sum_of_recent_readings(void **state)
                                                                  .has_value = true,
                                                                  .contracts_e8 = DECIMAL_ONE,
                                                                  .value_e8 = 100 * DECIMAL_ONE};
-    assert_true(sum_present(fixture->sum, AT(1) + 2000, &interest));
+    assert_true(sum_present(fixture->sum, &interest));
     assert_sum(&interest, AT(1) + 1000, 2);
-    assert_false(sum_present(fixture->sum, AT(2), &interest));
+    fixture->markets[0].reading.time_ms = AT(1) + 90 * SECOND_MS; /* the other has stopped */
+    assert_false(sum_present(fixture->sum, &interest));
+    fixture->markets[0].reading.time_ms = AT(2); /* the other is of the candle before */
+    fixture->markets[1].reading.time_ms = AT(2) - 2 * SECOND_MS;
+    assert_false(sum_present(fixture->sum, &interest));
+    fixture->markets[1].reading.time_ms = AT(2) + 2 * SECOND_MS;
+    assert_true(sum_present(fixture->sum, &interest));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_sum_is_there_when_its_last_member_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sum_that_was_lost_is_made_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_figure_that_comes_twice_counts_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_exchange_without_a_past_is_not_in_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             sums_that_waited_for_an_exchange_without_the_symbol_are_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_place_is_taken_by_a_later_step_and_not_by_an_earlier_one,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_sum_that_was_lost_is_made_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_no_number_holds_is_no_sum, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_present_is_the_sum_of_recent_readings, set_up,
+        cmocka_unit_test_setup_teardown(the_present_is_the_sum_of_readings_of_one_moment, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

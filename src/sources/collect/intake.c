@@ -259,7 +259,7 @@ static void take_reading(struct venue_market *market, const struct exchange_inte
     if (!complete(market, &completed))
         return;
     market->reading = completed;
-    if (market->sum == NULL || sum_present(market->sum, venue_now_ms(market->venue), &completed))
+    if (market->sum == NULL || sum_present(market->sum, &completed))
         feed_interest(market, &completed);
 }
 

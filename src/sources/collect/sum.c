@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#define READING_AGE_MAX_MS (3 * MINUTE_MS)
+#define READINGS_APART_MAX_MS MINUTE_MS
 
 struct summand_step {
     int64_t time_ms; /* 0: the place is free */
@@ -128,20 +128,31 @@ bool sum_settle(struct sum *sum, struct exchange_interest *interest)
     return false;
 }
 
-bool sum_present(const struct sum *sum, int64_t now_ms, struct exchange_interest *interest)
+/* A change between two five minutes belongs to the first of them, so readings of both make no sum:
+ * it would show what one member lost in a candle in which it did not. */
+static bool are_of_one_moment(int64_t oldest_ms, int64_t newest_ms)
 {
+    return newest_ms - oldest_ms <= READINGS_APART_MAX_MS &&
+           newest_ms / CANDLE_MS == oldest_ms / CANDLE_MS;
+}
+
+bool sum_present(const struct sum *sum, struct exchange_interest *interest)
+{
+    int64_t oldest_ms = INT64_MAX;
     *interest = (struct exchange_interest){.has_contracts = true, .has_value = true};
     for (size_t i = 0; i < sum->member_count; i++) {
         const struct exchange_interest *reading = &sum->members[i]->reading;
         if (!is_needed(sum->members[i]))
             continue;
-        if (now_ms - reading->time_ms > READING_AGE_MAX_MS || !reading->has_value ||
-            reading->value_e8 > INT64_MAX - interest->value_e8)
+        if (!reading->has_value || reading->value_e8 > INT64_MAX - interest->value_e8 ||
+            reading->contracts_e8 > INT64_MAX - interest->contracts_e8)
             return false;
         interest->contracts_e8 += reading->contracts_e8;
         interest->value_e8 += reading->value_e8;
         if (reading->time_ms > interest->time_ms)
             interest->time_ms = reading->time_ms;
+        if (reading->time_ms < oldest_ms)
+            oldest_ms = reading->time_ms;
     }
-    return interest->time_ms > 0;
+    return interest->time_ms > 0 && are_of_one_moment(oldest_ms, interest->time_ms);
 }

@@ -30,8 +30,11 @@ bool sum_take(struct sum *sum, const struct venue_market *market,
 /* The sum at this time was lost before it was stored: it is made anew of what members tell. */
 void sum_forget(struct sum *sum, int64_t time_ms);
 
-/* The sum of the members' present readings, if all are of the last minutes before `now_ms`. */
-bool sum_present(const struct sum *sum, int64_t now_ms, struct exchange_interest *interest);
+/* The sum of the members' present readings, if these are of the same five minutes and at most one
+ * minute apart: as near as a reading has to be to the moment that it stands for (intake.c). Its
+ * time is the newest one's. It is for the map of the present alone: what is stored are sums of
+ * states of the same moment. */
+bool sum_present(const struct sum *sum, struct exchange_interest *interest);
 
 /* Which exchanges have the symbol may have changed. Gives one step that is complete by that, until
  * there is none. */

@@ -12,6 +12,7 @@ import {
 import { binance } from '../support/exchanges/binance.mjs';
 import { MarketClock } from '../support/exchanges/clock.mjs';
 import { hyperliquid } from '../support/exchanges/hyperliquid.mjs';
+import { okx } from '../support/exchanges/okx.mjs';
 import { startStandIn } from '../support/exchanges/stand-in.mjs';
 import { eventually } from '../support/process.mjs';
 
@@ -87,6 +88,19 @@ describe('an exchange that does wrong for hours', { concurrency: 2 }, () => {
         await collector.stop();
         const lines = collector.logs().split('\n').length;
         assert.ok(lines < 5 * 60, `${lines} lines:\n${collector.logs().slice(-3000)}`);
+    });
+
+    test('subscriptions that stay silent are made again no oftener than the exchange allows', async (t) => {
+        const symbols = Array.from({ length: 24 }, (_, i) => `COIN${i}USDT`);
+        const exchange = await fastStandIn(t, okx, { scale: 500, symbols });
+        const match = /open-interest.*COIN(?!0-)/; // all but one, so that the connection is alive
+        exchange.faults.add({ on: 'stream', match, kind: 'drop', count: Infinity });
+        await collectFast(t, [exchange], symbols);
+        await untilPassed(exchange.clock, 3 * hourMs);
+        const { violations, connections } = exchange.record;
+        assert.deepEqual(violations, []);
+        const most = Math.max(...connections.map(({ received }) => received));
+        assert.ok(most > 300, `${most} messages`); // they were made again
     });
 
     test('without sockets the candles that form leave room for those of the past', async (t) => {

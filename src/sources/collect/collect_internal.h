@@ -154,7 +154,7 @@ struct venue {
 
     struct list connections;
     size_t connection_count;
-    int64_t connect_due_ms;
+    struct rate connects, messages; /* by the exchange's rules, where it has them */
     struct pace socket_pace, message_pace;
     bool has_stream[EXCHANGE_STREAM_KIND_COUNT]; /* one that is for all, and is dealt out */
 };

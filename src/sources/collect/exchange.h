@@ -255,16 +255,24 @@ struct exchange_stream {
     int64_t silence_ms;
 };
 
+/* So many in so long a time; limit 0: there is no such rule. */
+struct exchange_rule {
+    int limit;
+    int64_t window_ms;
+};
+
 /* Rules for connections. 0 is no limit. */
 struct exchange_socket_rules {
-    size_t subscriptions_max;     /* of a connection */
-    size_t all_subscriptions_max; /* of all connections of one address together */
-    size_t connections_max;       /* of one address, at a time */
-    int64_t connect_interval_ms;  /* between two new connections */
-    int64_t send_interval_ms;     /* between two messages to the server on one connection */
-    int64_t lifetime_ms;          /* the server closes it then; connect anew before */
-    int64_t acknowledge_ms;       /* a subscription that was not answered by then is dead */
-    const char *ping;             /* text that keeps it alive, NULL: the protocol's own pings do */
+    size_t subscriptions_max;      /* of a connection */
+    size_t all_subscriptions_max;  /* of all connections of one address together */
+    size_t connections_max;        /* of one address, at a time */
+    struct exchange_rule connects; /* new connections of one address */
+    struct exchange_rule requests; /* to subscribe or to end that, on one connection */
+    struct exchange_rule messages; /* to the server on all connections of one address, pings too */
+    int64_t send_interval_ms;      /* between two messages to the server on one connection */
+    int64_t lifetime_ms;           /* the server closes it then; connect anew before */
+    int64_t acknowledge_ms;        /* a subscription that was not answered by then is dead */
+    const char *ping;              /* text that keeps it alive, NULL: the protocol's own pings do */
     int64_t ping_interval_ms;
     int64_t silence_ms; /* a connection on which nothing came, not even a pong, is dead */
 };

@@ -455,8 +455,8 @@ const struct exchange_api exchange_api_binance = {
     .socket =
         {
             .subscriptions_max = 200,
-            .connect_interval_ms = 1100, /* 300 in 5 minutes */
-            .send_interval_ms = 250,     /* 10 a second, pongs among them */
+            .connects = {300, 5 * MINUTE_MS},
+            .send_interval_ms = 250, /* 10 a second, pongs among them */
             .lifetime_ms = 24 * 60 * MINUTE_MS,
             .acknowledge_ms = 10000,
             .silence_ms = 4 * MINUTE_MS, /* its pings come every 3 minutes */

@@ -416,7 +416,7 @@ const struct exchange_api exchange_api_bybit = {
     .socket =
         {
             .subscriptions_max = SUBSCRIPTIONS_MAX,
-            .connect_interval_ms = 700, /* 500 in 5 minutes */
+            .connects = {500, 5 * MINUTE_MS},
             .send_interval_ms = 100,
             .acknowledge_ms = 10000,
             .ping = "{\"req_id\":\"ping\",\"op\":\"ping\"}",

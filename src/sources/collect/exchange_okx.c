@@ -415,8 +415,9 @@ const struct exchange_api exchange_api_okx = {
     .socket =
         {
             .subscriptions_max = 200,
-            .connect_interval_ms = 400, /* 3 a second */
-            .send_interval_ms = 250,    /* and 480 subscriptions an hour */
+            .connects = {3, 1000},
+            .requests = {480, 60 * MINUTE_MS},
+            .send_interval_ms = 250,
             .acknowledge_ms = 10000,
             .ping = "ping",
             .ping_interval_ms = 20000,

@@ -47,7 +47,8 @@ struct push_connection {
     int64_t due_ms;    /* to connect */
     int64_t opened_ms; /* and, while open: */
     int64_t heard_ms, sent_ms, pinged_ms;
-    uint64_t number; /* of the last message that subscribed */
+    struct rate requests; /* where the exchange has a rule for them */
+    uint64_t number;      /* of the last message that subscribed */
     size_t unanswered;
     int64_t unanswered_since_ms;
     size_t subscription_count, said_count;
@@ -59,6 +60,30 @@ struct push_connection {
 static int64_t now_of(const struct push_connection *connection)
 {
     return collector_now_ms(connection->venue->collector);
+}
+
+/* -- the exchange's rules ---------------------------------------------------------------------- */
+
+static void begin_rule(struct rate *rate, struct exchange_rule rule, int64_t now_ms)
+{
+    if (rule.limit > 0)
+        rate_init(rate, rule.limit, rule.window_ms, now_ms);
+}
+
+static bool allows(struct rate *rate, struct exchange_rule rule, int64_t now_ms)
+{
+    return rule.limit == 0 || rate_try_spend(rate, 1, now_ms);
+}
+
+/* Whether a message that subscribes or ends a subscription may be sent now; it is then counted. */
+static bool may_request(struct push_connection *connection)
+{
+    struct venue *venue = connection->venue;
+    const struct exchange_socket_rules *rules = &venue->api->socket;
+    int64_t now_ms = now_of(connection);
+    return now_ms - connection->sent_ms >= rules->send_interval_ms &&
+           allows(&venue->messages, rules->messages, now_ms) &&
+           allows(&connection->requests, rules->requests, now_ms);
 }
 
 /* -- the end of a connection ------------------------------------------------------------------- */
@@ -107,6 +132,7 @@ static void on_open(void *context)
     connection->state = OPEN;
     connection->opened_ms = connection->heard_ms = connection->pinged_ms = now_of(connection);
     connection->sent_ms = 0;
+    begin_rule(&connection->requests, connection->venue->api->socket.requests, now_of(connection));
 }
 
 static void note_acknowledged(struct push_connection *connection)
@@ -177,7 +203,6 @@ static void connect_now(struct push_connection *connection)
     struct buffer url = {0};
     buffer_append_format(&url, "%s%s", venue->ws_url, connection->path);
     connection->state = CONNECTING;
-    venue->connect_due_ms = now_of(connection) + venue->api->socket.connect_interval_ms;
     connection->socket = websocket_client_connect(
         venue->collector->http, &(struct websocket_client_options){
                                     .url = buffer_text(&url),
@@ -197,7 +222,7 @@ static void subscribe(struct push_connection *connection)
     struct venue *venue = connection->venue;
     size_t left = connection->subscription_count - connection->said_count;
     int64_t now_ms = now_of(connection);
-    if (left == 0 || now_ms - connection->sent_ms < venue->api->socket.send_interval_ms)
+    if (left == 0 || !may_request(connection))
         return;
     struct exchange_subscription *next = memory_allocate_zeroed(left, sizeof *next);
     struct buffer text = {0};
@@ -220,7 +245,8 @@ static void ping(struct push_connection *connection)
 {
     const struct exchange_socket_rules *rules = &connection->venue->api->socket;
     int64_t now_ms = now_of(connection);
-    if (rules->ping_interval_ms == 0 || now_ms - connection->pinged_ms < rules->ping_interval_ms)
+    if (rules->ping_interval_ms == 0 || now_ms - connection->pinged_ms < rules->ping_interval_ms ||
+        !allows(&connection->venue->messages, rules->messages, now_ms))
         return;
     connection->pinged_ms = now_ms;
     if (rules->ping != NULL)
@@ -280,10 +306,9 @@ static void look_for_silence(struct push_connection *connection)
         if (is_silent(connection, subscription))
             silent++, last = i;
     }
-    int64_t send_interval_ms = connection->venue->api->socket.send_interval_ms;
     if (silent > 0 && silent == spoken)
         end(connection, "it is open, and brings nothing of what was subscribed to", 0);
-    else if (silent > 0 && now_of(connection) - connection->sent_ms >= send_interval_ms)
+    else if (silent > 0 && may_request(connection))
         subscribe_again(connection, last);
 }
 
@@ -316,7 +341,7 @@ static void beat(struct push_connection *connection)
 {
     struct venue *venue = connection->venue;
     if (connection->state == WAITING && now_of(connection) >= connection->due_ms &&
-        now_of(connection) >= venue->connect_due_ms)
+        allows(&venue->connects, venue->api->socket.connects, now_of(connection)))
         connect_now(connection);
     if (connection->state != OPEN || is_over(connection))
         return;
@@ -468,7 +493,10 @@ void push_beat(struct venue *venue)
 
 void push_init(struct venue *venue)
 {
+    int64_t now_ms = collector_now_ms(venue->collector);
     list_init(&venue->connections);
+    begin_rule(&venue->connects, venue->api->socket.connects, now_ms);
+    begin_rule(&venue->messages, venue->api->socket.messages, now_ms);
 }
 
 void push_deinit(struct venue *venue)

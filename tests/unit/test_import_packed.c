@@ -196,14 +196,17 @@ struct writer {
     const char *from, *to;
 };
 
+/* Byte by byte, as a pipe may give them; until the reader needs no more, which may be before the
+ * last ones, as those are an archive's list of what was in it. */
 static void *copy_into_pipe(void *context)
 {
     const struct writer *writer = context;
     static char content[1 << 16];
     int from = open(writer->from, O_RDONLY), to = open(writer->to, O_WRONLY);
     ssize_t size = read(from, content, sizeof content);
-    for (ssize_t i = 0; i < size; i++) /* byte by byte, as a pipe may give them */
-        assert_int_equal(write(to, content + i, 1), 1);
+    signal(SIGPIPE, SIG_IGN);
+    for (ssize_t i = 0; i < size && write(to, content + i, 1) == 1; i++)
+        ;
     close(from);
     close(to);
     return NULL;

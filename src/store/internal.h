@@ -7,7 +7,8 @@
  *     brief.c      and when it writes             statement.c  running SQL
  *     schema.c     the tables                     rows.c       walking over results
  *     read.c, coverage.c, blocks.c                write.c, liquidations.c, prune.c,
- *                                                 archive_files.c, market.c, delete.c */
+ *                                                 merge.c, archive_files.c, market.c,
+ *                                                 delete.c */
 #ifndef HEATCAST_STORE_INTERNAL_H
 #define HEATCAST_STORE_INTERNAL_H
 
@@ -113,6 +114,9 @@ struct write {
         duckdb_appender appender; /* NULL: no rows yet */
         int64_t row_count;
         int64_t time_min_ms, time_max_ms;
+        /* Rows are of one symbol, in order of time, none twice; time_max_ms is the last one's. */
+        bool is_series;
+        char symbol[SYMBOL_SIZE]; /* of the first row */
     } stages[TABLE_COUNT], liquidations;
     uint64_t liquidations_new; /* of the last transaction */
 };
@@ -267,6 +271,15 @@ enum status store_merge_liquidations(struct store_session *session, struct error
 /* Whether the database has the table. Not within a transaction. */
 enum status store_has_liquidations(struct store_session *session, bool *is_there,
                                    struct error *error);
+
+/* -- merge.c ----------------------------------------------------------------------------------- */
+
+extern const char *const store_stage_names[TABLE_COUNT];
+
+/* Moves one stage, whose appender is closed, into its table and counts the rows that were not
+ * there. */
+enum status store_merge_stage(struct store_session *session, enum table table, uint64_t *row_count,
+                              struct error *error);
 
 /* -- coverage.c -------------------------------------------------------------------------------- */
 

@@ -1,11 +1,5 @@
-/* What sources write.
- *
- * Rows go through an appender into temporary staging tables, and from there into the real tables
- * with two statements at commit. That is fast for a month of rows and for one, needs no constraint
- * of the target table (a database that another program made may have none, or a key on the time
- * alone), and counts exactly what is new. An anti-join decides what is new rather than ON CONFLICT,
- * which would silently drop the other symbol where the key is the time alone. The join covers the
- * batch's time range only, so that its cost does not grow with the table.
+/* What sources write. Rows go through an appender into temporary staging tables, and from there
+ * into the real tables at commit (merge.c).
  *
  * All of it, staging tables included, is one DuckDB transaction. Transactions of a store take turns
  * (write_mutex): writers in one process wait for each other instead of failing on a conflict. */
@@ -17,19 +11,20 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    const char *name, *create;
-} staging[TABLE_COUNT] = {
-    [TABLE_KLINES] = {"staged_klines",
-                      "CREATE OR REPLACE TEMP TABLE staged_klines (row BIGINT, symbol VARCHAR, "
-                      "time_us BIGINT, open_e8 BIGINT, high_e8 BIGINT, low_e8 BIGINT, "
-                      "close_e8 BIGINT, volume_e8 BIGINT, close_time_us BIGINT, "
-                      "quote_volume_e8 BIGINT, trade_count BIGINT, taker_buy_volume_e8 BIGINT, "
-                      "taker_buy_quote_volume_e8 BIGINT)"},
-    [TABLE_INTEREST] = {"staged_interest",
-                        "CREATE OR REPLACE TEMP TABLE staged_interest (row BIGINT, "
-                        "symbol VARCHAR, time_us BIGINT, value_e8 BIGINT, contracts_e8 BIGINT, "
-                        "source VARCHAR)"},
+const char *const store_stage_names[TABLE_COUNT] = {
+    [TABLE_KLINES] = "staged_klines",
+    [TABLE_INTEREST] = "staged_interest",
+};
+
+static const char *const create_sql[TABLE_COUNT] = {
+    [TABLE_KLINES] = "CREATE OR REPLACE TEMP TABLE staged_klines (row BIGINT, "
+                     "symbol VARCHAR, time_us BIGINT, open_e8 BIGINT, high_e8 BIGINT, "
+                     "low_e8 BIGINT, close_e8 BIGINT, volume_e8 BIGINT, close_time_us BIGINT, "
+                     "quote_volume_e8 BIGINT, trade_count BIGINT, taker_buy_volume_e8 BIGINT, "
+                     "taker_buy_quote_volume_e8 BIGINT)",
+    [TABLE_INTEREST] = "CREATE OR REPLACE TEMP TABLE staged_interest (row BIGINT, "
+                       "symbol VARCHAR, time_us BIGINT, value_e8 BIGINT, contracts_e8 BIGINT, "
+                       "source VARCHAR)",
 };
 
 /* -- staging ----------------------------------------------------------------------------------- */
@@ -80,10 +75,11 @@ static enum status begin_row(struct store_session *session, enum table table, co
     check(session->write.is_open);
     struct stage *stage = &session->write.stages[table];
     if (stage->appender == NULL) {
-        enum status status = store_run(session, staging[table].create, NULL, 0, NULL, error);
+        enum status status = store_run(session, create_sql[table], NULL, 0, NULL, error);
         if (status != STATUS_OK)
             return status;
-        if (duckdb_appender_create_ext(session->connection, "temp", "main", staging[table].name,
+        if (duckdb_appender_create_ext(session->connection, "temp", "main",
+                                       store_stage_names[table],
                                        &stage->appender) != DuckDBSuccess) {
             status = append_failed(session, stage->appender, error);
             duckdb_appender_destroy(&stage->appender);
@@ -92,6 +88,12 @@ static enum status begin_row(struct store_session *session, enum table table, co
     }
     *appender = stage->appender;
     duckdb_append_int64(*appender, stage->row_count);
+    if (stage->row_count == 0) {
+        stage->is_series = true;
+        strcpy(stage->symbol, symbol);
+    } else if (time_ms <= stage->time_max_ms || strcmp(stage->symbol, symbol) != 0) {
+        stage->is_series = false;
+    }
     store_stage_time(stage, time_ms);
     duckdb_append_varchar(*appender, symbol);
     duckdb_append_int64(*appender, time_ms * 1000);
@@ -145,138 +147,7 @@ enum status store_write_interest(struct store_session *session, const struct int
     return STATUS_OK;
 }
 
-/* -- from the stage into the table ------------------------------------------------------------- */
-
-/* Whether a column is given a value. A table of our own has no default for its id and numbers are
- * given; where there is one (a sequence), that sequence must stay ahead of all ids. */
-static bool is_written(const struct store_session *session, enum table table, size_t column)
-{
-    const struct schema *schema = &session->instance->schema;
-    bool is_id = table == TABLE_INTEREST && column == 0;
-    return schema->has[table][column] && !(is_id && schema->has_default[table][column]);
-}
-
-/* One row per symbol and time of the batch. */
-static void append_staged_rows(const struct store_session *session, enum table table,
-                               struct buffer *sql)
-{
-    buffer_append_format(sql,
-                         "(SELECT * FROM temp.%s QUALIFY row_number() OVER "
-                         "(PARTITION BY symbol, time_us ORDER BY row %s) = 1) AS staged",
-                         staging[table].name, session->write.replaces ? "DESC" : "ASC");
-}
-
-/* Whether `target` is the row that is staged. $1 and $2 are the batch's first and last time. */
-static void append_match(enum table table, struct buffer *sql)
-{
-    buffer_append_format(sql,
-                         "target.symbol = staged.symbol AND TRY_CAST(target.%s AS TIMESTAMP) = "
-                         "make_timestamp(staged.time_us) AND "
-                         "TRY_CAST(target.%s AS TIMESTAMP) BETWEEN $1 AND $2",
-                         store_tables[table].time_column, store_tables[table].time_column);
-}
-
-static void append_update(const struct store_session *session, enum table table, struct buffer *sql)
-{
-    const struct table_shape *shape = &store_tables[table];
-    const char *separator = " SET ";
-    buffer_append_format(sql, "UPDATE %s AS target", shape->name);
-    for (size_t i = 0; i < shape->column_count; i++) {
-        const struct column *column = &shape->columns[i];
-        bool is_key = strcmp(column->name, "id") == 0 || strcmp(column->name, "symbol") == 0 ||
-                      strcmp(column->name, shape->time_column) == 0;
-        if (is_key || !is_written(session, table, i))
-            continue;
-        buffer_append_format(sql, "%s%s = %s", separator, column->name, column->staged);
-        separator = ", ";
-    }
-    buffer_append_text(sql, " FROM ");
-    append_staged_rows(session, table, sql);
-    buffer_append_text(sql, " WHERE ");
-    append_match(table, sql);
-}
-
-static void append_insert(const struct store_session *session, enum table table, struct buffer *sql)
-{
-    const struct table_shape *shape = &store_tables[table];
-    const char *separator = " (";
-    buffer_append_format(sql, "INSERT INTO %s", shape->name);
-    for (size_t i = 0; i < shape->column_count; i++) {
-        if (!is_written(session, table, i))
-            continue;
-        buffer_append_format(sql, "%s%s", separator, shape->columns[i].name);
-        separator = ", ";
-    }
-    separator = ") SELECT ";
-    for (size_t i = 0; i < shape->column_count; i++) {
-        if (!is_written(session, table, i))
-            continue;
-        buffer_append_format(sql, "%s%s", separator, shape->columns[i].staged);
-        separator = ", ";
-    }
-    buffer_append_text(sql, " FROM ");
-    append_staged_rows(session, table, sql);
-    buffer_append_format(sql, " WHERE NOT EXISTS (SELECT 1 FROM %s AS target WHERE ", shape->name);
-    append_match(table, sql);
-    buffer_append_char(sql, ')');
-}
-
-/* The highest id of the table, or one above it. The bound lets DuckDB pass over all blocks with
- * lower ids: without it the whole column is read for each transaction. */
-static enum status find_last_id(struct store_session *session, int64_t *last_id,
-                                struct error *error)
-{
-    static const char sql[] =
-        "SELECT coalesce(max(id), $1) FROM open_interest_history WHERE id > $1";
-    const struct parameter bound = {.type = PARAMETER_INTEGER,
-                                    .integer = session->store->interest_id};
-    return store_run_row(session, sql, &bound, 1, last_id, NULL, 1, error);
-}
-
-/* Moves one stage into its table and counts the rows that were not there. */
-static enum status merge_stage(struct store_session *session, enum table table, uint64_t *row_count,
-                               struct error *error)
-{
-    struct stage *stage = &session->write.stages[table];
-    enum status status = STATUS_OK;
-    struct buffer sql = {0};
-    duckdb_result result;
-    struct parameter parameters[] = {
-        {.type = PARAMETER_TIME, .time_ms = stage->time_min_ms},
-        {.type = PARAMETER_TIME, .time_ms = stage->time_max_ms},
-        {.type = PARAMETER_INTEGER}, /* the last id */
-    };
-    bool numbers = table == TABLE_INTEREST && is_written(session, table, 0);
-    if (duckdb_appender_close(stage->appender) != DuckDBSuccess)
-        return append_failed(session, stage->appender, error);
-    if (session->write.replaces) {
-        append_update(session, table, &sql);
-        status = store_run(session, buffer_text(&sql), parameters, 2, NULL, error);
-        if (status != STATUS_OK)
-            goto cleanup;
-        buffer_clear(&sql);
-    }
-    if (numbers) {
-        status = find_last_id(session, &parameters[2].integer, error);
-        if (status != STATUS_OK)
-            goto cleanup;
-    }
-    append_insert(session, table, &sql);
-    status = store_run(session, buffer_text(&sql), parameters, numbers ? 3 : 2, &result, error);
-    if (status != STATUS_OK)
-        goto cleanup;
-    *row_count = duckdb_rows_changed(&result);
-    duckdb_destroy_result(&result);
-    if (numbers)
-        session->store->interest_id = parameters[2].integer + (int64_t)*row_count;
-
-    buffer_clear(&sql);
-    buffer_append_format(&sql, "DROP TABLE temp.%s", staging[table].name);
-    status = store_run(session, buffer_text(&sql), NULL, 0, NULL, error);
-cleanup:
-    buffer_deinit(&sql);
-    return status;
-}
+/* -- the end ----------------------------------------------------------------------------------- */
 
 static void end_write(struct store_session *session)
 {
@@ -287,6 +158,15 @@ static void end_write(struct store_session *session)
     pthread_mutex_unlock(&session->store->write_mutex);
 }
 
+static enum status end_stage(struct store_session *session, enum table table, uint64_t *row_count,
+                             struct error *error)
+{
+    struct stage *stage = &session->write.stages[table];
+    if (duckdb_appender_close(stage->appender) != DuckDBSuccess)
+        return append_failed(session, stage->appender, error);
+    return store_merge_stage(session, table, row_count, error);
+}
+
 enum status store_write_commit(struct store_session *session, uint64_t *klines_new,
                                uint64_t *interest_new, struct error *error)
 {
@@ -295,7 +175,7 @@ enum status store_write_commit(struct store_session *session, uint64_t *klines_n
     enum status status = STATUS_OK;
     for (enum table table = 0; table < TABLE_COUNT && status == STATUS_OK; table++)
         if (session->write.stages[table].appender != NULL)
-            status = merge_stage(session, table, &counts[table], error);
+            status = end_stage(session, table, &counts[table], error);
     if (status == STATUS_OK && session->write.liquidations.appender != NULL)
         status = store_merge_liquidations(session, error);
     if (status == STATUS_OK) {

@@ -7,8 +7,8 @@
  *     brief.c      and when it writes             statement.c  running SQL
  *     schema.c     the tables                     rows.c       walking over results
  *     read.c, coverage.c, blocks.c                write.c, liquidations.c, prune.c,
- *                                                 merge.c, archive_files.c, market.c,
- *                                                 delete.c */
+ *                                                 merge.c, refused.c, archive_files.c,
+ *                                                 market.c, delete.c */
 #ifndef HEATCAST_STORE_INTERNAL_H
 #define HEATCAST_STORE_INTERNAL_H
 
@@ -42,10 +42,20 @@ struct table_shape {
 
 extern const struct table_shape store_tables[TABLE_COUNT];
 
+#define TYPE_SIZE 64        /* of a column, as text; longer ones are cut */
+#define COLUMN_NAME_SIZE 64 /* the same */
+
 /* Which columns of the tables an open database has. */
 struct schema {
     bool has[TABLE_COUNT][COLUMNS_MAX];
     bool has_default[TABLE_COUNT][COLUMNS_MAX];
+    bool is_needed[TABLE_COUNT][COLUMNS_MAX]; /* NOT NULL */
+    bool is_key[TABLE_COUNT][COLUMNS_MAX];    /* of the primary key */
+    /* A column is not as we make it, or the key: the table may refuse rows. */
+    bool is_foreign[TABLE_COUNT];
+    char types[TABLE_COUNT][COLUMNS_MAX][TYPE_SIZE];
+    /* One that we do not know, is NOT NULL and has no default: nothing can be written then. */
+    char unfilled[TABLE_COUNT][COLUMN_NAME_SIZE];
 };
 
 /* Tells two states of the file apart without opening it. All members have 64 bits, so there is no
@@ -119,6 +129,9 @@ struct write {
         char symbol[SYMBOL_SIZE]; /* of the first row */
     } stages[TABLE_COUNT], liquidations;
     uint64_t liquidations_new; /* of the last transaction */
+    enum status (*on_refused)(uint64_t origin, const char *reason, void *context,
+                              struct error *error); /* or NULL */
+    void *context;
 };
 
 struct store_session {
@@ -272,14 +285,21 @@ enum status store_merge_liquidations(struct store_session *session, struct error
 enum status store_has_liquidations(struct store_session *session, bool *is_there,
                                    struct error *error);
 
-/* -- merge.c ----------------------------------------------------------------------------------- */
+/* -- merge.c, refused.c ------------------------------------------------------------------------ */
 
-extern const char *const store_stage_names[TABLE_COUNT];
+/* Whether a column is given a value. */
+bool store_is_written(const struct store_session *session, enum table table, size_t column);
 
 /* Moves one stage, whose appender is closed, into its table and counts the rows that were not
  * there. */
 enum status store_merge_stage(struct store_session *session, enum table table, uint64_t *row_count,
                               struct error *error);
+
+/* Takes the rows out of the stage that the columns of a foreign table cannot hold, and tells of
+ * them. */
+enum status store_refuse_rows(struct store_session *session, enum table table, struct error *error);
+
+extern const char *const store_stage_names[TABLE_COUNT];
 
 /* -- coverage.c -------------------------------------------------------------------------------- */
 

@@ -14,7 +14,7 @@
 
 /* Whether a column is given a value. A table of our own has no default for its id and numbers are
  * given; where there is one (a sequence), that sequence must stay ahead of all ids. */
-static bool is_written(const struct store_session *session, enum table table, size_t column)
+bool store_is_written(const struct store_session *session, enum table table, size_t column)
 {
     const struct schema *schema = &session->instance->schema;
     bool is_id = table == TABLE_INTEREST && column == 0;
@@ -54,7 +54,7 @@ static void append_update(const struct store_session *session, enum table table,
         const struct column *column = &shape->columns[i];
         bool is_key = strcmp(column->name, "id") == 0 || strcmp(column->name, "symbol") == 0 ||
                       strcmp(column->name, shape->time_column) == 0;
-        if (is_key || !is_written(session, table, i))
+        if (is_key || !store_is_written(session, table, i))
             continue;
         buffer_append_format(sql, "%s%s = %s", separator, column->name, column->staged);
         separator = ", ";
@@ -73,14 +73,14 @@ static void append_insert(const struct store_session *session, enum table table,
     const char *separator = " (";
     buffer_append_format(sql, "INSERT INTO %s", shape->name);
     for (size_t i = 0; i < shape->column_count; i++) {
-        if (!is_written(session, table, i))
+        if (!store_is_written(session, table, i))
             continue;
         buffer_append_format(sql, "%s%s", separator, shape->columns[i].name);
         separator = ", ";
     }
     separator = ") SELECT ";
     for (size_t i = 0; i < shape->column_count; i++) {
-        if (!is_written(session, table, i))
+        if (!store_is_written(session, table, i))
             continue;
         buffer_append_format(sql, "%s%s", separator, shape->columns[i].staged);
         separator = ", ";
@@ -153,7 +153,7 @@ static enum status insert(struct store_session *session, enum table table, bool 
         {.type = PARAMETER_TIME, .time_ms = stage->time_max_ms},
         {.type = PARAMETER_INTEGER}, /* the last id */
     };
-    bool numbers = table == TABLE_INTEREST && is_written(session, table, 0);
+    bool numbers = table == TABLE_INTEREST && store_is_written(session, table, 0);
     enum status status = numbers ? find_last_id(session, &parameters[2].integer, error) : STATUS_OK;
     if (status != STATUS_OK)
         return status;

@@ -16,6 +16,7 @@ struct kline_row {
     int64_t close_time_ms;
     bool has_quote_volume, has_count, has_taker_buy_volume, has_taker_buy_quote_volume;
     int64_t quote_volume_e8, count, taker_buy_volume_e8, taker_buy_quote_volume_e8;
+    uint64_t origin; /* where it came from, as its writer numbers that, for messages */
 };
 
 /* A row of open_interest_history; the table numbers it itself. */
@@ -25,6 +26,7 @@ struct interest_row {
     int64_t value_e8; /* quote currency */
     bool has_contracts;
     int64_t contracts_e8;
+    uint64_t origin; /* as above */
 };
 
 #define EXCHANGE_SIZE 33       /* 32 characters and the terminator */

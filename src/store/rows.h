@@ -42,6 +42,11 @@ static inline int64_t rows_int64(const struct rows *rows, size_t column)
     return ((const int64_t *)rows->data[column])[rows->row];
 }
 
+static inline bool rows_bool(const struct rows *rows, size_t column)
+{
+    return ((const bool *)rows->data[column])[rows->row];
+}
+
 static inline double rows_double(const struct rows *rows, size_t column)
 {
     return ((const double *)rows->data[column])[rows->row];

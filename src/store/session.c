@@ -100,6 +100,12 @@ int64_t store_interest_end(const struct store_session *session, int64_t end_ms)
     return end_ms < session->horizon_ms ? end_ms : session->horizon_ms;
 }
 
+bool store_is_foreign(const struct store_session *session)
+{
+    const struct schema *schema = &session->instance->schema;
+    return schema->is_foreign[TABLE_KLINES] || schema->is_foreign[TABLE_INTEREST];
+}
+
 uint64_t store_opening(const struct store_session *session)
 {
     return session->instance->opening;

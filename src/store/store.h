@@ -225,6 +225,17 @@ enum status store_write_interest(struct store_session *session, const struct int
 /* What the open interest that follows in the transaction names as its source instead. */
 void store_write_source(struct store_session *session, const char *source);
 
+/* From now on, rows of the transaction that a table of another program's shape cannot hold are left
+ * out at its commit, and told one by one: `origin` is the row's own, `reason` names the column.
+ * What the callback returns, if not STATUS_OK, fails the commit. */
+void store_write_on_refused(struct store_session *session,
+                            enum status (*on_refused)(uint64_t origin, const char *reason,
+                                                      void *context, struct error *error),
+                            void *context);
+
+/* Whether a table is of another shape than ours, so that rows may be refused. */
+bool store_is_foreign(const struct store_session *session);
+
 /* A liquidation that is there already stays as it is, in a transaction of either kind. The table is
  * made with its first row. */
 enum status store_write_liquidation(struct store_session *session,

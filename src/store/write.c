@@ -17,12 +17,12 @@ const char *const store_stage_names[TABLE_COUNT] = {
 };
 
 static const char *const create_sql[TABLE_COUNT] = {
-    [TABLE_KLINES] = "CREATE OR REPLACE TEMP TABLE staged_klines (row BIGINT, "
+    [TABLE_KLINES] = "CREATE OR REPLACE TEMP TABLE staged_klines (row BIGINT, origin BIGINT, "
                      "symbol VARCHAR, time_us BIGINT, open_e8 BIGINT, high_e8 BIGINT, "
                      "low_e8 BIGINT, close_e8 BIGINT, volume_e8 BIGINT, close_time_us BIGINT, "
                      "quote_volume_e8 BIGINT, trade_count BIGINT, taker_buy_volume_e8 BIGINT, "
                      "taker_buy_quote_volume_e8 BIGINT)",
-    [TABLE_INTEREST] = "CREATE OR REPLACE TEMP TABLE staged_interest (row BIGINT, "
+    [TABLE_INTEREST] = "CREATE OR REPLACE TEMP TABLE staged_interest (row BIGINT, origin BIGINT, "
                        "symbol VARCHAR, time_us BIGINT, value_e8 BIGINT, contracts_e8 BIGINT, "
                        "source VARCHAR)",
 };
@@ -53,6 +53,16 @@ void store_write_source(struct store_session *session, const char *source)
     snprintf(session->write.source, sizeof session->write.source, "%s", source);
 }
 
+void store_write_on_refused(struct store_session *session,
+                            enum status (*on_refused)(uint64_t origin, const char *reason,
+                                                      void *context, struct error *error),
+                            void *context)
+{
+    check(session->write.is_open);
+    session->write.on_refused = on_refused;
+    session->write.context = context;
+}
+
 void store_stage_time(struct stage *stage, int64_t time_ms)
 {
     if (stage->row_count == 0 || time_ms < stage->time_min_ms)
@@ -68,14 +78,32 @@ static enum status append_failed(struct store_session *session, duckdb_appender 
     return store_fail(session->store, STATUS_IO, duckdb_appender_error(appender), error);
 }
 
+/* STATUS_IO where no row of ours can be written, whatever is in it. */
+static enum status check_writable(const struct store_session *session, enum table table,
+                                  struct error *error)
+{
+    const char *column = session->instance->schema.unfilled[table];
+    const char *name = store_tables[table].name;
+    if (column[0] == '\0')
+        return STATUS_OK;
+    return error_set(error, STATUS_IO,
+                     "%s: the column %s of the table %s must have a value, and has no default; "
+                     "nothing can be written until it has one: ALTER TABLE %s ALTER \"%s\" SET "
+                     "DEFAULT ...",
+                     session->store->path, column, name, name, column);
+}
+
 /* The table's stage, created with the first row, with the first columns of the next row in it. */
-static enum status begin_row(struct store_session *session, enum table table, const char *symbol,
-                             int64_t time_ms, duckdb_appender *appender, struct error *error)
+static enum status begin_row(struct store_session *session, enum table table, uint64_t origin,
+                             const char *symbol, int64_t time_ms, duckdb_appender *appender,
+                             struct error *error)
 {
     check(session->write.is_open);
     struct stage *stage = &session->write.stages[table];
     if (stage->appender == NULL) {
-        enum status status = store_run(session, create_sql[table], NULL, 0, NULL, error);
+        enum status status = check_writable(session, table, error);
+        if (status == STATUS_OK)
+            status = store_run(session, create_sql[table], NULL, 0, NULL, error);
         if (status != STATUS_OK)
             return status;
         if (duckdb_appender_create_ext(session->connection, "temp", "main",
@@ -88,6 +116,7 @@ static enum status begin_row(struct store_session *session, enum table table, co
     }
     *appender = stage->appender;
     duckdb_append_int64(*appender, stage->row_count);
+    duckdb_append_int64(*appender, (int64_t)origin);
     if (stage->row_count == 0) {
         stage->is_series = true;
         strcpy(stage->symbol, symbol);
@@ -112,8 +141,8 @@ enum status store_write_kline(struct store_session *session, const struct kline_
                               struct error *error)
 {
     duckdb_appender appender = NULL;
-    enum status status =
-        begin_row(session, TABLE_KLINES, row->symbol, row->candle.open_time_ms, &appender, error);
+    enum status status = begin_row(session, TABLE_KLINES, row->origin, row->symbol,
+                                   row->candle.open_time_ms, &appender, error);
     if (status != STATUS_OK)
         return status;
     duckdb_append_int64(appender, row->candle.open_e8);
@@ -135,8 +164,8 @@ enum status store_write_interest(struct store_session *session, const struct int
                                  struct error *error)
 {
     duckdb_appender appender = NULL;
-    enum status status =
-        begin_row(session, TABLE_INTEREST, row->symbol, row->timestamp_ms, &appender, error);
+    enum status status = begin_row(session, TABLE_INTEREST, row->origin, row->symbol,
+                                   row->timestamp_ms, &appender, error);
     if (status != STATUS_OK)
         return status;
     duckdb_append_int64(appender, row->value_e8);
@@ -164,7 +193,10 @@ static enum status end_stage(struct store_session *session, enum table table, ui
     struct stage *stage = &session->write.stages[table];
     if (duckdb_appender_close(stage->appender) != DuckDBSuccess)
         return append_failed(session, stage->appender, error);
-    return store_merge_stage(session, table, row_count, error);
+    enum status status = STATUS_OK;
+    if (session->instance->schema.is_foreign[table] && session->write.on_refused != NULL)
+        status = store_refuse_rows(session, table, error);
+    return status == STATUS_OK ? store_merge_stage(session, table, row_count, error) : status;
 }
 
 enum status store_write_commit(struct store_session *session, uint64_t *klines_new,

@@ -1,11 +1,13 @@
-/* Runs one SQL query over a database and prints its rows, columns between tabs, NULL as \N.
+/* Runs SQL over a database and prints the last statement's rows, columns between tabs, NULL as \N.
  *
  *     query DATABASE SQL
+ *     query --write DATABASE SQL
  *
- * Opens the file as any other program would: read-only, and not through the store. Exit code 3: the
- * file is held by another process. */
+ * Opens the file as any other program would, and not through the store: read-only, or to change it.
+ * Exit code 3: the file is held by another process. */
 #include <duckdb.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,13 +45,14 @@ int main(int argc, char **argv)
     duckdb_database database = NULL;
     duckdb_connection connection = NULL;
     char *error = NULL;
-    if (argc != 3) {
-        fprintf(stderr, "usage: query DATABASE SQL\n");
+    bool is_writing = argc == 4 && strcmp(argv[1], "--write") == 0;
+    if (argc != 3 && !is_writing) {
+        fprintf(stderr, "usage: query [--write] DATABASE SQL\n");
         return 2;
     }
     duckdb_create_config(&config);
-    duckdb_set_config(config, "access_mode", "READ_ONLY");
-    duckdb_state opened = duckdb_open_ext(argv[1], &database, config, &error);
+    duckdb_set_config(config, "access_mode", is_writing ? "READ_WRITE" : "READ_ONLY");
+    duckdb_state opened = duckdb_open_ext(argv[argc - 2], &database, config, &error);
     duckdb_destroy_config(&config);
     if (opened != DuckDBSuccess) {
         int code = strstr(error, "lock") != NULL ? HELD : FAILED;
@@ -58,7 +61,7 @@ int main(int argc, char **argv)
         return code;
     }
     duckdb_connect(database, &connection);
-    int code = run(connection, argv[2]);
+    int code = run(connection, argv[argc - 1]);
     duckdb_disconnect(&connection);
     duckdb_close(&database);
     return code;

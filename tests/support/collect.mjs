@@ -63,9 +63,9 @@ async function stopProcess(child) {
 }
 
 // Rows of a query as arrays of texts. Waits while another process has the file.
-export async function query(database, sql) {
+export async function query(database, sql, ...options) {
     for (let left = patienceMs; ; left -= 20) {
-        const { code, stdout, stderr } = await run([database, sql], {
+        const { code, stdout, stderr } = await run([...options, database, sql], {
             program: join(programs, 'query'),
         });
         if (code === 0)
@@ -77,6 +77,9 @@ export async function query(database, sql) {
         await sleep(20);
     }
 }
+
+// What another program does to the file, which is made where there is none.
+export const change = (database, sql) => query(database, sql, '--write');
 
 // Of a file that may not be there yet.
 export async function tryQuery(database, sql) {

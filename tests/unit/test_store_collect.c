@@ -139,7 +139,8 @@ static void holes_and_the_newest_row_of_each_symbol_are_found(void **state)
     write_market(store, "BTCUSDT", 12, 3, 5);
     write_market(store, "ETHUSDT", 4, 2, 5);
     write_market(store, "OTHER", 0, 30, 5);
-    const struct interest_row late = {"ETHUSDT", T0 + 6 * CANDLE_MS + 2000, DECIMAL_ONE, false, 0};
+    const struct interest_row late = {
+        .symbol = "ETHUSDT", .timestamp_ms = T0 + 6 * CANDLE_MS + 2000, .value_e8 = DECIMAL_ONE};
     write_rows(store, true, NULL, 0, &late, 1, NULL, NULL);
 
     assert_newest(store, STORE_CANDLES, scope(0, 100), 14, 5, -1);

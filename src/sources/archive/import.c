@@ -5,7 +5,8 @@
  * What is stored is always whole files, in their order: a crash leaves no part of one. A file that
  * is held whole before its first row is stored shares a transaction with others, since a commit
  * waits for the disk, which takes longer than all else for a file of one day; a longer one has a
- * transaction of its own, into which it is streamed. A strict import shares none.
+ * transaction of its own, into which it is streamed. A strict import shares none, nor do files that
+ * go into tables of another program's shape, which may refuse rows when they are committed.
  *
  * What cannot be used is reported and counted (tally), and the rest is imported all the same; only
  * a database that fails ends the import. */
@@ -30,12 +31,23 @@ enum {
     /* Of a transaction that files share. */
     FILES_SHARED_MAX = 128,
     ROWS_SHARED_MAX = 65536,
+    REFUSED_NAMED_MAX = 100, /* of a table; the rest is one line with their number */
+    LINE_BITS = 40,          /* of a row's origin; above them is its table's number */
 };
 #define SHARED_NS_MAX UINT64_C(1000000000)
+
+/* A CSV file whose rows are in the transaction. */
+struct table {
+    char *path;
+    uint64_t refused_count;
+};
 
 /* A transaction that is open. */
 struct transaction {
     bool is_open;
+    const char *file_path; /* of the last file */
+    struct table *tables;
+    size_t table_count, table_capacity;
     uint64_t begin_ns;
     size_t file_count;
     uint64_t row_count;
@@ -80,40 +92,113 @@ void import_summary_add(struct import_summary *sum, const struct import_summary 
 
 /* -- transactions ------------------------------------------------------------------------------ */
 
+/* A row that a foreign table cannot hold: bad, as one that cannot be read. */
+static enum status on_refused(uint64_t origin, const char *reason, void *context,
+                              struct error *error)
+{
+    struct import *import = context;
+    struct table *table = &import->transaction.tables[origin >> LINE_BITS];
+    if (table->refused_count++ < REFUSED_NAMED_MAX)
+        archive_problem(&import->problems, "%s:%llu: %s", table->path,
+                        (unsigned long long)(origin & ((UINT64_C(1) << LINE_BITS) - 1)), reason);
+    return import->options->is_strict ? error_set(error, STATUS_INVALID, "%s", reason) : STATUS_OK;
+}
+
 static enum status begin(struct import *import, struct error *error)
 {
     if (import->transaction.is_open)
         return STATUS_OK;
     import->transaction = (struct transaction){.is_open = true, .begin_ns = clock_monotonic_ns()};
-    return store_write_begin(import->session, SOURCE_ARCHIVE, import->options->replaces, error);
+    enum status status =
+        store_write_begin(import->session, SOURCE_ARCHIVE, import->options->replaces, error);
+    if (status == STATUS_OK)
+        store_write_on_refused(import->session, on_refused, import);
+    return status;
+}
+
+static void add_table(struct import *import, const char *path)
+{
+    struct transaction *transaction = &import->transaction;
+    if (transaction->table_count == transaction->table_capacity) {
+        transaction->table_capacity = transaction->table_capacity * 2 + 8;
+        transaction->tables = memory_resize(transaction->tables, transaction->table_capacity,
+                                            sizeof *transaction->tables);
+    }
+    transaction->tables[transaction->table_count++] =
+        (struct table){.path = memory_copy_string(path)};
+}
+
+/* Tells how many rows were refused beyond those that were named, adds up all of them, and frees the
+ * tables. */
+static void end_tables(struct import *import, uint64_t *refused_count)
+{
+    struct transaction *transaction = &import->transaction;
+    for (size_t i = 0; i < transaction->table_count; i++) {
+        struct table *table = &transaction->tables[i];
+        if (table->refused_count > REFUSED_NAMED_MAX)
+            archive_problem(&import->problems, "%s: %llu more bad rows", table->path,
+                            (unsigned long long)(table->refused_count - REFUSED_NAMED_MAX));
+        *refused_count += table->refused_count;
+        free(table->path);
+    }
+    free(transaction->tables);
+    transaction->tables = NULL;
+    transaction->table_count = 0;
+}
+
+static void rollback(struct import *import)
+{
+    uint64_t refused_count = 0;
+    store_write_rollback(import->session);
+    import->transaction.is_open = false;
+    end_tables(import, &refused_count);
+}
+
+/* The database does not take the file, which has the transaction for itself then: a strict import
+ * and one into foreign tables share none. */
+static enum status refuse_file(struct import *import, struct error *error)
+{
+    const char *path = import->transaction.file_path;
+    if (error->status == STATUS_INVALID)
+        archive_unusable(&import->problems, "%s: nothing of it was imported (--strict)", path);
+    else if (error->status == STATUS_TOO_LARGE && store_is_foreign(import->session))
+        archive_unusable(&import->problems, "%s: nothing of it was imported: %s", path,
+                         error->message);
+    else {
+        if (error->status == STATUS_TOO_LARGE)
+            error_prefix(error, "of the files up to %s", path);
+        return error->status;
+    }
+    return STATUS_OK;
 }
 
 static enum status commit(struct import *import, struct error *error)
 {
     struct transaction *transaction = &import->transaction;
-    uint64_t rows_new[IMPORT_KIND_COUNT];
+    uint64_t rows_new[IMPORT_KIND_COUNT], refused_count = 0;
     if (!transaction->is_open)
         return STATUS_OK;
     transaction->is_open = false;
     enum status status = store_write_commit(import->session, &rows_new[IMPORT_KLINES],
                                             &rows_new[IMPORT_INTEREST], error);
-    for (size_t kind = 0; kind < IMPORT_KIND_COUNT && status == STATUS_OK; kind++) {
+    end_tables(import, &refused_count);
+    enum import_kind only =
+        transaction->usable_counts[IMPORT_KLINES] > 0 ? IMPORT_KLINES : IMPORT_INTEREST;
+    import->summaries[only].rows_bad += refused_count;
+    if (status != STATUS_OK)
+        return refuse_file(import, error);
+    for (size_t kind = 0; kind < IMPORT_KIND_COUNT; kind++) {
         import->summaries[kind].files += transaction->usable_counts[kind];
         import->summaries[kind].rows_new += rows_new[kind];
     }
-    return status;
-}
-
-static void rollback(struct import *import)
-{
-    store_write_rollback(import->session);
-    import->transaction.is_open = false;
+    return STATUS_OK;
 }
 
 static bool is_full(const struct import *import)
 {
     const struct transaction *transaction = &import->transaction;
-    return import->options->is_strict || transaction->file_count >= FILES_SHARED_MAX ||
+    return import->options->is_strict || store_is_foreign(import->session) ||
+           transaction->file_count >= FILES_SHARED_MAX ||
            transaction->row_count >= ROWS_SHARED_MAX ||
            clock_monotonic_ns() - transaction->begin_ns >= SHARED_NS_MAX;
 }
@@ -156,11 +241,17 @@ static enum status store_rows(struct work *work, const struct archive_item *item
                               struct error *error)
 {
     struct import *import = work->import;
+    const uint64_t table = (uint64_t)(import->transaction.table_count - 1) << LINE_BITS;
     enum status status = settle_markets(work, item, error);
-    for (size_t i = 0; i < item->rows.count && status == STATUS_OK && !work->is_broken; i++)
-        status = item->rows.kind == IMPORT_KLINES
-                     ? store_write_kline(import->session, &item->rows.klines[i], error)
-                     : store_write_interest(import->session, &item->rows.interest[i], error);
+    for (size_t i = 0; i < item->rows.count && status == STATUS_OK && !work->is_broken; i++) {
+        if (item->rows.kind == IMPORT_KLINES) {
+            item->rows.klines[i].origin |= table;
+            status = store_write_kline(import->session, &item->rows.klines[i], error);
+        } else {
+            item->rows.interest[i].origin |= table;
+            status = store_write_interest(import->session, &item->rows.interest[i], error);
+        }
+    }
     import->transaction.row_count += item->rows.count;
     return status;
 }
@@ -202,6 +293,7 @@ static enum status use_item(struct work *work, const struct archive_item *item, 
     switch (item->kind) {
     case ARCHIVE_TABLE_BEGIN:
         begin_table(work, item);
+        add_table(work->import, item->table.path);
         break;
     case ARCHIVE_ROWS:
         if (!work->is_broken)
@@ -297,6 +389,7 @@ static enum status finish(struct work *work, bool is_shared, struct error *error
         return STATUS_OK;
     }
     enum status status = STATUS_OK;
+    import->transaction.file_path = work->file->path;
     if (is_usable && options->on_commit != NULL)
         status = options->on_commit(import->session, work->file->path, options->context, error);
     import->transaction.file_count++;
@@ -409,7 +502,8 @@ enum status import_run(const struct import_options *options, const char *const *
     for (size_t i = 0; i < path_count; i++)
         import.named_unusable_count += !archive_walk_add(&import.walk, paths[i]);
     status = import_files(&import, error);
-    store_end(import.session); /* rolls back what was not committed */
+    rollback(&import); /* what was not committed */
+    store_end(import.session);
     archive_walk_deinit(&import.walk);
     if (options->on_note != NULL)
         archive_tally_tell_passed(&import.tally, options->on_note, options->context);

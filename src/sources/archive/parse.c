@@ -146,7 +146,9 @@ static enum status take_kline(const struct kline_row *row, void *context, struct
 {
     struct job *job = context;
     struct archive_item *block = block_of(job, IMPORT_KLINES);
-    block->rows.klines[block->rows.count++] = *row;
+    struct kline_row *to = &block->rows.klines[block->rows.count++];
+    *to = *row;
+    to->origin = job->reader.lines.number;
     return block->rows.count == ARCHIVE_BLOCK_ROWS ? flush(job, error) : STATUS_OK;
 }
 
@@ -154,7 +156,9 @@ static enum status take_interest(const struct interest_row *row, void *context, 
 {
     struct job *job = context;
     struct archive_item *block = block_of(job, IMPORT_INTEREST);
-    block->rows.interest[block->rows.count++] = *row;
+    struct interest_row *to = &block->rows.interest[block->rows.count++];
+    *to = *row;
+    to->origin = job->reader.lines.number;
     return block->rows.count == ARCHIVE_BLOCK_ROWS ? flush(job, error) : STATUS_OK;
 }
 

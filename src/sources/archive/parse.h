@@ -38,7 +38,7 @@ struct archive_item {
         struct {
             enum import_kind kind;
             size_t count;
-            struct kline_row *klines; /* or the other, by the kind */
+            struct kline_row *klines; /* or the other, by the kind; their origin is the line */
             struct interest_row *interest;
         } rows;
         struct {

@@ -380,6 +380,35 @@ static void open_interest_of_nothing_is_refused(void **state)
     test_end(&test);
 }
 
+/* -- instruments ------------------------------------------------------------------------------- */
+
+static void names_that_cannot_be_asked_for_are_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "null",        "7",
+        "\"\"",        "\"A B\"",
+        "\"A\\\"B\"",  "\"A\\\\B\"",
+        "\"\\u0007\"", "\"\\u007f\"",
+        "\"A\\n\"",    "\"LONGER-THAN-47-CHARACTERS-THAT-A-NAME-MAY-HAVE-AND\"",
+    };
+    struct exchange_test test = start();
+    assert_true(test_ask(&test, EXCHANGE_INSTRUMENTS, 0));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char body[256];
+        snprintf(body, sizeof body, "{\"retCode\":0,\"result\":{\"list\":[{\"symbol\":%s}]}}",
+                 names[i]);
+        feed_answer(&test, 200, body, strlen(body));
+        assert_int_equal(test.answer.verdict.kind, EXCHANGE_OK);
+        assert_rows(&test, "refused instrument ?: it has no usable name\n");
+    }
+    static const char chinese[] =
+        "{\"retCode\":0,\"result\":{\"list\":[{\"symbol\":\"\\u5e01\\u5b89USDT\"}]}}";
+    feed_answer(&test, 200, chinese, strlen(chinese));
+    assert_rows(&test, "instrument 币安USDT contract=1 listed=?\n");
+    test_end(&test);
+}
+
 /* -- answers that no exchange would give ------------------------------------------------------- */
 
 static void what_is_not_an_answer_is_told_by_name(void **state)
@@ -490,6 +519,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_candle_is_not_closed_before_its_end),
     cmocka_unit_test(a_liquidation_that_cannot_be_is_refused),
     cmocka_unit_test(open_interest_of_nothing_is_refused),
+    cmocka_unit_test(names_that_cannot_be_asked_for_are_refused),
     cmocka_unit_test(what_is_not_an_answer_is_told_by_name),
     cmocka_unit_test(waiting_is_bounded),
     cmocka_unit_test(garbage_in_messages_is_a_fault),

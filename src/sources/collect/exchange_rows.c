@@ -65,10 +65,18 @@ bool exchange_is_asked(struct exchange_reader *reader, enum exchange_row_kind ki
     return false;
 }
 
+static bool is_name(const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at <= ' ' || *at == 0x7f || *at == '"' || *at == '\\')
+            return false;
+    return text[0] != '\0';
+}
+
 bool exchange_name_instrument(struct exchange_reader *reader, const char *native,
                               struct exchange_instrument *instrument)
 {
-    if (native != NULL && native[0] != '\0' &&
+    if (native != NULL && is_name(native) &&
         slice_copy(slice_of(native), instrument->native, EXCHANGE_NATIVE_SIZE))
         return true;
     exchange_refuse(reader, NULL, EXCHANGE_ROW_INSTRUMENT, "it has no usable name");

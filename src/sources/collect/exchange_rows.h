@@ -33,7 +33,8 @@ const struct exchange_instrument *exchange_find(struct exchange_reader *reader, 
 bool exchange_is_asked(struct exchange_reader *reader, enum exchange_row_kind kind,
                        const char *native);
 
-/* Gives an instrument the name that its row has; refuses the row where false. */
+/* Gives an instrument the name that its row has; refuses the row where false. A name is text
+ * without blanks, quotes and control characters: it goes into requests. */
 bool exchange_name_instrument(struct exchange_reader *reader, const char *native,
                               struct exchange_instrument *instrument);
 void exchange_take_instrument(struct exchange_reader *reader,

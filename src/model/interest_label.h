@@ -6,6 +6,9 @@
  * it is, but the rows do: value / contracts is the price that the exchange has valued them at,
  * which is that of the moment of the state, and so the open of the candle that begins then.
  *
+ * The meaning may change in the middle of what is read. Then each part is told by itself, and the
+ * rows near the change that could be of either are doubtful.
+ *
  * Pure; any thread. */
 #ifndef HEATCAST_MODEL_INTEREST_LABEL_H
 #define HEATCAST_MODEL_INTEREST_LABEL_H
@@ -16,9 +19,18 @@
 
 #define INTEREST_LABEL_ROWS_MIN 12
 
+/* What interest_label_date() has found of a row. */
+enum interest_label_verdict {
+    INTEREST_LABEL_UNTOLD,   /* its part does not tell what the labels mean */
+    INTEREST_LABEL_TOLD,     /* the state was at the label plus `offset_ms` */
+    INTEREST_LABEL_DOUBTFUL, /* it is near a change, and could be of either side */
+};
+
 struct interest_label_row {
-    int64_t label_ms;
-    double price; /* value / contracts */
+    int64_t label_ms; /* a multiple of five minutes */
+    double price;     /* value / contracts; 0: not known */
+    enum interest_label_verdict verdict;
+    int64_t offset_ms; /* of one that is told */
 };
 
 struct interest_label {
@@ -36,5 +48,10 @@ struct interest_label {
 bool interest_label_detect(const struct interest_label_row *rows, size_t count,
                            double (*open_at)(int64_t time_ms, void *context), void *context,
                            struct interest_label *label);
+
+/* Fills in the verdict of each row; rows in order of their labels. Returns how many parts there
+ * are, in each of which labels mean one thing: 1 unless that changes; 0 of no rows. */
+size_t interest_label_date(struct interest_label_row *rows, size_t count,
+                           double (*open_at)(int64_t time_ms, void *context), void *context);
 
 #endif

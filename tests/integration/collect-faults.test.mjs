@@ -139,3 +139,30 @@ for (const definition of [binance, bybit, okx, hyperliquid])
                 assert.deepEqual(violationsOf(exchange), [], collector.logs());
             });
     });
+
+describe('labels of open interest whose meaning changes', { concurrency: 2 }, () => {
+    for (const [when, hours] of [
+        ['in the past that is fetched', -3],
+        ['while it is collected', 2],
+    ])
+        test(`${when}: each part is dated by itself`, async (t) => {
+            const start = Date.parse('2025-12-08T00:00:00Z');
+            const changed = start + hours * hourMs;
+            const exchange = await fastStandIn(t, binance, { interestLabel: changed });
+            const [from, to] = [start - 6 * hourMs, start + 5 * hourMs];
+            const collector = await collectFast(t, [exchange]);
+            const stored = async () =>
+                times(await storedInterest(collector.database, 'BTCUSDT'), from, to);
+            await untilStored(collector.database, 'BTCUSDT', from, to);
+            // One state is in no row, and a few rows beside it could be of either side.
+            const wanted = (to - from) / candleMs - 8;
+            await eventually('open interest', async () => (await stored()).length >= wanted);
+            const market = exchange.market('BTCUSDT');
+            const wrong = (await stored()).filter(
+                ({ time, contracts }) => contracts !== shown(market.interest(time).contracts),
+            );
+            for (const { time } of wrong)
+                assert.ok(Math.abs(time - changed) <= 2 * candleMs, new Date(time).toISOString());
+            assert.ok(wrong.length <= 2, collector.logs());
+        });
+});

@@ -122,6 +122,90 @@ static void rows_without_a_price_are_passed_over(void **state)
     assert_int_equal(label.row_count, 46);
 }
 
+/* The first `changed` rows are labelled with their own time, the others five minutes before: the
+ * state between them is in no row. */
+static void make_changing_rows(struct market *market, int first, size_t count, size_t changed,
+                               struct interest_label_row *rows)
+{
+    make_rows(market, first, changed, 0, 0.0002, rows);
+    make_rows(market, first + (int)changed + 1, count - changed, CANDLE_MS, 0.0002, rows + changed);
+}
+
+static void a_meaning_that_changes_within_the_rows_is_told_of_each_part(void **state)
+{
+    enum { COUNT = 80 };
+    (void)state;
+    size_t told = 0, wrong = 0;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct market market = make_market(seed, 0.004);
+        struct interest_label_row rows[COUNT];
+        size_t changed = 12 + (size_t)seed * 56 / 30; /* either part has 12 rows and more */
+        make_changing_rows(&market, 50, COUNT, changed, rows);
+        assert_int_equal(interest_label_date(rows, COUNT, open_at, &market), 2);
+        for (size_t i = 0; i < COUNT; i++) {
+            assert_int_equal(rows[i].label_ms, START_MS + (50 + (int64_t)i) * CANDLE_MS);
+            bool is_near = i + 3 >= changed && i < changed + 3;
+            bool is_told = rows[i].verdict == INTEREST_LABEL_TOLD;
+            bool is_right = rows[i].offset_ms == (i < changed ? 0 : CANDLE_MS);
+            assert_true(is_near || (is_told && is_right));
+            told += is_told;
+            wrong += is_told && !is_right;
+        }
+    }
+    assert_true(told > 30 * (COUNT - 3));
+    assert_true(wrong < 10); /* where the price of the one moment is that of the other */
+}
+
+static void the_first_rows_after_a_change_are_not_told_before_there_are_twelve(void **state)
+{
+    enum { COUNT = 26 };
+    (void)state;
+    size_t told = 0;
+    for (uint64_t seed = 1; seed <= 30; seed++)
+        for (size_t after = 2; after < 10; after++) {
+            struct market market = make_market(seed, 0.004);
+            struct interest_label_row rows[COUNT];
+            make_changing_rows(&market, 50, COUNT, COUNT - after, rows);
+            interest_label_date(rows, COUNT, open_at, &market);
+            for (size_t i = COUNT - after; i < COUNT; i++)
+                told += rows[i].verdict == INTEREST_LABEL_TOLD;
+            for (size_t i = 0; i < 12; i++)
+                assert_int_equal(rows[i].verdict, INTEREST_LABEL_TOLD);
+        }
+    assert_true(told < 60); /* of 1,320 */
+}
+
+static void odd_rows_change_nothing(void **state)
+{
+    enum { COUNT = 60 };
+    (void)state;
+    struct market market = make_market(7, 0.004);
+    struct interest_label_row rows[COUNT];
+    make_rows(&market, 50, COUNT, 0, 0.0002, rows);
+    rows[20].price *= 1.002;
+    rows[30].price = open_at(rows[31].label_ms, &market); /* as if five minutes later */
+    rows[31].price = open_at(rows[32].label_ms, &market);
+    rows[40].price = 0;
+    market.opens[95] = 0;
+    interest_label_date(rows, COUNT, open_at, &market);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(rows[i].verdict, INTEREST_LABEL_TOLD);
+        assert_int_equal(rows[i].offset_ms, 0);
+    }
+}
+
+static void rows_that_tell_nothing_are_one_part(void **state)
+{
+    (void)state;
+    struct market market = make_market(1, 0);
+    struct interest_label_row rows[50];
+    make_rows(&market, 50, 50, 0, 0, rows);
+    assert_int_equal(interest_label_date(rows, 50, open_at, &market), 1);
+    for (size_t i = 0; i < 50; i++)
+        assert_int_not_equal(rows[i].verdict, INTEREST_LABEL_TOLD);
+    assert_int_equal(interest_label_date(rows, 0, open_at, &market), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +214,10 @@ int main(void)
         cmocka_unit_test(a_price_that_does_not_move_tells_nothing),
         cmocka_unit_test(prices_of_another_market_tell_nothing),
         cmocka_unit_test(rows_without_a_price_are_passed_over),
+        cmocka_unit_test(a_meaning_that_changes_within_the_rows_is_told_of_each_part),
+        cmocka_unit_test(the_first_rows_after_a_change_are_not_told_before_there_are_twelve),
+        cmocka_unit_test(odd_rows_change_nothing),
+        cmocka_unit_test(rows_that_tell_nothing_are_one_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,6 +124,14 @@ struct endpoint {
     char fault[ERROR_MESSAGE_MAX]; /* "": the last one succeeded */
 };
 
+/* Labels of open interest that were told to mean one thing: the state a step before, at, or a step
+ * after the label. */
+struct label_span {
+    int64_t first_ms, last_ms; /* 0, 0: none were */
+};
+
+enum { LABEL_OFFSET_COUNT = 3 };
+
 /* An exchange that is used. */
 struct venue {
     struct collector *collector;
@@ -135,10 +143,9 @@ struct venue {
     size_t found_count;
     struct venue_market **found; /* those that trade, by the exchange's names; twins are left out */
     struct rate rates[EXCHANGE_BUDGETS_MAX];
-    int64_t difference_ms; /* its clock minus ours */
-    bool is_clock_told;    /* in the log, that they differ */
-    bool knows_label;      /* what its labels of open interest mean (intake.c) */
-    int64_t label_offset_ms;
+    int64_t difference_ms;                        /* its clock minus ours */
+    bool is_clock_told;                           /* in the log, that they differ */
+    struct label_span labels[LABEL_OFFSET_COUNT]; /* what its labels mean (intake.c) */
     struct pace clock_pace;
     uint64_t refused; /* rows */
     struct pace refusal_pace;
@@ -280,7 +287,7 @@ struct intake {
     bool is_pushed;              /* by a socket */
     bool is_history;             /* open interest of full five minutes, not of the present */
     struct venue_market *market; /* of the request; NULL: whichever the row names */
-    bool has_undated; /* the page's open interest could not be dated, and was not taken */
+    bool has_undated;            /* some of the page's open interest could not be dated yet */
     size_t interest_count, interest_capacity;
     struct exchange_interest *interest; /* a page of labelled open interest */
     void (*on_instrument)(const struct exchange_instrument *instrument, struct intake *intake);

@@ -5,7 +5,9 @@
  *
  * - Some exchanges label it with a period, and whether the label is the period's start or its end
  *   has changed without a word. So a labelled page is dated by its own figures (interest_label.h):
- *   value / contracts is a price, and the candle that opens at that price tells when it was.
+ *   value / contracts is a price, and the candle that opens at that price tells when it was. Where
+ *   the meaning changes within a page, each part is dated by itself, and rows that could be of
+ *   either are refused.
  * - Some tell coins and no value, some a value and no coins: the other is reckoned at the open of
  *   the candle that begins at that time.
  * - Some tell only the present: the reading nearest to each five minutes stands for them. */
@@ -14,6 +16,7 @@
 #include "base/check.h"
 #include "base/decimal.h"
 #include "base/hash.h"
+#include "base/iso_time.h"
 #include "base/log.h"
 #include "model/interest_label.h"
 
@@ -295,59 +298,128 @@ static void on_interest(const struct exchange_instrument *instrument,
 
 /* -- dating a page of open interest ------------------------------------------------------------ */
 
-static bool detect(struct venue_market *market, const struct intake *intake, int64_t *offset_ms)
+/* 0: not known. */
+static double price_of(const struct exchange_interest *interest)
 {
-    struct interest_label label;
-    struct interest_label_row *rows = memory_allocate_zeroed(intake->interest_count, sizeof *rows);
-    size_t count = 0;
-    for (size_t i = 0; i < intake->interest_count; i++) {
-        const struct exchange_interest *interest = &intake->interest[i];
-        if (interest->has_contracts && interest->has_value && interest->contracts_e8 > 0)
-            rows[count++] = (struct interest_label_row){.label_ms = interest->time_ms,
-                                                        .price = (double)interest->value_e8 /
-                                                                 (double)interest->contracts_e8};
-    }
-    bool is_told = interest_label_detect(rows, count, open_for_label, market, &label);
-    free(rows);
-    if (is_told)
-        *offset_ms = label.offset_ms;
-    return is_told;
+    bool is_known = interest->has_contracts && interest->has_value && interest->contracts_e8 > 0;
+    return is_known ? (double)interest->value_e8 / (double)interest->contracts_e8 : 0;
 }
 
-/* What the exchange's labels mean by what this page, or else the last page that told it, says. */
-static bool find_offset(struct venue_market *market, const struct intake *intake,
-                        int64_t *offset_ms)
+static int compare_labels(const void *a, const void *b)
 {
-    struct venue *venue = market->venue;
-    if (!detect(market, intake, offset_ms)) {
-        *offset_ms = venue->label_offset_ms;
-        return venue->knows_label;
-    }
-    if (!venue->knows_label || venue->label_offset_ms != *offset_ms)
+    const struct exchange_interest *first = a, *second = b;
+    return (first->time_ms > second->time_ms) - (first->time_ms < second->time_ms);
+}
+
+static struct label_span *span_of(struct venue *venue, int64_t offset_ms)
+{
+    return &venue->labels[offset_ms / CANDLE_MS + 1];
+}
+
+static void note_label(struct venue_market *market, const struct interest_label_row *row)
+{
+    struct label_span *span = span_of(market->venue, row->offset_ms);
+    if (span->last_ms == 0) {
         log_info("open interest is dated by its own prices",
-                 log_text("exchange", venue_name(venue)),
+                 log_text("exchange", venue_name(market->venue)),
                  log_text("symbol", market->instrument.symbol),
-                 log_int("state_minus_label_seconds", *offset_ms / 1000));
-    venue->knows_label = true;
-    venue->label_offset_ms = *offset_ms;
-    return true;
+                 log_int("state_minus_label_seconds", row->offset_ms / 1000));
+        *span = (struct label_span){row->label_ms, row->label_ms};
+    }
+    if (row->label_ms < span->first_ms)
+        span->first_ms = row->label_ms;
+    if (row->label_ms > span->last_ms)
+        span->last_ms = row->label_ms;
+}
+
+/* What the labels of a page that does not tell it mean by what other pages of the exchange have
+ * told: the only thing that labels have ever meant, or else the only one around these times. */
+static bool find_known(struct venue *venue, int64_t first_ms, int64_t last_ms, int64_t *offset_ms)
+{
+    size_t known = 0, near = 0;
+    int64_t nearby_ms = 0;
+    for (int64_t told_ms = -CANDLE_MS; told_ms <= CANDLE_MS; told_ms += CANDLE_MS) {
+        const struct label_span *span = span_of(venue, told_ms);
+        if (span->last_ms == 0)
+            continue;
+        known++;
+        *offset_ms = told_ms;
+        if (span->first_ms > last_ms || span->last_ms < first_ms)
+            continue;
+        near++;
+        nearby_ms = told_ms;
+    }
+    if (near == 1)
+        *offset_ms = nearby_ms;
+    return known == 1 || near == 1;
+}
+
+static bool is_told(const struct interest_label_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].verdict == INTEREST_LABEL_TOLD)
+            return true;
+    return false;
+}
+
+/* Finds out what the labels mean, each part of the page by itself. */
+static void date_rows(struct venue_market *market, struct interest_label_row *rows, size_t count)
+{
+    int64_t offset_ms = 0;
+    size_t parts = interest_label_date(rows, count, open_for_label, market);
+    if (parts > 1 || is_told(rows, count) ||
+        !find_known(market->venue, rows[0].label_ms, rows[count - 1].label_ms, &offset_ms)) {
+        for (size_t i = 0; i < count; i++)
+            if (rows[i].verdict == INTEREST_LABEL_TOLD)
+                note_label(market, &rows[i]);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        rows[i].verdict = INTEREST_LABEL_TOLD;
+        rows[i].offset_ms = offset_ms;
+    }
+}
+
+static void refuse_undated(struct venue_market *market, const struct interest_label_row *row)
+{
+    char why[160], time[ISO_TIME_SIZE];
+    iso_time_format(row->label_ms, time);
+    if (row->verdict == INTEREST_LABEL_DOUBTFUL)
+        snprintf(why, sizeof why,
+                 "what labels mean changes near %s, and this row could be of either side", time);
+    else
+        snprintf(why, sizeof why, "too few rows around %s tell what its label means", time);
+    refuse(market->venue, market, EXCHANGE_ROW_INTEREST, why);
+}
+
+static void take_dated(struct intake *intake, const struct interest_label_row *rows)
+{
+    for (size_t i = 0; i < intake->interest_count; i++) {
+        struct exchange_interest interest = intake->interest[i];
+        if (rows[i].verdict != INTEREST_LABEL_TOLD) {
+            intake->has_undated |= rows[i].verdict == INTEREST_LABEL_UNTOLD;
+            refuse_undated(intake->market, &rows[i]);
+            continue;
+        }
+        interest.time_ms += rows[i].offset_ms;
+        for (struct venue_market *market = intake->market; market != NULL; market = market->twin)
+            take_interest(market, &interest);
+    }
 }
 
 void intake_end(struct intake *intake)
 {
-    int64_t offset_ms = 0;
-    struct venue_market *first = intake->market;
-    bool is_dated = intake->interest_count > 0 && find_offset(first, intake, &offset_ms);
-    if (intake->interest_count > 0 && !is_dated)
-        refuse(intake->venue, first, EXCHANGE_ROW_INTEREST,
-               "too few rows with candles to tell what the labels of this page mean");
-    for (size_t i = 0; is_dated && i < intake->interest_count; i++) {
-        struct exchange_interest interest = intake->interest[i];
-        interest.time_ms += offset_ms;
-        for (struct venue_market *market = first; market != NULL; market = market->twin)
-            take_interest(market, &interest);
+    const size_t count = intake->interest_count;
+    if (count > 0) {
+        struct interest_label_row *rows = memory_allocate_zeroed(count, sizeof *rows);
+        qsort(intake->interest, count, sizeof *intake->interest, compare_labels);
+        for (size_t i = 0; i < count; i++)
+            rows[i] = (struct interest_label_row){.label_ms = intake->interest[i].time_ms,
+                                                  .price = price_of(&intake->interest[i])};
+        date_rows(intake->market, rows, count);
+        take_dated(intake, rows);
+        free(rows);
     }
-    intake->has_undated = intake->interest_count > 0 && !is_dated;
     free(intake->interest);
     intake->interest = NULL;
     intake->interest_count = intake->interest_capacity = 0;

@@ -32,6 +32,8 @@
 #define INTEREST_GRACE_MS (15 * SECOND_MS)
 #define RECENT_MS (30 * MINUTE_MS)
 #define LATE_RETRY_MS (20 * SECOND_MS)
+#define UNDATED_RETRY_MS MINUTE_MS /* open interest whose labels say too little yet */
+#define UNDATED_MS (3 * 60 * MINUTE_MS)
 #define CANDLE_POLL_MS (10 * SECOND_MS)
 #define INTEREST_POLL_MS (30 * SECOND_MS)
 #define INTEREST_READING_MS (90 * SECOND_MS) /* a socket's reading that is older has stopped */
@@ -147,18 +149,30 @@ static void note_limited(struct venue *venue, size_t budget, bool is_ban, int64_
 
 /* -- what answers bring ------------------------------------------------------------------------ */
 
-/* The steps that were asked for are there by now, or the exchange does not have them. */
-static void settle(struct pull_transfer *transfer)
+/* The steps that were asked for are there by now, or the exchange does not have them: then they are
+ * given up if they are older than `recent_ms`. */
+static void settle(struct pull_transfer *transfer, int64_t recent_ms, int64_t retry_ms)
 {
     struct track *track = transfer->track;
-    int64_t now_ms = venue_now_ms(transfer->venue), recent_ms = step_of(now_ms - RECENT_MS);
     struct coverage_range given_up = transfer->range, rest;
+    recent_ms = step_of(venue_now_ms(transfer->venue) - recent_ms);
     if (given_up.last_ms >= recent_ms)
         given_up.last_ms = recent_ms - CANDLE_MS;
     coverage_mark_absent(&track->coverage, given_up);
     if (coverage_next(&track->coverage, transfer->range.first_ms, transfer->range.last_ms,
                       STEPS_MAX, &rest))
-        track->due_ms = now_of(transfer->venue) + LATE_RETRY_MS;
+        track->due_ms = now_of(transfer->venue) + retry_ms;
+}
+
+/* Labels of open interest that say too little may be told when there are more rows, of this or of
+ * another symbol. */
+static void settle_undated(struct pull_transfer *transfer)
+{
+    const struct venue *venue = transfer->venue;
+    bool is_any_known = false;
+    for (size_t i = 0; i < LABEL_OFFSET_COUNT; i++)
+        is_any_known |= venue->labels[i].last_ms != 0;
+    settle(transfer, is_any_known ? UNDATED_MS : INT64_MAX / 2, UNDATED_RETRY_MS);
 }
 
 static void take_instrument(const struct exchange_instrument *instrument, struct intake *intake)
@@ -238,7 +252,7 @@ static void note_verdict(struct pull_transfer *transfer, const struct exchange_v
         break;
     case EXCHANGE_OUT_OF_RANGE:
         if (transfer->track != NULL)
-            settle(transfer);
+            settle(transfer, RECENT_MS, LATE_RETRY_MS);
         break;
     case EXCHANGE_REFUSED:
         rest(transfer);
@@ -295,9 +309,9 @@ static void read_answer(struct pull_transfer *transfer, const struct http_result
     }
     note_success(venue, endpoint);
     if (transfer->track != NULL && !intake.has_undated)
-        settle(transfer);
+        settle(transfer, RECENT_MS, LATE_RETRY_MS);
     else if (transfer->track != NULL)
-        transfer->track->due_ms = now_of(venue) + LATE_RETRY_MS;
+        settle_undated(transfer);
 }
 
 static void on_done(const struct http_result *result, void *context)

@@ -1,6 +1,6 @@
 // Binance USD-M as it is documented. Options of a stand-in: `interestLabel`: 'end' (a row of the
-// history of open interest is the state at its stamp) or 'start' (five minutes after it);
-// `interestDays`, how far back it reaches (30).
+// history of open interest is the state at its stamp) or 'start' (five minutes after it), or the
+// first label that is one of 'start'; `interestDays`, how far back it reaches (30).
 import { candleMs, floorTime } from './market.mjs';
 import { findFault } from './rest-faults.mjs';
 import { Refusal } from './stand-in.mjs';
@@ -96,10 +96,14 @@ function openInterest(standIn, ask) {
     return { json: { openInterest, symbol: native, time: ask.now }, rows: [row] };
 }
 
+// How long after its label the state of a row held.
+const lagOf = ({ options: { interestLabel } }, label) =>
+    interestLabel === 'start' || label >= interestLabel ? candleMs : 0;
+
 // A row of history; `row.timeMs` is when the state held.
 function interestRow(standIn, instrument, label, ask) {
     const { market, native } = instrument;
-    const timeMs = standIn.options.interestLabel === 'start' ? label + candleMs : label;
+    const timeMs = label + lagOf(standIn, label);
     const row = { kind: 'interest', native, labelMs: label, ...market.interest(timeMs) };
     const mixed = findFault(ask.faults, 'mixed');
     if (mixed) row.value = market.interest(timeMs + (mixed.ms ?? minuteMs)).value;
@@ -117,8 +121,8 @@ function openInterestHistory(standIn, ask) {
         throw new Refusal(400, error(-1130, "Data sent for parameter 'startTime' is not valid."));
     if (start !== undefined && ask.query.get('endTime') === null)
         standIn.record.violate('unreliable', 'openInterestHist: a startTime without an endTime');
-    const lagMs = standIn.options.interestLabel === 'start' ? candleMs : 0;
-    const last = floorTime(Math.min(end, ask.now - lagMs));
+    const newest = floorTime(ask.now);
+    const last = floorTime(Math.min(end, newest - lagOf(standIn, newest - candleMs)));
     const rows = [];
     const first = Math.max(start ?? last - (limit - 1) * candleMs, instrument.market.startMs);
     for (let label = floorTime(first + candleMs - 1); label <= last; label += candleMs)

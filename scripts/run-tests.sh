@@ -79,15 +79,24 @@ tsan() {
     return $status
 }
 
+# The names of the tests that failed, and what a sanitizer said, out of a section's output.
+failures() { # file
+    grep -E '^ *✖ |^\s+[0-9]+ - .*\((Failed|Timeout|SEGFAULT|Subprocess aborted|Not Run)|^SUMMARY: ' "$1" |
+        sed -E 's/^\s+//' | awk '/failing tests:$/ { next } !seen[$0]++' | head -n 50
+}
+
 [ $# -gt 0 ] || set -- lint unit system asan tsan
+output=$(mktemp) || exit 1
+trap 'rm -f "$output"' EXIT
 failed=0
 report=
 for section in "$@"; do
     printf '\n== %s\n' "$section"
     start=$SECONDS
-    outcome=passed
-    "$section" || { outcome=FAILED; failed=1; }
+    outcome=passed names=
+    "$section" 2>&1 | tee "$output" || { outcome=FAILED; failed=1; names=$(failures "$output"); }
     report+=$(printf '%-8s %4d s  %s' "$section" $((SECONDS - start)) "$outcome")$'\n'
+    [ -z "$names" ] || report+=$(sed 's/^/         /' <<<"$names")$'\n'
 done
 printf '\n%s' "$report"
 if [ "$failed" -ne 0 ]; then

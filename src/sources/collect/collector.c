@@ -134,10 +134,8 @@ static void on_stop_asked(uv_async_t *async)
     uv_stop(&collector->loop);
 }
 
-static void *run(void *argument)
+static void close_loop(struct collector *collector)
 {
-    struct collector *collector = argument;
-    uv_run(&collector->loop, UV_RUN_DEFAULT);
     for (size_t v = 0; v < collector->venue_count; v++)
         venue_deinit(&collector->venues[v]);
     http_client_destroy(collector->http);
@@ -145,6 +143,13 @@ static void *run(void *argument)
     uv_close((uv_handle_t *)&collector->stop_asked, NULL);
     uv_run(&collector->loop, UV_RUN_DEFAULT);
     check(uv_loop_close(&collector->loop) == 0);
+}
+
+static void *run(void *argument)
+{
+    struct collector *collector = argument;
+    uv_run(&collector->loop, UV_RUN_DEFAULT);
+    close_loop(collector);
     return NULL;
 }
 
@@ -257,12 +262,16 @@ static enum status make_venues(struct collector *collector, struct error *error)
     return STATUS_OK;
 }
 
-static enum status open_client(struct collector *collector, struct error *error)
+static void open_loop(struct collector *collector)
 {
     check(uv_loop_init(&collector->loop) == 0);
     check(uv_timer_init(&collector->loop, &collector->beat) == 0);
     check(uv_async_init(&collector->loop, &collector->stop_asked, on_stop_asked) == 0);
     collector->beat.data = collector->stop_asked.data = collector;
+}
+
+static enum status open_client(struct collector *collector, struct error *error)
+{
     collector->http = http_client_create(&collector->loop,
                                          &(struct http_client_options){
                                              .ca_file = collector->config->ca_file,
@@ -309,14 +318,16 @@ enum status collector_start(const struct collector_options *options, struct sour
     };
     if (options->clock != NULL)
         collector->clock = *options->clock;
+    open_loop(collector);
     enum status status = make_venues(collector, error);
+    readings_init(collector);
     if (status == STATUS_OK)
         status = open_client(collector, error);
     if (status != STATUS_OK) {
-        free(collector); /* the process ends */
+        close_loop(collector);
+        free_collector(collector);
         return status;
     }
-    readings_init(collector);
     stored_read(collector);
     start_writer(collector);
     uint64_t beat_ms = timer_ms(collector, BEAT_MS);

@@ -11,8 +11,10 @@
 #include "link/client_internal.h"
 #include "link/transport.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MS_PER_S = 1000 };
 
@@ -38,12 +40,18 @@ struct http_transfer {
 struct http_client *http_client_create(uv_loop_t *loop, const struct http_client_options *options,
                                        struct error *error)
 {
+    const char *ca_file = options->ca_file != NULL ? options->ca_file : "";
+    if (ca_file[0] != '\0' && access(ca_file, R_OK) != 0) {
+        error_set(error, STATUS_INVALID, "the certificates to trust, '%s', cannot be read: %s",
+                  ca_file, strerror(errno));
+        return NULL;
+    }
     struct multi *multi = multi_create(loop, error);
     if (multi == NULL)
         return NULL;
     struct http_client *client = memory_allocate_zeroed(1, sizeof *client);
     client->multi = multi;
-    client->ca_file = memory_copy_string(options->ca_file != NULL ? options->ca_file : "");
+    client->ca_file = memory_copy_string(ca_file);
     client->user_agent = memory_copy_string(options->user_agent);
     list_init(&client->transfers);
     return client;

@@ -149,6 +149,7 @@ describe('serve --collect', { concurrency: 2 }, () => {
             ],
             [['collect', '--exchanges', 'mtgox'], /mtgox.*binance/],
             [['collect', '--binance-rest-url', 'ftp://x'], /binance-rest-url.*https/],
+            [['collect', '--ca-file', '/nowhere/ca.pem'], /'\/nowhere\/ca\.pem'.*No such file/],
         ]) {
             const { code, stderr } = await run(args);
             assert.equal(code, 2, stderr);

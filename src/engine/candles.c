@@ -32,6 +32,8 @@ static enum status answer(struct question *question, struct buffer *out, struct 
     return STATUS_OK;
 }
 
+static const struct question_type type = {.name = "candles", .answer = answer};
+
 enum status history_candles(struct history *history, const struct range *range,
                             const struct question_limits *limits, struct buffer *out,
                             struct error *error)
@@ -39,5 +41,5 @@ enum status history_candles(struct history *history, const struct range *range,
     enum status status = range_check_no_part(range, error);
     if (status != STATUS_OK)
         return status;
-    return question_ask(history, "candles", range, limits, answer, out, error);
+    return question_ask(history, &type, range, limits, out, error);
 }

@@ -160,6 +160,8 @@ static enum status answer(struct question *question, struct buffer *out, struct 
     return status;
 }
 
+static const struct question_type type = {.name = "history", .answer = answer};
+
 enum status history_run(struct history *history, const struct range *range,
                         const struct question_limits *limits, struct buffer *out,
                         struct error *error)
@@ -167,5 +169,5 @@ enum status history_run(struct history *history, const struct range *range,
     enum status status = range_check_no_part(range, error);
     if (status != STATUS_OK)
         return status;
-    return question_ask(history, "history", range, limits, answer, out, error);
+    return question_ask(history, &type, range, limits, out, error);
 }

@@ -1,4 +1,5 @@
-/* Questions about the past: history, candles, the map as a grid, one snapshot at a moment.
+/* Questions about the past: history, candles, the map as a grid, liquidations, one snapshot at a
+ * moment.
  *
  * Each call opens the database, loads a series, runs the model over it and writes JSON; nothing is
  * kept between calls. It may block for long, so it belongs on a thread pool or in a command. Safe
@@ -13,6 +14,7 @@
 #include "store/store.h"
 
 #define HISTORY_SNAPSHOTS_MAX 5000 /* snapshots or candles one answer may hold */
+#define HISTORY_LIQUIDATIONS_MAX 20000
 
 struct history; /* what all questions share: the settings below */
 
@@ -69,6 +71,13 @@ enum status history_candles(struct history *history, const struct range *range,
 enum status history_grid(struct history *history, const struct range *range,
                          const struct question_limits *limits, struct buffer *out,
                          struct error *error);
+
+/* The recorded liquidations of a range of times, by default of a day. A range without an end goes
+ * up to the newest candle's close or the newest liquidation. STATUS_TOO_LARGE: over
+ * HISTORY_LIQUIDATIONS_MAX; a start fits. STATUS_INVALID: it has other parameters than times. */
+enum status history_liquidations(struct history *history, const struct range *range,
+                                 const struct question_limits *limits, struct buffer *out,
+                                 struct error *error);
 
 /* The snapshot after the newest candle at or before `at_ms` (INT64_MAX: the newest), computed over
  * the default lookback before it. `snapshot` must be zeroed or an earlier result. */

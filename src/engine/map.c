@@ -46,9 +46,11 @@ static enum status answer(struct question *question, struct buffer *out, struct 
     return grid_append_json(&options, out, error);
 }
 
+static const struct question_type type = {.name = "grid", .answer = answer};
+
 enum status history_grid(struct history *history, const struct range *range,
                          const struct question_limits *limits, struct buffer *out,
                          struct error *error)
 {
-    return question_ask(history, "grid", range, limits, answer, out, error);
+    return question_ask(history, &type, range, limits, out, error);
 }

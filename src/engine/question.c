@@ -19,20 +19,24 @@
 
 static enum status resolve(struct question *question, struct error *error)
 {
+    const struct question_type *type = question->type;
+    const struct range *range = question->range;
     int64_t newest_ms;
-    enum status status =
-        store_newest(question->session, question->range->symbol, &newest_ms, error);
+    enum status status = (type->find_newest != NULL ? type->find_newest : store_newest)(
+        question->session, range->symbol, &newest_ms, error);
     if (status != STATUS_OK)
         return status;
-    return range_resolve(question->range, newest_ms, question->history->lookback_ms,
-                         &question->window, error);
+    if (type->may_be_empty && range->has_start && range->start_ms > newest_ms)
+        newest_ms = range_clamp_time(range->start_ms);
+    return range_resolve(range, newest_ms, question->history->lookback_ms, &question->window,
+                         error);
 }
 
 static void log_answer(const struct question *question, const char *outcome, size_t size,
                        uint64_t start_ns)
 {
     char start[ISO_TIME_SIZE], end[ISO_TIME_SIZE];
-    log_debug("question answered", log_text("question", question->name),
+    log_debug("question answered", log_text("question", question->type->name),
               log_text("symbol", question->range->symbol),
               log_text("start", iso_time_format(question->window.start_ms, start)),
               log_text("end", iso_time_format(question->window.end_ms, end)),
@@ -49,7 +53,7 @@ static const struct question_limits no_limits;
 enum status question_no_memory(const struct question *question, struct error *error)
 {
     return error_set(error, STATUS_NO_MEMORY, "not enough memory for %s of %s just now",
-                     question->name, question->range->symbol);
+                     question->type->name, question->range->symbol);
 }
 
 /* What became of the answer's buffer. */
@@ -111,13 +115,11 @@ static void take_back(struct buffer *out, size_t size_before)
         buffer_deinit(out);
 }
 
-enum status question_ask(struct history *history, const char *name, const struct range *range,
-                         const struct question_limits *limits,
-                         enum status (*answer)(struct question *question, struct buffer *out,
-                                               struct error *error),
+enum status question_ask(struct history *history, const struct question_type *type,
+                         const struct range *range, const struct question_limits *limits,
                          struct buffer *out, struct error *error)
 {
-    struct question question = {.name = name, .history = history, .range = range};
+    struct question question = {.type = type, .history = history, .range = range};
     question.limits = limits != NULL ? limits : &no_limits;
     size_t size_before = out->size;
     uint64_t start_ns = clock_monotonic_ns();
@@ -129,7 +131,7 @@ enum status question_ask(struct history *history, const char *name, const struct
     if (status == STATUS_OK)
         status = resolve(&question, error);
     if (status == STATUS_OK)
-        status = answer(&question, out, error);
+        status = type->answer(&question, out, error);
     store_end(question.session);
     status = end_limits(&question, out, status, error);
     if (status != STATUS_OK)

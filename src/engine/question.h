@@ -1,5 +1,6 @@
-/* A question about the past that is being answered: what history.c, candles.c, map.c and moment.c
- * share. history.h is what the rest of the program includes. One thread a question. */
+/* A question about the past that is being answered: what history.c, candles.c, map.c, moment.c and
+ * liquidations.c share. history.h is what the rest of the program includes. One thread a question.
+ */
 #ifndef HEATCAST_ENGINE_QUESTION_H
 #define HEATCAST_ENGINE_QUESTION_H
 
@@ -15,8 +16,20 @@ struct history {
     int64_t lookback_ms;
 };
 
-struct question {
+struct question;
+
+struct question_type {
     const char *name; /* for the log */
+    /* The newest moment that there is of the symbol, which ranges without an end go up to: the open
+     * time of its newest candle, or else what this says. STATUS_NO_DATA: there is nothing. */
+    enum status (*find_newest)(struct store_session *session, const char *symbol,
+                               int64_t *newest_ms, struct error *error);
+    enum status (*answer)(struct question *question, struct buffer *out, struct error *error);
+    bool may_be_empty; /* a range after the newest moment is no error: who polls asks for that */
+};
+
+struct question {
+    const struct question_type *type;
     struct history *history;
     const struct range *range;
     const struct question_limits *limits; /* not NULL */
@@ -27,12 +40,10 @@ struct question {
     struct series series;
 };
 
-/* Opens the database, resolves the range, and has `answer` append its text, all of which is taken
- * back if that fails. */
-enum status question_ask(struct history *history, const char *name, const struct range *range,
-                         const struct question_limits *limits,
-                         enum status (*answer)(struct question *question, struct buffer *out,
-                                               struct error *error),
+/* Opens the database, resolves the range, and has the type's answer() append its text, all of which
+ * is taken back if that fails. */
+enum status question_ask(struct history *history, const struct question_type *type,
+                         const struct range *range, const struct question_limits *limits,
                          struct buffer *out, struct error *error);
 
 /* Whether the work continues: STATUS_NO_MEMORY if the book, the levels or the answer's buffer have

@@ -163,6 +163,14 @@ enum status range_check_no_part(const struct range *range, struct error *error)
     return STATUS_OK;
 }
 
+enum status range_check_times_only(const struct range *range, struct error *error)
+{
+    if (range->interval_ms != 0 || range->bucket_e8 != 0 || range->has_weights)
+        return error_set(error, STATUS_INVALID,
+                         "liquidations have no interval, bucket or weights (start, end, window)");
+    return range_check_no_part(range, error);
+}
+
 /* -- canonical text ---------------------------------------------------------------------------- */
 
 /* Start and end, where one of them and a window are given. */

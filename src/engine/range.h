@@ -42,6 +42,9 @@ enum status range_check(const struct range *range, struct error *error);
 /* STATUS_INVALID: a part of a grid is asked for, where the answer is none. */
 enum status range_check_no_part(const struct range *range, struct error *error);
 
+/* STATUS_INVALID: it says more than a time, where that would be without meaning. */
+enum status range_check_times_only(const struct range *range, struct error *error);
+
 /* Appends one line of text, without a line end, that is the same for all ways to ask the same
  * question: `48h` and `2d`, `100` and `100.0`, weights in any order and of any sum, an end or the
  * window that makes it, 5 minutes given or not. Ranges that ask different things differ in it

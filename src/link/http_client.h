@@ -30,8 +30,8 @@ struct http_client_options {
     const char *user_agent; /* "heatcast/1.0" */
 };
 
-/* NULL, and the error says why: STATUS_INVALID if `ca_file` cannot be read, others if libcurl cannot
- * be used. Texts are copied. */
+/* NULL, and the error says why: STATUS_INVALID if `ca_file` cannot be read, others if libcurl
+ * cannot be used. Texts are copied. */
 struct http_client *http_client_create(uv_loop_t *loop, const struct http_client_options *options,
                                        struct error *error);
 

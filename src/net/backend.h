@@ -18,6 +18,7 @@ enum question_kind {
     QUESTION_HISTORY,
     QUESTION_CANDLES,
     QUESTION_GRID,
+    QUESTION_LIQUIDATIONS,
     /* Short, too: the page of metrics. Not the backend's: net/server.c answers it. */
     QUESTION_METRICS,
 };

@@ -213,6 +213,8 @@ static enum status answer_past(struct server *server, const struct backend_reque
         return history_run(server->history, &range, &limits, out, error);
     if (request->kind == QUESTION_GRID)
         return history_grid(server->history, &range, &limits, out, error);
+    if (request->kind == QUESTION_LIQUIDATIONS)
+        return history_liquidations(server->history, &range, &limits, out, error);
     return history_candles(server->history, &range, &limits, out, error);
 }
 
@@ -230,7 +232,9 @@ static enum status canonicalize(void *context, const struct backend_request *req
     enum status status = read_range(request, &range, error);
     if (status == STATUS_OK)
         status = range_check(&range, error);
-    if (status == STATUS_OK && request->kind != QUESTION_GRID)
+    if (status == STATUS_OK && request->kind == QUESTION_LIQUIDATIONS)
+        status = range_check_times_only(&range, error);
+    else if (status == STATUS_OK && request->kind != QUESTION_GRID)
         status = range_check_no_part(&range, error);
     if (status == STATUS_OK)
         range_append_canonical(canonical, &range);
@@ -250,6 +254,7 @@ static enum status answer(void *context, const struct backend_request *request,
     case QUESTION_HISTORY:
     case QUESTION_GRID:
     case QUESTION_CANDLES:
+    case QUESTION_LIQUIDATIONS:
         return answer_past(server, request, control, out, error);
     case QUESTION_METRICS:
         break;

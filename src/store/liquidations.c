@@ -7,6 +7,8 @@
  * way that write.c describes: a staging table, then what is not there yet. */
 #include "store/internal.h"
 
+#include "store/rows.h"
+
 #include <string.h>
 
 static const char create_sql[] =
@@ -124,4 +126,101 @@ enum status store_count_liquidations(struct store_session *session, int64_t *cou
         status = store_run_row(session, "SELECT count(*) FROM liquidations", NULL, 0, count, NULL,
                                1, error);
     return status;
+}
+
+/* -- reading ----------------------------------------------------------------------------------- */
+
+/* Times are whole milliseconds (writers' rows), or are rounded down to them. */
+static const char extent_sql[] =
+    "SELECT count(*) FILTER (time BETWEEN $2 AND $3), epoch_ms(min(time)), epoch_ms(max(time)) "
+    "FROM liquidations WHERE symbol = $1 AND time <= $4";
+
+static const char after_sql[] =
+    "SELECT epoch_ms(time) FROM liquidations WHERE symbol = $1 AND time BETWEEN $2 AND $3 "
+    "ORDER BY time DESC LIMIT 1 OFFSET $4";
+
+static const char read_sql[] =
+    "SELECT exchange, id, epoch_ms(time), side = 'long', TRY_CAST(price AS DECIMAL(18,8)), "
+    "TRY_CAST(quantity AS DECIMAL(18,8)), TRY_CAST(value AS DECIMAL(18,8)) FROM liquidations "
+    "WHERE symbol = $1 AND time BETWEEN $2 AND $3 ORDER BY time, exchange, id";
+
+static int64_t last_moment(const struct store_session *session, int64_t end_ms)
+{
+    return store_interest_end(session, end_ms + 1) - 1;
+}
+
+enum status store_liquidations_extent(struct store_session *session, const char *symbol,
+                                      int64_t start_ms, int64_t end_ms, struct store_extent *extent,
+                                      struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = last_moment(session, end_ms)},
+        {.type = PARAMETER_TIME, .time_ms = last_moment(session, store_time_max_ms())},
+    };
+    bool is_there, is_null[3] = {0};
+    int64_t values[3] = {0};
+    *extent = (struct store_extent){.oldest_ms = STORE_NONE, .newest_ms = STORE_NONE};
+    enum status status = store_has_liquidations(session, &is_there, error);
+    if (status == STATUS_OK && is_there)
+        status = store_run_row(session, extent_sql, parameters, 4, values, is_null, 3, error);
+    if (status != STATUS_OK || !is_there || is_null[1])
+        return status;
+    *extent = (struct store_extent){values[0], values[1], values[2]};
+    return STATUS_OK;
+}
+
+enum status store_liquidations_fit(struct store_session *session, const char *symbol,
+                                   int64_t start_ms, int64_t end_ms, int64_t count,
+                                   int64_t *fitting_start_ms, struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = last_moment(session, end_ms)},
+        {.type = PARAMETER_INTEGER, .integer = count},
+    };
+    int64_t last_left_out_ms = start_ms - 1;
+    enum status status =
+        store_run_row(session, after_sql, parameters, 4, &last_left_out_ms, NULL, 1, error);
+    *fitting_start_ms = last_left_out_ms + 1;
+    return status;
+}
+
+static int64_t read_amount(const struct rows *rows, size_t column)
+{
+    return rows_has(rows, column) ? rows_int64(rows, column) : 0;
+}
+
+enum status store_read_liquidations(struct store_session *session, const char *symbol,
+                                    int64_t start_ms, int64_t end_ms,
+                                    void (*on_row)(const struct store_liquidation *row,
+                                                   void *context),
+                                    void *context, struct error *error)
+{
+    const struct parameter parameters[] = {
+        {.type = PARAMETER_TEXT, .text = symbol},
+        {.type = PARAMETER_TIME, .time_ms = start_ms},
+        {.type = PARAMETER_TIME, .time_ms = last_moment(session, end_ms)},
+    };
+    struct rows rows = {.column_count = 7};
+    enum status status = store_run(session, read_sql, parameters, 3, &rows.result, error);
+    if (status != STATUS_OK)
+        return status;
+    while (rows_next(&rows))
+        on_row(
+            &(struct store_liquidation){
+                .exchange = rows_text(&rows, 0),
+                .id = rows_text(&rows, 1),
+                .time_ms = rows_int64(&rows, 2),
+                .is_long = rows_bool(&rows, 3),
+                .price_e8 = read_amount(&rows, 4),
+                .quantity_e8 = read_amount(&rows, 5),
+                .value_e8 = read_amount(&rows, 6),
+            },
+            context);
+    return rows_close(&rows)
+               ? STATUS_OK
+               : error_set(error, STATUS_NO_MEMORY, "no memory for the liquidations of %s", symbol);
 }

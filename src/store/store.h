@@ -142,6 +142,40 @@ enum status store_find_holes(struct store_session *session, enum store_kind kind
 enum status store_count_liquidations(struct store_session *session, int64_t *count,
                                      struct error *error);
 
+/* How many liquidations of a symbol a range of times holds, and over what time there are any at
+ * all, whatever the range: 0 and STORE_NONE where nobody has recorded any. */
+struct store_extent {
+    int64_t count, oldest_ms, newest_ms;
+};
+
+/* Ends are inclusive. */
+enum status store_liquidations_extent(struct store_session *session, const char *symbol,
+                                      int64_t start_ms, int64_t end_ms, struct store_extent *extent,
+                                      struct error *error);
+
+/* The earliest start with which a range that has more than `count` liquidations has as many at
+ * most; after the end where that many are of one millisecond. */
+enum status store_liquidations_fit(struct store_session *session, const char *symbol,
+                                   int64_t start_ms, int64_t end_ms, int64_t count,
+                                   int64_t *fitting_start_ms, struct error *error);
+
+/* Amounts that cannot be read, in a table of another program, are 0. */
+struct store_liquidation {
+    struct slice exchange, id; /* valid during the call */
+    int64_t time_ms;
+    bool is_long; /* whose position was liquidated */
+    int64_t price_e8, quantity_e8, value_e8;
+};
+
+/* The liquidations of a range, by time; where one has been recorded, which
+ * store_liquidations_extent() tells. Callbacks come on the calling thread, before the call returns.
+ */
+enum status store_read_liquidations(struct store_session *session, const char *symbol,
+                                    int64_t start_ms, int64_t end_ms,
+                                    void (*on_row)(const struct store_liquidation *row,
+                                                   void *context),
+                                    void *context, struct error *error);
+
 /* -- many symbols at once -----------------------------------------------------------------------
  *
  * What is asked of a thousand symbols at every change of the file is asked once, not a thousand

@@ -24,6 +24,7 @@ import { okx } from '../support/exchanges/okx.mjs';
 import { startStandIn } from '../support/exchanges/stand-in.mjs';
 import { get } from '../support/http.mjs';
 import { eventually, run, scratch } from '../support/process.mjs';
+import { serveFor } from '../support/server.mjs';
 
 const hourMs = 12 * candleMs;
 const dayMs = 24 * hourMs;
@@ -275,5 +276,20 @@ describe('sums over exchanges', () => {
             const rows = await storedLiquidations(database, 'ALL:BTCUSDT');
             return new Set(rows.map(([exchange]) => exchange)).size === 3;
         });
+        await collector.stop();
+        const stored = await storedLiquidations(database, 'ALL:BTCUSDT');
+        const server = await serveFor(t, { database, args: ['--symbols', 'ALL:BTCUSDT'] });
+        const { data, meta } = JSON.parse(
+            (await get(`${server.url}/api/v1/liquidations/ALL:BTCUSDT?window=2d`)).text,
+        );
+        assert.equal(data.length, stored.length);
+        assert.equal(meta.count, stored.length);
+        assert.deepEqual([...new Set(data.map(({ exchange }) => exchange))].sort(), [
+            'binance',
+            'bybit',
+            'okx',
+        ]);
+        const sum = data.reduce((total, { value }) => total + value, 0);
+        assert.ok(Math.abs(sum - meta.long_value - meta.short_value) < 1e-6 * sum);
     });
 });

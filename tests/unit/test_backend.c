@@ -102,6 +102,8 @@ static void a_wrong_parameter_is_refused_and_named(void **state)
                    "window");
     expect_refused(QUESTION_HISTORY, "shown_start=2025-12-01", STATUS_INVALID, "grid");
     expect_text(QUESTION_GRID, "shown_start=1970-01-01", "BTCUSDT shown_start=0");
+    expect_refused(QUESTION_LIQUIDATIONS, "bucket=100", STATUS_INVALID, "bucket");
+    expect_text(QUESTION_LIQUIDATIONS, "start=1970-01-01", "BTCUSDT start=0");
 }
 
 static void a_relay_says_that_it_has_no_database(void **state)

@@ -247,7 +247,8 @@ static void the_file_is_free_while_an_answer_is_computed(void **state)
     store_close(other);
     other = open_store(path_in(state, "other.duckdb"), STORE_SHARED);
     struct history *there = open_history(other);
-    assert_ok(question_ask(there, "test", &range, NULL, write_meanwhile, &out, fault));
+    const struct question_type type = {.name = "test", .answer = write_meanwhile};
+    assert_ok(question_ask(there, &type, &range, NULL, &out, fault));
     assert_string_equal(buffer_text(&out), "written");
     buffer_deinit(&out);
     history_destroy(there);

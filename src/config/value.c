@@ -9,6 +9,7 @@
 
 #include "base/decimal.h"
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "config/exchange_list.h"
 
 #include <arpa/inet.h>
@@ -134,18 +135,76 @@ int64_t value_next_interval(int64_t interval_ms)
 
 /* -- symbols ----------------------------------------------------------------------------------- */
 
+/* The code point of a character beyond ASCII, of 2 to 4 bytes. */
+static uint32_t decode(const char *bytes, size_t size)
+{
+    uint32_t code = (uint8_t)bytes[0] & (0xFFU >> (size + 1));
+    for (size_t i = 1; i < size; i++)
+        code = code << 6 | ((uint8_t)bytes[i] & 0x3FU);
+    return code;
+}
+
+/* Beyond ASCII: blanks, controls, what is not to be seen or turns the direction of text, and what
+ * only programs give a meaning. Two names that look the same should be the same. */
+static bool is_visible(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } hidden[] = {
+        {0x80, 0xA0},     {0xAD, 0xAD},     {0x300, 0x36F},      {0x61C, 0x61C},   {0x115F, 0x1160},
+        {0x1680, 0x1680}, {0x180B, 0x180F}, {0x2000, 0x200F},    {0x2028, 0x202F}, {0x205F, 0x206F},
+        {0x3000, 0x3000}, {0x3164, 0x3164}, {0xE000, 0xF8FF},    {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},
+        {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFF}, {0xE0000, 0x10FFFF},
+    };
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+        if (code >= hidden[i].first && code <= hidden[i].last)
+            return false;
+    return true;
+}
+
+/* Bytes of the character at the start of a name, 0 if there is none that a name may have. */
+static size_t name_character_size(const char *text, size_t size)
+{
+    size_t bytes = utf8_sequence_size(text, size);
+    char c = text[0];
+    if (bytes > 1)
+        return is_visible(decode(text, bytes)) ? bytes : 0;
+    bool is_known = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    return is_known ? bytes : 0;
+}
+
 bool value_is_symbol(const char *text, size_t size)
 {
     struct slice name = {text, size};
     struct exchange_prefix prefix;
-    if (!exchange_prefix_take(&name, &prefix) || name.size < 1 || name.size > SYMBOL_NAME_MAX)
+    size_t count = 0;
+    if (!exchange_prefix_take(&name, &prefix) || name.size > SYMBOL_NAME_BYTES)
         return false;
-    for (size_t i = 0; i < name.size; i++) {
-        char c = name.data[i];
-        if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'))
+    for (; name.size > 0; count++) {
+        size_t bytes = name_character_size(name.data, name.size);
+        if (bytes == 0)
             return false;
+        slice_take(&name, bytes);
     }
-    return true;
+    return count >= 1 && count <= SYMBOL_NAME_MAX;
+}
+
+bool value_guess_symbol(struct slice text, char symbol[SYMBOL_SIZE])
+{
+    struct slice rest = text, pair = text, settled;
+    size_t size = 0;
+    /* Some write what a contract is settled in behind it: BTC/USDT:USDT. */
+    if (memchr(text.data, '/', text.size) != NULL && slice_split(&rest, ':', &settled) &&
+        rest.size > 0 && memchr(settled.data, '/', settled.size) != NULL)
+        pair = settled;
+    for (size_t i = 0; i < pair.size && size < SYMBOL_SIZE - 1; i++) {
+        char c = pair.data[i];
+        if (c != '/' && c != ' ')
+            symbol[size++] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    }
+    symbol[size] = '\0';
+    bool is_same = size == text.size && memcmp(symbol, text.data, size) == 0;
+    return !is_same && value_is_symbol(symbol, size);
 }
 
 const char *value_symbol_name(const char *symbol)
@@ -158,12 +217,15 @@ const char *value_symbol_name(const char *symbol)
 
 enum status value_parse_symbol(struct slice text, char symbol[SYMBOL_SIZE], struct error *error)
 {
-    if (!value_is_symbol(text.data, text.size) || !slice_copy(text, symbol, SYMBOL_SIZE))
-        return error_set(error, STATUS_INVALID,
-                         "'%.*s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -; the name of an "
-                         "exchange or ALL and a colon may stand before them)",
-                         slice_arguments(text));
-    return STATUS_OK;
+    char meant[SYMBOL_SIZE];
+    if (value_is_symbol(text.data, text.size) && slice_copy(text, symbol, SYMBOL_SIZE))
+        return STATUS_OK;
+    bool is_guessed = value_guess_symbol(text, meant);
+    return error_set(error, STATUS_INVALID,
+                     "'%.*s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -, or of another script; "
+                     "the name of an exchange or ALL and a colon may stand before them)%s%s%s",
+                     slice_arguments(text), is_guessed ? ": is " : "", is_guessed ? meant : "",
+                     is_guessed ? " meant?" : "");
 }
 
 /* Where in the table the name is, or is to be: the first free place from that of its hash on,

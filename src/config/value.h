@@ -14,11 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SYMBOL_NAME_MAX 20                     /* characters, without a prefix */
-#define SYMBOL_SIZE (12 + SYMBOL_NAME_MAX + 1) /* "HYPERLIQUID:", name, terminator */
-#define SYMBOLS_MAX 4096                       /* symbols one process serves */
-#define TIERS_MAX 16                           /* leverage tiers of the model */
-#define LEVERAGE_MAX 1000                      /* the highest leverage a tier may have */
+#define SYMBOL_NAME_MAX 20   /* characters, without a prefix */
+#define SYMBOL_NAME_BYTES 32 /* the same in bytes, of which they may have more */
+#define SYMBOL_SIZE (12 + SYMBOL_NAME_BYTES + 1) /* "HYPERLIQUID:", name, terminator */
+#define SYMBOLS_MAX 4096                         /* symbols one process serves */
+#define TIERS_MAX 16                             /* leverage tiers of the model */
+#define LEVERAGE_MAX 1000                        /* the highest leverage a tier may have */
 
 #define MINUTE_MS INT64_C(60000)
 #define CANDLE_MS (5 * MINUTE_MS) /* the base interval of the tables */
@@ -47,14 +48,19 @@ int64_t value_next_interval(int64_t interval_ms);
 /* A positive price step: "100", "0.0001". */
 enum status value_parse_bucket(const char *text, int64_t *bucket_e8, struct error *error);
 
-/* Upper-case letters, digits, '_' and '-', 1 to 20 of them; before them may stand the exchange that
- * it is of, or ALL, and a colon (config/exchange_list.h). */
+/* Upper-case letters, digits, '_', '-' and characters of other scripts that can be seen, 1 to 20 of
+ * them; before them may stand the exchange that it is of, or ALL, and a colon
+ * (config/exchange_list.h). */
 bool value_is_symbol(const char *text, size_t size);
+
+/* How a symbol is written that is given in another form, as BTCUSDT is for "btcusdt", "BTC/USDT"
+ * and "btc/usdt:usdt"; false if there is none, or `text` is a symbol. */
+bool value_guess_symbol(struct slice text, char symbol[SYMBOL_SIZE]);
 
 /* The name behind the prefix, if there is one. */
 const char *value_symbol_name(const char *symbol);
 
-/* Copies a symbol, with a terminator. */
+/* Copies a symbol, with a terminator. The message names the symbol that may be meant. */
 enum status value_parse_symbol(struct slice text, char symbol[SYMBOL_SIZE], struct error *error);
 
 /* `index` is a table of places by hash, if there is one (`is_indexed`). */

@@ -4,6 +4,7 @@
 #include "net/routes.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "net/address_count.h"
 #include "net/page.h"
 #include "net/respond.h"
@@ -297,10 +298,17 @@ static bool fits(const char *pattern, struct slice path, struct slice *symbol)
            memchr(symbol->data, '/', symbol->size) == NULL;
 }
 
-static void answer_unknown_symbol(struct exchange *exchange)
+/* `name` is what the path says, decoded: it is repeated only where it is text. */
+static void answer_unknown_symbol(struct exchange *exchange, const char *name)
 {
     struct buffer message = {0};
-    buffer_append_text(&message, "Symbol not supported. Valid: ");
+    struct utf8 state = {0};
+    bool is_text =
+        name[0] != '\0' && utf8_feed(&state, name, strlen(name)) && utf8_is_complete(&state);
+    if (is_text)
+        buffer_append_format(&message, "Symbol '%s' not supported. Valid: ", name);
+    else
+        buffer_append_text(&message, "Symbol not supported. Valid: ");
     symbol_list_append_some(&message, symbols_of(exchange));
     respond_error(exchange, 404, "INVALID_SYMBOL", buffer_text(&message), NULL);
     buffer_deinit(&message);
@@ -311,11 +319,12 @@ static void serve_route(struct exchange *exchange, const struct route *route,
 {
     struct route_match match = {.head = head, .symbol_index = -1, .argument = route->argument};
     if (symbol.size > 0) {
-        char name[SYMBOL_SIZE]; /* the colon of a prefix may be encoded */
-        if (slice_percent_decode(symbol, false, name, sizeof name))
+        char name[SYMBOL_SIZE] = ""; /* the colon of a prefix may be encoded */
+        bool is_decoded = slice_percent_decode(symbol, false, name, sizeof name);
+        if (is_decoded)
             match.symbol_index = symbol_list_find(symbols_of(exchange), name, strlen(name));
         if (match.symbol_index < 0) {
-            answer_unknown_symbol(exchange);
+            answer_unknown_symbol(exchange, is_decoded ? name : "");
             return;
         }
     }

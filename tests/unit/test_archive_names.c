@@ -62,6 +62,26 @@ static void other_names_say_nothing(void **state)
     }
 }
 
+static void a_name_of_a_symbol_in_another_form_says_which_is_meant(void **state)
+{
+    (void)state;
+    static const char *const paths[][2] = {
+        {"x/btcusdt-5m-2025-12.csv", "BTCUSDT"},
+        {"btc-usdt-swap-metrics-2025-12-01.zip", "BTC-USDT-SWAP"},
+        {"BTCUSDT-5m-2025-12.csv", NULL}, /* a symbol as it is */
+        {"btcusdt-5m.csv", NULL},
+        {"btcusdt-notes-2025.csv", NULL},
+        {"b;c-5m-2025-12.csv", NULL},
+        {"", NULL},
+    };
+    char symbol[SYMBOL_SIZE];
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        assert_int_equal(archive_name_guess_symbol(paths[i][0], symbol), paths[i][1] != NULL);
+        if (paths[i][1] != NULL)
+            assert_string_equal(symbol, paths[i][1]);
+    }
+}
+
 static void the_folders_tell_files_of_the_same_name_apart(void **state)
 {
     (void)state;
@@ -151,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_says_what_a_file_holds_and_of_which_symbol),
         cmocka_unit_test(other_names_say_nothing),
+        cmocka_unit_test(a_name_of_a_symbol_in_another_form_says_which_is_meant),
         cmocka_unit_test(the_folders_tell_files_of_the_same_name_apart),
         cmocka_unit_test(members_that_are_no_tables_are_known_by_their_names),
         cmocka_unit_test(the_folder_of_klines_says_the_symbol),

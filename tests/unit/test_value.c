@@ -132,6 +132,62 @@ static void symbols_are_upper_case_and_short(void **state)
     assert_false(value_is_symbol("BTC\0USD", 7));
 }
 
+static void symbols_may_be_of_any_script_that_can_be_seen(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "币安人生USDT",         "我踏马来了USDT",       "ΔUSDT",
+        "\xF0\x9F\x9A\x80USDT", "币币币币币币币币币币", /* ten characters, thirty bytes */
+        "BYBIT:币安人生USDT",
+    };
+    static const char *const bad[] = {
+        "币安 USDT",               /* a blank */
+        "币安\xE3\x80\x80USDT",    /* an ideographic one */
+        "BTC\xE2\x80\x8BUSDT",     /* of no width */
+        "BTC\xE2\x80\xAEUSDT",     /* from right to left */
+        "BTC\xC2\x85USDT",         /* a control character */
+        "BTCUSD\xCC\x81T",         /* an accent of its own */
+        "BTC\xEF\xBB\xBF",         /* a byte order mark */
+        "BTC\xE5\xB8",             /* half a character */
+        "BTC\xFFUSDT",             /* none */
+        "\xED\xA0\x80",            /* a surrogate */
+        "BTC\xF3\xA0\x81\x81USDT", /* a tag */
+        "币币币币币币币币币币币",  /* thirty-three bytes */
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        if (!value_is_symbol(good[i], strlen(good[i])))
+            fail_msg("%s is a symbol", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (value_is_symbol(bad[i], strlen(bad[i])))
+            fail_msg("number %zu is not a symbol", i);
+}
+
+static void a_symbol_in_another_form_is_guessed(void **state)
+{
+    (void)state;
+    static const char *const forms[][2] = {
+        {"btcusdt", "BTCUSDT"},       {"BTC/USDT", "BTCUSDT"},
+        {"btc/usdt:usdt", "BTCUSDT"}, {"bybit:btcusdt", "BYBIT:BTCUSDT"},
+        {"BTC USDT", "BTCUSDT"},      {"币安人生usdt", "币安人生USDT"},
+    };
+    static const char *const none[] = {"BTCUSDT",
+                                       "BYBIT:BTCUSDT",
+                                       "",
+                                       "/",
+                                       "a;b",
+                                       "mtgox:btcusdt",
+                                       "abcdefghijklmnopqrstu",
+                                       "abcdefghijklmnopqrstuvwxyzabcdefghi"
+                                       "jklmnopqrstuvwxyz"};
+    char symbol[SYMBOL_SIZE];
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        assert_true(value_guess_symbol(slice_of(forms[i][0]), symbol));
+        assert_string_equal(symbol, forms[i][1]);
+    }
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        assert_false(value_guess_symbol(slice_of(none[i]), symbol));
+}
+
 static void an_exchange_may_stand_before_a_symbol(void **state)
 {
     (void)state;
@@ -160,8 +216,8 @@ static void one_symbol_has_one_sentence_everywhere(void **state)
 {
     (void)state;
     static const char sentence[] =
-        "'btc' is not a symbol (1 to 20 of A-Z, 0-9, _ and -; the name of an exchange or ALL and a "
-        "colon may stand before them)";
+        "'btc' is not a symbol (1 to 20 of A-Z, 0-9, _ and -, or of another script; the name of an "
+        "exchange or ALL and a colon may stand before them): is BTC meant?";
     char symbol[SYMBOL_SIZE] = "";
     struct symbol_list list;
     struct bucket_map map;
@@ -368,6 +424,8 @@ int main(void)
         cmocka_unit_test(sizes_are_written_with_a_unit),
         cmocka_unit_test(buckets_are_above_zero),
         cmocka_unit_test(symbols_are_upper_case_and_short),
+        cmocka_unit_test(symbols_may_be_of_any_script_that_can_be_seen),
+        cmocka_unit_test(a_symbol_in_another_form_is_guessed),
         cmocka_unit_test(an_exchange_may_stand_before_a_symbol),
         cmocka_unit_test(one_symbol_has_one_sentence_everywhere),
         cmocka_unit_test(symbol_lists_keep_their_order_and_drop_repetitions),

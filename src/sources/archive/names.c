@@ -155,6 +155,22 @@ struct archive_name archive_name_read(const char *path)
     return name;
 }
 
+bool archive_name_guess_symbol(const char *path, char symbol[SYMBOL_SIZE])
+{
+    struct slice base = base_of(path);
+    bool has_ending = take_ending(&base);
+    for (size_t dash = 0; has_ending && dash < base.size; dash++) {
+        struct archive_name name = {.kind = ARCHIVE_NAME_OTHER};
+        struct slice rest = base, word, text = slice_take(&rest, dash);
+        if (!slice_try_take(&rest, "-") || !slice_split(&rest, '-', &word))
+            continue;
+        classify(&name, word);
+        if (name.kind != ARCHIVE_NAME_OTHER && value_guess_symbol(text, symbol))
+            return true;
+    }
+    return false;
+}
+
 bool archive_name_folder_symbol(const char *path, char symbol[SYMBOL_SIZE])
 {
     struct slice rest = slice_of(path), folder, parent = {0};

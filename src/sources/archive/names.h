@@ -37,7 +37,11 @@ struct archive_name {
  * folders before it, which say the market also of a file of another name. */
 struct archive_name archive_name_read(const char *path);
 
-#define ARCHIVE_REASON_SIZE 120
+/* The symbol that is meant by a name like the above but for its symbol, as in
+ * btcusdt-5m-2025-12.csv; false if there is none. */
+bool archive_name_guess_symbol(const char *path, char symbol[SYMBOL_SIZE]);
+
+#define ARCHIVE_REASON_SIZE 160
 
 /* Whether a file of this name is imported into a database of `wanted`, which is a market of candles
  * that are imported. If not, `reason` says why: "1m klines; only 5m klines are imported". */

@@ -8,6 +8,7 @@
 #include "base/iso_time.h"
 #include "sources/archive/rows.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { BAD_ROWS_NAMED_MAX = 100 }; /* of one file; the rest is one line with their number */
@@ -58,7 +59,13 @@ static enum status settle_symbol(struct archive_reader *reader)
 {
     if (reader->symbol_of_file[0] != '\0' || reader->columns.at[COLUMN_SYMBOL] >= 0)
         return STATUS_OK;
-    return refuse(reader, "nothing says which symbol these rows are of; give --symbol");
+    char meant[SYMBOL_SIZE], reason[ARCHIVE_REASON_SIZE];
+    if (!archive_name_guess_symbol(reader->path, meant))
+        meant[0] = '\0';
+    snprintf(reason, sizeof reason,
+             "nothing says which symbol these rows are of; give --symbol%s%s",
+             meant[0] != '\0' ? ", as --symbol " : "", meant);
+    return refuse(reader, reason);
 }
 
 /* Takes a header, of which a file that was put together from several has more than one.

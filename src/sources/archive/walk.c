@@ -44,13 +44,19 @@ static int is_visible(const struct dirent *entry)
 static bool is_wanted_in_folder(struct archive_walk *walk, const char *path)
 {
     struct archive_name name = archive_name_read(path);
-    char reason[ARCHIVE_REASON_SIZE];
+    char reason[ARCHIVE_REASON_SIZE], meant[SYMBOL_SIZE];
     if (archive_name_is_companion(path))
         return false;
     bool has_name = name.kind != ARCHIVE_NAME_OTHER;
     bool is_other_symbol =
         has_name && walk->symbol != NULL && strcmp(walk->symbol, name.symbol) != 0;
-    if (!has_name)
+    if (!has_name && archive_name_guess_symbol(path, meant))
+        snprintf(
+            reason, sizeof reason,
+            "named after no symbol; if %s is meant, --symbol takes them where they are given as "
+            "files",
+            meant);
+    else if (!has_name)
         snprintf(reason, sizeof reason, ARCHIVE_NO_NAME);
     else if (is_other_symbol)
         snprintf(reason, sizeof reason, "of another symbol than %s", walk->symbol);

@@ -132,6 +132,13 @@ struct label_span {
 
 enum { LABEL_OFFSET_COUNT = 3 };
 
+/* A name that a market may have in the exchange's list. */
+struct sought_name {
+    struct exchange_listing listing;
+    size_t rank; /* 0: the best name of the market */
+    struct venue_market *market;
+};
+
 /* An exchange that is used. */
 struct venue {
     struct collector *collector;
@@ -140,6 +147,8 @@ struct venue {
     size_t market_count;
     struct venue_market *markets;
     size_t cursor; /* the market whose turn it is */
+    size_t sought_count;
+    struct sought_name *sought; /* in order of the exchange's names; NULL: not made yet */
     size_t found_count;
     struct venue_market **found; /* those that trade, by the exchange's names; twins are left out */
     struct rate rates[EXCHANGE_BUDGETS_MAX];
@@ -220,8 +229,8 @@ void venue_note_clock(struct venue *venue, int64_t server_ms);
 struct venue_market *venue_find(struct venue *venue, const char *native);
 struct venue_market *market_of_instrument(const struct exchange_instrument *instrument);
 
-/* An instrument of the exchange's list may be this market. */
-void market_offer(struct venue_market *market, const struct exchange_instrument *instrument);
+/* An instrument of the exchange's list may be one of the markets, or several. */
+void venue_offer(struct venue *venue, const struct exchange_instrument *instrument);
 
 /* The list is complete: whether it has all of the markets. */
 bool venue_settle_markets(struct venue *venue);

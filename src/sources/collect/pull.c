@@ -177,8 +177,7 @@ static void settle_undated(struct pull_transfer *transfer)
 
 static void take_instrument(const struct exchange_instrument *instrument, struct intake *intake)
 {
-    for (size_t i = 0; i < intake->venue->market_count; i++)
-        market_offer(&intake->venue->markets[i], instrument);
+    venue_offer(intake->venue, instrument);
     intake->venue->listed_count++;
 }
 

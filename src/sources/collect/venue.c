@@ -93,16 +93,56 @@ static void index_markets(struct venue *venue)
 
 /* -- the exchange's list ----------------------------------------------------------------------- */
 
-void market_offer(struct venue_market *market, const struct exchange_instrument *instrument)
+static int compare_sought(const void *a, const void *b)
 {
-    struct exchange_listing listings[EXCHANGE_LISTINGS_MAX];
-    size_t count = exchange_listings(market->venue->api, market->name, listings);
-    for (size_t rank = 0; rank < count && rank < market->offered_rank; rank++) {
-        if (strcmp(listings[rank].native, instrument->native) != 0)
+    const struct sought_name *first = a, *second = b;
+    return strcmp(first->listing.native, second->listing.native);
+}
+
+/* All names of all markets, once: a list has hundreds of instruments, and there may be a thousand
+ * markets. */
+static void seek_names(struct venue *venue)
+{
+    venue->sought =
+        memory_allocate_zeroed(venue->market_count * EXCHANGE_LISTINGS_MAX, sizeof *venue->sought);
+    for (size_t i = 0; i < venue->market_count; i++) {
+        struct exchange_listing listings[EXCHANGE_LISTINGS_MAX];
+        size_t count = exchange_listings(venue->api, venue->markets[i].name, listings);
+        for (size_t rank = 0; rank < count; rank++)
+            venue->sought[venue->sought_count++] =
+                (struct sought_name){listings[rank], rank, &venue->markets[i]};
+    }
+    if (venue->sought_count > 0)
+        qsort(venue->sought, venue->sought_count, sizeof *venue->sought, compare_sought);
+}
+
+/* The first of the sought names that is not before this one. */
+static size_t find_sought(const struct venue *venue, const char *native)
+{
+    size_t low = 0, high = venue->sought_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(venue->sought[middle].listing.native, native) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void venue_offer(struct venue *venue, const struct exchange_instrument *instrument)
+{
+    if (venue->sought == NULL)
+        seek_names(venue);
+    for (size_t i = find_sought(venue, instrument->native); i < venue->sought_count; i++) {
+        const struct sought_name *sought = &venue->sought[i];
+        if (strcmp(sought->listing.native, instrument->native) != 0)
+            break;
+        if (sought->rank >= sought->market->offered_rank)
             continue;
-        market->offered = *instrument;
-        market->offered.bundle_digits = listings[rank].bundle_digits;
-        market->offered_rank = rank;
+        sought->market->offered = *instrument;
+        sought->market->offered.bundle_digits = sought->listing.bundle_digits;
+        sought->market->offered_rank = sought->rank;
     }
 }
 
@@ -249,5 +289,6 @@ void venue_deinit(struct venue *venue)
         free(market->opens_e8);
     }
     free(venue->markets);
+    free(venue->sought);
     free(venue->found);
 }

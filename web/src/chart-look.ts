@@ -35,6 +35,8 @@ export interface ChartColors {
     short: string;
     line: string;
     halo: string;
+    veil: string;
+    veilLine: string;
 }
 
 export const CHART_COLORS: Readonly<Record<Theme, ChartColors>> = {
@@ -51,6 +53,8 @@ export const CHART_COLORS: Readonly<Record<Theme, ChartColors>> = {
         short: '#f4506c',
         line: '#e8eaf4',
         halo: 'rgba(10, 7, 22, 0.62)',
+        veil: 'rgba(38, 40, 58, 0.55)',
+        veilLine: 'rgba(154, 159, 181, 0.28)',
     },
     light: {
         background: '#ffffff',
@@ -65,6 +69,8 @@ export const CHART_COLORS: Readonly<Record<Theme, ChartColors>> = {
         short: '#df3b58',
         line: '#1b1d2c',
         halo: 'rgba(255, 255, 255, 0.7)',
+        veil: 'rgba(236, 238, 245, 0.6)',
+        veilLine: 'rgba(90, 96, 120, 0.3)',
     },
 };
 

@@ -1,13 +1,13 @@
-// Legend and threshold in one: a bar of the map's colours from weak to strong on a logarithmic USD
-// scale. Its handle marks where the colours begin; what is weaker is hidden.
+// Legend and threshold in one: a bar of the map's colours from nothing to the strongest, in USD. Its
+// handle marks where the colours begin; what is weaker is hidden.
 
 import { element, make, setText } from './dom.js';
 import { formatUsd } from './format.js';
 import type { ColorScale } from './map-layers.js';
 import { cssGradient, type PaletteName, type Theme } from './palette.js';
 
-const DECADES = 3; /* what the bar spans below the strongest colour */
-const STEPS = 150;
+const STEPS = 200;
+const TICKS_MAX = 4;
 const END_TICK_PIXELS = 78; /* room for the last label and the gap before it */
 
 export class ColorScaleBar {
@@ -75,9 +75,11 @@ export class ColorScaleBar {
         }
         const ticks: HTMLElement[] = [];
         const { clientWidth } = this.#ticks;
-        for (const density of powersOfTen(scale.high)) {
+        const step = roundStep(scale.high / TICKS_MAX);
+        for (let i = 1; i <= TICKS_MAX; i += 1) {
+            const density = i * step;
             const position = positionOf(scale, density);
-            if (position > 0.03 && (1 - position) * clientWidth > END_TICK_PIXELS) {
+            if ((1 - position) * clientWidth > END_TICK_PIXELS) {
                 ticks.push(this.#tick(formatUsd(density).replace('.0', ''), position));
             }
         }
@@ -104,17 +106,14 @@ export class ColorScaleBar {
     }
 }
 
-const densityAt = ({ high }: ColorScale, step: number): number =>
-    high * 10 ** ((step / STEPS - 1) * DECADES);
+const densityAt = ({ high }: ColorScale, step: number): number => (high * step) / STEPS;
 
 /** 0 at the left end of the bar, 1 at the right. */
-function positionOf({ high }: ColorScale, density: number): number {
-    if (!(density > 0)) return 0;
-    return Math.min(1, Math.max(0, 1 + Math.log10(density / high) / DECADES));
-}
+const positionOf = ({ high }: ColorScale, density: number): number =>
+    Math.min(1, Math.max(0, density / high));
 
-/** Those that the bar may span: as many as it has decades, whatever its end is. */
-function powersOfTen(high: number): number[] {
-    const least = Math.floor(Math.log10(high)) - DECADES;
-    return Array.from({ length: DECADES + 1 }, (_, i) => 10 ** (least + i));
+/** The least of 1, 2 or 5 times a power of ten that is not below `step`. */
+function roundStep(step: number): number {
+    const power = 10 ** Math.floor(Math.log10(step));
+    return power * ([1, 2, 5].find((factor) => factor * power >= step) ?? 10);
 }

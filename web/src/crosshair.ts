@@ -30,6 +30,8 @@ export interface Hover {
     /** From here on `long` and `short` are at least what they say. */
     scaleEnd: number;
     candle: Candle | null;
+    /** Whether older positions are missing in this column, so that it holds at least what it says. */
+    isIncomplete: boolean;
     /** Right of the newest column, where the map shows what is waiting now. */
     isFuture: boolean;
     /** There: the volume that is liquidated in all when the price gets that far; elsewhere 0. */
@@ -98,10 +100,12 @@ export class Crosshair {
         const { long, short } = map.cell(column, row);
         const price = map.priceOf(row);
         const isFuture = position > candles.length - 0.5;
+        const time = map.times[column] ?? moment;
         return {
             x,
             y,
-            time: map.times[column] ?? moment,
+            time,
+            isIncomplete: time < map.knownFrom,
             price,
             long: side === 'short' ? 0 : long,
             short: side === 'long' ? 0 : short,

@@ -23,6 +23,9 @@ export interface GridMessage {
         greatest_density?: number;
         /** Candles with which open interest changed; absent from servers that do not count them. */
         interest_changes?: number;
+        /** Columns before it lack positions of which the database does not know; null: all do;
+         * absent: that is not said. */
+        known_from?: string | null;
     };
     times: number[];
     closes: number[];
@@ -55,7 +58,7 @@ export const CANDLE_SECONDS = 300;
 const TIME_MAX = 1e11;
 
 const BYTE_MAX = 255;
-const BYTES_PER_DECADE = 51;
+export const BYTES_PER_DECADE = 51;
 const SPARE_COLUMNS = 64;
 const SPARE_ROWS = 16;
 
@@ -109,6 +112,9 @@ export class Grid {
     readonly closes: number[];
     /** Candles with which open interest changed; null: not known. */
     readonly interestChanges: number | null;
+    /** Seconds since 1970: before it a cell holds at least what it says, since older positions are
+     * not known. Infinity: everywhere; -Infinity: nowhere. */
+    readonly knownFrom: number;
     priceMin: number;
     rows: number;
     /** What a byte of 255 stands for, and the greatest density that there is. */
@@ -144,6 +150,7 @@ export class Grid {
         this.#greatestDensity = meta.greatest_density ?? meta.max_density;
         this.#maxDensityLimit = meta.max_density > 0 ? meta.max_density * RESCALE_MAX : DENSITY_MAX;
         this.interestChanges = meta.interest_changes ?? null;
+        this.knownFrom = knownFrom(meta.known_from);
         this.long = transpose(longBytes, rows, columns, SPARE_COLUMNS);
         this.short = transpose(shortBytes, rows, columns, SPARE_COLUMNS);
     }
@@ -341,6 +348,12 @@ function isSound({ meta, times, closes }: GridMessage): boolean {
         times.every((time, i) => time > (times[i - 1] ?? 0) && time < TIME_MAX) &&
         closes.every((close) => close > 0)
     );
+}
+
+function knownFrom(time: string | null | undefined): number {
+    if (time === undefined) return -Infinity;
+    const seconds = time === null ? NaN : Date.parse(time) / 1000;
+    return Number.isFinite(seconds) ? seconds : Infinity;
 }
 
 /** Whether `bucket` is a multiple of `of`, so that levels can be added up exactly. */

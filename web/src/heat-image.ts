@@ -6,15 +6,16 @@
 // which would blur the rows, so there are narrower copies: each level has half the columns of the
 // one before, two averaged into one, and all the rows.
 
-import { sumBytes, type Grid, type Side } from './grid.js';
+import { BYTES_PER_DECADE, sumBytes, type Grid, type Side } from './grid.js';
 
 const SPARE_COLUMNS = 64;
 
 const LEVELS_MAX = 7;
 
-/* Bytes between the weakest and the strongest colour, by default; 51 are a decade. */
-const SPAN_MIN = 51;
-const SPAN_MAX = 92;
+/* By default the strongest colour is that of one cell in a hundred, and what is below a fiftieth of
+ * it has none. */
+const STRONGEST = 0.99;
+const SPAN = Math.round(BYTES_PER_DECADE * Math.log10(50));
 
 const contextOf = (canvas: HTMLCanvasElement): CanvasRenderingContext2D => {
     const context = canvas.getContext('2d');
@@ -103,9 +104,8 @@ export class HeatImage {
     }
 }
 
-/** The range of bytes that the colours should cover; null: no cell holds anything. Most cells hold
- * little and a few hold very much; over the full range the many would be as bright as what
- * matters. */
+/** The range of bytes that the colours should cover; null: no cell holds anything. A few cells hold
+ * so much that up to the greatest of them nearly everything would be dark. */
 export function colorRange(grid: Grid, side: Side): { low: number; high: number } | null {
     const counts = new Uint32Array(256);
     let total = 0;
@@ -120,18 +120,11 @@ export function colorRange(grid: Grid, side: Side): { low: number; high: number 
             total += 1;
         }
     }
-    const quantile = (part: number): number => {
-        let left = total * part;
-        for (let byte = 1; byte < 256; byte += 1) {
-            left -= counts[byte] ?? 0;
-            if (left < 0) return byte;
-        }
-        return 255;
-    };
     if (total === 0) return null;
-    const high = quantile(0.998);
-    // At least one decade, even where all cells are alike, and less than two, even where most hold
-    // what remains of old positions.
-    const low = Math.max(high - SPAN_MAX, Math.min(quantile(0.4), high - SPAN_MIN));
-    return { low: Math.max(1, low), high };
+    let high = 1;
+    for (let below = counts[1] ?? 0; below <= total * STRONGEST && high < 255; ) {
+        high += 1;
+        below += counts[high] ?? 0;
+    }
+    return { low: Math.max(1, high - SPAN), high };
 }

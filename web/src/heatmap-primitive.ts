@@ -41,6 +41,12 @@ interface Layer extends MapLayer {
     right: number;
 }
 
+/** Of what lies over the part of the map that is not wholly known. */
+export interface VeilColors {
+    background: string;
+    line: string;
+}
+
 /** Where things are on the canvas. */
 interface Placement {
     xOf: (position: number) => number;
@@ -51,6 +57,9 @@ interface Placement {
 
 /** Opacity of the newest column where it continues into the space right of the last candle. */
 const FUTURE_ALPHA = 0.42;
+
+/** Between the lines of the veil, in CSS pixels. */
+const VEIL_STEP = 9;
 
 /** How far the halo extends beyond a candle, in CSS pixels. */
 const HALO = 1.5;
@@ -68,6 +77,7 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
     onDrawn: (() => void) | null = null;
     /** The candles, and the colour of the halo behind them. */
     halo: (() => { candles: readonly Candle[]; color: string }) | null = null;
+    veil: (() => VeilColors) | null = null;
 
     constructor(axis: TimeAxis) {
         this.#axis = axis;
@@ -166,6 +176,7 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
             this.#drawLayer(context, place, whole);
         }
         this.#drawFuture(context, place, whole);
+        this.#drawVeil(scope, place, whole);
         this.#drawHalo(scope, place);
         context.restore();
     }
@@ -215,6 +226,40 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
             width: place.width - x,
         });
         context.globalAlpha = 1;
+    }
+
+    /** Hatches the columns that lack older positions: dark there means that little is known, not that
+     * little was waiting. */
+    #drawVeil(
+        scope: BitmapCoordinatesRenderingScope,
+        place: Placement,
+        { grid, left }: Layer,
+    ): void {
+        const { knownFrom } = grid;
+        if (!this.veil || knownFrom <= (grid.times[0] ?? Infinity)) return;
+        const isAll = knownFrom > grid.lastTime;
+        const from = Math.max(0, place.xOf(left));
+        const to = isAll ? place.width : place.xOf(this.#axis.positionOf(knownFrom));
+        const end = Math.min(to, place.width);
+        if (end <= from) return;
+        const { context, horizontalPixelRatio: ratio } = scope;
+        const { background, line } = this.veil();
+        context.save();
+        clipTo(context, place, [[from, end]]);
+        context.fillStyle = background;
+        context.fillRect(from, 0, end - from, place.height);
+        context.strokeStyle = line;
+        context.lineWidth = ratio;
+        context.beginPath();
+        // The lines belong to the map, and move with its edge.
+        const step = VEIL_STEP * ratio;
+        const first = to - Math.ceil((to - from + place.height) / step) * step;
+        for (let x = first; x < end + place.height; x += step) {
+            context.moveTo(x, place.height);
+            context.lineTo(x + place.height, 0);
+        }
+        context.stroke();
+        context.restore();
     }
 
     /** A halo of the background's colour around the visible candles, so that they stand out from

@@ -83,6 +83,10 @@ export class MapChart {
             candles: this.#candles.all,
             color: CHART_COLORS[this.#theme].halo,
         });
+        primitive.veil = () => {
+            const { veil, veilLine } = CHART_COLORS[this.#theme];
+            return { background: veil, line: veilLine };
+        };
         primitive.onDrawn = () => this.#drawProfile();
         this.#series.attachPrimitive(primitive);
         return primitive;

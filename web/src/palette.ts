@@ -1,6 +1,8 @@
 // Colours of the map. A palette is a few colours from weak to strong, interpolated in sRGB. The
 // weakest densities fade into the background, so that noise stays dark.
 
+import { BYTES_PER_DECADE } from './grid.js';
+
 export type PaletteName = 'heat' | 'viridis' | 'inferno' | 'magma';
 export type Theme = 'dark' | 'light';
 
@@ -97,8 +99,9 @@ const parseColor = (hex: string): Rgb => {
 
 const mix = (a: number, b: number, t: number): number => Math.round(a + (b - a) * t);
 
-/** Above 1: most of the scale is given to the dark colours, and only the strongest are bright. */
-const GAMMA = 1.8;
+/** Somewhat above 1: more of the scale is given to the dark colours, and only the strongest are
+ * bright. */
+const GAMMA = 1.25;
 
 /** On a light page from light to dark: the strongest must differ most from the background. */
 const stopsOf = ({ stops, lightStops }: Palette, theme: Theme): readonly string[] =>
@@ -116,10 +119,12 @@ export function colorAt(name: PaletteName, theme: Theme, t: number): Rgb {
 }
 
 /** The part of the scale in which the weakest densities fade in. */
-const FADE = 0.14;
+const FADE = 0.1;
 
 /** The pixels of the 256 bytes, as a canvas holds them: transparent below `low`, the strongest
- * colour from `high` on. */
+ * colour from `high` on, and between them nearly in proportion to the density, though the bytes are
+ * its logarithm: half of everything holds a fifth of what the strongest bands hold, and on a
+ * logarithmic scale it would look nearly as strong. */
 export function lookupTable(
     name: PaletteName,
     theme: Theme,
@@ -128,8 +133,10 @@ export function lookupTable(
 ): Uint32Array {
     const table = new Uint32Array(256);
     const channels = new Uint8ClampedArray(table.buffer);
+    const ratioOf = (byte: number): number => 10 ** ((byte - high) / BYTES_PER_DECADE);
+    const start = ratioOf(low);
     for (let byte = Math.max(1, low); byte < 256; byte += 1) {
-        const t = Math.min(1, (byte - low) / Math.max(1, high - low));
+        const t = byte >= high ? 1 : (ratioOf(byte) - start) / (1 - start);
         const alpha = Math.min(1, 0.25 + (0.75 * t) / FADE);
         channels.set([...colorAt(name, theme, t), Math.round(alpha * 255)], byte * 4);
     }

@@ -40,8 +40,11 @@ export class Tooltip {
             term.append(name);
             list.append(term, make('dd', className, value));
         };
-        const usd = (density: number): string =>
-            `${density >= hover.scaleEnd ? '≥ ' : ''}${formatUsd(density)}`;
+        const usd = (density: number): string => {
+            if (hover.isIncomplete && density === 0) return 'not known';
+            const isLeast = hover.isIncomplete || density >= hover.scaleEnd;
+            return `${isLeast ? '≥ ' : ''}${formatUsd(density)}`;
+        };
         if (side !== 'short') add('Long', usd(hover.long), 'long');
         if (side !== 'long') add('Short', usd(hover.short), 'short');
         if (currentPrice > 0) add('From price', formatPercent(middle / currentPrice - 1));
@@ -51,6 +54,8 @@ export class Tooltip {
             make('div', 'bucket', `${low} – ${high}`),
             list,
         );
+        if (hover.isIncomplete)
+            this.#box.append(make('div', 'incomplete', 'Older positions are not known here.'));
         this.#box.hidden = false;
         this.#place(hover.x, hover.y);
     }

@@ -1,5 +1,5 @@
-// Legend and threshold in one: a bar of the map's colours from nothing to the strongest, in USD. Its
-// handle marks where the colours begin; what is weaker is hidden.
+// Legend and threshold in one: a bar of the map's colours from nothing to the strongest, in USD.
+// Its handle marks where the colours begin; what is weaker is hidden.
 
 import { element, make, setText } from './dom.js';
 import { formatUsd } from './format.js';

@@ -30,7 +30,7 @@ export interface Hover {
     /** From here on `long` and `short` are at least what they say. */
     scaleEnd: number;
     candle: Candle | null;
-    /** Whether older positions are missing in this column, so that it holds at least what it says. */
+    /** Whether older positions are missing in this column: it holds at least what it says. */
     isIncomplete: boolean;
     /** Right of the newest column, where the map shows what is waiting now. */
     isFuture: boolean;

@@ -228,8 +228,8 @@ export class HeatmapPrimitive implements ISeriesPrimitive<Time> {
         context.globalAlpha = 1;
     }
 
-    /** Hatches the columns that lack older positions: dark there means that little is known, not that
-     * little was waiting. */
+    /** Hatches the columns that lack older positions: dark there means that little is known, not
+     * that little was waiting. */
     #drawVeil(
         scope: BitmapCoordinatesRenderingScope,
         place: Placement,

@@ -110,7 +110,7 @@ test('files and rows of a symbol in another form are named', async (t) => {
     assert.equal(result.code, 0, result.stderr);
     assert.match(
         result.stderr,
-        /passed over 1 file \(named after no symbol; if BTCUSDT is meant.*btcusdt-5m/,
+        /passed over 1 file \(their symbols are not written as symbols are.*btcusdt-5m/,
     );
     assert.match(
         result.stderr,

@@ -211,6 +211,23 @@ static void a_folder_of_other_prices_is_passed_over(void **state)
                    "these are indexPriceKlines");
 }
 
+/* Their open interest counts contracts of 100 USD, and coins where others have USD; whatever the
+ * file is called. */
+static void rows_of_coin_margined_contracts_are_bad(void **state)
+{
+    static const char row[] = "2025-12-01 00:05:00,BTCUSD_PERP,8000000,9000,,,,\n";
+    char text[512];
+    snprintf(text, sizeof text, "%s%s%s", METRICS_HEADER, METRIC_0, row);
+    struct outcome outcome = run_new(state, NULL, false, put(state, "metrics.csv", text));
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.interest.rows_new, 1);
+    assert_int_equal(outcome.interest.rows_bad, 1);
+    assert_says(&outcome, "metrics.csv:3: symbol BTCUSD_PERP is of the coin-margined market");
+    outcome = run_new(state, "BTCUSD_260626", false, put(state, "BTCUSDT-5m-x.csv", KLINE_0));
+    assert_int_equal(outcome.klines.rows_new, 0);
+    assert_int_equal(outcome.status, STATUS_INVALID);
+}
+
 /* -- markets ----------------------------------------------------------------------------------- */
 
 static struct outcome run_market(void **state, enum archive_market market, const char *path)
@@ -322,6 +339,7 @@ int main(void)
         in_folder(candles_with_holes_are_no_other_interval),
         in_folder(candles_of_prices_that_nobody_trades_at_are_refused),
         in_folder(a_folder_of_other_prices_is_passed_over),
+        in_folder(rows_of_coin_margined_contracts_are_bad),
         in_folder(one_series_is_of_one_market),
         in_folder(a_series_of_the_spot_market_stays_one),
         in_folder(candles_of_an_unknown_market_are_not_joined_by_those_of_spot),

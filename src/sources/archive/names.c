@@ -85,8 +85,7 @@ static bool take_ending(struct slice *base)
     return false;
 }
 
-/* Contracts that are margined and settled in the coin: BTCUSD_PERP, BTCUSD_260626. */
-static bool is_coin_margined(const char *symbol)
+bool archive_symbol_is_coin_margined(const char *symbol)
 {
     struct slice rest = slice_of(symbol), pair;
     if (!slice_split(&rest, '_', &pair) || !ends_with(pair, "USD"))
@@ -148,7 +147,7 @@ struct archive_name archive_name_read(const char *path)
         if (name.kind != ARCHIVE_NAME_OTHER)
             slice_copy(symbol, name.symbol, sizeof name.symbol);
     }
-    if (is_coin_margined(name.symbol))
+    if (archive_symbol_is_coin_margined(name.symbol))
         name.market = ARCHIVE_MARKET_COIN_M;
     while (slice_split(&folders, '/', &folder))
         classify_folder(&name, folder);

@@ -48,6 +48,9 @@ bool archive_name_guess_symbol(const char *path, char symbol[SYMBOL_SIZE]);
 bool archive_name_is_wanted(const struct archive_name *name, enum archive_market wanted,
                             char reason[ARCHIVE_REASON_SIZE]);
 
+/* Contracts that are margined and settled in the coin: BTCUSD_PERP, BTCUSD_260626. */
+bool archive_symbol_is_coin_margined(const char *symbol);
+
 /* "um", "cm", "spot", "option", as the archive calls them; UNKNOWN is "". */
 const char *archive_market_word(enum archive_market market);
 

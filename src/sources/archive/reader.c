@@ -123,6 +123,11 @@ static enum status settle_row_symbol(const struct archive_reader *reader, char s
         strcpy(symbol, reader->symbol_of_file);
     if (reader->symbol != NULL && strcmp(reader->symbol, symbol) != 0)
         return error_set(error, STATUS_INVALID, "symbol %s is not %s", symbol, reader->symbol);
+    if (archive_symbol_is_coin_margined(symbol))
+        return error_set(error, STATUS_INVALID,
+                         "symbol %s is of the coin-margined market, which counts in contracts and "
+                         "coins",
+                         symbol);
     return STATUS_OK;
 }
 

@@ -53,9 +53,8 @@ static bool is_wanted_in_folder(struct archive_walk *walk, const char *path)
     if (!has_name && archive_name_guess_symbol(path, meant))
         snprintf(
             reason, sizeof reason,
-            "named after no symbol; if %s is meant, --symbol takes them where they are given as "
-            "files",
-            meant);
+            "their symbols are not written as symbols are, in capitals; --symbol takes them where "
+            "they are given as files");
     else if (!has_name)
         snprintf(reason, sizeof reason, ARCHIVE_NO_NAME);
     else if (is_other_symbol)

@@ -7,8 +7,8 @@
  *     brief.c      and when it writes             statement.c  running SQL
  *     schema.c     the tables                     rows.c       walking over results
  *     read.c, coverage.c, blocks.c                write.c, liquidations.c, prune.c,
- *                                                 merge.c, refused.c, archive_files.c,
- *                                                 market.c, delete.c */
+ *                                                 merge.c, refused.c, conflicts.c,
+ *                                                 archive_files.c, market.c, delete.c */
 #ifndef HEATCAST_STORE_INTERNAL_H
 #define HEATCAST_STORE_INTERNAL_H
 
@@ -129,9 +129,7 @@ struct write {
         char symbol[SYMBOL_SIZE]; /* of the first row */
     } stages[TABLE_COUNT], liquidations;
     uint64_t liquidations_new; /* of the last transaction */
-    enum status (*on_refused)(uint64_t origin, const char *reason, void *context,
-                              struct error *error); /* or NULL */
-    void *context;
+    struct store_telling telling;
 };
 
 struct store_session {
@@ -285,10 +283,19 @@ enum status store_merge_liquidations(struct store_session *session, struct error
 enum status store_has_liquidations(struct store_session *session, bool *is_there,
                                    struct error *error);
 
-/* -- merge.c, refused.c ------------------------------------------------------------------------ */
+/* -- merge.c, refused.c, conflicts.c ----------------------------------------------------------- */
+
+struct buffer;
 
 /* Whether a column is given a value. */
 bool store_is_written(const struct store_session *session, enum table table, size_t column);
+
+/* Whether a column is of those that tell rows apart. */
+bool store_is_key(enum table table, size_t column);
+
+/* Appends whether `target`, a row of the table, is the row that is `staged`. $1 and $2 are the
+ * batch's first and last time. */
+void store_append_match(enum table table, struct buffer *sql);
 
 /* Moves one stage, whose appender is closed, into its table and counts the rows that were not
  * there. */
@@ -299,11 +306,13 @@ enum status store_merge_stage(struct store_session *session, enum table table, u
  * them. */
 enum status store_refuse_rows(struct store_session *session, enum table table, struct error *error);
 
+/* Tells of the rows in the stage of which the table has others. */
+enum status store_tell_conflicts(struct store_session *session, enum table table,
+                                 struct error *error);
+
 extern const char *const store_stage_names[TABLE_COUNT];
 
 /* -- coverage.c -------------------------------------------------------------------------------- */
-
-struct buffer;
 
 /* The symbols as one text, each on a line. */
 void store_append_symbols(const struct store_scope *scope, struct buffer *names);

@@ -21,6 +21,14 @@ bool store_is_written(const struct store_session *session, enum table table, siz
     return schema->has[table][column] && !(is_id && schema->has_default[table][column]);
 }
 
+bool store_is_key(enum table table, size_t i)
+{
+    const struct table_shape *shape = &store_tables[table];
+    const char *name = shape->columns[i].name;
+    return strcmp(name, "id") == 0 || strcmp(name, "symbol") == 0 ||
+           strcmp(name, shape->time_column) == 0;
+}
+
 /* One row per symbol and time of the batch. */
 static void append_staged_rows(const struct store_session *session, enum table table,
                                struct buffer *sql)
@@ -35,8 +43,7 @@ static void append_staged_rows(const struct store_session *session, enum table t
                          store_stage_names[table], session->write.replaces ? "DESC" : "ASC");
 }
 
-/* Whether `target` is the row that is staged. $1 and $2 are the batch's first and last time. */
-static void append_match(enum table table, struct buffer *sql)
+void store_append_match(enum table table, struct buffer *sql)
 {
     buffer_append_format(sql,
                          "target.symbol = staged.symbol AND TRY_CAST(target.%s AS TIMESTAMP) = "
@@ -52,9 +59,7 @@ static void append_update(const struct store_session *session, enum table table,
     buffer_append_format(sql, "UPDATE %s AS target", shape->name);
     for (size_t i = 0; i < shape->column_count; i++) {
         const struct column *column = &shape->columns[i];
-        bool is_key = strcmp(column->name, "id") == 0 || strcmp(column->name, "symbol") == 0 ||
-                      strcmp(column->name, shape->time_column) == 0;
-        if (is_key || !store_is_written(session, table, i))
+        if (store_is_key(table, i) || !store_is_written(session, table, i))
             continue;
         buffer_append_format(sql, "%s%s = %s", separator, column->name, column->staged);
         separator = ", ";
@@ -62,7 +67,7 @@ static void append_update(const struct store_session *session, enum table table,
     buffer_append_text(sql, " FROM ");
     append_staged_rows(session, table, sql);
     buffer_append_text(sql, " WHERE ");
-    append_match(table, sql);
+    store_append_match(table, sql);
 }
 
 /* `has_others`: the table has rows that may be among those that are staged. */
@@ -92,7 +97,7 @@ static void append_insert(const struct store_session *session, enum table table,
     if (!has_others)
         return;
     buffer_append_format(sql, " AND NOT EXISTS (SELECT 1 FROM %s AS target WHERE ", shape->name);
-    append_match(table, sql);
+    store_append_match(table, sql);
     buffer_append_char(sql, ')');
 }
 
@@ -185,6 +190,10 @@ enum status store_merge_stage(struct store_session *session, enum table table, u
         status = update(session, table, range, error);
     if (status == STATUS_OK)
         status = insert(session, table, has_others, row_count, error);
+    bool may_differ = has_others || !stage->is_series;
+    if (status == STATUS_OK && may_differ && session->write.telling.on_conflict != NULL &&
+        *row_count < (uint64_t)stage->row_count)
+        status = store_tell_conflicts(session, table, error);
     if (status != STATUS_OK)
         return status;
     struct buffer sql = {0};

@@ -65,8 +65,8 @@ static enum status tell(struct store_session *session, enum table table, struct 
             snprintf(reason, sizeof reason, "%s '%.*s' does not fit the column's type %s",
                      store_tables[table].columns[column].name, slice_arguments(rows_text(rows, 2)),
                      schema->types[table][column]);
-        status = session->write.on_refused((uint64_t)rows_int64(rows, 0), reason,
-                                           session->write.context, error);
+        status = session->write.telling.on_refused((uint64_t)rows_int64(rows, 0), reason,
+                                                   session->write.telling.context, error);
         (*count)++;
     }
     return status;

@@ -259,13 +259,20 @@ enum status store_write_interest(struct store_session *session, const struct int
 /* What the open interest that follows in the transaction names as its source instead. */
 void store_write_source(struct store_session *session, const char *source);
 
-/* From now on, rows of the transaction that a table of another program's shape cannot hold are left
- * out at its commit, and told one by one: `origin` is the row's own, `reason` names the column.
- * What the callback returns, if not STATUS_OK, fails the commit. */
-void store_write_on_refused(struct store_session *session,
-                            enum status (*on_refused)(uint64_t origin, const char *reason,
-                                                      void *context, struct error *error),
-                            void *context);
+/* What is told of rows at the commit of their transaction. `origin` is the row's own. */
+struct store_telling {
+    /* A row that a table of another program's shape cannot hold: it is left out. `reason` names the
+     * column. What is returned, if not STATUS_OK, fails the commit. */
+    enum status (*on_refused)(uint64_t origin, const char *reason, void *context,
+                              struct error *error);
+    /* A row that is left out because the table, or an earlier row of the transaction, has other
+     * values for its symbol and time. `what` names the column. May be NULL. */
+    void (*on_conflict)(uint64_t origin, const char *what, void *context);
+    void *context;
+};
+
+/* In an open transaction. Without it a row that cannot be held fails the commit. */
+void store_write_tell(struct store_session *session, const struct store_telling *telling);
 
 /* Whether a table is of another shape than ours, so that rows may be refused. */
 bool store_is_foreign(const struct store_session *session);

@@ -53,14 +53,10 @@ void store_write_source(struct store_session *session, const char *source)
     snprintf(session->write.source, sizeof session->write.source, "%s", source);
 }
 
-void store_write_on_refused(struct store_session *session,
-                            enum status (*on_refused)(uint64_t origin, const char *reason,
-                                                      void *context, struct error *error),
-                            void *context)
+void store_write_tell(struct store_session *session, const struct store_telling *telling)
 {
     check(session->write.is_open);
-    session->write.on_refused = on_refused;
-    session->write.context = context;
+    session->write.telling = *telling;
 }
 
 void store_stage_time(struct stage *stage, int64_t time_ms)
@@ -194,7 +190,7 @@ static enum status end_stage(struct store_session *session, enum table table, ui
     if (duckdb_appender_close(stage->appender) != DuckDBSuccess)
         return append_failed(session, stage->appender, error);
     enum status status = STATUS_OK;
-    if (session->instance->schema.is_foreign[table] && session->write.on_refused != NULL)
+    if (session->instance->schema.is_foreign[table] && session->write.telling.on_refused != NULL)
         status = store_refuse_rows(session, table, error);
     return status == STATUS_OK ? store_merge_stage(session, table, row_count, error) : status;
 }

@@ -122,9 +122,14 @@ test('--replace overwrites what is stored, which stays without it', async (t) =>
     await writeFile(join(folder, 'BTCUSDT-5m-x.csv'), klinesCsv([whole]));
     const kept = await heatcast('import', 'BTCUSDT-5m-x.csv');
     assert.equal(kept.code, 0, kept.stderr);
+    assert.match(
+        kept.stderr,
+        /BTCUSDT-5m-x\.csv: 1 row differs from what is stored, which stays \(line 2: .*--replace/,
+    );
     assertSnapshot(await snapshot(), 'BTCUSDT', expectedSnapshot(market));
     const replaced = await heatcast('import', 'BTCUSDT-5m-x.csv', '--replace');
     assert.equal(replaced.code, 0, replaced.stderr);
+    assert.equal(replaced.stderr, '');
     assert.match(replaced.stdout, /^klines: 1 files, 1 rows read, 0 new, 0 bad$/m);
     assertSnapshot(await snapshot(), 'BTCUSDT', expectedSnapshot(mended));
 });

@@ -228,6 +228,43 @@ static void rows_of_coin_margined_contracts_are_bad(void **state)
     assert_int_equal(outcome.status, STATUS_INVALID);
 }
 
+/* -- what is stored already ---------------------------------------------------------------------
+ */
+
+static void what_differs_from_what_is_stored_is_told(void **state)
+{
+    static const char other[] = "1764547500000,101,104,98,102.5,6,1764547799999,,,,,0\n";
+    char text[512];
+    struct outcome outcome =
+        run_new(state, NULL, true, put(state, "BTCUSDT-5m-a.csv", KLINE_0 KLINE_1));
+    assert_int_equal(outcome.klines.rows_new, 2);
+    outcome = run_new(state, NULL, true, put(state, "BTCUSDT-5m-b.csv", KLINE_0 KLINE_1 KLINE_2));
+    assert_string_equal(outcome.notes, ""); /* the same rows are no other ones */
+    snprintf(text, sizeof text, "%s%s", KLINE_0, other);
+    outcome = run_new(state, NULL, true, put(state, "BTCUSDT-5m-c.csv", text));
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.problems, 0);
+    assert_non_null(strstr(outcome.notes,
+                           "BTCUSDT-5m-c.csv: 1 row differs from what is stored, which stays (line "
+                           "2: close 102.50000000, stored is 102.00000000); --replace"));
+    struct series series = stored(state, "BTCUSDT");
+    assert_int_equal(series.candles[1].close_e8, 102 * DECIMAL_ONE);
+    series_deinit(&series);
+}
+
+static void rows_of_one_file_that_differ_are_told(void **state)
+{
+    struct outcome outcome =
+        run_new(state, NULL, true,
+                put(state, "BTCUSDT-metrics-x.csv",
+                    METRICS_HEADER METRIC_0 METRIC_1 "2025-12-01 00:00:00,BTCUSDT,11,1001,,,,\n"
+                                                     "2025-12-01 00:00:00,BTCUSDT,11,1002,,,,\n"));
+    assert_int_equal(outcome.interest.rows_new, 2);
+    assert_non_null(strstr(outcome.notes,
+                           "2 rows differ from what is stored, which stays (line 4: "
+                           "open_interest_value 1001.00000000, stored is 1000.00000000)"));
+}
+
 /* -- markets ----------------------------------------------------------------------------------- */
 
 static struct outcome run_market(void **state, enum archive_market market, const char *path)
@@ -340,6 +377,8 @@ int main(void)
         in_folder(candles_of_prices_that_nobody_trades_at_are_refused),
         in_folder(a_folder_of_other_prices_is_passed_over),
         in_folder(rows_of_coin_margined_contracts_are_bad),
+        in_folder(what_differs_from_what_is_stored_is_told),
+        in_folder(rows_of_one_file_that_differ_are_told),
         in_folder(one_series_is_of_one_market),
         in_folder(a_series_of_the_spot_market_stays_one),
         in_folder(candles_of_an_unknown_market_are_not_joined_by_those_of_spot),

@@ -114,7 +114,8 @@ static struct store_session *begin_refusing(struct store *store, struct refusals
 {
     struct store_session *session = begin(store);
     assert_ok(store_write_begin(session, "test", false, fault));
-    store_write_on_refused(session, on_refused, refusals);
+    store_write_tell(session,
+                     &(struct store_telling){.on_refused = on_refused, .context = refusals});
     return session;
 }
 

@@ -12,6 +12,7 @@
  * a database that fails ends the import. */
 #include "sources/archive/import.h"
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/cores.h"
@@ -39,7 +40,9 @@ enum {
 /* A CSV file whose rows are in the transaction. */
 struct table {
     char *path;
-    uint64_t refused_count;
+    uint64_t refused_count, conflict_count;
+    uint64_t conflict_line; /* of the first */
+    char conflict[256];     /* what differs there */
 };
 
 /* A transaction that is open. */
@@ -92,16 +95,37 @@ void import_summary_add(struct import_summary *sum, const struct import_summary 
 
 /* -- transactions ------------------------------------------------------------------------------ */
 
+/* The table that a row came from, by its origin, and the line in it. */
+static struct table *table_of(const struct import *import, uint64_t origin)
+{
+    return &import->transaction.tables[origin >> LINE_BITS];
+}
+
+static uint64_t line_of(uint64_t origin)
+{
+    return origin & ((UINT64_C(1) << LINE_BITS) - 1);
+}
+
 /* A row that a foreign table cannot hold: bad, as one that cannot be read. */
 static enum status on_refused(uint64_t origin, const char *reason, void *context,
                               struct error *error)
 {
     struct import *import = context;
-    struct table *table = &import->transaction.tables[origin >> LINE_BITS];
+    struct table *table = table_of(import, origin);
     if (table->refused_count++ < REFUSED_NAMED_MAX)
         archive_problem(&import->problems, "%s:%llu: %s", table->path,
-                        (unsigned long long)(origin & ((UINT64_C(1) << LINE_BITS) - 1)), reason);
+                        (unsigned long long)line_of(origin), reason);
     return import->options->is_strict ? error_set(error, STATUS_INVALID, "%s", reason) : STATUS_OK;
+}
+
+static void on_conflict(uint64_t origin, const char *what, void *context)
+{
+    const struct import *import = context;
+    struct table *table = table_of(import, origin);
+    if (table->conflict_count++ > 0)
+        return;
+    table->conflict_line = line_of(origin);
+    snprintf(table->conflict, sizeof table->conflict, "%s", what);
 }
 
 static enum status begin(struct import *import, struct error *error)
@@ -109,10 +133,14 @@ static enum status begin(struct import *import, struct error *error)
     if (import->transaction.is_open)
         return STATUS_OK;
     import->transaction = (struct transaction){.is_open = true, .begin_ns = clock_monotonic_ns()};
+    bool wants_conflicts = import->options->on_note != NULL && !import->options->replaces;
     enum status status =
         store_write_begin(import->session, SOURCE_ARCHIVE, import->options->replaces, error);
     if (status == STATUS_OK)
-        store_write_on_refused(import->session, on_refused, import);
+        store_write_tell(import->session, &(struct store_telling){
+                                              .on_refused = on_refused,
+                                              .on_conflict = wants_conflicts ? on_conflict : NULL,
+                                              .context = import});
     return status;
 }
 
@@ -128,6 +156,22 @@ static void add_table(struct import *import, const char *path)
         (struct table){.path = memory_copy_string(path)};
 }
 
+/* Rows of which others are stored are no fault of theirs, and often what is wanted: it is told once
+ * a file. */
+static void tell_conflicts(const struct import *import, const struct table *table)
+{
+    struct buffer text = {0};
+    bool is_one = table->conflict_count == 1;
+    buffer_append_format(
+        &text,
+        "%s: %llu row%s from what is stored, which stays (line %llu: %s); --replace "
+        "stores the file's",
+        table->path, (unsigned long long)table->conflict_count, is_one ? " differs" : "s differ",
+        (unsigned long long)table->conflict_line, table->conflict);
+    import->options->on_note(buffer_text(&text), import->options->context);
+    buffer_deinit(&text);
+}
+
 /* Tells how many rows were refused beyond those that were named, adds up all of them, and frees the
  * tables. */
 static void end_tables(struct import *import, uint64_t *refused_count)
@@ -139,6 +183,8 @@ static void end_tables(struct import *import, uint64_t *refused_count)
             archive_problem(&import->problems, "%s: %llu more bad rows", table->path,
                             (unsigned long long)(table->refused_count - REFUSED_NAMED_MAX));
         *refused_count += table->refused_count;
+        if (table->conflict_count > 0)
+            tell_conflicts(import, table);
         free(table->path);
     }
     free(transaction->tables);

@@ -36,7 +36,8 @@ struct import_options {
     /* A bad row or a file that cannot be used: "<path>:<line>: <why>" or
      * "<path>: <why>". Of one file at most a hundred rows are named, and then their number. */
     void (*on_problem)(const char *message, void *context);
-    /* At the end: which files of folders and archives were passed over. May be NULL. */
+    /* Of a file of whose rows other values are stored, which stay; at the end: which files of
+     * folders and archives were passed over. May be NULL. */
     void (*on_note)(const char *message, void *context);
     /* After every few thousand rows. Bytes over all files. May be NULL. */
     void (*on_progress)(const char *path, uint64_t bytes_done, uint64_t bytes_total, void *context);

@@ -15,8 +15,6 @@ enum {
     LOCK_WAIT_MS = 10000,
     LOCK_POLL_US = 50000,
 };
-#define TIME_FIRST_MS INT64_C(-62135596800000) /* the year 1 */
-#define TIME_LAST_MS INT64_C(253402300799999)  /* the year 9999 */
 
 /* A time, or for a day its last moment where it is `is_end`. */
 static enum status read_time(const struct invocation *invocation, const char *flag, bool is_end,
@@ -42,8 +40,8 @@ static enum status read_range(const struct invocation *invocation, int64_t *from
     bool has_range =
         command_option(invocation, "from") != NULL || command_option(invocation, "to") != NULL;
     bool is_all = command_option(invocation, "all") != NULL;
-    *from_ms = TIME_FIRST_MS;
-    *to_ms = TIME_LAST_MS;
+    *from_ms = STORE_TIME_FIRST;
+    *to_ms = STORE_TIME_LAST;
     if (has_range == is_all)
         return error_set(error, STATUS_INVALID,
                          "delete needs --from, --to or both, or else --all for all of a symbol");

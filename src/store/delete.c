@@ -5,38 +5,46 @@
 
 #include <string.h>
 
-/* $1 is the symbol, $2 and $3 the first and the last time. */
+/* $1 is the symbol, $2 and $3 the first and the last time, $4 whether all times are meant, those
+ * that are none among them (infinity, NULL). */
 #define OF_KLINES                                                                                  \
     "FROM klines_5m_history WHERE symbol = $1 "                                                    \
-    "AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3"
+    "AND ($4 = 1 OR TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3)"
 #define OF_INTEREST                                                                                \
     "FROM open_interest_history WHERE symbol = $1 "                                                \
-    "AND TRY_CAST(timestamp AS TIMESTAMP) BETWEEN $2 AND $3"
+    "AND ($4 = 1 OR TRY_CAST(timestamp AS TIMESTAMP) BETWEEN $2 AND $3)"
+#define TIME(time) "TRY_CAST(" time " AS TIMESTAMP)"
 #define COUNT(time)                                                                                \
-    "SELECT count(*), epoch_ms(min(TRY_CAST(" time " AS TIMESTAMP))), "                            \
-    "epoch_ms(max(TRY_CAST(" time " AS TIMESTAMP))) "
+    "SELECT count(*), epoch_ms(min(" TIME(time) ") FILTER (isfinite(" TIME(                        \
+        time) "))), "                                                                              \
+              "epoch_ms(max(" TIME(time) ") FILTER (isfinite(" TIME(time) "))) "
 
-static enum status find(struct store_session *session, const struct parameter parameters[3],
+static enum status find(struct store_session *session, const struct parameter parameters[4],
                         struct store_deleted *deleted, struct error *error)
 {
     enum { ROWS, FIRST, LAST, COUNT };
-    int64_t klines[COUNT], interest[COUNT];
-    enum status status = store_run_row(session, COUNT("open_time") OF_KLINES, parameters, 3, klines,
-                                       NULL, COUNT, error);
-    if (status == STATUS_OK)
-        status = store_run_row(session, COUNT("timestamp") OF_INTEREST, parameters, 3, interest,
-                               NULL, COUNT, error);
-    if (status != STATUS_OK)
-        return status;
-    bool has_klines = klines[ROWS] > 0, has_interest = interest[ROWS] > 0;
-    deleted->candle_count = (uint64_t)klines[ROWS];
-    deleted->interest_count = (uint64_t)interest[ROWS];
-    deleted->first_ms = has_klines ? klines[FIRST] : interest[FIRST];
-    if (has_interest && interest[FIRST] < deleted->first_ms)
-        deleted->first_ms = interest[FIRST];
-    deleted->last_ms = has_klines ? klines[LAST] : interest[LAST];
-    if (has_interest && interest[LAST] > deleted->last_ms)
-        deleted->last_ms = interest[LAST];
+    static const char *const sql[TABLE_COUNT] = {
+        [TABLE_KLINES] = COUNT("open_time") OF_KLINES,
+        [TABLE_INTEREST] = COUNT("timestamp") OF_INTEREST,
+    };
+    uint64_t *counts[TABLE_COUNT] = {&deleted->candle_count, &deleted->interest_count};
+    bool has_time = false;
+    for (enum table table = 0; table < TABLE_COUNT; table++) {
+        int64_t found[COUNT];
+        bool is_null[COUNT];
+        enum status status =
+            store_run_row(session, sql[table], parameters, 4, found, is_null, COUNT, error);
+        if (status != STATUS_OK)
+            return status;
+        *counts[table] = (uint64_t)found[ROWS];
+        if (is_null[FIRST])
+            continue;
+        if (!has_time || found[FIRST] < deleted->first_ms)
+            deleted->first_ms = found[FIRST];
+        if (!has_time || found[LAST] > deleted->last_ms)
+            deleted->last_ms = found[LAST];
+        has_time = true;
+    }
     return STATUS_OK;
 }
 
@@ -54,12 +62,12 @@ static enum status forget(struct store_session *session, const char *table, cons
                                            : status;
 }
 
-static enum status delete_rows(struct store_session *session, const struct parameter parameters[3],
+static enum status delete_rows(struct store_session *session, const struct parameter parameters[4],
                                struct error *error)
 {
-    enum status status = store_run(session, "DELETE " OF_KLINES, parameters, 3, NULL, error);
+    enum status status = store_run(session, "DELETE " OF_KLINES, parameters, 4, NULL, error);
     if (status == STATUS_OK)
-        status = store_run(session, "DELETE " OF_INTEREST, parameters, 3, NULL, error);
+        status = store_run(session, "DELETE " OF_INTEREST, parameters, 4, NULL, error);
     if (status == STATUS_OK)
         status = forget(session, "archive_files", "DELETE FROM archive_files WHERE symbol = $1",
                         parameters, error);
@@ -79,6 +87,8 @@ enum status store_delete(struct store_session *session, const char *symbol, int6
         {.type = PARAMETER_TEXT, .text = symbol},
         {.type = PARAMETER_TIME, .time_ms = from_ms},
         {.type = PARAMETER_TIME, .time_ms = to_ms},
+        {.type = PARAMETER_INTEGER,
+         .integer = from_ms <= STORE_TIME_FIRST && to_ms >= STORE_TIME_LAST},
     };
     *deleted = (struct store_deleted){0};
     enum status status = store_write_begin(session, "", false, error);

@@ -133,14 +133,12 @@ enum status store_count_rows(struct store_session *session, const char *symbol, 
 }
 
 /* A clock that was never set says nothing about what is in the future. */
-#define CLOCK_MIN_MS INT64_C(1704067200000)    /* 2024 */
-#define TIME_BEGIN_MS INT64_C(-62135596800000) /* the year 1 */
-#define TIME_END_MS INT64_C(253402300799999)   /* the year 9999 */
+#define CLOCK_MIN_MS INT64_C(1704067200000) /* 2024 */
 
 int64_t store_time_max_ms(void)
 {
     int64_t now_ms = clock_wall_ms();
-    return now_ms < CLOCK_MIN_MS ? TIME_END_MS : now_ms + DAY_MS;
+    return now_ms < CLOCK_MIN_MS ? STORE_TIME_LAST : now_ms + DAY_MS;
 }
 
 static enum status newest_within(struct store_session *session, const char *sql, const char *symbol,
@@ -160,7 +158,7 @@ static enum status newest_of_any(struct store_session *session, int64_t to_ms,
                                  int64_t *open_time_ms, bool *is_null, struct error *error)
 {
     const struct parameter parameters[] = {
-        {.type = PARAMETER_TIME, .time_ms = TIME_BEGIN_MS},
+        {.type = PARAMETER_TIME, .time_ms = STORE_TIME_FIRST},
         {.type = PARAMETER_TIME, .time_ms = to_ms},
     };
     return store_run_row(session, newest_of_any_sql, parameters, 2, open_time_ms, is_null, 1,
@@ -186,7 +184,7 @@ static enum status newest_row(struct store_session *session, const char *symbol,
                                    to_ms, open_time_ms, is_null, error);
     }
     if (status == STATUS_OK && *is_null)
-        status = newest_within(session, newest_sql, symbol, TIME_BEGIN_MS, to_ms, open_time_ms,
+        status = newest_within(session, newest_sql, symbol, STORE_TIME_FIRST, to_ms, open_time_ms,
                                is_null, error);
     return status;
 }
@@ -201,7 +199,7 @@ static enum status newest_usable(struct store_session *session, const char *symb
                                        open_time_ms, is_null, error);
     if (status != STATUS_OK || !*is_null)
         return status;
-    return newest_within(session, newest_usable_sql, symbol, TIME_BEGIN_MS, to_ms, open_time_ms,
+    return newest_within(session, newest_usable_sql, symbol, STORE_TIME_FIRST, to_ms, open_time_ms,
                          is_null, error);
 }
 

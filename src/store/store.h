@@ -322,6 +322,10 @@ void store_write_rollback(struct store_session *session); /* harmless where none
 enum status store_prune(struct store_session *session, enum store_kind kind,
                         const struct store_scope *scope, uint64_t *row_count, struct error *error);
 
+/* From one to the other are all times, and rows whose time is none. */
+#define STORE_TIME_FIRST INT64_C(-62135596800000) /* the year 1 */
+#define STORE_TIME_LAST INT64_C(253402300799999)  /* the year 9999 */
+
 /* What store_delete() has deleted, or would. */
 struct store_deleted {
     uint64_t candle_count, interest_count;

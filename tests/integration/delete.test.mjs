@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { change, query } from '../support/collect.mjs';
 import { assertSnapshot } from '../support/compare.mjs';
 import { cutMarket, importMarkets, klinesCsv, makeMarket } from '../support/market.mjs';
 import { expectedSnapshot } from '../support/model.mjs';
@@ -67,12 +68,27 @@ test('--dry-run deletes nothing', async (t) => {
 });
 
 test('a symbol without a range is deleted with --all only', async (t) => {
-    const { heatcast } = await setUp(t, market);
+    const { database, heatcast } = await setUp(t, market);
+    // Times that are none are of no range, and go with all.
+    await change(
+        database,
+        `INSERT INTO klines_5m_history (symbol, open_time) VALUES ('BTCUSDT', 'infinity');
+         INSERT INTO open_interest_history (id, symbol, timestamp, open_interest_value)
+         VALUES (99999, 'BTCUSDT', '-infinity', 1)`,
+    );
     const refused = await heatcast('delete', '--symbol', 'BTCUSDT');
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /--from, --to or both, or else --all/);
     const deleted = await heatcast('delete', '--symbol', 'BTCUSDT', '--all');
-    assert.match(deleted.stdout, /^BTCUSDT: 120 candles and/);
+    assert.match(
+        deleted.stdout,
+        /^BTCUSDT: 121 candles and .* deleted, 2025-12-01T00:00:00Z to 2025-12-01T09:5/,
+    );
+    const counts = await query(
+        database,
+        'SELECT (SELECT count(*) FROM klines_5m_history), (SELECT count(*) FROM open_interest_history)',
+    );
+    assert.deepEqual(counts, [['0', '0']]);
     assert.equal((await heatcast('snapshot', '--symbol', 'BTCUSDT')).code, 1);
 });
 

@@ -215,17 +215,22 @@ const char *value_symbol_name(const char *symbol)
     return name.data;
 }
 
-enum status value_parse_symbol(struct slice text, char symbol[SYMBOL_SIZE], struct error *error)
+static enum status refuse_symbol(struct slice text, struct error *error)
 {
     char meant[SYMBOL_SIZE];
-    if (value_is_symbol(text.data, text.size) && slice_copy(text, symbol, SYMBOL_SIZE))
-        return STATUS_OK;
     bool is_guessed = value_guess_symbol(text, meant);
     return error_set(error, STATUS_INVALID,
                      "'%.*s' is not a symbol (1 to 20 of A-Z, 0-9, _ and -, or of another script; "
                      "the name of an exchange or ALL and a colon may stand before them)%s%s%s",
                      slice_arguments(text), is_guessed ? ": is " : "", is_guessed ? meant : "",
                      is_guessed ? " meant?" : "");
+}
+
+enum status value_parse_symbol(struct slice text, char symbol[SYMBOL_SIZE], struct error *error)
+{
+    if (!value_is_symbol(text.data, text.size) || !slice_copy(text, symbol, SYMBOL_SIZE))
+        return refuse_symbol(text, error);
+    return STATUS_OK;
 }
 
 /* Where in the table the name is, or is to be: the first free place from that of its hash on,

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/streams.h"
 #include "config/config.h"
+#include "engine/settings.h"
 #include "fail.h"
 #include "model/publication.h"
 #include "model/snapshot_text.h"
@@ -67,12 +68,17 @@ static void cut_levels(struct level_list *levels, size_t count)
 static void prepare(struct program *program, size_t levels)
 {
     struct series series = {0};
-    struct book *book = book_create(model_default(), &program->config.heatmap_weights);
+    const struct model_settings settings = settings_of_model(&program->config);
+    struct book *book = book_create(model_of(program->config.heatmap_model), &settings);
     walk_make(&series, WALK_RISING, CANDLES + SNAPSHOTS);
     for (size_t i = 0; i < SNAPSHOTS; i++) {
         struct prepared *prepared = &program->prepared[i];
         const struct series window = {
-            .count = CANDLES, .candles = series.candles + i, .deltas = series.deltas + i};
+            .count = CANDLES,
+            .candles = series.candles + i,
+            .deltas = series.deltas + i,
+            .contracts = series.contracts + i,
+        };
         check(snapshot_compute(&prepared->snapshot, book, program->config.symbols.names[0], &window,
                                0, NULL) == STATUS_OK);
         cut_levels(&prepared->snapshot.levels, levels);
@@ -154,12 +160,12 @@ static void open_database(struct program *program)
     parts->metrics = program->metrics;
     if (store_open(config->duckdb_path, STORE_SHARED, &parts->store, &error) != STATUS_OK)
         fail("the database cannot be opened", error.message);
+    const struct model_settings settings = settings_of_model(config);
     parts->history = history_create(&(struct history_options){
         .store = parts->store,
-        .model = model_default(),
+        .model = model_of(config->heatmap_model),
         .buckets = &config->heatmap_buckets,
-        .weights = &config->heatmap_weights,
-        .lookback_ms = config->heatmap_lookback_ms,
+        .settings = &settings,
     });
     serve_metrics_init(parts);
     program->past = backend_of(parts);

@@ -16,6 +16,8 @@ static const size_t windows[] = {288, 2016, 8640, 105120}; /* a day, a week, a m
 
 enum { REPEATS_MIN = 3 };
 
+#define LOOKBACK_MS (30 * DAY_MS) /* of a model that has one */
+
 static double measure(struct book *book, const struct series *series, double seconds,
                       size_t *levels)
 {
@@ -37,16 +39,16 @@ int main(int argc, char **argv)
 {
     streams_open_standard();
     double seconds = argc > 1 ? atof(argv[1]) : 0.2;
-    const struct model *model = argc > 2 ? model_find(argv[2]) : model_default();
-    struct leverage_weights weights;
-    check(model != NULL);
-    check(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, NULL) == STATUS_OK);
+    const struct model *model;
+    struct model_settings settings = {.lookback_ms = LOOKBACK_MS};
+    check(model_find(argc > 2 ? argv[2] : MODEL_DEFAULT, &model, NULL) == STATUS_OK);
+    check(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &settings.weights, NULL) == STATUS_OK);
     struct buffer out = {0};
     buffer_append_text(&out, "{\"windows\":[");
     for (size_t w = 0; w < sizeof windows / sizeof windows[0]; w++) {
         buffer_append_format(&out, "%s{\"candles\":%zu", w > 0 ? "," : "", windows[w]);
         for (int interest = 0; interest < WALK_COUNT; interest++) {
-            struct book *book = book_create(model, &weights);
+            struct book *book = book_create(model, &settings);
             struct series series = {0};
             size_t levels;
             walk_make(&series, (enum walk_interest)interest, windows[w]);

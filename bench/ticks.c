@@ -3,7 +3,8 @@
  * symbols in turn, each with a window of its own, so that caches are as cold as in a server. Prints
  * one JSON object; times are of the processor, in microseconds.
  *
- *     ticks_bench [SYMBOLS [ROUNDS]]       500 symbols, each with 60 ticks of its open candle
+ *     ticks_bench [SYMBOLS [ROUNDS [MODEL]]]       500 symbols, each with 60 ticks of its open
+ * candle
  *
  * A tick ends with the text and its hash, as the generator's does; what the frame and its
  * compression cost, where the snapshot is published, is told beside it. */
@@ -26,7 +27,8 @@
 
 enum { CLOSES = 6, EXTRA = CLOSES + 1, DAY_CANDLES = 288 };
 
-static struct leverage_weights weights;
+static struct model_settings settings;
+static const struct model *model;
 
 static uint64_t cpu_ns(void)
 {
@@ -45,7 +47,7 @@ static size_t allocated_bytes(void)
 /* A market of a symbol: rows as a database would have them. */
 struct rows {
     struct series series;
-    double *interest;
+    double *interest, *contracts; /* of the slot in which the candle opens */
 };
 
 static void make_rows(struct rows *rows, enum walk_interest interest, size_t candles)
@@ -54,14 +56,18 @@ static void make_rows(struct rows *rows, enum walk_interest interest, size_t can
     *rows = (struct rows){0};
     walk_make(&rows->series, interest, candles);
     rows->interest = memory_allocate_zeroed(candles, sizeof *rows->interest);
-    for (size_t i = 0; i < candles; i++)
+    rows->contracts = memory_allocate_zeroed(candles, sizeof *rows->contracts);
+    for (size_t i = 0; i < candles; i++) {
         rows->interest[i] = value += rows->series.deltas[i];
+        rows->contracts[i] = i > 0 ? rows->series.contracts[i - 1] : 0;
+    }
 }
 
 static void free_rows(struct rows *rows)
 {
     series_deinit(&rows->series);
     free(rows->interest);
+    free(rows->contracts);
 }
 
 /* What a follower reads of a database that has the rows up to `end`. */
@@ -76,6 +82,7 @@ static void load(struct follower *follower, const struct rows *rows, size_t end)
     for (size_t i = 0; i < end; i++) {
         slots_set_candle(&slots, slots_number(candles[i].open_time_ms), &candles[i]);
         slots_set_interest(&slots, slots_number(candles[i].open_time_ms), rows->interest[i]);
+        slots_set_contracts(&slots, slots_number(candles[i].open_time_ms), rows->contracts[i]);
     }
     follower_load(follower, STORE_CANDLES, &slots);
     follower_load(follower, STORE_INTEREST, &slots);
@@ -145,7 +152,8 @@ static void measure_ticks(struct maker *maker, struct follower *followers, size_
                 open_ns += cpu_ns() - start_ns;
         }
         const struct interest interest = {.time_ms = candle->open_time_ms,
-                                          .value_e8 = (int64_t)(rows->interest[at] * 1e8)};
+                                          .value_e8 = (int64_t)(rows->interest[at] * 1e8),
+                                          .contracts_e8 = (int64_t)(rows->contracts[at] * 1e8)};
         start_ns = cpu_ns();
         for (size_t i = 0; i < count; i++) {
             follower_feed_candle(&followers[i], candle, true);
@@ -166,7 +174,8 @@ static void measure_whole(struct maker *maker, const struct rows *rows, size_t w
     enum { TIMES = 30 };
     struct series series = {.count = window,
                             .candles = rows->series.candles + CLOSES,
-                            .deltas = rows->series.deltas + CLOSES};
+                            .deltas = rows->series.deltas + CLOSES,
+                            .contracts = rows->series.contracts + CLOSES};
     struct ws_deflater *deflater = ws_deflater_create();
     uint64_t start_ns = cpu_ns();
     for (size_t i = 0; i < TIMES; i++) {
@@ -193,16 +202,20 @@ static void measure_whole(struct maker *maker, const struct rows *rows, size_t w
 static void measure(size_t days, enum walk_interest interest, size_t count, size_t rounds,
                     struct result *result)
 {
-    const size_t window = days * DAY_CANDLES;
+    const int64_t lookback_ms = (int64_t)days * DAY_MS;
+    /* A book of moments begins days before the lookback. */
+    const int64_t before_ms = model_begin(model, DAY_MS - CANDLE_MS, 0);
+    const size_t window = (size_t)((lookback_ms + DAY_MS - before_ms) / CANDLE_MS);
+    settings.lookback_ms = lookback_ms;
     struct rows rows;
     struct maker maker = {0};
     struct follower *followers = memory_allocate_zeroed(count, sizeof *followers);
     make_rows(&rows, interest, window + EXTRA);
-    check(run_books_init(&maker.books, model_default(), &weights));
+    check(run_books_init(&maker.books, model, &settings));
     size_t before = allocated_bytes();
     uint64_t start_ns = cpu_ns();
     for (size_t i = 0; i < count; i++) {
-        follower_init(&followers[i], "BTCUSDT", (int64_t)days * DAY_MS, model_default(), &weights);
+        follower_init(&followers[i], "BTCUSDT", model, &settings);
         load(&followers[i], &rows, window);
         make(&maker, &followers[i]);
     }
@@ -227,8 +240,9 @@ int main(int argc, char **argv)
     const size_t count = argc > 1 ? (size_t)atoi(argv[1]) : 500;
     const size_t rounds = argc > 2 ? (size_t)atoi(argv[2]) : 60;
     if (count == 0 || rounds < 2 * CLOSES)
-        fail("usage: ticks_bench [SYMBOLS [ROUNDS]], at least 12 rounds", NULL);
-    check(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, NULL) == STATUS_OK);
+        fail("usage: ticks_bench [SYMBOLS [ROUNDS [MODEL]]], at least 12 rounds", NULL);
+    check(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &settings.weights, NULL) == STATUS_OK);
+    check(model_find(argc > 3 ? argv[3] : MODEL_DEFAULT, &model, NULL) == STATUS_OK);
     struct buffer out = {0};
     buffer_append_format(&out, "{\"symbols\":%zu,\"windows\":[", count);
     for (size_t d = 0; d < sizeof days / sizeof days[0]; d++) {

@@ -72,5 +72,6 @@ void walk_make(struct series *series, enum walk_interest interest, size_t count)
         double delta = i == 0 ? 0 : next_delta(interest, i, next_random(&state), held);
         held = fmax(held + delta, 0);
         series_push(series, &candle, delta);
+        series->contracts[i] = (STOCK + held) / START_PRICE;
     }
 }

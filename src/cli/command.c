@@ -4,6 +4,7 @@
 #include "cli/command.h"
 
 #include "engine/history.h"
+#include "engine/settings.h"
 #include "sources/archive/import.h"
 #include "store/store.h"
 
@@ -62,12 +63,12 @@ enum status command_open_history(const struct config *config, struct store **sto
     enum status status = store_open(config->duckdb_path, STORE_SHARED, store, error);
     if (status != STATUS_OK)
         return status;
+    const struct model_settings settings = settings_of_model(config);
     *history = history_create(&(struct history_options){
         .store = *store,
-        .model = model_default(),
+        .model = model_of(config->heatmap_model),
         .buckets = &config->heatmap_buckets,
-        .weights = &config->heatmap_weights,
-        .lookback_ms = config->heatmap_lookback_ms,
+        .settings = &settings,
     });
     return STATUS_OK;
 }

@@ -17,6 +17,15 @@ static enum status parse_moment(const char *text, int64_t *time_ms, struct error
                      "--at: '%.60s' is not a time (ISO 8601, as in 2025-12-28T14:30:00Z)", text);
 }
 
+/* `model` stays as it is where none is named. */
+static enum status find_model(const char *name, const struct model **model, struct error *error)
+{
+    enum status status = name != NULL ? model_find(name, model, error) : STATUS_OK;
+    if (status != STATUS_OK)
+        error_prefix(error, "--model");
+    return status;
+}
+
 static void append_snapshot(struct buffer *out, const struct snapshot *snapshot)
 {
     struct json json = json_start(out);
@@ -36,14 +45,16 @@ static enum exit_code run(struct invocation *invocation)
     struct history *history = NULL;
     struct snapshot snapshot = {0};
     struct buffer out = {0};
+    const struct model *model = NULL;
     char symbol[SYMBOL_SIZE];
     int64_t at_ms;
     if (command_symbol(invocation, symbol, &error) != STATUS_OK ||
+        find_model(command_option(invocation, "model"), &model, &error) != STATUS_OK ||
         parse_moment(command_option(invocation, "at"), &at_ms, &error) != STATUS_OK)
         return command_fail(&error);
     enum status status = command_open_history(&invocation->config, &store, &history, &error);
     if (status == STATUS_OK)
-        status = history_snapshot(history, symbol, at_ms, &snapshot, &error);
+        status = history_snapshot(history, symbol, at_ms, model, &snapshot, &error);
     if (status == STATUS_OK)
         append_snapshot(&out, &snapshot);
     snapshot_deinit(&snapshot);
@@ -58,5 +69,6 @@ const struct command command_snapshot = {
     .run = run,
     .options = {{"symbol", "SYMBOL", "the symbol (the first of SYMBOLS if not given)"},
                 {"at", "TIME",
-                 "a moment, ISO 8601; UTC, or with an offset (the newest if not given)"}},
+                 "a moment, ISO 8601; UTC, or with an offset (the newest if not given)"},
+                {"model", "MODEL", "the model (HEATMAP_MODEL if not given)"}},
 };

@@ -31,6 +31,7 @@ enum { CANDLES_MIN = 300, CANDLES_MAX = 100000000 }; /* of one question */
 #define CORES(member, low, high) .type = SETTING_CORES, .whole = {low, high}, FIELD(int, member)
 #define SECONDS(member, low, high)                                                                 \
     .type = SETTING_SECONDS, .seconds = {low, high}, FIELD(double, member)
+#define SHARE(member) .type = SETTING_SHARE, FIELD(double, member)
 #define DURATION(member, low_ms, low_meaning)                                                      \
     .type = SETTING_DURATION, .duration = {low_ms, low_meaning}, FIELD(int64_t, member)
 #define AGE(member, low_ms, low_meaning)                                                           \
@@ -110,6 +111,11 @@ static const struct setting settings[] = {
      "price step of the levels by symbol: BTCUSDT:100,ETHUSDT:5"},
     {"HEATMAP_LEVERAGE_WEIGHTS", WEIGHTS(heatmap_weights), LEVERAGE_WEIGHTS_DEFAULT, NULL,
      "how new positions are distributed over leverages, leverage:weight"},
+    {"HEATMAP_MODEL", CHOICE(heatmap_model, "MODEL", value_model_names), MODEL_DEFAULT, NULL,
+     "how the map is made of candles and open interest: survival or reference"},
+    {"HEATMAP_TURNOVER", SHARE(heatmap_turnover), "0", NULL,
+     "of survival: share of the traded volume that closes old positions and opens new ones (0 to "
+     "1)"},
     {"QUESTION_SECONDS_MAX", SECONDS(question_seconds_max, 0.1, 3600), "10", NULL,
      "seconds that making a history, a map or candles may take"},
     {"QUESTION_CANDLES_MAX", WHOLE(question_candles_max, CANDLES_MIN, CANDLES_MAX), "220000", NULL,

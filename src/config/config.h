@@ -46,6 +46,8 @@ struct config {
     int64_t heatmap_lookback_ms;
     struct bucket_map heatmap_buckets;
     struct leverage_weights heatmap_weights;
+    enum model_name heatmap_model;
+    double heatmap_turnover;
     double question_seconds_max;
     int question_candles_max;
     int questions_per_ip;

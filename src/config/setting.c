@@ -68,6 +68,15 @@ static enum status parse_seconds(const struct setting *setting, const char *text
     return STATUS_OK;
 }
 
+static enum status parse_share(const char *text, double *value, struct error *error)
+{
+    double number;
+    if (!slice_parse_double(slice_of(text), &number) || number < 0 || number > 1)
+        return error_set(error, STATUS_INVALID, "'%.60s' is not a number from 0 to 1", text);
+    *value = number;
+    return STATUS_OK;
+}
+
 static enum status parse_duration(const struct setting *setting, const char *text,
                                   int64_t *value_ms, struct error *error)
 {
@@ -195,6 +204,8 @@ static enum status parse_field(const struct setting *setting, const char *text, 
         return parse_cores(setting, text, value, error);
     case SETTING_SECONDS:
         return parse_seconds(setting, text, value, error);
+    case SETTING_SHARE:
+        return parse_share(text, value, error);
     case SETTING_DURATION:
         return parse_duration(setting, text, value, error);
     case SETTING_BYTES:
@@ -269,23 +280,15 @@ const char *setting_shown_default(const struct setting *setting)
 const char *setting_placeholder(const struct setting *setting)
 {
     static const char *const placeholders[] = {
-        [SETTING_BOOL] = "BOOL",
-        [SETTING_WHOLE] = "N",
-        [SETTING_CORES] = "N",
-        [SETTING_SECONDS] = "SECONDS",
-        [SETTING_DURATION] = "DURATION",
-        [SETTING_BYTES] = "SIZE",
-        [SETTING_PATH] = "PATH",
-        [SETTING_HOSTS] = "LIST",
-        [SETTING_ORIGINS] = "LIST",
-        [SETTING_CHANNEL] = "TEXT",
-        [SETTING_ADDRESS] = "ADDRESS:PORT",
-        [SETTING_SYMBOLS] = "LIST",
-        [SETTING_BUCKETS] = "LIST",
-        [SETTING_WEIGHTS] = "LIST",
-        [SETTING_NETWORKS] = "LIST",
-        [SETTING_EXCHANGES] = "LIST",
-        [SETTING_URL] = "URL",
+        [SETTING_BOOL] = "BOOL",      [SETTING_WHOLE] = "N",
+        [SETTING_CORES] = "N",        [SETTING_SECONDS] = "SECONDS",
+        [SETTING_SHARE] = "SHARE",    [SETTING_DURATION] = "DURATION",
+        [SETTING_BYTES] = "SIZE",     [SETTING_PATH] = "PATH",
+        [SETTING_HOSTS] = "LIST",     [SETTING_ORIGINS] = "LIST",
+        [SETTING_CHANNEL] = "TEXT",   [SETTING_ADDRESS] = "ADDRESS:PORT",
+        [SETTING_SYMBOLS] = "LIST",   [SETTING_BUCKETS] = "LIST",
+        [SETTING_WEIGHTS] = "LIST",   [SETTING_NETWORKS] = "LIST",
+        [SETTING_EXCHANGES] = "LIST", [SETTING_URL] = "URL",
         [SETTING_REDIS_URL] = "URL",
     };
     if (setting->type == SETTING_CHOICE)

@@ -19,6 +19,7 @@ enum setting_type {
     SETTING_WHOLE,    /* int, within `whole` */
     SETTING_CORES,    /* int, within `whole`; empty: the processors it may use */
     SETTING_SECONDS,  /* double, within `seconds` */
+    SETTING_SHARE,    /* double from 0 to 1 */
     SETTING_DURATION, /* int64_t milliseconds, at least `duration.min_ms`; 0 for `all` */
     SETTING_BYTES,    /* size_t, within `bytes` */
     SETTING_CHOICE,   /* an enum that numbers `choice.names` from 0 */

@@ -39,6 +39,9 @@ static const struct {
 
 enum { SYMBOLS_SHOWN_MAX = 20 }; /* in a message */
 
+const char *const value_model_names[] = {
+    [MODEL_SURVIVAL] = "survival", [MODEL_REFERENCE] = "reference", NULL};
+
 /* -- durations --------------------------------------------------------------------------------- */
 
 static bool is_digit(char c)

@@ -26,6 +26,12 @@
 #define DAY_MS (24 * 60 * MINUTE_MS)
 #define WINDOW_MAX_MS (3660 * DAY_MS)
 
+/* The models by which a map is made (model/model.h), and their names, with a NULL behind the last.
+ */
+enum model_name { MODEL_SURVIVAL, MODEL_REFERENCE };
+extern const char *const value_model_names[];
+#define MODEL_DEFAULT "reference"
+
 /* "90s", "15m", "48h", "7d", "2w", "1y" (365 days); a whole number and one unit. */
 enum status value_parse_duration(const char *text, int64_t *duration_ms, struct error *error);
 

@@ -24,14 +24,13 @@ static int64_t block_of(int64_t time_ms)
     return candle_floor_time(time_ms, STORE_BLOCK_MS) / STORE_BLOCK_MS;
 }
 
-void follower_init(struct follower *follower, const char *symbol, int64_t lookback_ms,
-                   const struct model *model, const struct leverage_weights *weights)
+void follower_init(struct follower *follower, const char *symbol, const struct model *model,
+                   const struct model_settings *settings)
 {
     *follower = (struct follower){
         .symbol = symbol,
-        .lookback_ms = lookback_ms,
         .model = model,
-        .weights = weights,
+        .settings = settings,
         .is_regular = true,
         .fed_slot = INT64_MIN,
         .closed_slot = INT64_MIN,
@@ -79,6 +78,12 @@ bool follower_newest(const struct follower *follower, int64_t *open_time_ms)
     return has_fed || follower->has_newest;
 }
 
+/* Where the window begins whose newest candle is this one. */
+static int64_t window_start(const struct follower *follower, int64_t end_ms)
+{
+    return model_begin(follower->model, end_ms, follower->settings->lookback_ms);
+}
+
 /* The place of the first entry that is not before the slot. Nearly always near the end. */
 static size_t fed_place(const struct follower *follower, int64_t slot)
 {
@@ -101,6 +106,11 @@ static void remove_fed(struct follower *follower, size_t at)
             (--follower->fed_count - at) * sizeof *follower->fed);
 }
 
+static bool has_interest(const struct fed_slot *fed)
+{
+    return fed->interest != 0 || fed->contracts != 0;
+}
+
 /* Removes the oldest entry: what it holds is known no more. */
 static void drop_oldest(struct follower *follower)
 {
@@ -109,8 +119,10 @@ static void drop_oldest(struct follower *follower)
     if (oldest->slot >= slots->first && oldest->slot < slots_end(slots)) {
         if (oldest->has_candle)
             slots_set_candle(slots, oldest->slot, oldest->has_stored ? &oldest->stored : NULL);
-        if (oldest->interest != 0)
+        if (has_interest(oldest)) {
             slots_set_interest(slots, oldest->slot, 0);
+            slots_set_contracts(slots, oldest->slot, 0);
+        }
     }
     remove_fed(follower, 0);
 }
@@ -177,9 +189,11 @@ static void settle(struct follower *follower, size_t at)
         slots_set_candle(slots, fed->slot, is_stored ? &fed->stored : &fed->candle);
         fed->has_candle = !fed->has_stored || is_open;
     }
-    if (fed->interest != 0)
+    if (has_interest(fed)) {
         slots_set_interest(slots, fed->slot, fed->interest);
-    if (!fed->has_candle && fed->interest == 0)
+        slots_set_contracts(slots, fed->slot, fed->contracts);
+    }
+    if (!fed->has_candle && !has_interest(fed))
         remove_fed(follower, at);
 }
 
@@ -213,17 +227,24 @@ bool follower_feed_candle(struct follower *follower, const struct candle *candle
 
 bool follower_feed_interest(struct follower *follower, const struct interest *interest)
 {
+    const struct slots *slots = &follower->slots;
     const int64_t slot = slots_number(interest->time_ms);
-    if (interest->value_e8 <= 0 || interest->time_ms < 0)
+    const bool has_value = interest->value_e8 > 0, has_contracts = interest->contracts_e8 > 0;
+    if ((!has_value && !has_contracts) || interest->time_ms < 0)
         return false;
     struct fed_slot *fed = find_fed(follower, slot);
-    bool is_stored =
-        (fed == NULL || fed->interest == 0) && slots_interest(&follower->slots, slot) != 0;
+    bool is_stored = (fed == NULL || !has_interest(fed)) &&
+                     (slots_interest(slots, slot) != 0 || slots_contracts(slots, slot) != 0);
     if (!is_stored && fed == NULL)
         fed = make_fed(follower, slot);
     if (is_stored || fed == NULL)
         return false;
-    fed->interest = (double)interest->value_e8 / 1e8;
+    if (has_value)
+        fed->interest = (double)interest->value_e8 / 1e8;
+    if (has_contracts && (fed->contracts == 0 || interest->time_ms <= fed->contracts_ms)) {
+        fed->contracts = (double)interest->contracts_e8 / 1e8;
+        fed->contracts_ms = interest->time_ms;
+    }
     settle(follower, (size_t)(fed - follower->fed));
     return true;
 }
@@ -261,9 +282,9 @@ enum status follower_expect(struct follower *follower, const int64_t *newest_ms)
         follower_unload(follower);
         return STATUS_NO_DATA;
     }
-    int64_t start_ms = end_ms - follower->lookback_ms;
+    int64_t start_ms = window_start(follower, end_ms);
     if (start_ms < 0 || start_ms % CANDLE_MS != 0 || end_ms % CANDLE_MS != 0 ||
-        follower->lookback_ms > FOLLOWER_LOOKBACK_MAX_MS)
+        follower->settings->lookback_ms > FOLLOWER_LOOKBACK_MAX_MS)
         follower->is_regular = false;
     else if (end_ms > follower->retry_ms)
         follower->is_regular = true;
@@ -321,13 +342,15 @@ static void load_candle(struct follower *follower, int64_t slot, const struct ca
         slots_set_candle(&follower->slots, slot, stored);
 }
 
-static void load_interest(struct follower *follower, int64_t slot, double stored)
+static void load_interest(struct follower *follower, int64_t slot, double value, double contracts)
 {
     struct fed_slot *fed = find_fed(follower, slot);
-    if (fed != NULL && stored != 0)
-        fed->interest = 0;
-    if (fed == NULL || fed->interest == 0)
-        slots_set_interest(&follower->slots, slot, stored);
+    if (fed != NULL && (value != 0 || contracts != 0))
+        fed->interest = fed->contracts = 0;
+    if (fed != NULL && has_interest(fed))
+        return;
+    slots_set_interest(&follower->slots, slot, value);
+    slots_set_contracts(&follower->slots, slot, contracts);
 }
 
 void follower_load(struct follower *follower, enum store_kind kind, const struct slots *rows)
@@ -339,7 +362,7 @@ void follower_load(struct follower *follower, enum store_kind kind, const struct
         if (kind == STORE_CANDLES)
             load_candle(follower, slot, slots_candle(rows, slot));
         else
-            load_interest(follower, slot, slots_interest(rows, slot));
+            load_interest(follower, slot, slots_interest(rows, slot), slots_contracts(rows, slot));
 }
 
 void follower_end_load(struct follower *follower, bool is_regular)
@@ -370,11 +393,11 @@ enum status follower_snapshot(struct follower *follower, struct run_books *books
 {
     int64_t end_ms;
     check(follower->is_loaded && follower_newest(follower, &end_ms));
-    int64_t first = slots_number(end_ms - follower->lookback_ms), end = slots_number(end_ms) + 1;
+    int64_t first = slots_number(window_start(follower, end_ms)), end = slots_number(end_ms) + 1;
     if (slots_last_candle(&follower->slots, first, end) < first)
         return error_set(error, STATUS_NO_DATA, "no usable candles of %s", follower->symbol);
     if (follower->run.book == NULL &&
-        !run_init(&follower->run, follower->model, follower->weights)) {
+        !run_init(&follower->run, follower->model, follower->settings)) {
         run_deinit(&follower->run);
         return error_set(error, STATUS_NO_MEMORY, "no memory for the book of %s", follower->symbol);
     }

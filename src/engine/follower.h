@@ -9,6 +9,9 @@
  *     the newest candle fed, while it is open                   the one with more volume counts
  *     open interest of five minutes                             the stored rows count
  *
+ * Of the readings of five minutes that are fed, the newest tells the value, and the first the
+ * contracts: those are the state with which the five minutes begin.
+ *
  * Belongs to one thread, the generator's. */
 #ifndef HEATCAST_ENGINE_FOLLOWER_H
 #define HEATCAST_ENGINE_FOLLOWER_H
@@ -43,14 +46,14 @@ struct fed_slot {
     int64_t slot;
     bool has_candle, is_closed, has_stored; /* the last: `stored` lies under the candle */
     struct candle candle, stored;
-    double interest; /* 0: none */
+    double interest, contracts; /* 0: none */
+    int64_t contracts_ms;       /* of the reading that they are of */
 };
 
 struct follower {
     const char *symbol;
-    int64_t lookback_ms;
     const struct model *model;
-    const struct leverage_weights *weights;
+    const struct model_settings *settings;
 
     /* Whether the slots hold what the database has, and whether they can: every candle is on a mark
      * of five minutes, as is where the window begins. */
@@ -68,8 +71,8 @@ struct follower {
 };
 
 /* The pointers must outlive the follower. */
-void follower_init(struct follower *follower, const char *symbol, int64_t lookback_ms,
-                   const struct model *model, const struct leverage_weights *weights);
+void follower_init(struct follower *follower, const char *symbol, const struct model *model,
+                   const struct model_settings *settings);
 void follower_deinit(struct follower *follower);
 
 /* Gives back the memory of the slots; what was fed is kept. It is to be loaded again. */

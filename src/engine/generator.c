@@ -214,13 +214,13 @@ static void allocate_state(struct generator *generator)
     inbox_init(&generator->inbox, count);
     survey_init(&generator->survey, generator->symbols,
                 &(struct survey_listener){on_stored, on_other, generator});
-    inventory_init(&generator->inventory, generator->symbols, generator->options.lookback_ms,
-                   generator->options.is_filled);
+    inventory_init(&generator->inventory, generator->symbols,
+                   generator->options.settings->lookback_ms, generator->options.is_filled);
     for (size_t i = 0; i < count; i++) {
         const char *symbol = generator->symbols->names[i];
         generator->states[i].bucket_e8 = bucket_map_find(generator->options.buckets, symbol);
-        follower_init(&generator->states[i].follower, symbol, generator->options.lookback_ms,
-                      generator->options.model, generator->options.weights);
+        follower_init(&generator->states[i].follower, symbol, generator->options.model,
+                      generator->options.settings);
     }
 }
 
@@ -234,7 +234,7 @@ struct generator *generator_start(const struct generator_options *options)
     generator->live_interval_ns = (uint64_t)(options->live_interval_seconds * (double)SECOND_NS);
     check(generator->interval_ns > 0);
     /* A program without memory for them has not started yet. */
-    check(run_books_init(&generator->books, options->model, options->weights));
+    check(run_books_init(&generator->books, options->model, options->settings));
     allocate_state(generator);
 
     pthread_condattr_t attributes;

@@ -56,8 +56,7 @@ struct generator_options {
     /* These three must outlive it, too. */
     const struct symbol_list *symbols;
     const struct bucket_map *buckets;
-    const struct leverage_weights *weights;
-    int64_t lookback_ms;
+    const struct model_settings *settings;
     double interval_seconds;      /* between two ticks of the database */
     double live_interval_seconds; /* between two snapshots of what a symbol was fed */
     bool is_filled;               /* a source of this process fills the database */

@@ -18,8 +18,7 @@ struct history *history_create(const struct history_options *options)
     history->store = options->store;
     history->model = options->model;
     history->buckets = options->buckets;
-    history->weights = *options->weights;
-    history->lookback_ms = options->lookback_ms;
+    history->settings = *options->settings;
     return history;
 }
 
@@ -30,6 +29,7 @@ void history_destroy(struct history *history)
 
 /* What the meta object says about all snapshots. */
 struct totals {
+    size_t snapshots;
     bool has_levels;
     int64_t price_min_e8, price_max_e8;
     double long_volume, short_volume; /* of the last */
@@ -39,6 +39,7 @@ struct totals {
 static void add_to_totals(struct totals *totals, struct book_change change,
                           const struct level_list *levels)
 {
+    totals->snapshots++;
     totals->consumed += change.consumed;
     if (levels->count == 0)
         return;
@@ -61,17 +62,16 @@ static void sum_volumes(struct totals *totals, const struct level_list *levels)
 
 /* -- text -------------------------------------------------------------------------------------- */
 
-static void write_snapshot(struct json *json, const struct candle *candle,
-                           struct book_change change, const struct level_list *levels,
-                           struct level_writer *writer)
+static void write_snapshot(struct json *json, const struct question_walk *walk,
+                           const struct level_list *levels, struct level_writer *writer)
 {
     json_open_object(json);
-    json_member_time(json, "timestamp", candle->open_time_ms);
+    json_member_time(json, "timestamp", walk->time_ms);
     json_key(json, "levels");
     json_begin_raw(json);
     level_writer_append(writer, json->out, levels);
-    json_member_integer(json, "positions_created", change.created);
-    json_member_integer(json, "positions_consumed", change.consumed);
+    json_member_integer(json, "positions_created", walk->change.created);
+    json_member_integer(json, "positions_consumed", walk->change.consumed);
     json_close_object(json);
 }
 
@@ -89,12 +89,24 @@ static void write_price_range(struct json *json, const struct totals *totals)
     json_close_object(json);
 }
 
+static void write_known_from(const struct question *question, struct json *json)
+{
+    int64_t time_ms;
+    if (!model_is_of_moment(question->model))
+        return;
+    if (question_known_from(question, &time_ms))
+        json_member_time(json, "known_from", time_ms);
+    else
+        json_member_null(json, "known_from");
+}
+
 static void write_meta(const struct question *question, int64_t bucket_e8,
                        const struct totals *totals, struct json *json)
 {
     question_open_meta(question, json);
+    write_known_from(question, json);
     json_member_decimal(json, "bucket", bucket_e8);
-    json_member_integer(json, "total_snapshots", (int64_t)question->series.count);
+    json_member_integer(json, "total_snapshots", (int64_t)totals->snapshots);
     write_price_range(json, totals);
     json_member_number(json, "total_long_volume", totals->long_volume);
     json_member_number(json, "total_short_volume", totals->short_volume);
@@ -104,20 +116,19 @@ static void write_meta(const struct question *question, int64_t bucket_e8,
 
 /* -- the answer -------------------------------------------------------------------------------- */
 
-/* Writes the snapshot after each candle. */
+/* Writes the snapshot after each interval. */
 static enum status write_snapshots(const struct question *question, struct book *book,
                                    int64_t bucket_e8, struct totals *totals, struct json *json,
                                    struct error *error)
 {
-    const struct series *series = &question->series;
+    struct question_walk walk = {.question = question, .book = book};
     struct level_list levels = {0};
     struct level_writer writer = {0};
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < series->count && status == STATUS_OK; i++) {
-        struct book_change change = book_advance(book, &series->candles[i], series->deltas[i]);
+    while (status == STATUS_OK && question_step(&walk)) {
         book_snapshot(book, bucket_e8, &levels);
-        add_to_totals(totals, change, &levels);
-        write_snapshot(json, &series->candles[i], change, &levels, &writer);
+        add_to_totals(totals, walk.change, &levels);
+        write_snapshot(json, &walk, &levels, &writer);
         status = question_check_progress(question, book, &levels, error);
     }
     sum_volumes(totals, &levels);
@@ -150,10 +161,12 @@ static enum status write_history(const struct question *question, struct book *b
 
 static enum status answer(struct question *question, struct buffer *out, struct error *error)
 {
-    enum status status = question_load_bounded(question, error);
+    enum status status = question_check_count(question, error);
+    if (status == STATUS_OK)
+        status = question_load(question, question->window.start_ms, error);
     if (status != STATUS_OK)
         return status;
-    struct book *book = book_create(question->history->model, question_weights(question));
+    struct book *book = book_create(question->model, &question->settings);
     status = book != NULL ? write_history(question, book, out, error)
                           : question_no_memory(question, error);
     book_destroy(book);

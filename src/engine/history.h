@@ -19,11 +19,11 @@
 struct history; /* what all questions share: the settings below */
 
 struct history_options {
-    struct store *store;                    /* must outlive the history */
-    const struct model *model;              /* constant */
-    const struct bucket_map *buckets;       /* must outlive it, too */
-    const struct leverage_weights *weights; /* where a question has none; copied */
-    int64_t lookback_ms;                    /* default window */
+    struct store *store;                   /* must outlive the history */
+    const struct model *model;             /* constant; where a question names none */
+    const struct bucket_map *buckets;      /* must outlive it, too */
+    const struct model_settings *settings; /* copied; the weights where a question has none, and the
+                                              lookback is the default window, too */
 };
 
 struct history *history_create(const struct history_options *options);
@@ -53,9 +53,11 @@ struct question_limits {
  *     STATUS_NO_MEMORY   there is too little just now, though the limits allow it
  *     others             as store_begin()
  *
- * The book of a history is empty before the first candle of the window; `start_time` and `end_time`
- * are the timestamps of the first and the last snapshot; `price_range` holds null where no snapshot
- * has a level. */
+ * `start_time` and `end_time` are the timestamps of the first and the last snapshot; `price_range`
+ * holds null where no snapshot has a level. A model of moments (model/model.h) is led through what
+ * is before the window too, so that the first snapshot is as right as the last; where the database
+ * does not reach that far, `known_from` is the first moment of which all is known. The book of
+ * another model is empty before the first candle of the window. */
 enum status history_run(struct history *history, const struct range *range,
                         const struct question_limits *limits, struct buffer *out,
                         struct error *error);
@@ -63,11 +65,11 @@ enum status history_candles(struct history *history, const struct range *range,
                             const struct question_limits *limits, struct buffer *out,
                             struct error *error);
 
-/* The whole map as one compact picture, for pages: the form is model/grid.h's. The book is followed
- * for at least the default lookback before the end, also where the range is shorter, so that the
- * last column is the live snapshot. With shown_start or shown_end only that part of the range
- * becomes columns, from the same book: a part in finer steps. STATUS_NO_DATA: no candle is in it.
- * STATUS_TOO_LARGE: over GRID_CELLS_MAX or GRID_ROWS_MAX; a bucket fits. */
+/* The whole map as one compact picture, for pages: the form is model/grid.h's. A book that depends
+ * on its window is followed for at least the default lookback before the end, also where the range
+ * is shorter, so that the last column is the live snapshot. With shown_start or shown_end only that
+ * part of the range becomes columns, from the same book: a part in finer steps. STATUS_NO_DATA: no
+ * candle is in it. STATUS_TOO_LARGE: over GRID_CELLS_MAX or GRID_ROWS_MAX; a bucket fits. */
 enum status history_grid(struct history *history, const struct range *range,
                          const struct question_limits *limits, struct buffer *out,
                          struct error *error);
@@ -80,8 +82,10 @@ enum status history_liquidations(struct history *history, const struct range *ra
                                  struct error *error);
 
 /* The snapshot after the newest candle at or before `at_ms` (INT64_MAX: the newest), computed over
- * the default lookback before it. `snapshot` must be zeroed or an earlier result. */
+ * the default lookback before it. `model` may be NULL: that of the history. `snapshot` must be
+ * zeroed or an earlier result. */
 enum status history_snapshot(struct history *history, const char *symbol, int64_t at_ms,
-                             struct snapshot *snapshot, struct error *error);
+                             const struct model *model, struct snapshot *snapshot,
+                             struct error *error);
 
 #endif

@@ -62,14 +62,14 @@ static enum status count_levels(const struct question *question, struct book *bo
                                 size_t sample_count, struct level_counts *counts,
                                 struct error *error)
 {
-    const struct series *series = &question->series;
-    const size_t stride = (series->count + sample_count - 1) / sample_count;
+    const size_t count = question_count_steps(question);
+    const size_t stride = (count + sample_count - 1) / sample_count;
+    struct question_walk walk = {.question = question, .book = book};
     struct level_list levels = {0};
     enum status status = STATUS_OK;
     book_reset(book);
-    for (size_t i = 0; i < series->count && status == STATUS_OK; i++) {
-        bool is_last = i + 1 == series->count, is_sample = (i + 1) % stride == 0 || is_last;
-        book_advance(book, &series->candles[i], series->deltas[i]);
+    for (size_t i = 0; status == STATUS_OK && question_step(&walk); i++) {
+        bool is_sample = (i + 1) % stride == 0 || i + 1 == count;
         if (is_sample) {
             book_snapshot(book, counts->buckets_e8[0], &levels);
             add_sample(counts, &levels, (double)(i % stride + 1));
@@ -83,7 +83,7 @@ static enum status count_levels(const struct question *question, struct book *bo
 
 static double bytes_of(const struct question *question, double levels, int bytes_per_level)
 {
-    return (double)question->series.count * SNAPSHOT_BYTES + levels * bytes_per_level;
+    return (double)question_count_steps(question) * SNAPSHOT_BYTES + levels * bytes_per_level;
 }
 
 /* Refuses a history of about so many bytes, and names the next bucket that fits. */

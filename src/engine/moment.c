@@ -1,5 +1,5 @@
 /* One snapshot at a moment of the past: what the live stream would have sent then, so the window is
- * the lookback before the newest candle of that moment. */
+ * the one before the newest candle of that moment. */
 #include "engine/question.h"
 
 #include "base/iso_time.h"
@@ -38,11 +38,11 @@ static enum status find_candle(struct store_session *session, const char *symbol
     return status;
 }
 
-static enum status compute(const struct history *history, const char *symbol,
-                           const struct series *series, struct snapshot *snapshot,
-                           struct error *error)
+static enum status compute(const struct history *history, const struct model *model,
+                           const char *symbol, const struct series *series,
+                           struct snapshot *snapshot, struct error *error)
 {
-    struct book *book = book_create(history->model, &history->weights);
+    struct book *book = book_create(model, &history->settings);
     if (book == NULL)
         return error_set(error, STATUS_NO_MEMORY, "no memory for a book");
     enum status status = snapshot_compute(snapshot, book, symbol, series,
@@ -52,21 +52,25 @@ static enum status compute(const struct history *history, const char *symbol,
 }
 
 enum status history_snapshot(struct history *history, const char *symbol, int64_t at_ms,
-                             struct snapshot *snapshot, struct error *error)
+                             const struct model *model, struct snapshot *snapshot,
+                             struct error *error)
 {
+    if (model == NULL)
+        model = history->model;
     struct store_session *session = NULL;
     struct series series = {0};
-    int64_t end_ms = 0, lookback_ms = history->lookback_ms;
+    int64_t end_ms = 0, begin_ms = 0;
     enum status status = store_begin(history->store, &session, error);
     if (status == STATUS_OK)
         status = find_candle(session, symbol, range_clamp_time(at_ms), &end_ms, &series, error);
-    if (status == STATUS_OK)
-        status =
-            store_load(session, symbol, end_ms - lookback_ms, end_ms, CANDLE_MS, &series, error);
+    if (status == STATUS_OK) {
+        begin_ms = model_begin(model, end_ms, history->settings.lookback_ms);
+        status = store_load(session, symbol, begin_ms, end_ms, CANDLE_MS, &series, error);
+    }
     if (status == STATUS_OK && series.count == 0)
-        status = question_no_candle(symbol, end_ms - lookback_ms, end_ms, error);
+        status = question_no_candle(symbol, begin_ms, end_ms, error);
     if (status == STATUS_OK)
-        status = compute(history, symbol, &series, snapshot, error);
+        status = compute(history, model, symbol, &series, snapshot, error);
     store_end(session);
     series_deinit(&series);
     return status;

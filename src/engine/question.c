@@ -14,6 +14,7 @@
 #include "base/iso_time.h"
 #include "base/log.h"
 #include "model/bucket.h"
+#include "model/rows.h"
 
 /* -- the window -------------------------------------------------------------------------------- */
 
@@ -28,7 +29,7 @@ static enum status resolve(struct question *question, struct error *error)
         return status;
     if (type->may_be_empty && range->has_start && range->start_ms > newest_ms)
         newest_ms = range_clamp_time(range->start_ms);
-    return range_resolve(range, newest_ms, question->history->lookback_ms, &question->window,
+    return range_resolve(range, newest_ms, question->settings.lookback_ms, &question->window,
                          error);
 }
 
@@ -119,7 +120,15 @@ enum status question_ask(struct history *history, const struct question_type *ty
                          const struct range *range, const struct question_limits *limits,
                          struct buffer *out, struct error *error)
 {
-    struct question question = {.type = type, .history = history, .range = range};
+    struct question question = {
+        .type = type,
+        .history = history,
+        .range = range,
+        .model = range->model != NULL ? range->model : history->model,
+        .settings = history->settings,
+    };
+    if (range->has_weights)
+        question.settings.weights = range->weights;
     question.limits = limits != NULL ? limits : &no_limits;
     size_t size_before = out->size;
     uint64_t start_ns = clock_monotonic_ns();
@@ -152,13 +161,20 @@ enum status question_no_candle(const char *symbol, int64_t start_ms, int64_t end
                      iso_time_format(start_ms, start), iso_time_format(end_ms, end));
 }
 
-static enum status too_many_candles(const struct question *question, int64_t count,
-                                    struct error *error)
+static enum status too_many_candles(const struct question *question, int64_t begin_ms,
+                                    int64_t count, struct error *error)
 {
     char window[24];
-    int64_t candles_max = question->limits->candles_max, fitting_ms = (candles_max - 1) * CANDLE_MS;
+    const int64_t candles_max = question->limits->candles_max;
+    const int64_t before_ms = question->window.start_ms - begin_ms;
+    int64_t fitting_ms = (candles_max - 1) * CANDLE_MS - before_ms;
     if (fitting_ms > DAY_MS)
         fitting_ms -= fitting_ms % DAY_MS;
+    if (fitting_ms < CANDLE_MS)
+        return error_set(error, STATUS_TOO_LARGE,
+                         "the map of a moment rests on %lld candles of 5m, and a question may read "
+                         "%lld at most",
+                         (long long)count, (long long)candles_max);
     error_set(error, STATUS_TOO_LARGE,
               "the range holds %lld candles of 5m, and a question may read %lld at most; "
               "window=%s fits",
@@ -168,37 +184,56 @@ static enum status too_many_candles(const struct question *question, int64_t cou
 }
 
 /* Longer intervals are joined from candles of 5 minutes, so these are what reading costs. Where the
- * time that the window spans would allow too many, they are counted: data begin somewhere. */
-static enum status check_candles(const struct question *question, struct error *error)
+ * time that they span would allow too many, they are counted: data begin somewhere. */
+static enum status check_candles(const struct question *question, int64_t begin_ms,
+                                 struct error *error)
 {
     const struct window *window = &question->window;
     int64_t candles_max = question->limits->candles_max, count = 0;
-    if (candles_max == 0 || (window->end_ms - window->start_ms) / CANDLE_MS < candles_max)
+    if (candles_max == 0 || (window->end_ms - begin_ms) / CANDLE_MS < candles_max)
         return STATUS_OK;
-    enum status status = store_count_rows(question->session, question->range->symbol,
-                                          window->start_ms, window->end_ms, &count, error);
+    enum status status = store_count_rows(question->session, question->range->symbol, begin_ms,
+                                          window->end_ms, &count, error);
     if (status == STATUS_OK && count > candles_max)
-        return too_many_candles(question, count, error);
+        return too_many_candles(question, begin_ms, count, error);
     return status;
 }
 
-static enum status load(struct question *question, struct error *error)
+/* `shown_from_ms`: candles before only feed the book. */
+static enum status load(struct question *question, int64_t begin_ms, int64_t shown_from_ms,
+                        int64_t interval_ms, struct error *error)
 {
     const struct window *window = &question->window;
+    struct series *series = &question->series;
     const char *symbol = question->range->symbol;
-    enum status status = store_load(question->session, symbol, window->start_ms, window->end_ms,
-                                    window->interval_ms, &question->series, error);
+    enum status status = check_candles(question, begin_ms, error);
+    if (status == STATUS_OK)
+        status = store_load(question->session, symbol, begin_ms, window->end_ms, interval_ms,
+                            series, error);
     store_end(question->session); /* computing takes much longer, and keeps writers from the file */
     question->session = NULL;
-    if (status == STATUS_OK && question->series.count == 0)
+    question->shown_first = 0;
+    while (question->shown_first < series->count &&
+           series->candles[question->shown_first].open_time_ms < shown_from_ms)
+        question->shown_first++;
+    if (status == STATUS_OK && question->shown_first == series->count)
         return question_no_candle(symbol, window->start_ms, window->end_ms, error);
     return status == STATUS_OK ? stop_token_check(&question->limits->stop, error) : status;
 }
 
-enum status question_load(struct question *question, struct error *error)
+enum status question_load(struct question *question, int64_t from_ms, struct error *error)
 {
-    enum status status = check_candles(question, error);
-    return status == STATUS_OK ? load(question, error) : status;
+    const struct window *window = &question->window;
+    if (!model_is_of_moment(question->model))
+        return load(question, from_ms, INT64_MIN, window->interval_ms, error);
+    const int64_t begin_ms = model_begin(question->model, from_ms, question->settings.lookback_ms);
+    return load(question, begin_ms, window->start_ms, CANDLE_MS, error);
+}
+
+enum status question_load_candles(struct question *question, struct error *error)
+{
+    const struct window *window = &question->window;
+    return load(question, window->start_ms, INT64_MIN, window->interval_ms, error);
 }
 
 /* Candles of its interval that a window can hold at most; the first and the last may be cut. */
@@ -244,16 +279,74 @@ static enum status too_many_snapshots(const struct question *question, int64_t c
 
 /* Where the time that the window spans would allow too many candles, they are counted first: data
  * have holes, and begin somewhere. */
-enum status question_load_bounded(struct question *question, struct error *error)
+enum status question_check_count(struct question *question, struct error *error)
 {
     const struct window *window = &question->window;
-    enum status status = check_candles(question, error);
+    enum status status = check_candles(question, window->start_ms, error);
     int64_t count = 0;
     if (status == STATUS_OK && window_candles_max(window) > HISTORY_SNAPSHOTS_MAX)
         status = count_candles(question, window->interval_ms, &count, error);
     if (status == STATUS_OK && count > HISTORY_SNAPSHOTS_MAX)
         status = too_many_snapshots(question, count, error);
-    return status == STATUS_OK ? load(question, error) : status;
+    return status;
+}
+
+/* -- the model --------------------------------------------------------------------------------- */
+
+bool question_step(struct question_walk *walk)
+{
+    const struct question *question = walk->question;
+    const struct series *series = &question->series;
+    const int64_t interval_ms = question->window.interval_ms;
+    walk->change = (struct book_change){0};
+    while (walk->next < series->count) {
+        const size_t at = walk->next++;
+        struct book_change change =
+            book_advance(walk->book, &series->candles[at], series_interest(series, at));
+        if (at < question->shown_first)
+            continue;
+        walk->change.created += change.created;
+        walk->change.consumed += change.consumed;
+        if (series_ends_interval(series, at, interval_ms, &walk->time_ms))
+            return true;
+    }
+    return false;
+}
+
+size_t question_count_steps(const struct question *question)
+{
+    const struct series *series = &question->series;
+    size_t count = 0;
+    int64_t time_ms;
+    for (size_t i = question->shown_first; i < series->count; i++)
+        count += series_ends_interval(series, i, question->window.interval_ms, &time_ms);
+    return count;
+}
+
+/* Time of the first candle in which open interest is known to have changed, or not. */
+static bool find_first_change(const struct series *series, int64_t *time_ms)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < series->count; i++) {
+        known += series->contracts[i] > 0;
+        *time_ms = series->candles[i].open_time_ms;
+        if (known == 2)
+            return true;
+    }
+    return false;
+}
+
+bool question_known_from(const struct question *question, int64_t *time_ms)
+{
+    const struct series *series = &question->series;
+    const int64_t start_ms = question->window.start_ms;
+    if (!find_first_change(series, time_ms))
+        return false;
+    /* The book at a moment rests on the candles that are less than a lookback older. */
+    *time_ms += question->settings.lookback_ms - CANDLE_MS;
+    *time_ms =
+        candle_floor_time(*time_ms > start_ms ? *time_ms : start_ms, question->window.interval_ms);
+    return true;
 }
 
 /* -- settings ---------------------------------------------------------------------------------- */
@@ -269,19 +362,17 @@ int64_t question_bucket(const struct question *question)
     return bucket_default(range->symbol, series_last(&question->series)->close_e8);
 }
 
-const struct leverage_weights *question_weights(const struct question *question)
-{
-    return question->range->has_weights ? &question->range->weights : &question->history->weights;
-}
-
 void question_open_meta(const struct question *question, struct json *json)
 {
     char interval[24];
+    const struct series *series = &question->series;
+    const int64_t interval_ms = question->window.interval_ms;
+    const int64_t first_ms = series->candles[question->shown_first].open_time_ms;
     json_key(json, "meta");
     json_open_object(json);
     json_member_text(json, "symbol", question->range->symbol);
-    json_member_time(json, "start_time", question->series.candles[0].open_time_ms);
-    json_member_time(json, "end_time", series_last(&question->series)->open_time_ms);
-    json_member_text(json, "interval",
-                     value_format_duration(question->window.interval_ms, interval));
+    json_member_time(json, "start_time", candle_floor_time(first_ms, interval_ms));
+    json_member_time(json, "end_time",
+                     candle_floor_time(series_last(series)->open_time_ms, interval_ms));
+    json_member_text(json, "interval", value_format_duration(interval_ms, interval));
 }

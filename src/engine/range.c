@@ -104,6 +104,11 @@ static enum status set_weights(struct range *range, const char *value, struct er
     return status;
 }
 
+static enum status set_model(struct range *range, const char *value, struct error *error)
+{
+    return model_find(value, &range->model, error);
+}
+
 static enum status set_shown_start(struct range *range, const char *value, struct error *error)
 {
     return parse_time(value, &range->has_shown_start, &range->shown_start_ms, error);
@@ -118,13 +123,10 @@ static const struct {
     const char *name;
     enum status (*set)(struct range *range, const char *value, struct error *error);
 } parameters[] = {
-    {"start", set_start},
-    {"end", set_end},
-    {"window", set_window},
-    {"interval", set_interval},
-    {"bucket", set_bucket},
-    {"weights", set_weights},
-    {"shown_start", set_shown_start},
+    {"start", set_start},         {"end", set_end},
+    {"window", set_window},       {"interval", set_interval},
+    {"bucket", set_bucket},       {"weights", set_weights},
+    {"model", set_model},         {"shown_start", set_shown_start},
     {"shown_end", set_shown_end},
 };
 
@@ -217,6 +219,8 @@ void range_append_canonical(struct buffer *out, const struct range *range)
                   both.interval_ms);
     append_number(out, "bucket", both.bucket_e8 != 0, both.bucket_e8);
     append_weights(out, range);
+    if (range->model != NULL)
+        buffer_append_format(out, " model=%s", range->model->name);
     append_number(out, "shown_start", both.has_shown_start, both.shown_start_ms);
     append_number(out, "shown_end", both.has_shown_end, both.shown_end_ms);
 }

@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "config/value.h"
+#include "model/model.h"
 
 /* `struct range range = {0}` with a symbol is the default: the lookback before the newest candle,
  * at 5 minutes. */
@@ -22,6 +23,7 @@ struct range {
     int64_t bucket_e8;        /* 0: configured or default */
     bool has_weights;
     struct leverage_weights weights; /* ascending by leverage, all above 0 */
+    const struct model *model;       /* NULL: configured or default */
     /* Of a grid alone: the part of the range whose columns are wanted. */
     bool has_shown_start, has_shown_end;
     int64_t shown_start_ms, shown_end_ms; /* inclusive */
@@ -29,7 +31,7 @@ struct range {
 
 /* For messages. */
 #define RANGE_PARAMETERS                                                                           \
-    "start, end, window, interval, bucket, weights; a grid's shown_start, shown_end"
+    "start, end, window, interval, bucket, weights, model; a grid's shown_start, shown_end"
 
 /* Sets one of RANGE_PARAMETERS by its name. STATUS_NOT_FOUND if there is none of that name,
  * STATUS_INVALID (which names it) if the value is wrong. */

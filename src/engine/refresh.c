@@ -218,6 +218,7 @@ static void put_candle(struct slots *rows, const struct candle *candle)
 static void put_interest(struct slots *rows, const struct interest_average *average)
 {
     slots_set_interest(rows, slots_number(average->time_ms), average->value);
+    slots_set_contracts(rows, slots_number(average->time_ms), average->contracts);
 }
 
 /* Empties the staging rows, which then span the blocks. False if there is no memory. */
@@ -259,7 +260,7 @@ static void on_row(const struct store_row *row, void *context)
     if (reading->item == NULL)
         return;
     if (reading->due->kind == STORE_INTEREST) {
-        if (interest_rows_add(&reading->interest, row->time_us, row->value_e8, CANDLE_MS, &average))
+        if (interest_rows_add(&reading->interest, &row->interest, CANDLE_MS, &average))
             put_interest(rows, &average);
         return;
     }

@@ -45,8 +45,10 @@ static enum status compute_whole(struct generator *generator, struct store_sessi
 {
     const char *symbol = item->follower->symbol;
     int64_t newest_ms = item->newest_ms;
-    enum status status = store_load(session, symbol, newest_ms - generator->options.lookback_ms,
-                                    newest_ms, CANDLE_MS, &generator->series, error);
+    const int64_t begin_ms =
+        model_begin(generator->options.model, newest_ms, generator->options.settings->lookback_ms);
+    enum status status =
+        store_load(session, symbol, begin_ms, newest_ms, CANDLE_MS, &generator->series, error);
     if (status == STATUS_OK && generator->series.count == 0)
         return error_set(error, STATUS_NO_DATA, "no usable candles of %s", symbol);
     if (status != STATUS_OK)

@@ -29,7 +29,7 @@ enum { EXPONENT_COUNT = 256, EXPONENT_MIN = -64 };
 enum { CANDLES_PER_CHECK = 256 };
 
 struct grid_column {
-    const struct candle *candle;
+    int64_t time_ms, close_e8;
     size_t first_level, level_count;
 };
 
@@ -48,23 +48,26 @@ struct grid {
 
 /* -- columns ----------------------------------------------------------------------------------- */
 
-static bool is_column(const struct grid_options *options, int64_t step_ms, size_t index)
+/* Whether the interval that ends with this candle is one; `time_ms` is when it began. */
+static bool is_column(const struct grid_options *options, int64_t step_ms, size_t index,
+                      int64_t *time_ms)
 {
-    int64_t time_ms = options->series->candles[index].open_time_ms;
-    if (time_ms < options->shown_from_ms || time_ms > options->shown_to_ms)
+    if (!series_ends_interval(options->series, index, options->interval_ms, time_ms) ||
+        *time_ms < options->shown_from_ms || *time_ms > options->shown_to_ms)
         return false;
-    return index + 1 == options->series->count || time_ms % step_ms == 0;
+    return index + 1 == options->series->count || *time_ms % step_ms == 0;
 }
 
 static size_t count_columns(const struct grid_options *options, int64_t step_ms)
 {
     size_t count = 0;
+    int64_t time_ms;
     for (size_t i = 0; i < options->series->count; i++)
-        count += is_column(options, step_ms, i);
+        count += is_column(options, step_ms, i, &time_ms);
     return count;
 }
 
-/* The least step that keeps to the limit of columns: an interval that the candles' own divides, or
+/* The least step that keeps to the limit of columns: an interval that the columns' own divides, or
  * days. */
 static int64_t choose_step(const struct grid_options *options)
 {
@@ -111,8 +114,9 @@ static double price_span_e8(const struct grid_options *options)
         lowest_e8 = fmin(lowest_e8, close_e8);
         highest_e8 = fmax(highest_e8, close_e8);
     }
-    for (size_t i = 0; i < options->weights->count; i++)
-        distance = fmax(distance, 1.0 / options->weights->tiers[i].leverage);
+    const struct leverage_weights *weights = &options->settings->weights;
+    for (size_t i = 0; i < weights->count; i++)
+        distance = fmax(distance, 1.0 / weights->tiers[i].leverage);
     return highest_e8 * (1 + distance) - lowest_e8 * (1 - distance);
 }
 
@@ -155,12 +159,12 @@ static enum status no_memory(const struct grid *grid, struct error *error)
                      grid->options->series->count);
 }
 
-/* The snapshot after a candle becomes a column. */
-static void add_column(struct grid *grid, const struct candle *candle,
+/* The snapshot after a candle becomes the column of the interval that began at `time_ms`. */
+static void add_column(struct grid *grid, int64_t time_ms, const struct candle *candle,
                        const struct level_list *levels)
 {
     grid->columns[grid->column_count++] =
-        (struct grid_column){candle, grid->levels.count, levels->count};
+        (struct grid_column){time_ms, candle->close_e8, grid->levels.count, levels->count};
     level_list_append(&grid->levels, levels);
     widen(grid, levels);
 }
@@ -186,12 +190,13 @@ static enum status gather(struct grid *grid, struct book *book, struct error *er
         return no_column(options, error);
     struct level_list levels = {0};
     enum status status = STATUS_OK;
+    int64_t time_ms;
     for (size_t i = 0; i < series->count && status == STATUS_OK; i++) {
-        book_advance(book, &series->candles[i], series->deltas[i]);
-        bool is_shown = is_column(options, grid->step_ms, i);
+        book_advance(book, &series->candles[i], series_interest(series, i));
+        bool is_shown = is_column(options, grid->step_ms, i, &time_ms);
         if (is_shown) {
             book_snapshot(book, options->bucket_e8, &levels);
-            add_column(grid, &series->candles[i], &levels);
+            add_column(grid, time_ms, &series->candles[i], &levels);
         }
         if (is_shown || i % CANDLES_PER_CHECK == 0)
             status = check_progress(grid, book, column_count, error);
@@ -274,32 +279,54 @@ static void write_duration(struct json *json, const char *key, int64_t duration_
     json_member_text(json, key, value_format_duration(duration_ms, text));
 }
 
-static int64_t count_interest_changes(const struct series *series)
+/* As the model takes them: of contracts, or of what they are worth. */
+static int64_t count_interest_changes(const struct grid_options *options)
 {
+    const struct series *series = options->series;
+    const bool is_in_contracts = model_is_of_moment(options->model);
     int64_t count = 0;
-    for (size_t i = 0; i < series->count; i++)
-        count += series->deltas[i] != 0;
+    double last = 0;
+    for (size_t i = 0; i < series->count; i++) {
+        const struct interest_step interest = series_interest(series, i);
+        bool has_changed = interest.delta != 0;
+        if (is_in_contracts)
+            has_changed = interest.contracts > 0 && last > 0 && interest.contracts != last;
+        if (interest.contracts > 0)
+            last = interest.contracts;
+        count += has_changed;
+    }
     return count;
+}
+
+static void write_known_from(const struct grid_options *options, struct json *json)
+{
+    if (!model_is_of_moment(options->model))
+        return;
+    if (options->known_from_ms != INT64_MAX)
+        json_member_time(json, "known_from", options->known_from_ms);
+    else
+        json_member_null(json, "known_from");
 }
 
 static void write_meta(const struct grid *grid, struct json *json)
 {
-    const struct candle *first = grid->columns[0].candle;
-    const struct candle *last = grid->columns[grid->column_count - 1].candle;
+    const struct grid_column *first = &grid->columns[0];
+    const struct grid_column *last = &grid->columns[grid->column_count - 1];
     json_key(json, "meta");
     json_open_object(json);
     json_member_text(json, "symbol", grid->options->symbol);
-    json_member_time(json, "start_time", first->open_time_ms);
-    json_member_time(json, "end_time", last->open_time_ms);
+    json_member_time(json, "start_time", first->time_ms);
+    json_member_time(json, "end_time", last->time_ms);
     write_duration(json, "interval", grid->options->interval_ms);
     write_duration(json, "step", grid->step_ms);
+    write_known_from(grid->options, json);
     json_member_decimal(json, "bucket", grid->options->bucket_e8);
     json_member_decimal(json, "price_min", grid->price_min_e8);
     json_member_integer(json, "rows", (int64_t)grid->rows);
     json_member_integer(json, "columns", (int64_t)grid->column_count);
     json_member_number(json, "max_density", grid->max_density);
     json_member_number(json, "greatest_density", grid->greatest_density);
-    json_member_integer(json, "interest_changes", count_interest_changes(grid->options->series));
+    json_member_integer(json, "interest_changes", count_interest_changes(grid->options));
     json_close_object(json);
 }
 
@@ -308,12 +335,12 @@ static void write_columns(const struct grid *grid, struct json *json)
     json_key(json, "times");
     json_open_array(json);
     for (size_t c = 0; c < grid->column_count; c++)
-        json_int(json, grid->columns[c].candle->open_time_ms / 1000);
+        json_int(json, grid->columns[c].time_ms / 1000);
     json_close_array(json);
     json_key(json, "closes");
     json_open_array(json);
     for (size_t c = 0; c < grid->column_count; c++)
-        json_decimal(json, grid->columns[c].candle->close_e8);
+        json_decimal(json, grid->columns[c].close_e8);
     json_close_array(json);
 }
 
@@ -340,7 +367,7 @@ static void write_grid(const struct grid *grid, struct buffer *out)
 /* Runs a new book, paints, and writes. */
 static enum status append_json(struct grid *grid, struct buffer *out, struct error *error)
 {
-    struct book *book = book_create(grid->options->model, grid->options->weights);
+    struct book *book = book_create(grid->options->model, grid->options->settings);
     enum status status = book != NULL ? gather(grid, book, error) : no_memory(grid, error);
     book_destroy(book);
     if (status == STATUS_OK)

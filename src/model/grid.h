@@ -1,7 +1,7 @@
 /* The map of a whole series as a picture: one byte a cell, for pages. Pure computation.
  *
- *   {"meta":{"symbol","start_time","end_time","interval","step","bucket","price_min","rows",
- *            "columns","max_density","greatest_density","interest_changes"},
+ *   {"meta":{"symbol","start_time","end_time","interval","step","known_from","bucket","price_min",
+ *            "rows","columns","max_density","greatest_density","interest_changes"},
  *    "times":[epoch seconds of each column],
  *    "closes":[...],
  *    "long":"<base64>","short":"<base64>"}
@@ -12,8 +12,10 @@
  * above. `greatest_density` is that of any cell, and `max_density` the same, unless a few cells
  * exceed all others so far that these would have the lowest byte.
  *
- * Columns are the candles at multiples of `step` (chosen so that there are at most
- * GRID_COLUMNS_MAX) and always the newest one. `interval` and `step` are durations as text ("5m").
+ * Columns are the intervals at multiples of `step` (chosen so that there are at most
+ * GRID_COLUMNS_MAX) and always the newest one, each as it ends. `interval` and `step` are durations
+ * as text ("5m"). `known_from` is there with a model of moments (model.h): columns before it lack
+ * positions of which the database does not know; null: all of them do.
  * `interest_changes` counts the candles of the series, those that only feed the book included, with
  * which open interest changed: without one there is no level. */
 #ifndef HEATCAST_MODEL_GRID_H
@@ -32,11 +34,12 @@
 struct grid_options {
     const char *symbol;
     const struct model *model;
-    const struct leverage_weights *weights;
+    const struct model_settings *settings;
     const struct series *series; /* what the model is run over; at least one candle */
-    int64_t shown_from_ms;       /* earlier candles only feed the book */
-    int64_t shown_to_ms;         /* inclusive; later candles are of no use */
-    int64_t interval_ms;         /* of the candles */
+    int64_t shown_from_ms;       /* intervals that begin earlier only feed the book */
+    int64_t shown_to_ms;         /* inclusive; later ones are of no use */
+    int64_t interval_ms;         /* of the columns; candles are as long, or parts of it */
+    int64_t known_from_ms;       /* of a model of moments; INT64_MAX: nothing is known */
     int64_t bucket_e8;
     const struct stop_token *stop; /* may be NULL */
 };

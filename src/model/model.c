@@ -2,22 +2,36 @@
  * call a candle, beside some hundred nanoseconds that a candle takes. */
 #include "model/model.h"
 
+#include "base/buffer.h"
 #include "model/reference.h"
+#include "model/survival.h"
 
 #include <stddef.h>
 #include <string.h>
 
-static const struct model *const models[] = {&reference_model};
+static const struct model *const models[] = {
+    [MODEL_SURVIVAL] = &survival_model,
+    [MODEL_REFERENCE] = &reference_model,
+};
 
-const struct model *model_find(const char *name)
+enum { MODEL_COUNT = sizeof models / sizeof models[0] };
+
+const struct model *model_of(enum model_name name)
 {
-    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
-        if (strcmp(models[i]->name, name) == 0)
-            return models[i];
-    return NULL;
+    return models[name];
 }
 
-const struct model *model_default(void)
+enum status model_find(const char *name, const struct model **model, struct error *error)
 {
-    return models[0];
+    struct buffer names = {0};
+    for (size_t i = 0; i < MODEL_COUNT; i++)
+        if (strcmp(models[i]->name, name) == 0) {
+            *model = models[i];
+            return STATUS_OK;
+        }
+    for (size_t i = 0; i < MODEL_COUNT; i++)
+        buffer_append_format(&names, "%s%s", i > 0 ? " or " : "", models[i]->name);
+    error_set(error, STATUS_INVALID, "'%.60s' is not a model (%s)", name, buffer_text(&names));
+    buffer_deinit(&names);
+    return STATUS_INVALID;
 }

@@ -1,13 +1,13 @@
-/* What a model is: a rule that turns candles and changes of open interest into leveraged positions,
- * and tells at which prices these would be liquidated.
+/* What a model is: a rule that turns candles and open interest into leveraged positions, and tells
+ * at which prices these would be liquidated.
  *
  * A model is a table of functions, and a *book* is an instance of one: the positions that it holds
  * after the candles so far. Everything that runs a model (engine/, the grid, snapshots, benchmarks)
- * does it through the functions below, so one more model is one more file and one more line in
- * model.c.
+ * does it through the functions below, so one more model is one more file, one more line in
+ * model.c, and its name in config/value.h.
  *
- * Pure: no I/O, no clock, no state but the book's. The same candles and deltas give the same book.
- * A book belongs to one thread at a time; tables are constant. */
+ * Pure: no I/O, no clock, no state but the book's. The same candles and open interest give the same
+ * book. A book belongs to one thread at a time; tables are constant. */
 #ifndef HEATCAST_MODEL_MODEL_H
 #define HEATCAST_MODEL_MODEL_H
 
@@ -29,6 +29,21 @@ struct book {
     bool has_failed;
 };
 
+/* What a model is told of open interest with a candle. */
+struct interest_step {
+    double delta;     /* change that belongs to the candle, quote currency; 0: none, or unknown */
+    double contracts; /* that are open when the candle ends, base asset; 0: unknown */
+};
+
+/* What the books of all models are made with. A plain value. */
+struct model_settings {
+    struct leverage_weights weights;
+    int64_t lookback_ms; /* how long a position is followed */
+    double turnover;     /* share of the traded volume that replaces positions; 0 to 1 */
+};
+
+#define TURNOVER_MAX 1.0
+
 struct book_change {
     uint32_t created;  /* single positions created by one candle */
     uint32_t consumed; /* single positions liquidated by it */
@@ -37,31 +52,51 @@ struct book_change {
 /* The contract of each function is that of book_<name>() below, except that none is called of a
  * book that has failed but reset() and destroy(), and that snapshot() is given an empty list.
  *
- * A book is a function of its window: of the candles since the last reset(), and their changes. How
- * one follows a window whose end and start move is run.h. */
+ * A book is a function of its window: of the candles since the last reset(), and their open
+ * interest. How one follows a window whose end and start move is run.h.
+ *
+ * There are two kinds of models. A book of one without `begin` depends on where its window begins,
+ * and an answer's window is what was asked for. One with `begin` gives the same numbers for a
+ * moment in every window, to the last bit, provided that the book was given all candles from
+ * `begin` on, of five minutes each. */
 struct model {
     const char *name;
-    struct book *(*create)(const struct leverage_weights *weights);
+    int64_t (*begin)(int64_t moment_ms, int64_t lookback_ms); /* NULL, or model_begin() */
+    struct book *(*create)(const struct model_settings *settings);
     void (*destroy)(struct book *book);
     void (*reset)(struct book *book);
-    struct book_change (*advance)(struct book *book, const struct candle *candle, double delta);
+    struct book_change (*advance)(struct book *book, const struct candle *candle,
+                                  struct interest_step interest);
     bool (*is_empty)(const struct book *book);
     void (*copy)(struct book *to, const struct book *from);
     void (*prepare)(struct book *book, int64_t bucket_e8);
     void (*snapshot)(struct book *book, int64_t bucket_e8, struct level_list *levels);
 };
 
-/* The model of that name, or NULL. */
-const struct model *model_find(const char *name);
+const struct model *model_of(enum model_name name);
 
-/* The one that is used where none is named. */
-const struct model *model_default(void);
+/* STATUS_INVALID: there is none of that name; the error tells those that there are. */
+enum status model_find(const char *name, const struct model **model, struct error *error);
 
-/* An empty book, or NULL if there is no memory for it. The weights are copied. */
-static inline struct book *book_create(const struct model *model,
-                                       const struct leverage_weights *weights)
+/* Whether its books are the same in every window, and candles of longer intervals show what they
+ * were when the last five minutes ended. */
+static inline bool model_is_of_moment(const struct model *model)
 {
-    struct book *book = model->create(weights);
+    return model->begin != NULL;
+}
+
+/* From which candle on a book is to be given all of them, for the snapshot after the candle of
+ * `moment_ms`, and where the model is one of moments those after later ones. */
+static inline int64_t model_begin(const struct model *model, int64_t moment_ms, int64_t lookback_ms)
+{
+    return model->begin != NULL ? model->begin(moment_ms, lookback_ms) : moment_ms - lookback_ms;
+}
+
+/* An empty book, or NULL if there is no memory for it. The settings are copied. */
+static inline struct book *book_create(const struct model *model,
+                                       const struct model_settings *settings)
+{
+    struct book *book = model->create(settings);
     if (book != NULL)
         book->model = model;
     return book;
@@ -80,15 +115,14 @@ static inline void book_reset(struct book *book)
     book->model->reset(book);
 }
 
-/* One candle, later than those before, and the change of open interest that belongs to it, in quote
- * currency. A delta that is no amount of money (NaN, infinite, beyond 10^18) is missing data and
- * counts as 0. */
+/* One candle, later than those before, and the open interest that belongs to it. An amount that is
+ * none (NaN, infinite, beyond 10^18, contracts below 0) is missing data. */
 static inline struct book_change book_advance(struct book *book, const struct candle *candle,
-                                              double delta)
+                                              struct interest_step interest)
 {
     if (book->has_failed)
         return (struct book_change){0};
-    return book->model->advance(book, candle, delta);
+    return book->model->advance(book, candle, interest);
 }
 
 /* Whether it holds no position. Such a book is as if just created: it becomes the same, to the last

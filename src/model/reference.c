@@ -10,10 +10,7 @@
  *          |         `- dust              heap of (volume key, slot): what a shrink may drop
  *          `- shorts -- the same
  *
- * Exact touches. `low <= entry * (1 - 1/L + mmr/L)` holds for an integer low iff it holds for the
- * floor of the right side, `high >= ...` iff it holds for the ceiling. So each position stores one
- * integer, and no comparison ever rounds. Buckets are taken from the floor, which is exact as well:
- * floor(floor(x) / bucket) = floor(x / bucket).
+ * Prices are exact integers, which liquidation.c rounds once, each towards its side.
  *
  * Shrinking multiplies every volume by the same factor, so the book holds one `scale` and each
  * position its volume divided by the scale of its creation. The order of volumes never changes with
@@ -36,14 +33,12 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "model/heap.h"
+#include "model/liquidation.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Maintenance margin rate 0.004, and liquidation prices as entry * numerator / (1000 * L). */
-enum { LEVERAGE_UNIT = 1000, LEVERAGE_LESS_MARGIN = 996 };
 
 #define DUST_VOLUME 0.01
 /* 0.01 that went through the scale may be off in its last digits, and exactly 0.01 stays. */
@@ -68,8 +63,6 @@ struct position {
     uint32_t tier;
 };
 
-enum side_name { LONG, SHORT, SIDE_COUNT };
-
 struct side {
     struct position *positions;
     uint32_t slot_count, capacity; /* slots used so far; the others have never been */
@@ -83,7 +76,7 @@ struct side {
 struct reference {
     struct book base; /* first: a pointer to it is one to the whole */
     struct leverage_weights weights;
-    struct side sides[SIDE_COUNT];
+    struct side sides[POSITION_SIDES];
     size_t count;
     long double scale;      /* effective volume = position volume * scale */
     long double total;      /* sum of the positions' volumes, before the scale */
@@ -92,7 +85,7 @@ struct reference {
     int64_t bucket_e8; /* of the last snapshot; 0: none yet */
     /* Bounds of the positions' buckets. They widen only, until the book is empty again. */
     int64_t bucket_lowest, bucket_highest;
-    double *sums[SIDE_COUNT]; /* of a snapshot being made, one per bucket */
+    double *sums[POSITION_SIDES]; /* of a snapshot being made, one per bucket */
     size_t sums_capacity;
 };
 
@@ -100,9 +93,9 @@ struct reference {
 
 /* Longs are touched from above and shorts from below; keys that rise away from the market let one
  * kind of heap serve both. The complement reverses the order of all integers without overflow. */
-static int64_t edge_key(enum side_name name, int64_t price_e8)
+static int64_t edge_key(enum position_side name, int64_t price_e8)
 {
-    return name == LONG ? ~price_e8 : price_e8;
+    return name == POSITION_LONG ? ~price_e8 : price_e8;
 }
 
 /* Positive doubles order like the integers of the same bits (IEEE 754). */
@@ -111,36 +104,6 @@ static int64_t volume_key(double volume)
     int64_t key;
     memcpy(&key, &volume, sizeof key);
     return key;
-}
-
-/* -- arithmetic -------------------------------------------------------------------------------- */
-
-static int64_t floor_divide(int64_t value, int64_t divisor)
-{
-    int64_t quotient = value / divisor;
-    return quotient - (value % divisor < 0);
-}
-
-struct liquidation {
-    int64_t floor_e8; /* decides the bucket */
-    int64_t touch_e8; /* the first price of the market, on its way there, that liquidates */
-};
-
-/* For an entry above 0. Split by the denominator, entry = whole * denominator + rest, so that the
- * exact product fits 64 bits: below 2 * INT64_MAX even for a short at 1x. */
-static struct liquidation liquidation_price(enum side_name name, int64_t entry_e8, int leverage)
-{
-    uint64_t denominator = LEVERAGE_UNIT * (uint64_t)leverage;
-    uint64_t numerator =
-        name == LONG ? denominator - LEVERAGE_LESS_MARGIN : denominator + LEVERAGE_LESS_MARGIN;
-    uint64_t whole = (uint64_t)entry_e8 / denominator, rest = (uint64_t)entry_e8 % denominator;
-    uint64_t floor = whole * numerator + rest * numerator / denominator;
-    uint64_t touch = floor + (name == SHORT && rest * numerator % denominator != 0);
-    /* No price is beyond the range of prices; the position waits at its end. */
-    return (struct liquidation){
-        .floor_e8 = floor < INT64_MAX ? (int64_t)floor : INT64_MAX,
-        .touch_e8 = touch < INT64_MAX ? (int64_t)touch : INT64_MAX,
-    };
 }
 
 /* -- positions --------------------------------------------------------------------------------- */
@@ -162,8 +125,8 @@ static void clear_side(struct side *side)
 
 static void clear_book(struct reference *book)
 {
-    clear_side(&book->sides[LONG]);
-    clear_side(&book->sides[SHORT]);
+    clear_side(&book->sides[POSITION_LONG]);
+    clear_side(&book->sides[POSITION_SHORT]);
     book->count = 0;
     book->scale = 1;
     book->total = book->total_peak = 0;
@@ -174,7 +137,7 @@ static void clear_book(struct reference *book)
 static void sum_total(struct reference *book)
 {
     book->total = 0;
-    for (size_t s = 0; s < SIDE_COUNT; s++)
+    for (size_t s = 0; s < POSITION_SIDES; s++)
         for (uint32_t i = 0; i < book->sides[s].slot_count; i++)
             book->total += book->sides[s].positions[i].volume;
     book->total_peak = book->total;
@@ -182,7 +145,7 @@ static void sum_total(struct reference *book)
 
 static void assign_bucket(struct reference *book, struct position *position)
 {
-    position->bucket = floor_divide(position->price_e8, book->bucket_e8);
+    position->bucket = liquidation_bucket(position->price_e8, book->bucket_e8);
     if (position->bucket < book->bucket_lowest)
         book->bucket_lowest = position->bucket;
     if (position->bucket > book->bucket_highest)
@@ -234,7 +197,7 @@ static void watch_for_dust(struct reference *book, struct side *side, uint32_t s
         book->base.has_failed = true;
 }
 
-static void add_position(struct reference *book, enum side_name name, uint32_t tier,
+static void add_position(struct reference *book, enum position_side name, uint32_t tier,
                          int64_t entry_e8, double volume)
 {
     struct side *side = &book->sides[name];
@@ -296,7 +259,7 @@ static struct reference *reference_of(struct book *base)
     return (struct reference *)(void *)base;
 }
 
-static uint32_t consume(struct reference *book, enum side_name name, int64_t reached_e8)
+static uint32_t consume(struct reference *book, enum position_side name, int64_t reached_e8)
 {
     struct side *side = &book->sides[name];
     int64_t key = edge_key(name, reached_e8);
@@ -321,7 +284,7 @@ static uint32_t consume(struct reference *book, enum side_name name, int64_t rea
 
 static uint32_t create(struct reference *book, const struct candle *candle, double delta)
 {
-    enum side_name name = candle->close_e8 >= candle->open_e8 ? LONG : SHORT;
+    enum position_side name = candle->close_e8 >= candle->open_e8 ? POSITION_LONG : POSITION_SHORT;
     uint32_t created = 0;
     for (uint32_t tier = 0; tier < book->weights.count; tier++) {
         double volume = delta * book->weights.tiers[tier].weight;
@@ -374,7 +337,7 @@ static void drop_dust(struct reference *book, struct side *side)
 /* Brings the scale back to 1. */
 static void renormalise(struct reference *book)
 {
-    for (size_t s = 0; s < SIDE_COUNT; s++) {
+    for (size_t s = 0; s < POSITION_SIDES; s++) {
         struct side *side = &book->sides[s];
         for (uint32_t i = 0; i < side->slot_count; i++)
             side->positions[i].volume = (double)(side->positions[i].volume * book->scale);
@@ -392,18 +355,20 @@ static void shrink(struct reference *book, double amount)
         return;
     }
     book->scale *= (total - amount) / total;
-    drop_dust(book, &book->sides[LONG]);
-    drop_dust(book, &book->sides[SHORT]);
+    drop_dust(book, &book->sides[POSITION_LONG]);
+    drop_dust(book, &book->sides[POSITION_SHORT]);
     if (book->scale < SCALE_MIN)
         renormalise(book);
 }
 
-static struct book_change advance(struct book *base, const struct candle *candle, double delta)
+static struct book_change advance(struct book *base, const struct candle *candle,
+                                  struct interest_step interest)
 {
     struct reference *book = reference_of(base);
+    double delta = interest.delta;
     struct book_change change = {0};
-    change.consumed += consume(book, LONG, candle->low_e8);
-    change.consumed += consume(book, SHORT, candle->high_e8);
+    change.consumed += consume(book, POSITION_LONG, candle->low_e8);
+    change.consumed += consume(book, POSITION_SHORT, candle->high_e8);
     if (book->total < book->total_peak * TOTAL_PEAK_RATIO_MIN)
         sum_total(book);
     if (!(fabs(delta) <= DELTA_MAX))
@@ -424,7 +389,7 @@ static void assign_all_buckets(struct reference *book, int64_t bucket_e8)
     book->bucket_e8 = bucket_e8;
     book->bucket_lowest = INT64_MAX;
     book->bucket_highest = INT64_MIN;
-    for (size_t s = 0; s < SIDE_COUNT; s++)
+    for (size_t s = 0; s < POSITION_SIDES; s++)
         for (uint32_t i = 0; i < book->sides[s].slot_count; i++)
             if (book->sides[s].positions[i].volume > 0)
                 assign_bucket(book, &book->sides[s].positions[i]);
@@ -452,7 +417,7 @@ static bool reserve_sums(struct reference *book, size_t count)
 {
     if (count <= book->sums_capacity)
         return true;
-    for (size_t s = 0; s < SIDE_COUNT; s++) {
+    for (size_t s = 0; s < POSITION_SIDES; s++) {
         double *sums = memory_try_resize(book->sums[s], count, sizeof *sums);
         if (sums == NULL)
             return false;
@@ -471,11 +436,11 @@ static void snapshot_dense(struct reference *book, struct level_list *levels)
         book->base.has_failed = true;
         return;
     }
-    for (size_t s = 0; s < SIDE_COUNT; s++) {
+    for (size_t s = 0; s < POSITION_SIDES; s++) {
         memset(book->sums[s], 0, range * sizeof *book->sums[s]);
         sum_side(&book->sides[s], book->bucket_lowest, book->sums[s]);
     }
-    const double *longs = book->sums[LONG], *shorts = book->sums[SHORT];
+    const double *longs = book->sums[POSITION_LONG], *shorts = book->sums[POSITION_SHORT];
     for (size_t i = 0; i < range; i++)
         if (longs[i] > 0 || shorts[i] > 0)
             level_list_push(levels,
@@ -509,7 +474,7 @@ static struct placed *make_places(const struct reference *book)
     size_t count = 0;
     if (places == NULL)
         return NULL;
-    for (uint32_t s = 0; s < SIDE_COUNT; s++)
+    for (uint32_t s = 0; s < POSITION_SIDES; s++)
         for (uint32_t i = 0; i < book->sides[s].slot_count; i++)
             if (book->sides[s].positions[i].volume > 0)
                 places[count++] = (struct placed){book->sides[s].positions[i].bucket, s, i};
@@ -531,13 +496,13 @@ static void snapshot_sorted(struct reference *book, struct level_list *levels)
     }
     for (size_t i = 0; i < book->count;) {
         const int64_t bucket = places[i].bucket;
-        double sums[SIDE_COUNT] = {0};
+        double sums[POSITION_SIDES] = {0};
         for (; i < book->count && places[i].bucket == bucket; i++)
             sums[places[i].side] += book->sides[places[i].side].positions[places[i].slot].volume;
         level_list_push(levels, (struct level){
                                     .price_e8 = bucket * book->bucket_e8,
-                                    .long_density = sums[LONG] * scale,
-                                    .short_density = sums[SHORT] * scale,
+                                    .long_density = sums[POSITION_LONG] * scale,
+                                    .short_density = sums[POSITION_SHORT] * scale,
                                 });
     }
     free(places);
@@ -599,18 +564,18 @@ static void copy(struct book *to_base, const struct book *from_base)
     to->bucket_e8 = from->bucket_e8;
     to->bucket_lowest = from->bucket_lowest;
     to->bucket_highest = from->bucket_highest;
-    for (size_t s = 0; s < SIDE_COUNT; s++)
+    for (size_t s = 0; s < POSITION_SIDES; s++)
         if (!copy_side(&to->sides[s], &from->sides[s]))
             to->base.has_failed = true;
 }
 
-static struct book *create_book(const struct leverage_weights *weights)
+static struct book *create_book(const struct model_settings *settings)
 {
-    check(weights->count <= TIERS_MAX);
+    check(settings->weights.count <= TIERS_MAX);
     struct reference *book = memory_try_allocate_zeroed(1, sizeof *book);
     if (book == NULL)
         return NULL;
-    book->weights = *weights;
+    book->weights = settings->weights;
     reset(&book->base);
     return &book->base;
 }
@@ -618,7 +583,7 @@ static struct book *create_book(const struct leverage_weights *weights)
 static void destroy(struct book *base)
 {
     struct reference *book = reference_of(base);
-    for (size_t s = 0; s < SIDE_COUNT; s++) {
+    for (size_t s = 0; s < POSITION_SIDES; s++) {
         struct side *side = &book->sides[s];
         for (size_t i = 0; i < TIERS_MAX; i++)
             heap_deinit(&side->edges[i]);

@@ -61,33 +61,40 @@ bool candle_rows_finish(struct candle_rows *rows, struct candle *ended)
 
 /* -- open interest ----------------------------------------------------------------------------- */
 
-bool interest_rows_add(struct interest_rows *rows, int64_t time_us, __int128 value_e8,
+bool interest_rows_add(struct interest_rows *rows, const struct interest_reading *reading,
                        int64_t interval_ms, struct interest_average *ended)
 {
-    bool is_repeated = rows->has_row && rows->row_time_us == time_us && rows->row_e8 == value_e8;
-    if (value_e8 <= 0 || is_repeated)
+    const bool has_value = reading->value_e8 > 0, has_contracts = reading->contracts_e8 > 0;
+    const bool is_repeated =
+        rows->has_row && rows->row_time_us == reading->time_us && rows->row_e8 == reading->value_e8;
+    if (!has_value && !has_contracts)
         return false;
-    rows->has_row = true;
-    rows->row_time_us = time_us;
-    rows->row_e8 = value_e8;
-
-    int64_t time_ms = candle_floor_time(milliseconds(time_us), interval_ms);
+    const int64_t time_ms = candle_floor_time(milliseconds(reading->time_us), interval_ms);
     bool has_ended = rows->time_ms != time_ms && interest_rows_finish(rows, ended);
     rows->time_ms = time_ms;
-    rows->sum_e8 += value_e8;
+    if (has_contracts && rows->contracts_e8 == 0)
+        rows->contracts_e8 = reading->contracts_e8;
+    if (!has_value || is_repeated)
+        return has_ended;
+    rows->has_row = true;
+    rows->row_time_us = reading->time_us;
+    rows->row_e8 = reading->value_e8;
+    rows->sum_e8 += reading->value_e8;
     rows->count++;
     return has_ended;
 }
 
 bool interest_rows_finish(struct interest_rows *rows, struct interest_average *ended)
 {
-    if (rows->count == 0)
+    if (rows->count == 0 && rows->contracts_e8 == 0)
         return false;
     *ended = (struct interest_average){
         .time_ms = rows->time_ms,
-        .value = (double)rows->sum_e8 / 1e8 / (double)rows->count,
+        .value = rows->count > 0 ? (double)rows->sum_e8 / 1e8 / (double)rows->count : 0,
+        .contracts = (double)rows->contracts_e8 / 1e8,
     };
     rows->count = 0;
     rows->sum_e8 = 0;
+    rows->contracts_e8 = 0;
     return true;
 }

@@ -34,10 +34,18 @@ bool candle_rows_add(struct candle_rows *rows, int64_t time_us, const struct can
                      struct candle *ended);
 bool candle_rows_finish(struct candle_rows *rows, struct candle *ended);
 
-/* What the open interest of an interval is on average, in quote currency. */
+/* What the rows of an interval say of open interest. */
 struct interest_average {
-    int64_t time_ms; /* of the interval */
-    double value;
+    int64_t time_ms;  /* of the interval */
+    double value;     /* on average, in quote currency; 0: not known */
+    double contracts; /* of the first row that has them, in the base asset; 0: not known */
+};
+
+/* A row of open interest. */
+struct interest_reading {
+    int64_t time_us;
+    __int128 value_e8;     /* quote currency; 0 or below: not known */
+    __int128 contracts_e8; /* base asset; the same */
 };
 
 struct interest_rows {
@@ -47,13 +55,14 @@ struct interest_rows {
 
     int64_t time_ms; /* of the interval that is being added up */
     __int128 sum_e8;
-    size_t count; /* rows in it; 0: none has begun */
+    size_t count;          /* rows with a value in it */
+    __int128 contracts_e8; /* without either no interval has begun */
 };
 
-/* A row, in order of time and then of value. A value that is 0 or below stands for missing data;
- * a row that is the same as the one before does not count. True: `*ended` is the average of the
- * interval before it. */
-bool interest_rows_add(struct interest_rows *rows, int64_t time_us, __int128 value_e8,
+/* A row, in order of time, then of value, then of contracts. What is 0 or below stands for missing
+ * data; a value that is the same as in the row before, of the same time, does not count. True:
+ * `*ended` is what there is of the interval before it. */
+bool interest_rows_add(struct interest_rows *rows, const struct interest_reading *reading,
                        int64_t interval_ms, struct interest_average *ended);
 bool interest_rows_finish(struct interest_rows *rows, struct interest_average *ended);
 

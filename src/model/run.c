@@ -1,9 +1,10 @@
-/* The end of a window moves by a candle: the book takes it. But the start moves as well, and a book
- * that begins empty there is another book: one that knows less of what came before, so that where
- * open interest falls it shrinks by more. What saves the day is that books become empty. From the
- * first moment at which the old one and the new one are both empty, they are the same, to the last
- * bit (book_is_empty()); so it is enough to run the new one up to there, beside the old one, which
- * stands at the end already. The marks say for that after which slots the book was empty.
+/* The end of a window moves by a candle: the book takes it. But the start moves as well, and of the
+ * model `reference` a book that begins empty there is another book: one that knows less of what
+ * came before, so that where open interest falls it shrinks by more. What saves the day is that
+ * books become empty. From the first moment at which the old one and the new one are both empty,
+ * they are the same, to the last bit (book_is_empty()); so it is enough to run the new one up to
+ * there, beside the old one, which stands at the end already. The marks say for that after which
+ * slots the book was empty.
  *
  *     old window   |=======o====o==o======o=======|        o: the book is empty there
  *     new window    |......o====o==o======o=======|+       ....: is run again, +: is new
@@ -14,15 +15,20 @@
  * place. Measured over a month of bitcoin, a candle that closes runs 36 others again on average;
  * open interest that only ever rises is the worst case, and costs as much as the whole window.
  *
- * The newest candle is never part of the book, since it changes while it forms. */
+ * The newest candle is never part of the book, since it changes while it forms.
+ *
+ * A model of moments (model.h) needs none of this: where its book began does not matter. Its book
+ * stays some candles behind, since open interest comes late, and the copy takes these each time. A
+ * row of the past that changes before that has the book computed anew, which takes some
+ * milliseconds and is rare. */
 #include "model/run.h"
 
 #include "base/check.h"
 #include "model/bucket.h"
 
-bool run_init(struct run *run, const struct model *model, const struct leverage_weights *weights)
+bool run_init(struct run *run, const struct model *model, const struct model_settings *settings)
 {
-    *run = (struct run){.book = book_create(model, weights)};
+    *run = (struct run){.book = book_create(model, settings)};
     return run->book != NULL;
 }
 
@@ -33,11 +39,11 @@ void run_deinit(struct run *run)
 }
 
 bool run_books_init(struct run_books *books, const struct model *model,
-                    const struct leverage_weights *weights)
+                    const struct model_settings *settings)
 {
     *books = (struct run_books){
-        .scratch = book_create(model, weights),
-        .preview = book_create(model, weights),
+        .scratch = book_create(model, settings),
+        .preview = book_create(model, settings),
     };
     return books->scratch != NULL && books->preview != NULL;
 }
@@ -74,7 +80,9 @@ static struct book_change step(struct walk *walk)
         walk->interest = interest;
     }
     if (candle != NULL)
-        change = book_advance(walk->book, candle, delta);
+        change = book_advance(
+            walk->book, candle,
+            (struct interest_step){delta, slots_open_contracts(walk->slots, walk->slot)});
     return change;
 }
 
@@ -206,6 +214,35 @@ static void follow(struct run *run, struct slots *slots, int64_t first, int64_t 
     slots_settle(slots);
 }
 
+/* -- a model of moments ------------------------------------------------------------------------ */
+
+/* Whether a slot that the book has taken has changed, or the one behind the last: that one's open
+ * interest is what was open when the last ended. */
+static bool has_taken_changes(const struct run *run, const struct slots *slots, int64_t first)
+{
+    const int64_t changed = slots->changed_first > first ? slots->changed_first : first;
+    return changed < slots->changed_end && changed <= run->end;
+}
+
+/* Brings the book near to the newest candle. It may have begun earlier than it has to, and no
+ * later; what it took before that is of no consequence. */
+static void follow_moment(struct run *run, struct slots *slots, int64_t first, int64_t newest)
+{
+    const bool is_ahead = run->end > newest || run->end < first;
+    if (run->book->has_failed || is_ahead || first < run->first ||
+        has_taken_changes(run, slots, first)) {
+        book_reset(run->book);
+        run->first = run->end = first;
+    }
+    if (newest - run->end > RUN_LAG_MAX) {
+        struct walk walk = begin_walk(slots, run->book, first, run->end);
+        while (walk.slot < newest - RUN_LAG_MIN)
+            step(&walk);
+        run->end = walk.slot;
+    }
+    slots_settle(slots);
+}
+
 enum status run_snapshot(struct run *run, struct slots *slots, int64_t first, int64_t end,
                          struct run_books *books, const char *symbol, int64_t bucket_e8,
                          struct snapshot *snapshot, struct error *error)
@@ -213,12 +250,17 @@ enum status run_snapshot(struct run *run, struct slots *slots, int64_t first, in
     int64_t newest = slots_last_candle(slots, first, end);
     const struct candle *candle = slots_candle(slots, newest);
     check(candle != NULL);
-    follow(run, slots, first, newest, books);
+    const bool is_of_moment = model_is_of_moment(run->book->model);
+    if (is_of_moment)
+        follow_moment(run, slots, first, newest);
+    else
+        follow(run, slots, first, newest, books);
     if (bucket_e8 == 0)
         bucket_e8 = bucket_default(symbol, candle->close_e8);
     book_prepare(run->book, bucket_e8);
     book_copy(books->preview, run->book);
-    struct walk walk = begin_walk(slots, books->preview, first, newest);
-    snapshot->change = step(&walk);
+    struct walk walk = begin_walk(slots, books->preview, first, run->end);
+    while (walk.slot <= newest)
+        snapshot->change = step(&walk);
     return snapshot_take(snapshot, books->preview, symbol, candle, bucket_e8, error);
 }

@@ -1,5 +1,5 @@
-/* A book that follows a window: after a candle that closes it goes on from where it is, and what
- * the newest candle makes of it is computed on a copy, again and again while that candle forms.
+/* A book that follows a window: it goes on from where it is, and what the newest candles make of it
+ * is computed on a copy, again and again while the last of them forms.
  *
  * The result is that of the whole window computed from its start (snapshot_compute()), to the last
  * bit, whatever the run has followed before.
@@ -21,14 +21,20 @@ struct run {
     int64_t first, end;
 };
 
+/* How many of the newest slots a book of a model of moments leaves to the copy: as many at least
+ * while their rows may still come or change, and at most. */
+#define RUN_LAG_MIN 12
+#define RUN_LAG_MAX 24
+
 /* False if there is no memory for it; run_deinit() in any case. */
-bool run_init(struct run *run, const struct model *model, const struct leverage_weights *weights);
+bool run_init(struct run *run, const struct model *model, const struct model_settings *settings);
 void run_deinit(struct run *run);
 bool run_books_init(struct run_books *books, const struct model *model,
-                    const struct leverage_weights *weights);
+                    const struct model_settings *settings);
 void run_books_deinit(struct run_books *books);
 
-/* The snapshot of the window [first, end) of the slots, in which there is at least one candle. The
+/* The snapshot of the window [first, end) of the slots, in which there is at least one candle; of a
+ * model of moments `first` is where the book of the last of them is to begin (model_begin()). The
  * slots then count as settled. `snapshot` and `bucket_e8` as for snapshot_compute(). The slots are
  * to be the same in each call, or to have been emptied in between. */
 enum status run_snapshot(struct run *run, struct slots *slots, int64_t first, int64_t end,

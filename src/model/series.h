@@ -1,9 +1,9 @@
-/* What a model is run over: candles in time order, each with the change of open interest that
- * belongs to it. Made by series_builder. One thread at a time. */
+/* What a model is run over: candles in time order, each with the open interest that belongs to it.
+ * Made by series_builder. One thread at a time. */
 #ifndef HEATCAST_MODEL_SERIES_H
 #define HEATCAST_MODEL_SERIES_H
 
-#include "model/candle.h"
+#include "model/model.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,11 +15,12 @@
 struct series {
     size_t count, capacity;
     struct candle *candles;
-    double *deltas;  /* quote currency; 0 where nothing is known */
-    bool has_failed; /* some are missing */
+    double *deltas;    /* quote currency; 0 where nothing is known */
+    double *contracts; /* open when the candle ends; 0 where that is not known */
+    bool has_failed;   /* some are missing */
 };
 
-/* Appends a candle, which is later than the last one. */
+/* Appends a candle, which is later than the last one; its contracts are not known yet. */
 void series_push(struct series *series, const struct candle *candle, double delta);
 
 /* Keeps the memory. */
@@ -34,6 +35,17 @@ static inline const struct candle *series_last(const struct series *series)
 {
     return &series->candles[series->count - 1];
 }
+
+/* What belongs to the candle of this place. */
+static inline struct interest_step series_interest(const struct series *series, size_t index)
+{
+    return (struct interest_step){series->deltas[index], series->contracts[index]};
+}
+
+/* Whether a candle is the last of its interval, of which it may be a part; `time_ms` is when that
+ * begins. */
+bool series_ends_interval(const struct series *series, size_t index, int64_t interval_ms,
+                          int64_t *time_ms);
 
 void series_deinit(struct series *series); /* leaves a valid empty one */
 

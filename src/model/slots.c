@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "config/value.h"
-#include "model/rows.h"
+#include "model/series_builder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,10 +54,13 @@ static bool reserve(struct slots *slots, size_t count)
     double *interest = memory_try_resize(slots->interest, capacity, sizeof *interest);
     if (interest != NULL)
         slots->interest = interest;
+    double *contracts = memory_try_resize(slots->contracts, capacity, sizeof *contracts);
+    if (contracts != NULL)
+        slots->contracts = contracts;
     bool *marks = memory_try_resize(slots->marks, capacity, sizeof *marks);
     if (marks != NULL)
         slots->marks = marks;
-    if (candles == NULL || interest == NULL || marks == NULL)
+    if (candles == NULL || interest == NULL || contracts == NULL || marks == NULL)
         return false;
     slots->capacity = capacity;
     return true;
@@ -68,6 +71,7 @@ static void move(struct slots *slots, size_t to, size_t from, size_t count)
 {
     memmove(slots->candles + to, slots->candles + from, count * sizeof *slots->candles);
     memmove(slots->interest + to, slots->interest + from, count * sizeof *slots->interest);
+    memmove(slots->contracts + to, slots->contracts + from, count * sizeof *slots->contracts);
     memmove(slots->marks + to, slots->marks + from, count * sizeof *slots->marks);
 }
 
@@ -79,6 +83,7 @@ static void blank(struct slots *slots, int64_t first, int64_t end)
     note_change(slots, first, end);
     memset(slots->candles + from, 0, count * sizeof *slots->candles);
     memset(slots->interest + from, 0, count * sizeof *slots->interest);
+    memset(slots->contracts + from, 0, count * sizeof *slots->contracts);
     memset(slots->marks + from, 0, count * sizeof *slots->marks);
 }
 
@@ -139,14 +144,24 @@ void slots_set_candle(struct slots *slots, int64_t slot, const struct candle *ca
     note_change(slots, slot, slot + 1);
 }
 
-void slots_set_interest(struct slots *slots, int64_t slot, double value)
+static void set(struct slots *slots, double *values, int64_t slot, double value)
 {
     check(spans(slots, slot));
-    double *old = &slots->interest[place(slots, slot)];
+    double *old = &values[place(slots, slot)];
     if (*old == value)
         return;
     *old = value;
     note_change(slots, slot, slot + 1);
+}
+
+void slots_set_interest(struct slots *slots, int64_t slot, double value)
+{
+    set(slots, slots->interest, slot, value);
+}
+
+void slots_set_contracts(struct slots *slots, int64_t slot, double contracts)
+{
+    set(slots, slots->contracts, slot, contracts);
 }
 
 const struct candle *slots_candle(const struct slots *slots, int64_t slot)
@@ -160,6 +175,26 @@ const struct candle *slots_candle(const struct slots *slots, int64_t slot)
 double slots_interest(const struct slots *slots, int64_t slot)
 {
     return spans(slots, slot) ? slots->interest[place(slots, slot)] : 0;
+}
+
+double slots_contracts(const struct slots *slots, int64_t slot)
+{
+    return spans(slots, slot) ? slots->contracts[place(slots, slot)] : 0;
+}
+
+double slots_open_contracts(const struct slots *slots, int64_t slot)
+{
+    const struct interest_average interest = {.value = slots_interest(slots, slot),
+                                              .contracts = slots_contracts(slots, slot)};
+    if (interest.contracts > 0 || interest.value == 0)
+        return interest.contracts;
+    const struct candle *candle = slots_candle(slots, slot);
+    if (candle != NULL)
+        return series_builder_contracts(&interest, candle->open_e8);
+    const int64_t first = slot - SERIES_PRICE_AGE_MAX_MS / CANDLE_MS;
+    const int64_t before = slots_last_candle(slots, first, slot);
+    candle = before >= first ? slots_candle(slots, before) : NULL;
+    return series_builder_contracts(&interest, candle != NULL ? candle->close_e8 : 0);
 }
 
 void slots_mark(struct slots *slots, int64_t slot, bool is_marked)
@@ -203,6 +238,7 @@ void slots_deinit(struct slots *slots)
 {
     free(slots->candles);
     free(slots->interest);
+    free(slots->contracts);
     free(slots->marks);
     *slots = (struct slots){0};
 }

@@ -1,5 +1,5 @@
 /* The candles and the open interest of one symbol, kept in memory while its window moves: a *slot*
- * for each five minutes, with a candle or none, and with an average of open interest or none.
+ * for each five minutes, with a candle or none, and with open interest or none.
  *
  * They span a time without gaps, and it is remembered which of them have changed, so that what
  * follows them (run.h) need not look at the others. The struct owns its arrays: slots_deinit().
@@ -18,7 +18,8 @@ struct slots {
     size_t count;           /* from the first on */
     size_t at, capacity;    /* place of the first one in the arrays, which have room for so many */
     struct candle *candles; /* one without prices: there is none */
-    double *interest;       /* quote currency; 0: there is none */
+    double *interest;       /* on average, quote currency; 0: there is none */
+    double *contracts;      /* when the slot begins, base asset; 0: not known */
     bool *marks;            /* for what follows the slots */
     /* Slots whose candle or open interest is not what it was when slots_settle() was last called
      * are in [changed_first, changed_end); so are those that came since. */
@@ -42,11 +43,17 @@ bool slots_span(struct slots *slots, int64_t first, int64_t end);
 /* Of a slot in the span. `candle` is NULL for none; 0 is no open interest. */
 void slots_set_candle(struct slots *slots, int64_t slot, const struct candle *candle);
 void slots_set_interest(struct slots *slots, int64_t slot, double value);
+void slots_set_contracts(struct slots *slots, int64_t slot, double contracts);
 
 /* NULL, and 0, where there is none, or where it is beyond the span. The candle is valid until they
  * change. */
 const struct candle *slots_candle(const struct slots *slots, int64_t slot);
 double slots_interest(const struct slots *slots, int64_t slot);
+double slots_contracts(const struct slots *slots, int64_t slot); /* as they were set */
+
+/* How many contracts are open when the slot begins, as series_builder has it: by the value where
+ * nothing else is known. 0: not known. */
+double slots_open_contracts(const struct slots *slots, int64_t slot);
 
 /* A mark on a slot of the span, for what follows them. A slot that comes has none, nor has one
  * beyond the span. */

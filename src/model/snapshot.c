@@ -14,7 +14,7 @@ enum status snapshot_compute(struct snapshot *snapshot, struct book *book, const
     check(series->count > 0);
     book_reset(book);
     for (size_t i = 0; i < series->count; i++)
-        snapshot->change = book_advance(book, &series->candles[i], series->deltas[i]);
+        snapshot->change = book_advance(book, &series->candles[i], series_interest(series, i));
     return snapshot_take(snapshot, book, symbol, series_last(series), bucket_e8, error);
 }
 

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/settings.h"
 
 #include <stdlib.h>
 
@@ -198,13 +199,13 @@ static void start_generator(struct role *role)
     struct replay *replay = role->parts.replay;
     const double interval_seconds = config->ws_update_interval_seconds;
     const double live_seconds = config->live_update_interval_seconds;
+    role->model_settings = settings_of_model(config);
     role->generator = generator_start(&(struct generator_options){
         .store = role->parts.store,
-        .model = model_default(),
+        .model = model_of(config->heatmap_model),
         .symbols = &config->symbols,
         .buckets = &config->heatmap_buckets,
-        .weights = &config->heatmap_weights,
-        .lookback_ms = config->heatmap_lookback_ms,
+        .settings = &role->model_settings,
         .interval_seconds = replay == NULL
                                 ? interval_seconds
                                 : replay_interval_seconds(replay, live_seconds, interval_seconds),

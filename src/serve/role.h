@@ -31,6 +31,7 @@ struct role {
     const struct config *config;
     struct role_generator parts;
     struct publisher *publisher;
+    struct model_settings model_settings;
     struct generator *generator;     /* NULL: a relay */
     struct cluster *cluster;         /* NULL: this is the only server */
     atomic_int cluster_state;        /* enum cluster_state */

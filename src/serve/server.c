@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/iso_time.h"
 #include "base/log.h"
+#include "engine/settings.h"
 #include "net/site.h"
 #include "serve/backend.h"
 #include "serve/collecting.h"
@@ -165,12 +166,12 @@ static enum status open_market(struct server *server, const struct server_option
         status = collector_prepare(server->store, error);
     if (status != STATUS_OK)
         return status;
+    const struct model_settings settings = settings_of_model(config);
     server->history = history_create(&(struct history_options){
         .store = server->store,
-        .model = model_default(),
+        .model = model_of(config->heatmap_model),
         .buckets = &config->heatmap_buckets,
-        .weights = &config->heatmap_weights,
-        .lookback_ms = config->heatmap_lookback_ms,
+        .settings = &settings,
     });
     return STATUS_OK;
 }

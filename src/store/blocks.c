@@ -25,43 +25,61 @@ static const char has_unusable_sql[] =
     "SELECT EXISTS (SELECT 1 " BETWEEN "AND (" USABLE_CANDLE ") IS NOT TRUE)";
 
 /* $3 is STORE_BLOCK_MS, $4 the last candle, or the end of the open interest. */
-static const char *const digest_sql[] = {
-    [STORE_CANDLES] =
-        "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(open_time AS TIMESTAMP)) // $3 AS "
-        "block, "
-        "epoch_ms(min(TRY_CAST(open_time AS TIMESTAMP)) FILTER (" USABLE_CANDLE ")), "
-        "epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP)) FILTER (" USABLE_CANDLE ")), count(*), "
-        "sum(hash(open_time, open, high, low, close, volume)) FROM klines_5m_history "
-        "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
-        "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 "
-        "AND TRY_CAST(open_time AS TIMESTAMP) <= $4 GROUP BY symbol, block",
-    [STORE_INTEREST] =
-        "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(timestamp AS TIMESTAMP)) // $3 AS "
-        "block, "
-        "epoch_ms(min(TRY_CAST(timestamp AS TIMESTAMP))), "
-        "epoch_ms(max(TRY_CAST(timestamp AS TIMESTAMP))), count(*), "
-        "sum(hash(timestamp, open_interest_value)) FROM open_interest_history "
-        "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
-        "AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "
-        "AND TRY_CAST(timestamp AS TIMESTAMP) < $4 GROUP BY symbol, block",
+static const char candle_digest_sql[] =
+    "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(open_time AS TIMESTAMP)) // $3 AS block, "
+    "epoch_ms(min(TRY_CAST(open_time AS TIMESTAMP)) FILTER (" USABLE_CANDLE ")), "
+    "epoch_ms(max(TRY_CAST(open_time AS TIMESTAMP)) FILTER (" USABLE_CANDLE ")), count(*), "
+    "sum(hash(open_time, open, high, low, close, volume)) FROM klines_5m_history "
+    "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
+    "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 "
+    "AND TRY_CAST(open_time AS TIMESTAMP) <= $4 GROUP BY symbol, block";
+
+#define INTEREST_DIGEST(columns)                                                                   \
+    "SELECT CAST(symbol AS VARCHAR), epoch_ms(TRY_CAST(timestamp AS TIMESTAMP)) // $3 AS block, "  \
+    "epoch_ms(min(TRY_CAST(timestamp AS TIMESTAMP))), "                                            \
+    "epoch_ms(max(TRY_CAST(timestamp AS TIMESTAMP))), count(*), "                                  \
+    "sum(hash(" columns ")) FROM open_interest_history "                                           \
+    "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "                                  \
+    "AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "                                                  \
+    "AND TRY_CAST(timestamp AS TIMESTAMP) < $4 GROUP BY symbol, block"
+
+static const char read_candles_sql[] =
+    "SELECT CAST(symbol AS VARCHAR) AS name, TRY_CAST(open_time AS TIMESTAMP) AS candle_time, "
+    "TRY_CAST(open AS DECIMAL(18,8)), TRY_CAST(high AS DECIMAL(18,8)), "
+    "TRY_CAST(low AS DECIMAL(18,8)), TRY_CAST(close AS DECIMAL(18,8)), "
+    "TRY_CAST(volume AS DOUBLE) FROM klines_5m_history "
+    "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
+    "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 AND TRY_CAST(open_time AS TIMESTAMP) < $3 "
+    "AND TRY_CAST(open_time AS TIMESTAMP) <= $4 ORDER BY name, candle_time";
+
+#define READ_INTEREST(contracts)                                                                   \
+    "SELECT CAST(symbol AS VARCHAR) AS name, TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "          \
+    "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount, "                                   \
+    "TRY_CAST(" contracts " AS DECIMAL(28,8)) AS contracts FROM open_interest_history "            \
+    "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "                                  \
+    "AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 AND TRY_CAST(timestamp AS TIMESTAMP) < $3 "        \
+    "AND TRY_CAST(timestamp AS TIMESTAMP) < $4 ORDER BY name, stamp, amount, contracts"
+
+/* By kind; the last is open interest of a table without contracts. */
+enum { INTEREST_WITHOUT_CONTRACTS = STORE_INTEREST + 1, BLOCK_QUERIES };
+
+static const char *const digest_sql[BLOCK_QUERIES] = {
+    [STORE_CANDLES] = candle_digest_sql,
+    [STORE_INTEREST] = INTEREST_DIGEST("timestamp, open_interest_value, open_interest_contracts"),
+    [INTEREST_WITHOUT_CONTRACTS] = INTEREST_DIGEST("timestamp, open_interest_value"),
 };
 
-static const char *const read_sql[] = {
-    [STORE_CANDLES] =
-        "SELECT CAST(symbol AS VARCHAR) AS name, TRY_CAST(open_time AS TIMESTAMP) AS candle_time, "
-        "TRY_CAST(open AS DECIMAL(18,8)), TRY_CAST(high AS DECIMAL(18,8)), "
-        "TRY_CAST(low AS DECIMAL(18,8)), TRY_CAST(close AS DECIMAL(18,8)), "
-        "TRY_CAST(volume AS DOUBLE) FROM klines_5m_history "
-        "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
-        "AND TRY_CAST(open_time AS TIMESTAMP) >= $2 AND TRY_CAST(open_time AS TIMESTAMP) < $3 "
-        "AND TRY_CAST(open_time AS TIMESTAMP) <= $4 ORDER BY name, candle_time",
-    [STORE_INTEREST] =
-        "SELECT CAST(symbol AS VARCHAR) AS name, TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "
-        "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount FROM open_interest_history "
-        "WHERE symbol IN (SELECT unnest(string_split($1, chr(10)))) "
-        "AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 AND TRY_CAST(timestamp AS TIMESTAMP) < $3 "
-        "AND TRY_CAST(timestamp AS TIMESTAMP) < $4 ORDER BY name, stamp, amount",
+static const char *const read_sql[BLOCK_QUERIES] = {
+    [STORE_CANDLES] = read_candles_sql,
+    [STORE_INTEREST] = READ_INTEREST("open_interest_contracts"),
+    [INTEREST_WITHOUT_CONTRACTS] = READ_INTEREST("NULL"),
 };
+
+static int query_of(const struct store_session *session, enum store_kind kind)
+{
+    bool has_no_contracts = kind == STORE_INTEREST && !store_has_contracts(session);
+    return has_no_contracts ? INTEREST_WITHOUT_CONTRACTS : (int)kind;
+}
 
 /* Ends the walk over a result: STATUS_OK if it came to its end. */
 static enum status end_walk(struct store_session *session, struct rows *rows, struct error *error)
@@ -136,7 +154,8 @@ enum status store_digest(struct store_session *session, enum store_kind kind, co
         horizon_of(session, kind),
     };
     struct rows rows = {.column_count = 6};
-    enum status status = store_run(session, digest_sql[kind], parameters, 4, &rows.result, error);
+    enum status status =
+        store_run(session, digest_sql[query_of(session, kind)], parameters, 4, &rows.result, error);
     if (status != STATUS_OK)
         return status;
     while (rows_next(&rows)) {
@@ -164,8 +183,9 @@ enum status store_read(struct store_session *session, enum store_kind kind, cons
         {.type = PARAMETER_TIME, .time_ms = end_ms},
         horizon_of(session, kind),
     };
-    struct rows rows = {.column_count = kind == STORE_CANDLES ? 7 : 3};
-    enum status status = store_run(session, read_sql[kind], parameters, 4, &rows.result, error);
+    struct rows rows = {.column_count = kind == STORE_CANDLES ? 7 : 4};
+    enum status status =
+        store_run(session, read_sql[query_of(session, kind)], parameters, 4, &rows.result, error);
     if (status != STATUS_OK)
         return status;
     while (rows_next(&rows)) {
@@ -173,7 +193,7 @@ enum status store_read(struct store_session *session, enum store_kind kind, cons
         if (kind == STORE_CANDLES)
             row.candle = rows_candle(&rows, 2);
         else
-            row.value_e8 = rows_has(&rows, 2) ? rows_wide(&rows, 2) : 0;
+            row.interest = rows_interest(&rows, 1);
         on_row(&row, context);
     }
     return end_walk(session, &rows, error);

@@ -255,6 +255,13 @@ struct parameter {
 int64_t store_last_candle(const struct store_session *session, int64_t open_time_ms);
 int64_t store_interest_end(const struct store_session *session, int64_t end_ms);
 
+/* Whether the table of open interest has contracts at all. */
+bool store_has_contracts(const struct store_session *session);
+
+/* The state at a full five minutes may be stamped some seconds later; rows that are stamped so much
+ * later than the horizon are of it. */
+#define STORE_STAMP_LATE_MS MINUTE_MS
+
 /* Runs one statement, to its end or until the session's stop token ends it. `result` may be NULL;
  * otherwise it is to be destroyed after STATUS_OK. */
 enum status store_run(struct store_session *session, const char *sql,

@@ -27,11 +27,15 @@ static const char count_rows_sql[] =
     "WHERE symbol = $1 AND TRY_CAST(open_time AS TIMESTAMP) BETWEEN $2 AND $3";
 
 /* Fetched as DECIMAL, since DuckDB is slow at making DOUBLE of the wide ones. */
-static const char interest_sql[] =
-    "SELECT TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "
-    "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount FROM open_interest_history "
-    "WHERE symbol = $1 AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "
-    "AND TRY_CAST(timestamp AS TIMESTAMP) < $3 ORDER BY stamp, amount";
+#define INTEREST_OF(contracts)                                                                     \
+    "SELECT TRY_CAST(timestamp AS TIMESTAMP) AS stamp, "                                           \
+    "TRY_CAST(open_interest_value AS DECIMAL(28,8)) AS amount, "                                   \
+    "TRY_CAST(" contracts " AS DECIMAL(28,8)) AS contracts FROM open_interest_history "            \
+    "WHERE symbol = $1 AND TRY_CAST(timestamp AS TIMESTAMP) >= $2 "                                \
+    "AND TRY_CAST(timestamp AS TIMESTAMP) < $3 ORDER BY stamp, amount, contracts"
+
+static const char interest_sql[] = INTEREST_OF("open_interest_contracts");
+static const char interest_values_sql[] = INTEREST_OF("NULL");
 
 /* $2 and $3 bound the time: comparisons are checked against a block's bounds, not each row. */
 #define NEWEST                                                                                     \
@@ -60,6 +64,12 @@ static const char any_rows_sql[] = "SELECT EXISTS (SELECT 1 FROM open_interest_h
 
 enum { SOURCE_COLUMN = 5 }; /* in store_tables[TABLE_INTEREST] */
 
+bool store_has_contracts(const struct store_session *session)
+{
+    enum { CONTRACTS_COLUMN = 4 };
+    return session->instance->schema.has[TABLE_INTEREST][CONTRACTS_COLUMN];
+}
+
 /* -- a window ---------------------------------------------------------------------------------- */
 
 static void read_candles(struct rows *rows, struct series_builder *builder)
@@ -72,9 +82,10 @@ static void read_candles(struct rows *rows, struct series_builder *builder)
 
 static void read_interest(struct rows *rows, struct series_builder *builder)
 {
-    while (rows_next(rows))
-        if (rows_has(rows, 1))
-            series_builder_add_interest(builder, rows_int64(rows, 0), rows_wide(rows, 1));
+    while (rows_next(rows)) {
+        const struct interest_reading reading = rows_interest(rows, 0);
+        series_builder_add_interest(builder, &reading);
+    }
 }
 
 enum status store_load(struct store_session *session, const char *symbol, int64_t start_ms,
@@ -87,7 +98,7 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
         {.type = PARAMETER_TIME, .time_ms = start_ms},
         {.type = PARAMETER_TIME, .time_ms = store_last_candle(session, end_ms)},
     };
-    struct rows candles = {.column_count = 6}, interest = {.column_count = 2};
+    struct rows candles = {.column_count = 6}, interest = {.column_count = 3};
     series_builder_init(&builder, series, interval_ms);
     enum status status = store_run(session, candles_sql, parameters, 3, &candles.result, error);
     if (status != STATUS_OK)
@@ -95,8 +106,10 @@ enum status store_load(struct store_session *session, const char *symbol, int64_
     read_candles(&candles, &builder);
     bool is_complete = rows_close(&candles);
 
-    parameters[2].time_ms = store_interest_end(session, series_builder_interest_end(end_ms));
-    status = store_run(session, interest_sql, parameters, 3, &interest.result, error);
+    const char *sql = store_has_contracts(session) ? interest_sql : interest_values_sql;
+    parameters[2].time_ms =
+        store_interest_end(session, series_builder_interest_end(end_ms, interval_ms));
+    status = store_run(session, sql, parameters, 3, &interest.result, error);
     if (status != STATUS_OK)
         return status;
     read_interest(&interest, &builder);

@@ -38,6 +38,20 @@ struct candle rows_candle(const struct rows *rows, size_t column)
     };
 }
 
+static __int128 read_amount(const struct rows *rows, size_t column)
+{
+    return rows_has(rows, column) ? rows_wide(rows, column) : 0;
+}
+
+struct interest_reading rows_interest(const struct rows *rows, size_t column)
+{
+    return (struct interest_reading){
+        .time_us = rows_int64(rows, column),
+        .value_e8 = read_amount(rows, column + 1),
+        .contracts_e8 = read_amount(rows, column + 2),
+    };
+}
+
 bool rows_close(struct rows *rows)
 {
     bool is_complete = rows->rows_before == duckdb_row_count(&rows->result);

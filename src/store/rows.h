@@ -3,7 +3,7 @@
 #define HEATCAST_STORE_ROWS_H
 
 #include "base/slice.h"
-#include "model/candle.h"
+#include "model/rows.h"
 
 #include <duckdb.h>
 #include <stdbool.h>
@@ -71,5 +71,9 @@ static inline struct slice rows_text(const struct rows *rows, size_t column)
 /* Five columns from this one on: the prices as DECIMAL(18,8), and the volume as DOUBLE. What is
  * missing, or no number that a price can be, is 0, as is the time. */
 struct candle rows_candle(const struct rows *rows, size_t column);
+
+/* Three columns from this one on: the time, and as DECIMAL(28,8) the value and the contracts, which
+ * are 0 where they are missing. */
+struct interest_reading rows_interest(const struct rows *rows, size_t column);
 
 #endif

@@ -97,7 +97,10 @@ int64_t store_last_candle(const struct store_session *session, int64_t open_time
 
 int64_t store_interest_end(const struct store_session *session, int64_t end_ms)
 {
-    return end_ms < session->horizon_ms ? end_ms : session->horizon_ms;
+    if (session->horizon_ms == INT64_MAX)
+        return end_ms;
+    const int64_t last_ms = session->horizon_ms + STORE_STAMP_LATE_MS;
+    return end_ms < last_ms ? end_ms : last_ms;
 }
 
 bool store_is_foreign(const struct store_session *session)

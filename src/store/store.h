@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "base/stop_token.h"
+#include "model/rows.h"
 #include "model/series.h"
 #include "store/row.h"
 
@@ -46,9 +47,10 @@ const char *store_path(const struct store *store);
 enum status store_version(struct store *store, uint64_t *version, struct error *error);
 
 /* The past is replayed: sessions that begin from now on find nothing that was not known by then, no
- * candle that closes later and no open interest of a later moment; but for the functions that
- * collecting needs, which know of no replay. Each horizon has a version of its own. A multiple of
- * CANDLE_MS; INT64_MAX, as at first: all is found. Any thread. */
+ * candle that closes later and no open interest of a later moment (but for a minute, by which a row
+ * may be stamped late); but for the functions that collecting needs, which know of no replay. Each
+ * horizon has a version of its own. A multiple of CANDLE_MS; INT64_MAX, as at first: all is found.
+ * Any thread. */
 void store_set_horizon(struct store *store, int64_t horizon_ms);
 
 /* STATUS_BUSY: another process writes to the file, for longer than a quarter of a second.
@@ -218,11 +220,12 @@ enum status store_digest(struct store_session *session, enum store_kind kind, co
 struct store_row {
     struct slice symbol;
     int64_t time_us;
-    struct candle candle; /* of candles; its time is not set */
-    __int128 value_e8;    /* of open interest */
+    struct candle candle;             /* of candles; its time is not set */
+    struct interest_reading interest; /* of open interest */
 };
 
-/* The rows of [start_ms, end_ms): symbol by symbol, in order of time, and then of value. */
+/* The rows of [start_ms, end_ms): symbol by symbol, in order of time, and then of value and of
+ * contracts. */
 enum status store_read(struct store_session *session, enum store_kind kind, const char *symbols,
                        int64_t start_ms, int64_t end_ms,
                        void (*on_row)(const struct store_row *row, void *context), void *context,

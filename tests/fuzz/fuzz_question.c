@@ -57,7 +57,7 @@ static void write_market(struct store_session *session, const char *symbol, int6
 
 static void make_database(void)
 {
-    static struct leverage_weights weights;
+    static struct model_settings settings = {.lookback_ms = DAY_MS};
     static const struct bucket_map buckets;
     char path[sizeof folder + 32];
     struct store_session *session;
@@ -70,9 +70,9 @@ static void make_database(void)
     write_market(session, "DUST", 12345);
     check(store_write_commit(session, NULL, NULL, NULL) == STATUS_OK);
     store_end(session);
-    check(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, NULL) == STATUS_OK);
+    check(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &settings.weights, NULL) == STATUS_OK);
     history = history_create(
-        &(struct history_options){store, model_default(), &buckets, &weights, DAY_MS});
+        &(struct history_options){store, model_of(MODEL_SURVIVAL), &buckets, &settings});
     atexit(remove_database);
 }
 

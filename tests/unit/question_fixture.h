@@ -43,11 +43,12 @@ static inline void write_walk(struct store *store, int count)
 /* The lookback is a day. */
 static inline struct history *open_history(struct store *store)
 {
-    static struct leverage_weights weights;
     static const struct bucket_map buckets;
-    assert_int_equal(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, NULL), STATUS_OK);
+    struct model_settings settings = {.lookback_ms = DAY_MS};
+    assert_int_equal(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &settings.weights, NULL),
+                     STATUS_OK);
     return history_create(
-        &(struct history_options){store, model_default(), &buckets, &weights, DAY_MS});
+        &(struct history_options){store, model_of(MODEL_REFERENCE), &buckets, &settings});
 }
 
 /* Of BTCUSDT; parameters as "name=value", up to NULL. */

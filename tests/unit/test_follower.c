@@ -16,7 +16,7 @@ enum { SYMBOL_COUNT = 3 };
 
 static const struct symbol_list symbols = {.count = SYMBOL_COUNT,
                                            .names = {"BTCUSDT", "ETHUSDT", "DOGEUSDT"}};
-static struct leverage_weights weights;
+static struct model_settings settings = {.lookback_ms = LOOKBACK_MS};
 
 /* Followers of a database that another program writes to. */
 struct watch {
@@ -64,16 +64,15 @@ static struct watch *open_watch(void **state)
 {
     struct watch *watch = calloc(1, sizeof *watch);
     watch->path = strdup(database(state));
-    assert_ok(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, fault));
+    assert_ok(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &settings.weights, fault));
     store_close(open_store(watch->path, STORE_OWNER)); /* makes the tables */
     watch->store = open_store(watch->path, STORE_SHARED);
     survey_init(&watch->survey, &symbols,
                 &(struct survey_listener){ignore_newest, ignore_other, NULL});
     for (size_t i = 0; i < SYMBOL_COUNT; i++)
-        follower_init(&watch->followers[i], symbols.names[i], LOOKBACK_MS, model_default(),
-                      &weights);
-    assert_true(run_books_init(&watch->books, model_default(), &weights));
-    watch->cold = book_create(model_default(), &weights);
+        follower_init(&watch->followers[i], symbols.names[i], model_of(MODEL_REFERENCE), &settings);
+    assert_true(run_books_init(&watch->books, model_of(MODEL_REFERENCE), &settings));
+    watch->cold = book_create(model_of(MODEL_REFERENCE), &settings);
     return watch;
 }
 
@@ -431,9 +430,10 @@ static void compute_merged(struct oracle *oracle)
         series_builder_add_candle(&builder, (T0 + i * CANDLE_MS) * 1000, merged(oracle, i));
     for (int i = first; i <= end; i++) {
         const struct known_slot *slot = &oracle->slots[i];
-        series_builder_add_interest(
-            &builder, (T0 + i * CANDLE_MS) * 1000,
-            (slot->read_interest != 0 ? slot->read_interest : slot->fed_interest) * DECIMAL_ONE);
+        const int64_t value = slot->read_interest != 0 ? slot->read_interest : slot->fed_interest;
+        const struct interest_reading reading = {.time_us = (T0 + i * CANDLE_MS) * 1000,
+                                                 .value_e8 = value * DECIMAL_ONE};
+        series_builder_add_interest(&builder, &reading);
     }
     series_builder_finish(&builder);
     assert_ok(snapshot_compute(&oracle->watch->expected, oracle->watch->cold, "BTCUSDT", &series, 0,

@@ -117,7 +117,7 @@ static struct witness read_witness(struct witness *witness)
 static const struct symbol_list symbols = {.count = SYMBOL_COUNT,
                                            .names = {[BTC] = "BTCUSDT", [ETH] = "ETHUSDT"}};
 static const struct bucket_map buckets = {.count = 1, .entries = {{"BTCUSDT", 5 * DECIMAL_ONE}}};
-static struct leverage_weights weights;
+static struct model_settings settings = {.lookback_ms = DAY_MS};
 static double live_interval_seconds; /* of generators that are started */
 
 #define EPOCH UINT64_C(1766932200123)
@@ -125,15 +125,14 @@ static double live_interval_seconds; /* of generators that are started */
 static struct generator *start_under(uint64_t epoch, struct store *store, struct witness *witness,
                                      double interval)
 {
-    assert_ok(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, fault));
+    assert_ok(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &settings.weights, fault));
     pthread_mutex_init(&witness->mutex, NULL);
     return generator_start(&(struct generator_options){
         .store = store,
         .symbols = &symbols,
-        .model = model_default(),
+        .model = model_of(MODEL_REFERENCE),
         .buckets = &buckets,
-        .weights = &weights,
-        .lookback_ms = DAY_MS,
+        .settings = &settings,
         .interval_seconds = interval,
         .live_interval_seconds = live_interval_seconds,
         .epoch = epoch,

@@ -28,7 +28,7 @@ static char folder[] = "/tmp/heatcast-history-XXXXXX";
 static char path[sizeof folder + 16];
 static struct store *store;
 static struct history *history;
-static struct leverage_weights weights;
+static struct model_settings settings = {.lookback_ms = 7 * DAY_MS};
 static struct bucket_map buckets;
 
 static void succeed(enum status status, const struct error *error)
@@ -141,10 +141,10 @@ static int set_up(void **state)
     write_with_wrong_value(session);
     succeed(store_write_commit(session, NULL, NULL, &error), &error);
     store_end(session);
-    succeed(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, &error), &error);
+    succeed(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &settings.weights, &error), &error);
     succeed(value_parse_buckets("SOLUSDT:20", &buckets, &error), &error);
     history = history_create(
-        &(struct history_options){store, model_default(), &buckets, &weights, 7 * DAY_MS});
+        &(struct history_options){store, model_of(MODEL_REFERENCE), &buckets, &settings});
     return 0;
 }
 
@@ -470,7 +470,7 @@ static void the_last_of_a_history_is_the_snapshot(void **state)
         struct range range = range_of("BTCUSDT", ends[i]);
         struct snapshot snapshot = {0};
         struct error error;
-        succeed(history_snapshot(history, "BTCUSDT", range.has_end ? range.end_ms : INT64_MAX,
+        succeed(history_snapshot(history, "BTCUSDT", range.has_end ? range.end_ms : INT64_MAX, NULL,
                                  &snapshot, &error),
                 &error);
         json_t *answer = ask(history_run, "BTCUSDT", ends[i]);
@@ -518,7 +518,7 @@ static int64_t snapshot_time(const char *symbol, int64_t at_ms)
 {
     struct snapshot snapshot = {0};
     struct error error;
-    succeed(history_snapshot(history, symbol, at_ms, &snapshot, &error), &error);
+    succeed(history_snapshot(history, symbol, at_ms, NULL, &snapshot, &error), &error);
     int64_t time_ms = snapshot.timestamp_ms;
     assert_string_equal(snapshot.symbol, symbol);
     snapshot_deinit(&snapshot);
@@ -537,10 +537,10 @@ static void a_moment_has_the_snapshot_of_the_candle_before_it(void **state)
     assert_int_equal(snapshot_time("SOLUSDT", INT64_MAX), second_ms);
     struct snapshot snapshot = {0};
     struct error error;
-    assert_int_equal(history_snapshot(history, "BTCUSDT", START_MS - 1, &snapshot, &error),
+    assert_int_equal(history_snapshot(history, "BTCUSDT", START_MS - 1, NULL, &snapshot, &error),
                      STATUS_NO_DATA);
     assert_non_null(strstr(error.message, "BTCUSDT at or before 2025-11-30T23:59:59.999Z"));
-    assert_int_equal(history_snapshot(history, "NONEUSDT", INT64_MAX, &snapshot, &error),
+    assert_int_equal(history_snapshot(history, "NONEUSDT", INT64_MAX, NULL, &snapshot, &error),
                      STATUS_NO_DATA);
 }
 
@@ -549,7 +549,7 @@ static void a_snapshot_uses_the_configured_bucket(void **state)
     (void)state;
     struct snapshot snapshot = {0};
     struct error error;
-    succeed(history_snapshot(history, "SOLUSDT", INT64_MAX, &snapshot, &error), &error);
+    succeed(history_snapshot(history, "SOLUSDT", INT64_MAX, NULL, &snapshot, &error), &error);
     assert_int_equal(snapshot.bucket_e8, 20 * E8);
     assert_int_equal(snapshot.current_price_e8, 100 * E8);
     snapshot_deinit(&snapshot);
@@ -674,7 +674,7 @@ static void a_short_grid_ends_in_the_live_snapshot(void **state)
     struct snapshot snapshot = {0};
     struct error error;
     assert_int_equal(picture.columns, 13);
-    succeed(history_snapshot(history, "BTCUSDT", INT64_MAX, &snapshot, &error), &error);
+    succeed(history_snapshot(history, "BTCUSDT", INT64_MAX, NULL, &snapshot, &error), &error);
     json_t *levels = levels_json(&snapshot.levels);
     assert_column(&picture, 12, levels);
     json_decref(levels);
@@ -893,7 +893,7 @@ static void a_missing_file_is_named(void **state)
     struct buffer out = {0};
     succeed(store_open("/nonexistent/heatcast.duckdb", STORE_SHARED, &missing, &error), &error);
     struct history *other = history_create(
-        &(struct history_options){missing, model_default(), &buckets, &weights, DAY_MS});
+        &(struct history_options){missing, model_of(MODEL_REFERENCE), &buckets, &settings});
     struct range range = range_of("BTCUSDT", "");
     assert_int_equal(history_run(other, &range, NULL, &out, &error), STATUS_NOT_FOUND);
     assert_int_equal(out.size, 0);

@@ -79,6 +79,8 @@ static void fill_series(struct series *series)
                                       .low_e8 = price_e8 - 1,
                                       .close_e8 = price_e8};
         series_push(series, &candle, i % 50 == 49 ? -20000.0 * i : 1000);
+        if (!series->has_failed)
+            series->contracts[i] = 1000 + i;
     }
 }
 
@@ -86,27 +88,29 @@ static void a_book_fails_with_any_of_its_allocations_and_is_as_good_as_new_after
 {
     (void)state;
     static const int64_t buckets_e8[] = {DECIMAL_ONE, 100}; /* summed in arrays; sorted */
-    struct leverage_weights weights;
+    struct model_settings settings = {.lookback_ms = DAY_MS};
     struct series series = {0};
     fill_series(&series);
-    assert_int_equal(value_parse_weights("1:1,2:1,3:1,5:1", &weights, NULL), STATUS_OK);
-    for (size_t b = 0; b < 2; b++) {
+    assert_int_equal(value_parse_weights("1:1,2:1,3:1,5:1", &settings.weights, NULL), STATUS_OK);
+    for (size_t b = 0; b < 4; b++) {
+        const struct model *model = model_of(b < 2 ? MODEL_REFERENCE : MODEL_SURVIVAL);
         struct snapshot expected = {0};
         uint64_t call = 0, left = 0;
-        struct book *book = book_create(model_default(), &weights);
-        assert_ok(snapshot_compute(&expected, book, "X", &series, buckets_e8[b], fault));
+        struct book *book = book_create(model, &settings);
+        assert_ok(snapshot_compute(&expected, book, "X", &series, buckets_e8[b % 2], fault));
         book_destroy(book);
         while (left == 0) {
             struct snapshot snapshot = {0};
             memory_fail_call(++call);
-            book = book_create(model_default(), &weights);
-            enum status status =
-                book == NULL ? STATUS_NO_MEMORY
-                             : snapshot_compute(&snapshot, book, "X", &series, buckets_e8[b], NULL);
+            book = book_create(model, &settings);
+            enum status status = book == NULL ? STATUS_NO_MEMORY
+                                              : snapshot_compute(&snapshot, book, "X", &series,
+                                                                 buckets_e8[b % 2], NULL);
             left = memory_fail_call(0);
             assert_int_equal(status, left == 0 ? STATUS_NO_MEMORY : STATUS_OK);
             if (book != NULL) {
-                assert_ok(snapshot_compute(&snapshot, book, "X", &series, buckets_e8[b], fault));
+                assert_ok(
+                    snapshot_compute(&snapshot, book, "X", &series, buckets_e8[b % 2], fault));
                 assert_int_equal(snapshot.levels.count, expected.levels.count);
                 assert_memory_equal(snapshot.levels.levels, expected.levels.levels,
                                     expected.levels.count * sizeof *expected.levels.levels);

@@ -230,7 +230,7 @@ static enum status write_meanwhile(struct question *question, struct buffer *out
                                    struct error *error)
 {
     struct store_session *session = NULL;
-    enum status status = question_load(question, error);
+    enum status status = question_load(question, question->window.start_ms, error);
     if (status == STATUS_OK)
         status = store_begin_brief(question->history->store, &session, error);
     store_end(session);

@@ -25,8 +25,8 @@ static struct leverage_weights parse_weights(const char *text)
 
 static struct book *create_book(const char *weights_text)
 {
-    struct leverage_weights weights = parse_weights(weights_text);
-    return book_create(&reference_model, &weights);
+    const struct model_settings settings = {.weights = parse_weights(weights_text)};
+    return book_create(&reference_model, &settings);
 }
 
 static struct candle candle_e8(int64_t open, int64_t high, int64_t low, int64_t close)
@@ -48,7 +48,7 @@ static struct candle red(int64_t close_e8)
 
 static struct book_change advance(struct book *book, struct candle candle, double delta)
 {
-    return book_advance(book, &candle, delta);
+    return book_advance(book, &candle, (struct interest_step){.delta = delta});
 }
 
 static struct level_list take(struct book *book, int64_t bucket_e8)
@@ -598,7 +598,8 @@ static void walk(enum interest interest, double volatility, size_t count, uint64
 {
     static const int64_t buckets[] = {100 * E8, 100 * E8, 100 * E8, E8, E8 / 100, 33333333333};
     struct oracle oracle = {.weights = parse_weights(LEVERAGE_WEIGHTS_DEFAULT)};
-    struct book *book = book_create(&reference_model, &oracle.weights);
+    const struct model_settings settings = {.weights = oracle.weights};
+    struct book *book = book_create(&reference_model, &settings);
     int64_t price_e8 = 98000 * E8;
     double peak = 0; /* greatest volume since the book was empty */
     for (size_t i = 0; i < count; i++) {
@@ -606,7 +607,8 @@ static void walk(enum interest interest, double volatility, size_t count, uint64
         double delta = random_delta(interest, i, reference_volume(book), &seed);
         price_e8 = candle.close_e8 > 1000 * E8 ? candle.close_e8 : 98000 * E8;
         oracle_advance(&oracle, candle, delta);
-        struct book_change change = book_advance(book, &candle, delta);
+        struct book_change change =
+            book_advance(book, &candle, (struct interest_step){.delta = delta});
         assert_int_equal(change.created, oracle.change.created);
         assert_int_equal(change.consumed, oracle.change.consumed);
         assert_int_equal(reference_position_count(book), oracle.count);

@@ -30,7 +30,7 @@ static void add_row(const struct store_row *row, void *context)
 {
     buffer_append_format(context, "row %.*s %" PRId64 " %" PRId64 " %" PRId64 "\n",
                          (int)row->symbol.size, row->symbol.data, row->time_us,
-                         row->candle.close_e8, (int64_t)row->value_e8);
+                         row->candle.close_e8, (int64_t)row->interest.value_e8);
 }
 
 static void add_series(struct store_session *session, int64_t interval_ms, struct buffer *out)
@@ -100,6 +100,13 @@ static void sort_lines(struct buffer *text)
     free(copy);
 }
 
+/* The state at the horizon itself, of a market that write_market() has written. */
+static void write_state(struct store *store, const char *symbol, int index, int64_t step)
+{
+    const struct interest_row row = interest(symbol, index, 1000000 + step * index);
+    write_rows(store, true, NULL, 0, &row, 1, NULL, NULL);
+}
+
 static void what_comes_after_the_horizon_is_not_there(void **state)
 {
     struct store *whole = open_store(database(state), STORE_OWNER);
@@ -114,6 +121,10 @@ static void what_comes_after_the_horizon_is_not_there(void **state)
         write_market(part, "BTCUSDT", 0, known[i], 1000);
         if (known[i] > 100)
             write_market(part, "ETHUSDT", 100, known[i] - 100, 500);
+        if (known[i] < 300)
+            write_state(part, "BTCUSDT", known[i], 1000);
+        if (known[i] >= 100 && known[i] < 300)
+            write_state(part, "ETHUSDT", known[i], 500);
         store_set_horizon(whole, T0 + known[i] * CANDLE_MS);
         add_all(whole, &seen);
         add_all(part, &expected);
@@ -125,6 +136,32 @@ static void what_comes_after_the_horizon_is_not_there(void **state)
         store_close(part);
     }
     store_close(whole);
+}
+
+static int64_t newest_interest(struct store *store)
+{
+    struct store_session *session = begin(store);
+    int64_t value_e8;
+    assert_ok(store_newest_interest(session, "BTCUSDT", &value_e8, fault));
+    store_end(session);
+    return value_e8 / DECIMAL_ONE;
+}
+
+static void open_interest_may_be_stamped_a_little_late(void **state)
+{
+    struct store *store = open_store(database(state), STORE_OWNER);
+    struct interest_row rows[] = {interest("BTCUSDT", 0, 1), interest("BTCUSDT", 1, 2),
+                                  interest("BTCUSDT", 2, 3)};
+    rows[1].timestamp_ms += MINUTE_MS - 1;
+    rows[2].timestamp_ms += MINUTE_MS;
+    write_rows(store, true, NULL, 0, rows, 3, NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        store_set_horizon(store, T0 + i * CANDLE_MS);
+        assert_int_equal(newest_interest(store), i + 1);
+    }
+    store_set_horizon(store, T0 + 2 * CANDLE_MS);
+    assert_int_equal(newest_interest(store), 2);
+    store_close(store);
 }
 
 static void each_horizon_has_a_version_and_a_session_keeps_its_own(void **state)
@@ -238,6 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         in_folder(what_comes_after_the_horizon_is_not_there),
+        in_folder(open_interest_may_be_stamped_a_little_late),
         in_folder(each_horizon_has_a_version_and_a_session_keeps_its_own),
         in_folder(a_moment_without_a_past_or_a_future_is_refused),
         in_folder(it_runs_so_many_times_as_fast_and_stands_at_the_end),

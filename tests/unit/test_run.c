@@ -39,19 +39,20 @@ static int64_t random_below(int64_t count)
 static size_t advanced;
 
 static struct book_change count_advance(struct book *book, const struct candle *candle,
-                                        double delta)
+                                        struct interest_step interest)
 {
     advanced++;
-    return reference_model.advance(book, candle, delta);
+    return reference_model.advance(book, candle, interest);
 }
 
 static struct model counting;
 
-static struct leverage_weights default_weights(void)
+static struct model_settings default_settings(void)
 {
-    struct leverage_weights weights;
-    assert_int_equal(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, NULL), STATUS_OK);
-    return weights;
+    struct model_settings settings = {.lookback_ms = DAY_MS};
+    assert_int_equal(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &settings.weights, NULL),
+                     STATUS_OK);
+    return settings;
 }
 
 /* What a test moves about: a window, where it begins and ends, and a course of prices and of open
@@ -69,14 +70,14 @@ struct market {
 
 static void open_market(struct market *market, double rise)
 {
-    struct leverage_weights weights = default_weights();
+    const struct model_settings settings = default_settings();
     counting = reference_model;
     counting.advance = count_advance;
     *market =
         (struct market){.first = ZERO, .end = ZERO, .price = 90000, .interest = 1e8, .rise = rise};
-    assert_true(run_init(&market->run, &counting, &weights));
-    assert_true(run_books_init(&market->books, &counting, &weights));
-    market->cold = book_create(&reference_model, &weights);
+    assert_true(run_init(&market->run, &counting, &settings));
+    assert_true(run_books_init(&market->books, &counting, &settings));
+    market->cold = book_create(&reference_model, &settings);
 }
 
 static void close_market(struct market *market)
@@ -142,9 +143,12 @@ static void compute_cold(struct market *market, int64_t bucket_e8)
         if (candle != NULL)
             series_builder_add_candle(&builder, candle->open_time_ms * 1000, candle);
     }
-    for (int64_t slot = market->first; slot < market->end; slot++)
-        series_builder_add_interest(&builder, slots_time_ms(slot) * 1000,
-                                    (__int128)slots_interest(&market->slots, slot) * (__int128)E8);
+    for (int64_t slot = market->first; slot < market->end; slot++) {
+        const struct interest_reading reading = {
+            .time_us = slots_time_ms(slot) * 1000,
+            .value_e8 = (__int128)slots_interest(&market->slots, slot) * (__int128)E8};
+        series_builder_add_interest(&builder, &reading);
+    }
     series_builder_finish(&builder);
     assert_int_equal(
         snapshot_compute(&market->expected, market->cold, "BTCUSDT", &series, bucket_e8, NULL),

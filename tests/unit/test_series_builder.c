@@ -4,6 +4,7 @@
 #include "model/series_builder.h"
 
 #include <setjmp.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +44,11 @@ static struct series build(int64_t interval_ms, const struct candle_row *candles
                                 .volume = row->volume};
         series_builder_add_candle(&builder, T0 * 1000 + row->offset_us, &candle);
     }
-    for (size_t i = 0; i < interest_count; i++)
-        series_builder_add_interest(&builder, T0 * 1000 + interests[i].offset_us,
-                                    (__int128)interests[i].value * E8);
+    for (size_t i = 0; i < interest_count; i++) {
+        const struct interest_reading reading = {.time_us = T0 * 1000 + interests[i].offset_us,
+                                                 .value_e8 = (__int128)interests[i].value * E8};
+        series_builder_add_interest(&builder, &reading);
+    }
     series_builder_finish(&builder);
     return series;
 }
@@ -272,10 +275,75 @@ static void values_add_up_exactly(void **state)
 static void a_window_takes_open_interest_until_its_last_candle_ends(void **state)
 {
     (void)state;
-    assert_int_equal(series_builder_interest_end(T0), T0 + CANDLE_MS);
-    assert_int_equal(series_builder_interest_end(T0 + CANDLE_MS - 1), T0 + CANDLE_MS);
-    assert_int_equal(series_builder_interest_end(T0 - 1), T0);
-    assert_int_equal(series_builder_interest_end(-1), 0);
+    const int64_t hour_ms = 12 * CANDLE_MS;
+    assert_int_equal(series_builder_interest_end(T0, hour_ms), T0 + CANDLE_MS);
+    assert_int_equal(series_builder_interest_end(T0 + CANDLE_MS - 1, hour_ms), T0 + CANDLE_MS);
+    assert_int_equal(series_builder_interest_end(T0 - 1, hour_ms), T0);
+    assert_int_equal(series_builder_interest_end(-1, hour_ms), 0);
+    /* What was open when the last candle ended is told by the rows behind it. */
+    assert_int_equal(series_builder_interest_end(T0, CANDLE_MS), T0 + 2 * CANDLE_MS);
+}
+
+/* -- contracts --------------------------------------------------------------------------------- */
+
+struct reading_row {
+    int64_t offset_us;
+    double value, contracts; /* 0: not known */
+};
+
+/* Of the five candles. */
+static struct series build_readings(const struct reading_row *rows, size_t count)
+{
+    struct series series = {0};
+    struct series_builder builder;
+    series_builder_init(&builder, &series, CANDLE_MS);
+    for (size_t i = 0; i < COUNT(five); i++) {
+        const struct candle candle = {.open_e8 = five[i].open * E8,
+                                      .high_e8 = five[i].high * E8,
+                                      .low_e8 = five[i].low * E8,
+                                      .close_e8 = five[i].close * E8,
+                                      .volume = 1};
+        series_builder_add_candle(&builder, T0 * 1000 + five[i].offset_us, &candle);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct interest_reading reading = {
+            .time_us = T0 * 1000 + rows[i].offset_us,
+            .value_e8 = (__int128)(rows[i].value * 1e8),
+            .contracts_e8 = (__int128)(rows[i].contracts * 1e8),
+        };
+        series_builder_add_interest(&builder, &reading);
+    }
+    series_builder_finish(&builder);
+    return series;
+}
+
+static void assert_contracts_are(const struct reading_row *rows, size_t count,
+                                 const double expected[COUNT(five)])
+{
+    struct series series = build_readings(rows, count);
+    assert_int_equal(series.count, COUNT(five));
+    for (size_t i = 0; i < COUNT(five); i++)
+        assert_true(fabs(series.contracts[i] - expected[i]) < 1e-9);
+    series_deinit(&series);
+}
+
+static void a_state_is_that_in_which_the_candle_before_it_has_ended(void **state)
+{
+    (void)state;
+    /* The first of all belongs to no candle; one that is two seconds late counts; so does one
+     * behind the last candle; and of one that is 0 nothing is known. */
+    static const struct reading_row rows[] = {
+        {AT(0), 500, 5},   {AT(1) + 2000000, 600, 6}, {AT(2), 0, 0},
+        {AT(3), 700, 7.5}, {AT(3) + 9000000, 900, 9}, {AT(5), 800, 8}};
+    assert_contracts_are(rows, COUNT(rows), (const double[]){6, 0, 7.5, 0, 8});
+}
+
+static void contracts_may_be_known_without_a_value_and_by_their_value(void **state)
+{
+    (void)state;
+    const double open = (double)five[2].open, close = (double)five[4].close;
+    const struct reading_row rows[] = {{AT(1), 0, 6}, {AT(2), 14 * open, 0}, {AT(5), 3 * close, 0}};
+    assert_contracts_are(rows, COUNT(rows), (const double[]){6, 14, 0, 0, 3});
 }
 
 static void a_series_is_overwritten(void **state)
@@ -314,6 +382,8 @@ int main(void)
         cmocka_unit_test(the_same_row_twice_counts_once),
         cmocka_unit_test(values_add_up_exactly),
         cmocka_unit_test(a_window_takes_open_interest_until_its_last_candle_ends),
+        cmocka_unit_test(a_state_is_that_in_which_the_candle_before_it_has_ended),
+        cmocka_unit_test(contracts_may_be_known_without_a_value_and_by_their_value),
         cmocka_unit_test(a_series_is_overwritten),
     };
     return cmocka_run_group_tests_name("series_builder", tests, NULL, NULL);

@@ -14,11 +14,12 @@
 #define E8 DECIMAL_ONE
 #define TIME_MS INT64_C(1766932200000) /* 2025-12-28T14:30:00Z */
 
-static struct leverage_weights default_weights(void)
+static struct model_settings default_settings(void)
 {
-    struct leverage_weights weights;
-    assert_int_equal(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &weights, NULL), STATUS_OK);
-    return weights;
+    struct model_settings settings = {.lookback_ms = DAY_MS};
+    assert_int_equal(value_parse_weights(LEVERAGE_WEIGHTS_DEFAULT, &settings.weights, NULL),
+                     STATUS_OK);
+    return settings;
 }
 
 static void push(struct series *series, int64_t close_e8, double delta)
@@ -31,8 +32,8 @@ static void push(struct series *series, int64_t close_e8, double delta)
 static void a_snapshot_is_the_state_after_the_last_candle(void **state)
 {
     (void)state;
-    struct leverage_weights weights = default_weights();
-    struct book *book = book_create(model_default(), &weights);
+    const struct model_settings settings = default_settings();
+    struct book *book = book_create(model_of(MODEL_REFERENCE), &settings);
     struct series series = {0};
     struct snapshot snapshot = {0};
     push(&series, 1000 * E8, 0);
@@ -60,9 +61,9 @@ static void a_snapshot_is_the_state_after_the_last_candle(void **state)
 static void what_book_and_snapshot_were_before_changes_nothing(void **state)
 {
     (void)state;
-    struct leverage_weights weights = default_weights();
-    struct book *new = book_create(model_default(), &weights);
-    struct book *book = book_create(model_default(), &weights);
+    const struct model_settings settings = default_settings();
+    struct book *new = book_create(model_of(MODEL_REFERENCE), &settings);
+    struct book *book = book_create(model_of(MODEL_REFERENCE), &settings);
     struct series series = {0}, before = {0};
     for (int i = 0; i < 300; i++) {
         push(&series, (1000 + i * 37 % 11) * E8, i % 3 == 2 ? -400 : 1000.5 * (i % 7));
@@ -89,11 +90,16 @@ static void what_book_and_snapshot_were_before_changes_nothing(void **state)
 static void a_model_is_found_by_its_name(void **state)
 {
     (void)state;
-    assert_non_null(model_default());
-    assert_ptr_equal(model_find(model_default()->name), model_default());
-    assert_string_equal(model_find("reference")->name, "reference");
-    assert_null(model_find("Reference"));
-    assert_null(model_find(""));
+    const struct model *model;
+    struct error error;
+    for (unsigned i = 0; value_model_names[i] != NULL; i++) {
+        assert_int_equal(model_find(value_model_names[i], &model, &error), STATUS_OK);
+        assert_ptr_equal(model, model_of((enum model_name)i));
+        assert_string_equal(model->name, value_model_names[i]);
+    }
+    assert_int_equal(model_find("Reference", &model, &error), STATUS_INVALID);
+    assert_string_equal(error.message, "'Reference' is not a model (survival or reference)");
+    assert_int_equal(model_find("", &model, &error), STATUS_INVALID);
 }
 
 int main(void)

@@ -53,21 +53,24 @@ function makeCandle(time, index, open, random) {
     };
 }
 
-function addInterest(rows, time, index, value, random) {
+// The contracts that a value is, at a price; to a thousandth, as exchanges tell them.
+const contractsOf = (value, price) => ((value * 1000n) / price) * 100_000n;
+
+function addInterest(rows, time, index, value, price, random) {
     if (index % 23 === 7) return; // a hole
     if (index % 29 === 11) {
-        rows.push({ time, value: 0n });
+        rows.push({ time, value: 0n, contracts: 0n });
         return;
     }
-    rows.push({ time: time + (index % 5 === 2 ? 2000 : 0), value });
-    if (index % 13 === 6)
-        rows.push({
-            time: time + 150_000,
-            value: value + BigInt(Math.round(random() * 20)) * 10n ** 14n,
-        });
+    const contracts = contractsOf(value, price);
+    rows.push({ time: time + (index % 5 === 2 ? 2000 : 0), value, contracts });
+    if (index % 13 === 6) {
+        const later = value + BigInt(Math.round(random() * 20)) * 10n ** 14n;
+        rows.push({ time: time + 150_000, value: later, contracts: contractsOf(later, price) });
+    }
 }
 
-// Times are epoch milliseconds; prices, volumes and values BigInt scaled by 10^8.
+// Times are epoch milliseconds; prices, volumes, values and contracts BigInt scaled by 10^8.
 export function makeMarket({
     symbol = 'BTCUSDT',
     start = '2025-12-01T00:00:00Z',
@@ -88,7 +91,7 @@ export function makeMarket({
         value += BigInt(Math.round(30 * (2 * random() - 0.8))) * 10n ** 14n;
         if (index % 97 === 96) value -= 200n * 10n ** 14n; // a part of the book goes
         if (index === 150) value -= 3000n * 10n ** 14n; // all of it does
-        addInterest(market.interest, time, index, value, random);
+        addInterest(market.interest, time, index, value, candle.open, random);
     }
     return market;
 }
@@ -132,9 +135,11 @@ export function metricsCsv(
 ) {
     const stamp = (ms) =>
         unit === 'ms' ? ms : new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
+    const contracts = (row) =>
+        isBlank || row.contracts === undefined ? '' : formatDecimal(row.contracts);
     const lines = interest.map(
         (row) =>
-            `${stamp(row.time)},${symbol},${isBlank ? '' : '90000.5'},${formatDecimal(row.value)},` +
+            `${stamp(row.time)},${symbol},${contracts(row)},${formatDecimal(row.value)},` +
             `${isBlank ? ',,,' : '1.5,1.25,1.125,0.875'}`,
     );
     return [...(hasHeader ? [metricsHeader] : []), ...lines, ''].join(end);

@@ -1,0 +1,113 @@
+// The model `survival`, written down naively from docs/model.md: for one moment, every candle of
+// the lookback and every tier by themselves, from all candles after it. Slow, and easy to check by
+// eye.
+import { formatDecimal } from './decimal.mjs';
+import { candleMs } from './market.mjs';
+import { defaultBucket, defaultWeights, parseWeights } from './model.mjs';
+
+const dayMs = 86_400_000;
+const reachMs = 3 * dayMs;
+
+// What was open at a full five minutes: by contracts, or else by the value at the price of then.
+function contractsAt(market, time) {
+    const rows = market.interest.filter((r) => r.time >= time && r.time < time + candleMs);
+    const known = rows.find((r) => r.contracts > 0n);
+    if (known) return Number(known.contracts) / 1e8;
+    const values = rows.map((r) => r.value).filter((value) => value > 0n);
+    if (values.length === 0) return undefined;
+    const average = Number(values.reduce((a, b) => a + b, 0n)) / values.length / 1e8;
+    const candle = market.candles.find((c) => c.time === time);
+    if (candle) return average / (Number(candle.open) / 1e8);
+    const before = market.candles.findLast((c) => c.time < time && c.time >= time - dayMs);
+    return before && average / (Number(before.close) / 1e8);
+}
+
+// Each candle with what it opens (in quote currency) and which share it keeps of all before it.
+export function makeFlows(market, { turnover = 0 } = {}) {
+    let last;
+    return market.candles.map((candle) => {
+        const flow = { ...candle, opened: 0, kept: 1 };
+        const contracts = contractsAt(market, candle.time + candleMs);
+        if (contracts === undefined) return flow;
+        if (last && candle.time - last.time <= reachMs) {
+            const replaced = Math.min(last.contracts / 2, (turnover * Number(candle.volume)) / 1e8);
+            const rise = Math.max(0, contracts - last.contracts);
+            const fall = Math.max(0, last.contracts - contracts);
+            flow.opened = ((rise + replaced) * Number(candle.close)) / 1e8;
+            flow.kept = (1 - fall / last.contracts) * (1 - replaced / last.contracts);
+        }
+        last = { time: candle.time, contracts };
+        return flow;
+    });
+}
+
+const isReached = (isLong, numerator, denominator, candle) =>
+    isLong ? candle.low * denominator <= numerator : candle.high * denominator >= numerator;
+
+// What a candle has opened, tier by tier, and what of it is there after each candle up to the last.
+function* positions(flows, tiers, lookbackMs) {
+    const end = flows.at(-1).time;
+    for (const [j, flow] of flows.entries()) {
+        if (flow.opened <= 0 || end - flow.time >= lookbackMs) continue;
+        const isLong = flow.close >= flow.open;
+        const after = flows.slice(j + 1);
+        const kept = after.reduce((product, later) => product * later.kept, 1);
+        const keptBefore = after.slice(0, -1).reduce((product, later) => product * later.kept, 1);
+        for (const { leverage, weight } of tiers) {
+            const L = BigInt(leverage);
+            const numerator = flow.close * (isLong ? 1000n * L - 996n : 1000n * L + 996n);
+            const reached = after.findIndex((c) => isReached(isLong, numerator, 1000n * L, c));
+            yield {
+                isLong,
+                isNew: after.length === 0,
+                price: numerator / (1000n * L),
+                volume: reached < 0 ? flow.opened * weight * kept : 0,
+                isConsumed:
+                    reached >= 0 &&
+                    reached === after.length - 1 &&
+                    flow.opened * weight * keptBefore >= 0.01,
+            };
+        }
+    }
+}
+
+// What the server has to say after the newest candle of some flows.
+export function momentOf(
+    symbol,
+    flows,
+    { lookbackMs = 7 * dayMs, weights = defaultWeights, bucket } = {},
+) {
+    const newest = flows.at(-1);
+    const size = bucket ?? defaultBucket(symbol, newest.close);
+    const levels = new Map();
+    let created = 0;
+    let consumed = 0;
+    for (const position of positions(flows, parseWeights(weights), lookbackMs)) {
+        consumed += position.isConsumed ? 1 : 0;
+        if (position.volume < 0.01) continue;
+        created += position.isNew ? 1 : 0;
+        const price = (position.price / size) * size;
+        const level = levels.get(price) ?? { long: 0, short: 0 };
+        level[position.isLong ? 'long' : 'short'] += position.volume;
+        levels.set(price, level);
+    }
+    return {
+        timestamp: new Date(newest.time).toISOString().replace('.000Z', 'Z'),
+        levels: [...levels]
+            .sort(([a], [b]) => (a < b ? -1 : 1))
+            .map(([price, level]) => ({
+                price: Number(formatDecimal(price)),
+                long_density: level.long,
+                short_density: level.short,
+            })),
+        current_price: Number(formatDecimal(newest.close)),
+        positions_created: created,
+        positions_consumed: consumed,
+    };
+}
+
+// What it has to say of a market, or of a moment in it.
+export function expectedMoment(market, { at = Infinity, turnover, ...options } = {}) {
+    const flows = makeFlows(market, { turnover }).filter((flow) => flow.time <= at);
+    return momentOf(market.symbol, flows, options);
+}

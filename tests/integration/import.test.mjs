@@ -242,6 +242,26 @@ test('--market spot imports candles of the spot market, into a series of their o
     assert.match(wrong.stderr, /--market: 'moon' is neither um nor spot/);
 });
 
+test('the folders above the one that is worked in say the market, too', async (t) => {
+    const { folder, database } = await setUp(t);
+    const below = (kind) => join(folder, 'data', kind, 'daily', 'klines', 'BTCUSDT', '5m');
+    for (const kind of ['spot', join('futures', 'um')]) {
+        await mkdir(below(kind), { recursive: true });
+        await writeFile(join(below(kind), 'BTCUSDT-5m-2025-12-01.csv'), klinesCsv(market.candles));
+    }
+    const importHere = (cwd, ...args) => run(['import', '--db', database, ...args], { cwd });
+    for (const path of ['.', 'BTCUSDT-5m-2025-12-01.csv']) {
+        const refused = await importHere(below('spot'), path);
+        assert.equal(refused.code, 1);
+        assert.match(refused.stderr, /5m klines of the spot market; --market spot imports these/);
+    }
+    const spot = await importHere(below('spot'), '--market', 'spot', '.');
+    assert.deepEqual([spot.code, spot.stderr], [0, '']);
+    const mixed = await importHere(below(join('futures', 'um')), '.');
+    assert.equal(mixed.code, 1);
+    assert.match(mixed.stderr, /of another market than 'um'/);
+});
+
 test('a file without rows is no success', async (t) => {
     const { folder, importFiles } = await setUp(t);
     await writeFile(join(folder, 'BTCUSDT-5m-2025-12.csv'), '');

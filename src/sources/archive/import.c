@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     BLOCKS_HELD_MAX = 8, /* of a file that shares its transaction: 14 days in one file */
@@ -523,6 +524,18 @@ static enum status import_files(struct import *import, struct error *error)
     return status;
 }
 
+/* Of the folder in which the program runs, by its path. */
+static enum archive_market market_here(void)
+{
+    struct buffer path = {0};
+    char *here = getcwd(NULL, 0);
+    buffer_append_format(&path, "%s/", here != NULL ? here : "");
+    enum archive_market market = archive_name_read(buffer_text(&path)).market;
+    buffer_deinit(&path);
+    free(here);
+    return market;
+}
+
 enum status import_run(const struct import_options *options, const char *const *paths,
                        size_t path_count, struct import_summary summaries[static IMPORT_KIND_COUNT],
                        struct error *error)
@@ -534,6 +547,7 @@ enum status import_run(const struct import_options *options, const char *const *
         .problems = {.on_report = archive_tally_report, .context = &import.tally},
         .walk = {.symbol = options->symbol,
                  .market = options->market,
+                 .market_here = market_here(),
                  .problems = &import.problems},
     };
     memset(summaries, 0, IMPORT_KIND_COUNT * sizeof *summaries);

@@ -206,7 +206,7 @@ static void read_table(struct job *job, const char *path, const char *archive)
         .lines.input = job->input,
     };
     begin->table.path = memory_copy_string(path);
-    begin->table.market = archive_name_read(path).market;
+    begin->table.market = archive_walk_name(options->walk, path).market;
     job->table_count++;
     if (!push(job, begin))
         return;
@@ -219,7 +219,7 @@ static void read_table(struct job *job, const char *path, const char *archive)
 static bool is_wanted_member(struct job *job, const char *path, const char *member)
 {
     char reason[ARCHIVE_REASON_SIZE] = ARCHIVE_NO_NAME;
-    struct archive_name name = archive_name_read(path);
+    struct archive_name name = archive_walk_name(job->parse->options.walk, path);
     if (archive_name_is_companion(member))
         return false;
     if (archive_name_may_be_table(member) &&
@@ -270,7 +270,7 @@ static void read_file(struct job *job)
     char reason[ARCHIVE_REASON_SIZE];
     struct error error;
     const char *path = job->file->path;
-    const struct archive_name name = archive_name_read(path);
+    const struct archive_name name = archive_walk_name(job->parse->options.walk, path);
     if (!archive_name_is_wanted(&name, job->parse->options.walk->market, reason))
         archive_unusable(&job->problems, "%s: these are %s", path, reason);
     else if (archive_input_open(path, &job->input, &error) != STATUS_OK)

@@ -30,6 +30,15 @@ static void add_file(struct archive_walk *walk, const char *path, uint64_t size_
     walk->bytes_total += size_bytes;
 }
 
+struct archive_name archive_walk_name(const struct archive_walk *walk, const char *path)
+{
+    struct archive_name name = archive_name_read(path);
+    bool is_below_here = path[0] != '/' && strncmp(path, "..", 2) != 0;
+    if (name.market == ARCHIVE_MARKET_UNKNOWN && is_below_here)
+        name.market = walk->market_here;
+    return name;
+}
+
 static int compare_names(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -43,7 +52,7 @@ static int is_visible(const struct dirent *entry)
 /* False, and noted, if the file is to be passed over. */
 static bool is_wanted_in_folder(struct archive_walk *walk, const char *path)
 {
-    struct archive_name name = archive_name_read(path);
+    struct archive_name name = archive_walk_name(walk, path);
     char reason[ARCHIVE_REASON_SIZE], meant[SYMBOL_SIZE];
     if (archive_name_is_companion(path))
         return false;

@@ -20,6 +20,8 @@ struct archive_walk {
     enum archive_market market; /* and only candles of this market */
     const struct archive_problems *problems;
 
+    /* Of the folder in which the program runs, by its path; see archive_walk_name(). */
+    enum archive_market market_here;
     size_t file_count, file_capacity; /* what was found; zeroed at first */
     struct archive_file *files;
     uint64_t bytes_total;
@@ -29,6 +31,10 @@ struct archive_walk {
  * the archive and that are wanted; the others are passed over. False, and reported, if the path
  * gives nothing. */
 bool archive_walk_add(struct archive_walk *walk, const char *path);
+
+/* What a path says; where a relative one says no market, the folders before it do, of which the
+ * user who works in them names none. */
+struct archive_name archive_walk_name(const struct archive_walk *walk, const char *path);
 
 /* Puts files of klines before those of open interest, and otherwise leaves their order: what open
  * interest was valued at is looked up in the candles. */

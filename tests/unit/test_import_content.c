@@ -1,6 +1,9 @@
 /* What a file holds is told by its header, its rows and its folders, and what is not what it seems
  * is refused: nothing of it reaches the database. */
+#include "foreign_database.h"
 #include "import_fixture.h"
+
+#include "base/buffer.h"
 
 #define SIX "open_time,open,high,low,close,volume\n"
 #define MINUTES_TEXT_SIZE 65536
@@ -321,6 +324,46 @@ static void candles_of_an_unknown_market_are_not_joined_by_those_of_spot(void **
 
 /* -- nothing, and times that cannot be --------------------------------------------------------- */
 
+/* A long file is written while it is read; when its last row is bad, all of it is taken back. */
+static void the_market_is_noted_with_the_first_file_that_is_stored(void **state)
+{
+    enum { LONG = 12000 };
+    struct buffer text = {0};
+    for (int i = 0; i < LONG; i++)
+        buffer_append_format(&text, "%lld,100,103,97,101,5,%lld,,,,,0\n",
+                             (long long)(T0 + i * CANDLE_MS),
+                             (long long)(T0 + (i + 1) * CANDLE_MS - 1));
+    buffer_append_text(&text, "rubbish\n");
+    put(state, "um/klines/BTCUSDT/5m/BTCUSDT-5m-2025-12-01.csv", buffer_text(&text));
+    put(state, "um/klines/BTCUSDT/5m/BTCUSDT-5m-2025-12-02.csv", KLINE_1);
+    put(state, "um/klines/BTCUSDT/5m/BTCUSDT-5m-2025-12-03.csv", KLINE_2);
+    struct outcome outcome = run_new(state, NULL, true, path_in(state, "um"));
+    assert_int_equal(outcome.status, STATUS_INVALID);
+    assert_int_equal(outcome.klines.rows_new, 2);
+    assert_int_equal(ask_foreign(database(state), "SELECT count(*) FROM symbol_markets WHERE "
+                                                  "symbol = 'BTCUSDT' AND market = 'um'"),
+                     1);
+    buffer_deinit(&text);
+}
+
+static void rows_of_many_symbols_may_alternate(void **state)
+{
+    enum { SYMBOLS = 40, CANDLES = 20 };
+    struct buffer text = {0};
+    buffer_append_text(&text, "open_time,symbol,open,high,low,close,volume\n");
+    for (int i = 0; i < CANDLES; i++)
+        for (int k = 0; k < SYMBOLS; k++)
+            buffer_append_format(&text, "%lld,S%dUSDT,%d,200,90,100,5\n",
+                                 (long long)(T0 + i * CANDLE_MS), k, 100 + k);
+    struct outcome outcome = run_new(state, NULL, true, put(state, "all.csv", buffer_text(&text)));
+    assert_int_equal(outcome.klines.rows_new, SYMBOLS * CANDLES);
+    assert_int_equal(ask_foreign(database(state),
+                                 "SELECT count(*) FROM klines_5m_history WHERE open::INT = 100 + "
+                                 "symbol[2:-5]::INT"),
+                     SYMBOLS * CANDLES);
+    buffer_deinit(&text);
+}
+
 static void a_file_without_a_row_is_no_success(void **state)
 {
     static const char *const empty[] = {"", "\n\n", KLINE_HEADER, "\xEF\xBB\xBF"};
@@ -382,6 +425,8 @@ int main(void)
         in_folder(one_series_is_of_one_market),
         in_folder(a_series_of_the_spot_market_stays_one),
         in_folder(candles_of_an_unknown_market_are_not_joined_by_those_of_spot),
+        in_folder(the_market_is_noted_with_the_first_file_that_is_stored),
+        in_folder(rows_of_many_symbols_may_alternate),
         in_folder(a_file_without_a_row_is_no_success),
         in_folder(a_row_of_the_future_is_bad),
         in_folder(what_is_passed_over_in_a_folder_is_counted_and_named),

@@ -18,6 +18,7 @@
 #include "base/cores.h"
 #include "base/log.h"
 #include "sources/archive/parse.h"
+#include "sources/archive/settled.h"
 #include "sources/archive/tally.h"
 #include "sources/archive/walk.h"
 #include "sources/source.h"
@@ -67,8 +68,9 @@ struct import {
     struct archive_walk walk;
     struct archive_parse *parse;
     struct transaction transaction;
-    size_t named_unusable_count; /* paths that the user has named and that gave nothing */
-    uint64_t bytes_done;         /* of the files before the one at hand */
+    struct archive_settled settled; /* in this transaction and those before */
+    size_t named_unusable_count;    /* paths that the user has named and that gave nothing */
+    uint64_t bytes_done;            /* of the files before the one at hand */
 };
 
 /* The file at hand. */
@@ -83,7 +85,6 @@ struct work {
     uint64_t rows_read, rows_bad;
     char *path; /* of the table that is read */
     enum archive_market market;
-    char symbol_settled[SYMBOL_SIZE]; /* whose market is right; of the last candle */
 };
 
 void import_summary_add(struct import_summary *sum, const struct import_summary *summary)
@@ -197,6 +198,7 @@ static void rollback(struct import *import)
 {
     uint64_t refused_count = 0;
     store_write_rollback(import->session);
+    archive_settled_clear(&import->settled);
     import->transaction.is_open = false;
     end_tables(import, &refused_count);
 }
@@ -232,8 +234,10 @@ static enum status commit(struct import *import, struct error *error)
     enum import_kind only =
         transaction->usable_counts[IMPORT_KLINES] > 0 ? IMPORT_KLINES : IMPORT_INTEREST;
     import->summaries[only].rows_bad += refused_count;
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        archive_settled_clear(&import->settled);
         return refuse_file(import, error);
+    }
     for (size_t kind = 0; kind < IMPORT_KIND_COUNT; kind++) {
         import->summaries[kind].files += transaction->usable_counts[kind];
         import->summaries[kind].rows_new += rows_new[kind];
@@ -259,13 +263,14 @@ static enum status settle_market(struct work *work, const char *symbol, struct e
     struct import *import = work->import;
     enum archive_market wanted = import->options->market, market = work->market;
     bool is_certain = market != ARCHIVE_MARKET_UNKNOWN || wanted == ARCHIVE_MARKET_SPOT;
-    if (strcmp(work->symbol_settled, symbol) == 0)
-        return STATUS_OK;
     if (market == ARCHIVE_MARKET_UNKNOWN)
         market = wanted == ARCHIVE_MARKET_SPOT ? ARCHIVE_MARKET_SPOT : ARCHIVE_MARKET_USD_M;
+    if (archive_settled_has(&import->settled, symbol, market, is_certain))
+        return STATUS_OK;
     enum status status =
         store_write_market(import->session, symbol, archive_market_word(market), is_certain, error);
-    snprintf(work->symbol_settled, sizeof work->symbol_settled, "%s", symbol);
+    if (status == STATUS_OK)
+        archive_settled_add(&import->settled, symbol, market, is_certain);
     if (status != STATUS_INVALID)
         return status;
     archive_unusable(&import->problems, "%s: %s", work->path, error->message);
@@ -310,7 +315,6 @@ static void begin_table(struct work *work, const struct archive_item *item)
     free(work->path);
     work->path = memory_copy_string(item->table.path);
     work->market = item->table.market;
-    work->symbol_settled[0] = '\0';
 }
 
 static void end_table(struct work *work, const struct archive_item *item)
@@ -568,5 +572,6 @@ enum status import_run(const struct import_options *options, const char *const *
     if (options->on_note != NULL)
         archive_tally_tell_passed(&import.tally, options->on_note, options->context);
     archive_tally_deinit(&import.tally);
+    archive_settled_deinit(&import.settled);
     return status == STATUS_OK ? judge(&import, error) : status;
 }

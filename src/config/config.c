@@ -85,6 +85,8 @@ static const struct setting settings[] = {
      "WebSocket connections from one address (IPv6: one /64 network); 0: no such limit"},
     {"CONNECTIONS_PER_IP", WHOLE(connections_per_ip, 0, CONNECTIONS_MAX), "0", NULL,
      "connections from one address, HTTP and WebSockets together; 0: WS_MAX_CONNECTIONS and 512"},
+    {"WS_MAX_QUEUE_SIZE", WHOLE(ws_max_queue_size, 0, CONNECTIONS_MAX), "0", NULL,
+     "of no effect: there is no queue, a client that falls behind gets the newest snapshot"},
     {"WS_SLOW_CONSUMER_TIMEOUT", SECONDS(ws_slow_consumer_timeout_seconds, 0.05, 600), "1.0", NULL,
      "seconds after which a client that has not taken a whole snapshot is slow"},
     {"WS_SLOW_CONSUMER_DISCONNECT", SECONDS(ws_slow_consumer_disconnect_seconds, 1, 3600), "60",

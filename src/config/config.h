@@ -32,6 +32,7 @@ struct config {
     double ws_update_interval_seconds, live_update_interval_seconds;
     int ws_max_connections;
     int ws_max_connections_per_ip; /* 0: no limit */
+    int ws_max_queue_size;         /* of no effect: nothing is queued */
     int connections_per_ip;        /* 0: as many as net/server.c allows */
     double ws_slow_consumer_timeout_seconds;
     double ws_slow_consumer_disconnect_seconds;

@@ -124,6 +124,9 @@ static void log_listening(struct server *server)
     log_info("listening", log_text("address", address), log_text("url", url),
              log_text("database", role_is_relay(config) ? "none" : config->duckdb_path),
              log_int("workers", config->workers));
+    if (config->ws_max_queue_size > 0)
+        log_info("WS_MAX_QUEUE_SIZE has no effect: no snapshot is queued, the newest one replaces "
+                 "what a client has not taken yet");
     if (config->allowed_hosts[0] == '\0' && config->tls_cert[0] == '\0' && !site_is_local(config))
         log_info("all hosts are answered; ALLOWED_HOSTS keeps out web pages that give a name of "
                  "their own to this address");

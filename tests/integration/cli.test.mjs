@@ -16,6 +16,7 @@ const settings = {
     LIVE_UPDATE_INTERVAL: '1',
     WS_MAX_CONNECTIONS: '1000',
     WS_MAX_CONNECTIONS_PER_IP: '0',
+    WS_MAX_QUEUE_SIZE: '0',
     WS_SLOW_CONSUMER_TIMEOUT: '1.0',
     WS_SLOW_CONSUMER_DISCONNECT: '60',
     WS_ALLOWED_ORIGINS: 'same origin',
@@ -239,4 +240,9 @@ test('with port 0 a free port is taken, and named', async (t) => {
     });
     assert.ok(server.port > 0);
     assert.equal((await get(`http://127.0.0.1:${server.port}/healthz`)).status, 200);
+});
+
+test('a setting that has no effect here says why', async (t) => {
+    const server = await serveFor(t, { args: ['--ws-max-queue-size', '100'] });
+    assert.match(server.logs(), /WS_MAX_QUEUE_SIZE has no effect: no snapshot is queued/);
 });

@@ -62,6 +62,11 @@ static void show_max_per_ip(const struct config *config, char *out)
     snprintf(out, 120, "%d", config->ws_max_connections_per_ip);
 }
 
+static void show_max_queue(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%d", config->ws_max_queue_size);
+}
+
 static void show_slow_timeout(const struct config *config, char *out)
 {
     snprintf(out, 120, "%g", config->ws_slow_consumer_timeout_seconds);
@@ -317,6 +322,16 @@ static const struct expectation {
     {"WS_MAX_CONNECTIONS_PER_IP",
      "ws-max-connections-per-ip",
      show_max_per_ip,
+     "0",
+     "7",
+     "7",
+     "0",
+     "0",
+     "a whole number from 0 to 10000000",
+     {"-1", "10000001", "x"}},
+    {"WS_MAX_QUEUE_SIZE",
+     "ws-max-queue-size",
+     show_max_queue,
      "0",
      "7",
      "7",

@@ -11,7 +11,6 @@
 #include "model/interest_label.h"
 
 #include "base/check.h"
-#include "config/value.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -27,7 +26,7 @@
 #define ERROR_MIN 5e-5  /* the usual error is not taken for less: half a bps */
 #define ERROR_SHARE 1.5 /* of the median of the errors, as a standard deviation is */
 
-enum { OFFSET_COUNT = 3 };
+enum { OFFSET_COUNT = INTEREST_LABEL_OFFSETS };
 static const int64_t offsets_ms[OFFSET_COUNT] = {-CANDLE_MS, 0, CANDLE_MS};
 
 struct deviation {
@@ -287,4 +286,38 @@ size_t interest_label_date(struct interest_label_row *rows, size_t count,
     free(costs.sorted);
     free(numbers);
     return parts;
+}
+
+/* -- what is known ----------------------------------------------------------------------------- */
+
+bool interest_label_note(struct interest_label_known *known, const struct interest_label_row *row)
+{
+    int64_t *first_ms = &known->spans[interest_label_index(row->offset_ms)].first_ms;
+    int64_t *last_ms = &known->spans[interest_label_index(row->offset_ms)].last_ms;
+    bool is_first = *last_ms == 0;
+    if (is_first || row->label_ms < *first_ms)
+        *first_ms = row->label_ms;
+    if (is_first || row->label_ms > *last_ms)
+        *last_ms = row->label_ms;
+    return is_first;
+}
+
+bool interest_label_recall(const struct interest_label_known *known, int64_t first_ms,
+                           int64_t last_ms, int64_t *offset_ms)
+{
+    size_t told = 0, near = 0;
+    int64_t nearby_ms = 0;
+    for (size_t k = 0; k < OFFSET_COUNT; k++) {
+        if (known->spans[k].last_ms == 0)
+            continue;
+        told++;
+        *offset_ms = offsets_ms[k];
+        if (known->spans[k].first_ms > last_ms || known->spans[k].last_ms < first_ms)
+            continue;
+        near++;
+        nearby_ms = offsets_ms[k];
+    }
+    if (near == 1)
+        *offset_ms = nearby_ms;
+    return told == 1 || near == 1;
 }

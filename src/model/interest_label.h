@@ -13,11 +13,14 @@
 #ifndef HEATCAST_MODEL_INTEREST_LABEL_H
 #define HEATCAST_MODEL_INTEREST_LABEL_H
 
+#include "config/value.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define INTEREST_LABEL_ROWS_MIN 12
+enum { INTEREST_LABEL_OFFSETS = 3 };
 
 /* What interest_label_date() has found of a row. */
 enum interest_label_verdict {
@@ -48,6 +51,27 @@ struct interest_label {
 bool interest_label_detect(const struct interest_label_row *rows, size_t count,
                            double (*open_at)(int64_t time_ms, void *context), void *context,
                            struct interest_label *label);
+
+/* When labels of one source were told to mean what: the first and the last label, by the meaning.
+ * `= {0}` is the beginning. */
+struct interest_label_known {
+    struct {
+        int64_t first_ms, last_ms; /* 0, 0: they were not */
+    } spans[INTEREST_LABEL_OFFSETS];
+};
+
+static inline size_t interest_label_index(int64_t offset_ms)
+{
+    return (size_t)(offset_ms / CANDLE_MS + 1);
+}
+
+/* A row that is told. True: it is the first of this meaning. */
+bool interest_label_note(struct interest_label_known *known, const struct interest_label_row *row);
+
+/* What labels mean that do not tell it by themselves: the only thing that they were ever told to
+ * mean, or else the only one around these times. False: that cannot be said. */
+bool interest_label_recall(const struct interest_label_known *known, int64_t first_ms,
+                           int64_t last_ms, int64_t *offset_ms);
 
 /* Fills in the verdict of each row; rows in order of their labels. Returns how many parts there
  * are, in each of which labels mean one thing: 1 unless that changes; 0 of no rows. */

@@ -71,18 +71,60 @@ static enum status create_table(struct store_session *session, const struct tabl
     return status;
 }
 
-/* In one transaction: a reader finds both or none. */
+/* Whether the database has the tables, whoever made them. */
+static enum status has_tables(struct store_session *session, bool *is_there, struct error *error)
+{
+    struct error reason = {0};
+    enum status status =
+        store_run(session, "SELECT 1 FROM open_interest_history LIMIT 0", NULL, 0, NULL, &reason);
+    *is_there = status == STATUS_OK;
+    if (status == STATUS_OK || strstr(reason.message, "does not exist") != NULL)
+        return STATUS_OK;
+    return error_set(error, status, "%s", reason.message);
+}
+
+static enum status note_version(struct store_session *session, struct error *error)
+{
+    static const char create_sql[] = "CREATE TABLE heatcast_schema (version INTEGER NOT NULL)";
+    static const char insert_sql[] = "INSERT INTO heatcast_schema VALUES ($1)";
+    const struct parameter version = {.type = PARAMETER_INTEGER, .integer = STORE_VERSION};
+    enum status status = store_run(session, create_sql, NULL, 0, NULL, error);
+    return status == STATUS_OK ? store_run(session, insert_sql, &version, 1, NULL, error) : status;
+}
+
+/* In one transaction: a reader finds all or none. A database that has rows already keeps the
+ * version that it was begun with. */
 enum status store_create_tables(struct store_session *session, struct error *error)
 {
-    enum status status = store_run(session, "BEGIN TRANSACTION", NULL, 0, NULL, error);
+    bool is_there;
+    enum status status = has_tables(session, &is_there, error);
+    if (status == STATUS_OK)
+        status = store_run(session, "BEGIN TRANSACTION", NULL, 0, NULL, error);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < TABLE_COUNT && status == STATUS_OK; i++)
         status = create_table(session, &store_tables[i], error);
+    if (status == STATUS_OK && !is_there)
+        status = note_version(session, error);
     if (status == STATUS_OK)
         return store_run(session, "COMMIT", NULL, 0, NULL, error);
     store_run(session, "ROLLBACK", NULL, 0, NULL, NULL);
     return status;
+}
+
+enum status store_schema_version(struct store_session *session, int64_t *version,
+                                 struct error *error)
+{
+    struct error reason = {0};
+    enum status status =
+        store_run_row(session, "SELECT CAST(max(version) AS BIGINT) FROM heatcast_schema", NULL, 0,
+                      version, NULL, 1, &reason);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    *version = 1;
+    return strstr(reason.message, "does not exist") != NULL
+               ? STATUS_OK
+               : error_set(error, status, "%s", reason.message);
 }
 
 /* A column of an open database. */

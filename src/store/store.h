@@ -277,6 +277,15 @@ struct store_telling {
 /* In an open transaction. Without it a row that cannot be held fails the commit. */
 void store_write_tell(struct store_session *session, const struct store_telling *telling);
 
+/* By which rules the database was begun: see STORE_VERSION. 1 if it does not say, as those of
+ * earlier versions and of other programs. */
+enum status store_schema_version(struct store_session *session, int64_t *version,
+                                 struct error *error);
+
+/* 2: times of open interest are those of its states. 1: they may be what its source labelled it
+ * with, five minutes before. */
+#define STORE_VERSION 2
+
 /* Whether a table is of another shape than ours, so that rows may be refused. */
 bool store_is_foreign(const struct store_session *session);
 

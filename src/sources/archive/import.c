@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/cores.h"
 #include "base/log.h"
+#include "sources/archive/dating.h"
 #include "sources/archive/parse.h"
 #include "sources/archive/settled.h"
 #include "sources/archive/tally.h"
@@ -34,8 +35,9 @@ enum {
     /* Of a transaction that files share. */
     FILES_SHARED_MAX = 128,
     ROWS_SHARED_MAX = 65536,
-    REFUSED_NAMED_MAX = 100, /* of a table; the rest is one line with their number */
-    LINE_BITS = 40,          /* of a row's origin; above them is its table's number */
+    REFUSED_NAMED_MAX = 100,    /* of a table; the rest is one line with their number */
+    LINE_BITS = 40,             /* of a row's origin; above them is its table's number */
+    INTEREST_HELD_MAX = 120000, /* rows of a table that are dated together: more than a year */
 };
 #define SHARED_NS_MAX UINT64_C(1000000000)
 
@@ -67,6 +69,7 @@ struct import {
     struct archive_problems problems;
     struct archive_walk walk;
     struct archive_parse *parse;
+    struct archive_dating dating;
     struct transaction transaction;
     struct archive_settled settled; /* in this transaction and those before */
     size_t named_unusable_count;    /* paths that the user has named and that gave nothing */
@@ -85,6 +88,7 @@ struct work {
     uint64_t rows_read, rows_bad;
     char *path; /* of the table that is read */
     enum archive_market market;
+    uint64_t undated_count; /* rows of the table whose times cannot be told */
 };
 
 void import_summary_add(struct import_summary *sum, const struct import_summary *summary)
@@ -289,22 +293,38 @@ static enum status settle_markets(struct work *work, const struct archive_item *
     return status;
 }
 
+static enum status on_dated(const struct interest_row *row, const char *why, void *context,
+                            struct error *error)
+{
+    struct work *work = context;
+    struct import *import = work->import;
+    if (why == NULL)
+        return store_write_interest(import->session, row, error);
+    if (work->undated_count++ < REFUSED_NAMED_MAX)
+        archive_problem(&import->problems, "%s:%llu: %s", work->path,
+                        (unsigned long long)line_of(row->origin), why);
+    return STATUS_OK;
+}
+
 static enum status store_rows(struct work *work, const struct archive_item *item,
                               struct error *error)
 {
     struct import *import = work->import;
     const uint64_t table = (uint64_t)(import->transaction.table_count - 1) << LINE_BITS;
     enum status status = settle_markets(work, item, error);
-    for (size_t i = 0; i < item->rows.count && status == STATUS_OK && !work->is_broken; i++) {
-        if (item->rows.kind == IMPORT_KLINES) {
-            item->rows.klines[i].origin |= table;
-            status = store_write_kline(import->session, &item->rows.klines[i], error);
-        } else {
-            item->rows.interest[i].origin |= table;
-            status = store_write_interest(import->session, &item->rows.interest[i], error);
-        }
-    }
     import->transaction.row_count += item->rows.count;
+    if (status != STATUS_OK || work->is_broken)
+        return status;
+    if (item->rows.kind == IMPORT_INTEREST) {
+        archive_dating_hold(&import->dating, item->rows.interest, item->rows.count, table);
+        return import->dating.held_count >= INTEREST_HELD_MAX
+                   ? archive_dating_run(&import->dating, on_dated, work, error)
+                   : STATUS_OK;
+    }
+    for (size_t i = 0; i < item->rows.count && status == STATUS_OK; i++) {
+        item->rows.klines[i].origin |= table;
+        status = store_write_kline(import->session, &item->rows.klines[i], error);
+    }
     return status;
 }
 
@@ -315,6 +335,29 @@ static void begin_table(struct work *work, const struct archive_item *item)
     free(work->path);
     work->path = memory_copy_string(item->table.path);
     work->market = item->table.market;
+}
+
+/* Rows that could not be dated are bad rows. */
+static enum status end_interest(struct work *work, struct error *error)
+{
+    struct import *import = work->import;
+    enum status status = STATUS_OK;
+    if (!work->is_broken)
+        status = archive_dating_run(&import->dating, on_dated, work, error);
+    uint64_t undated = work->undated_count;
+    import->dating.held_count = 0;
+    work->undated_count = 0;
+    import->summaries[IMPORT_INTEREST].rows_bad += undated;
+    work->rows_bad += undated;
+    if (undated > REFUSED_NAMED_MAX)
+        archive_problem(&import->problems, "%s: %llu more bad rows", work->path,
+                        (unsigned long long)(undated - REFUSED_NAMED_MAX));
+    if (undated > 0 && import->options->is_strict && !work->is_broken) {
+        archive_unusable(&import->problems, "%s: nothing of it was imported (--strict)",
+                         work->file->path);
+        work->is_broken = true;
+    }
+    return status;
 }
 
 static void end_table(struct work *work, const struct archive_item *item)
@@ -356,6 +399,7 @@ static enum status use_item(struct work *work, const struct archive_item *item, 
                              &work->import->tally);
         break;
     case ARCHIVE_TABLE_END:
+        status = end_interest(work, error);
         end_table(work, item);
         break;
     case ARCHIVE_FILE_END:
@@ -435,7 +479,7 @@ static enum status finish(struct work *work, bool is_shared, struct error *error
     bool is_usable =
         work->usable_counts[IMPORT_KLINES] > 0 || work->usable_counts[IMPORT_INTEREST] > 0;
     if (work->is_broken) {
-        if (!is_shared)
+        if (!is_shared || import->options->is_strict)
             rollback(import);
         return STATUS_OK;
     }
@@ -456,7 +500,10 @@ static enum status store_file(struct work *work, struct error *error)
     struct import *import = work->import;
     hold(work);
     bool is_shared = work->has_ended;
-    enum status status = is_shared ? STATUS_OK : commit(import, error);
+    /* Open interest is dated by candles that are stored, and comes after all of them. */
+    bool is_first_interest = archive_name_read(work->file->path).kind == ARCHIVE_NAME_INTEREST &&
+                             import->transaction.usable_counts[IMPORT_KLINES] > 0;
+    enum status status = is_shared && !is_first_interest ? STATUS_OK : commit(import, error);
     if (status == STATUS_OK)
         status = begin(import, error);
     if (status == STATUS_OK && is_shared && !work->is_broken)
@@ -563,10 +610,14 @@ enum status import_run(const struct import_options *options, const char *const *
         status = store_begin_brief(options->store, &import.session, error);
     if (status != STATUS_OK)
         return status;
+    import.dating.session = import.session;
     for (size_t i = 0; i < path_count; i++)
         import.named_unusable_count += !archive_walk_add(&import.walk, paths[i]);
     status = import_files(&import, error);
     rollback(&import); /* what was not committed */
+    if (options->on_note != NULL)
+        archive_dating_tell(&import.dating, options->on_note, options->context);
+    archive_dating_deinit(&import.dating);
     store_end(import.session);
     archive_walk_deinit(&import.walk);
     if (options->on_note != NULL)

@@ -23,6 +23,7 @@
 #include "base/list.h"
 #include "link/http_client.h"
 #include "link/websocket_client.h"
+#include "model/interest_label.h"
 #include "sources/collect/collector.h"
 #include "sources/collect/coverage.h"
 #include "sources/collect/exchange.h"
@@ -124,14 +125,6 @@ struct endpoint {
     char fault[ERROR_MESSAGE_MAX]; /* "": the last one succeeded */
 };
 
-/* Labels of open interest that were told to mean one thing: the state a step before, at, or a step
- * after the label. */
-struct label_span {
-    int64_t first_ms, last_ms; /* 0, 0: none were */
-};
-
-enum { LABEL_OFFSET_COUNT = 3 };
-
 /* A name that a market may have in the exchange's list. */
 struct sought_name {
     struct exchange_listing listing;
@@ -152,9 +145,9 @@ struct venue {
     size_t found_count;
     struct venue_market **found; /* those that trade, by the exchange's names; twins are left out */
     struct rate rates[EXCHANGE_BUDGETS_MAX];
-    int64_t difference_ms;                        /* its clock minus ours */
-    bool is_clock_told;                           /* in the log, that they differ */
-    struct label_span labels[LABEL_OFFSET_COUNT]; /* what its labels mean (intake.c) */
+    int64_t difference_ms;              /* its clock minus ours */
+    bool is_clock_told;                 /* in the log, that they differ */
+    struct interest_label_known labels; /* what its labels mean (intake.c) */
     struct pace clock_pace;
     uint64_t refused; /* rows */
     struct pace refusal_pace;

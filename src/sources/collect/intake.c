@@ -18,7 +18,6 @@
 #include "base/hash.h"
 #include "base/iso_time.h"
 #include "base/log.h"
-#include "model/interest_label.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -311,47 +310,13 @@ static int compare_labels(const void *a, const void *b)
     return (first->time_ms > second->time_ms) - (first->time_ms < second->time_ms);
 }
 
-static struct label_span *span_of(struct venue *venue, int64_t offset_ms)
-{
-    return &venue->labels[offset_ms / CANDLE_MS + 1];
-}
-
 static void note_label(struct venue_market *market, const struct interest_label_row *row)
 {
-    struct label_span *span = span_of(market->venue, row->offset_ms);
-    if (span->last_ms == 0) {
+    if (interest_label_note(&market->venue->labels, row))
         log_info("open interest is dated by its own prices",
                  log_text("exchange", venue_name(market->venue)),
                  log_text("symbol", market->instrument.symbol),
                  log_int("state_minus_label_seconds", row->offset_ms / 1000));
-        *span = (struct label_span){row->label_ms, row->label_ms};
-    }
-    if (row->label_ms < span->first_ms)
-        span->first_ms = row->label_ms;
-    if (row->label_ms > span->last_ms)
-        span->last_ms = row->label_ms;
-}
-
-/* What the labels of a page that does not tell it mean by what other pages of the exchange have
- * told: the only thing that labels have ever meant, or else the only one around these times. */
-static bool find_known(struct venue *venue, int64_t first_ms, int64_t last_ms, int64_t *offset_ms)
-{
-    size_t known = 0, near = 0;
-    int64_t nearby_ms = 0;
-    for (int64_t told_ms = -CANDLE_MS; told_ms <= CANDLE_MS; told_ms += CANDLE_MS) {
-        const struct label_span *span = span_of(venue, told_ms);
-        if (span->last_ms == 0)
-            continue;
-        known++;
-        *offset_ms = told_ms;
-        if (span->first_ms > last_ms || span->last_ms < first_ms)
-            continue;
-        near++;
-        nearby_ms = told_ms;
-    }
-    if (near == 1)
-        *offset_ms = nearby_ms;
-    return known == 1 || near == 1;
 }
 
 static bool is_told(const struct interest_label_row *rows, size_t count)
@@ -368,7 +333,8 @@ static void date_rows(struct venue_market *market, struct interest_label_row *ro
     int64_t offset_ms = 0;
     size_t parts = interest_label_date(rows, count, open_for_label, market);
     if (parts > 1 || is_told(rows, count) ||
-        !find_known(market->venue, rows[0].label_ms, rows[count - 1].label_ms, &offset_ms)) {
+        !interest_label_recall(&market->venue->labels, rows[0].label_ms, rows[count - 1].label_ms,
+                               &offset_ms)) {
         for (size_t i = 0; i < count; i++)
             if (rows[i].verdict == INTEREST_LABEL_TOLD)
                 note_label(market, &rows[i]);

@@ -168,10 +168,9 @@ static void settle(struct pull_transfer *transfer, int64_t recent_ms, int64_t re
  * another symbol. */
 static void settle_undated(struct pull_transfer *transfer)
 {
-    const struct venue *venue = transfer->venue;
     bool is_any_known = false;
-    for (size_t i = 0; i < LABEL_OFFSET_COUNT; i++)
-        is_any_known |= venue->labels[i].last_ms != 0;
+    for (size_t i = 0; i < INTEREST_LABEL_OFFSETS; i++)
+        is_any_known |= transfer->venue->labels.spans[i].last_ms != 0;
     settle(transfer, is_any_known ? UNDATED_MS : INT64_MAX / 2, UNDATED_RETRY_MS);
 }
 

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 
 import { serveArchive } from '../support/archive.mjs';
 import { connectFor } from '../support/client.mjs';
+import { marketFor, memberFor, untilState } from '../support/cluster.mjs';
 import { change, collectorFor, query, untilStored } from '../support/collect.mjs';
 import { binance } from '../support/exchanges/binance.mjs';
 import { MarketClock } from '../support/exchanges/clock.mjs';
@@ -13,6 +14,7 @@ import { startStandIn } from '../support/exchanges/stand-in.mjs';
 import { get } from '../support/http.mjs';
 import { importMarkets, klinesCsv, makeMarket, parseSummaries } from '../support/market.mjs';
 import { eventually, logged, run, scratch } from '../support/process.mjs';
+import { redisFor } from '../support/redis.mjs';
 import { serveFor } from '../support/server.mjs';
 
 const chinese = '币安人生USDT';
@@ -170,4 +172,16 @@ test('a symbol of another script is collected', async (t) => {
     await untilStored(database, chinese, to - 2 * 3_600_000, to - 300_000);
     await stop();
     assert.deepEqual(exchange.record.violations, []);
+});
+
+test('a symbol of another script goes from one server to another', async (t) => {
+    const redis = await redisFor(t);
+    const { database } = await marketFor(t, chinese);
+    const args = ['--symbols', chinese];
+    await untilState(await memberFor(t, redis.url, { database, args }), 'leading');
+    const relay = await memberFor(t, redis.url, { args });
+    await untilState(relay, 'following');
+    const client = await connectFor(t, relay.wsUrl);
+    client.send({ action: 'subscribe', symbols: [chinese] });
+    assert.equal((await client.nextSnapshot(chinese)).symbol, chinese);
 });

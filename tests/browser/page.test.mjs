@@ -327,7 +327,20 @@ test('an_address_that_makes_no_sense_shows_what_is_usual', async () => {
     );
     await waitForMap(page);
     assert.equal(new URL(page.url()).search, '?symbol=BTCUSDT&range=7d');
+    assert.match(await text(page, '#note'), /^NONE is not served here: this is BTCUSDT\./);
     assert.deepEqual(complaints, []);
+    await page.selectOption('#symbol', 'ETHUSDT');
+    await until(async () => !(await text(page, '#note')).includes('NONE'), 'no word of it');
+});
+
+test('an_address_may_write_a_symbol_as_a_pair_or_in_lower_case', async () => {
+    for (const form of ['eth/usdt', 'ETH/USDT:USDT', 'ethusdt']) {
+        const { page } = await open(`/?symbol=${encodeURIComponent(form)}`);
+        await waitForMap(page);
+        assert.match(page.url(), /symbol=ETHUSDT/, form);
+        assert.doesNotMatch(await text(page, '#note'), /not served/);
+        await page.close();
+    }
 });
 
 test('light_and_dark_are_both_whole', async () => {

@@ -155,7 +155,9 @@ function showClusters(): void {
 
 function showMissing(): void {
     const { selection } = feed;
-    messages.showNote(missingIn(chart.grid, view.side, selection && fittingOf(selection)));
+    const missing = missingIn(chart.grid, view.side, selection && fittingOf(selection));
+    const notes = [symbols.note, missing].filter((note) => note !== null);
+    messages.showNote(notes.length > 0 ? notes.join(' ') : null);
 }
 
 function showHover(hover: Hover | null): void {

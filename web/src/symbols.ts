@@ -11,6 +11,8 @@ import type { View } from './state.js';
 
 const REFRESH_EVERY_MS = 60_000;
 const START_AGAIN_MS = 5_000;
+/** Of the name of a symbol that is not one of the server's. */
+const NAME_MAX = 40;
 
 export interface SymbolHandlers {
     /** `view.symbol` is known for the first time, or is another one now. */
@@ -29,6 +31,7 @@ export class Symbols {
     readonly #version = element('version', HTMLElement);
     #list: readonly SymbolInfo[] = [];
     #database = 'ok';
+    #lacking: string | null = null;
     #startTimer: number | undefined;
 
     constructor(view: View, handlers: SymbolHandlers) {
@@ -51,6 +54,13 @@ export class Symbols {
     /** The bucket that the server chooses for a symbol; null: not known. */
     bucketOf(symbol: string | null): number | null {
         return this.#list.find((info) => info.symbol === symbol)?.bucket ?? null;
+    }
+
+    /** That the address asks for a symbol that the server lacks; null: it has it. */
+    get note(): string | null {
+        return this.#lacking === null
+            ? null
+            : `${this.#lacking} is not served here: this is ${this.#view.symbol}.`;
     }
 
     /** Why the server has no data of a symbol; null: it may have some. */
@@ -106,6 +116,7 @@ export class Symbols {
         const view = this.#view;
         const asked = this.#find(view.symbol ?? '');
         const first = this.#list.find(({ newest }) => newest !== null) ?? this.#list[0];
+        if (view.symbol !== null && !asked) this.#lacking = view.symbol.slice(0, NAME_MAX);
         view.symbol = (asked ?? first)?.symbol ?? null;
         fillSelect(
             this.#select,
@@ -115,17 +126,19 @@ export class Symbols {
         this.#select.disabled = this.#list.length === 0;
     }
 
-    /** As it is written in an address, else in other letters of the same kind. */
+    /** As it is written in an address, else in other letters of the same kind, or as a pair. */
     #find(name: string): SymbolInfo | undefined {
-        const upper = name.toUpperCase();
+        const plain = (text: string): string =>
+            text.toUpperCase().replace(/\/([^:]*)(:.*)?$/, '$1');
         return (
             this.#list.find(({ symbol }) => symbol === name) ??
-            this.#list.find(({ symbol }) => symbol.toUpperCase() === upper)
+            this.#list.find(({ symbol }) => plain(symbol) === plain(name))
         );
     }
 
     #chosen(symbol: string): void {
         this.#view.symbol = symbol;
+        this.#lacking = null;
         // A bucket and a threshold mean something else at another price.
         this.#view.bucket = this.#view.threshold = null;
         this.#handlers.onSelect();

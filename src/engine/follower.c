@@ -78,6 +78,12 @@ bool follower_newest(const struct follower *follower, int64_t *open_time_ms)
     return has_fed || follower->has_newest;
 }
 
+/* The block of what is open when the newest candle ends. */
+static int64_t last_block(int64_t end_ms)
+{
+    return block_of(end_ms + CANDLE_MS);
+}
+
 /* Where the window begins whose newest candle is this one. */
 static int64_t window_start(const struct follower *follower, int64_t end_ms)
 {
@@ -293,7 +299,7 @@ enum status follower_expect(struct follower *follower, const int64_t *newest_ms)
         return STATUS_INVALID;
     }
     int64_t first = block_of(start_ms);
-    if (!clear_blocks(&follower->seen, first, (size_t)(block_of(end_ms) + 1 - first))) {
+    if (!clear_blocks(&follower->seen, first, (size_t)(last_block(end_ms) + 1 - first))) {
         follower_unload(follower);
         return STATUS_NO_MEMORY;
     }
@@ -385,7 +391,7 @@ bool follower_needs_blocks(const struct follower *follower)
 {
     int64_t end_ms;
     return follower->is_loaded && follower_newest(follower, &end_ms) &&
-           find_block(&follower->loaded, block_of(end_ms)) == NULL;
+           find_block(&follower->loaded, last_block(end_ms)) == NULL;
 }
 
 enum status follower_snapshot(struct follower *follower, struct run_books *books, int64_t bucket_e8,

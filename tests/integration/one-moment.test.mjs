@@ -10,7 +10,7 @@ import { get } from '../support/http.mjs';
 import { candleMs, cutMarket, importMarkets, makeMarket } from '../support/market.mjs';
 import { makeFolder, removeFolder, run } from '../support/process.mjs';
 import { serveFor } from '../support/server.mjs';
-import { expectedMoment, makeFlows, momentOf } from '../support/survival.mjs';
+import { expectedSnapshot, makeFlows, momentOf } from '../support/survival.mjs';
 
 const dayMs = 86_400_000;
 const lookbackMs = 2 * dayMs;
@@ -115,7 +115,7 @@ describe('a moment has one number', () => {
         );
         const cut = cutMarket(market, newestMs - 6 * dayMs);
         const options = { turnover: 0.25, lookbackMs: dayMs / 2 };
-        assertSnapshot(found, 'BTCUSDT', expectedMoment(cut, options));
+        assertSnapshot(found, 'BTCUSDT', expectedSnapshot(cut, options));
     });
 
     test('in histories of all ranges, at every candle', async () => {
@@ -239,6 +239,21 @@ test('nothing is known without open interest', async (t) => {
     const { data, meta } = await ask(['history', '--window', '1h'], database);
     assert.equal(meta.known_from, null);
     assert.deepEqual(data.at(-1).levels, []);
+});
+
+test('live, the state in which the newest candle has ended counts, of which block of rows it is', async (t) => {
+    const folder = await makeFolder();
+    t.after(() => removeFolder(folder));
+    const database = join(folder, 'market.duckdb');
+    const at = firstMs + 3 * dayMs; // rows are read in blocks of six hours
+    const cut = cutMarket(market, firstMs, at);
+    cut.interest = market.interest.filter(({ time }) => time <= at);
+    assert.equal(cut.interest.at(-1).time, at);
+    await importMarkets(folder, database, cut);
+    const server = await serveFor(t, { database, env });
+    const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
+    const pushed = await client.next((m) => m.type === 'snapshot');
+    assertSnapshot(pushed, 'BTCUSDT', expectedSnapshot(cut, { lookbackMs }));
 });
 
 test('a server that follows the market says what a computation from the start says', async (t) => {

@@ -3,7 +3,7 @@
 // eye.
 import { formatDecimal } from './decimal.mjs';
 import { candleMs } from './market.mjs';
-import { defaultBucket, defaultWeights, parseWeights } from './model.mjs';
+import { defaultBucket, defaultWeights, levelsOf, parseWeights } from './model.mjs';
 
 const dayMs = 86_400_000;
 const reachMs = 3 * dayMs;
@@ -25,7 +25,9 @@ function contractsAt(market, time) {
 // Each candle with what it opens (in quote currency) and which share it keeps of all before it.
 export function makeFlows(market, { turnover = 0 } = {}) {
     let last;
-    return market.candles.map((candle) => {
+    // What fell below 0 is no candle, and no import takes it.
+    const candles = market.candles.filter((candle) => candle.low > 0n);
+    return candles.map((candle) => {
         const flow = { ...candle, opened: 0, kept: 1 };
         const contracts = contractsAt(market, candle.time + candleMs);
         if (contracts === undefined) return flow;
@@ -107,7 +109,63 @@ export function momentOf(
 }
 
 // What it has to say of a market, or of a moment in it.
-export function expectedMoment(market, { at = Infinity, turnover, ...options } = {}) {
+export function expectedSnapshot(market, { at = Infinity, turnover, ...options } = {}) {
     const flows = makeFlows(market, { turnover }).filter((flow) => flow.time <= at);
     return momentOf(market.symbol, flows, options);
+}
+
+// One candle after the other: what is there is reached, grows old, is closed in part, is added to.
+function* follow(flows, tiers, lookbackMs) {
+    let book = [];
+    for (const flow of flows) {
+        const isLong = flow.close >= flow.open;
+        book = book.filter((position) => flow.time - position.time < lookbackMs);
+        const left = book.filter((p) => !isReached(p.isLong, p.numerator, p.denominator, flow));
+        const consumed = book.length - left.length;
+        const added = tiers.map(({ leverage, weight }) => {
+            const L = BigInt(leverage);
+            return {
+                isLong,
+                time: flow.time,
+                volume: flow.opened * weight,
+                numerator: flow.close * (isLong ? 1000n * L - 996n : 1000n * L + 996n),
+                denominator: 1000n * L,
+            };
+        });
+        for (const position of left) position.volume *= flow.kept;
+        const isThere = (position) => position.volume >= 0.01;
+        book = [...left, ...added].filter(isThere);
+        yield { flow, book, consumed, created: added.filter(isThere).length };
+    }
+}
+
+// The history of a market: what it has to say after every candle from `start` to `end`, or after
+// the last one of every interval.
+export function expectedHistory(
+    market,
+    {
+        start = 0,
+        end = Infinity,
+        intervalMs = candleMs,
+        lookbackMs = 7 * dayMs,
+        weights = defaultWeights,
+        bucket,
+    } = {},
+) {
+    const flows = makeFlows(market).filter((flow) => flow.time <= end);
+    const size = bucket ?? defaultBucket(market.symbol, flows.at(-1).close);
+    const moments = [];
+    for (const step of follow(flows, parseWeights(weights), lookbackMs)) {
+        if (step.flow.time < start) continue;
+        const time = Math.floor(step.flow.time / intervalMs) * intervalMs;
+        const timestamp = new Date(time).toISOString().replace('.000Z', 'Z');
+        if (moments.at(-1)?.timestamp !== timestamp)
+            moments.push({ timestamp, positions_created: 0, positions_consumed: 0 });
+        const moment = moments.at(-1);
+        moment.levels = levelsOf(step.book, size);
+        moment.current_price = Number(formatDecimal(step.flow.close));
+        moment.positions_created += step.created;
+        moment.positions_consumed += step.consumed;
+    }
+    return moments;
 }

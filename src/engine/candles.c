@@ -16,7 +16,7 @@ static void write_candle(struct json *json, const struct candle *candle)
 
 static enum status answer(struct question *question, struct buffer *out, struct error *error)
 {
-    enum status status = question_check_count(question, error);
+    enum status status = question_check_count(question, false, error);
     if (status == STATUS_OK)
         status = question_load_candles(question, error);
     if (status != STATUS_OK)

@@ -161,7 +161,7 @@ static enum status write_history(const struct question *question, struct book *b
 
 static enum status answer(struct question *question, struct buffer *out, struct error *error)
 {
-    enum status status = question_check_count(question, error);
+    enum status status = question_check_count(question, true, error);
     if (status == STATUS_OK)
         status = question_load(question, question->window.start_ms, error);
     if (status != STATUS_OK)

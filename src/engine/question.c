@@ -166,7 +166,9 @@ static enum status too_many_candles(const struct question *question, int64_t beg
 {
     char window[24];
     const int64_t candles_max = question->limits->candles_max;
-    const int64_t before_ms = question->window.start_ms - begin_ms;
+    int64_t before_ms = question->window.start_ms - begin_ms;
+    if (before_ms > 0) /* it begins with a day, and that of another window is up to one longer */
+        before_ms += DAY_MS - before_ms % DAY_MS;
     int64_t fitting_ms = (candles_max - 1) * CANDLE_MS - before_ms;
     if (fitting_ms > DAY_MS)
         fitting_ms -= fitting_ms % DAY_MS;
@@ -221,13 +223,21 @@ static enum status load(struct question *question, int64_t begin_ms, int64_t sho
     return status == STATUS_OK ? stop_token_check(&question->limits->stop, error) : status;
 }
 
+/* Where the series begins of a book that is right from this moment on. */
+static int64_t find_begin(const struct question *question, int64_t from_ms)
+{
+    return model_is_of_moment(question->model)
+               ? model_begin(question->model, from_ms, question->settings.lookback_ms)
+               : from_ms;
+}
+
 enum status question_load(struct question *question, int64_t from_ms, struct error *error)
 {
     const struct window *window = &question->window;
-    if (!model_is_of_moment(question->model))
-        return load(question, from_ms, INT64_MIN, window->interval_ms, error);
-    const int64_t begin_ms = model_begin(question->model, from_ms, question->settings.lookback_ms);
-    return load(question, begin_ms, window->start_ms, CANDLE_MS, error);
+    const int64_t begin_ms = find_begin(question, from_ms);
+    if (model_is_of_moment(question->model))
+        return load(question, begin_ms, window->start_ms, CANDLE_MS, error);
+    return load(question, begin_ms, INT64_MIN, window->interval_ms, error);
 }
 
 enum status question_load_candles(struct question *question, struct error *error)
@@ -279,10 +289,11 @@ static enum status too_many_snapshots(const struct question *question, int64_t c
 
 /* Where the time that the window spans would allow too many candles, they are counted first: data
  * have holes, and begin somewhere. */
-enum status question_check_count(struct question *question, struct error *error)
+enum status question_check_count(struct question *question, bool runs_model, struct error *error)
 {
     const struct window *window = &question->window;
-    enum status status = check_candles(question, window->start_ms, error);
+    const int64_t begin_ms = runs_model ? find_begin(question, window->start_ms) : window->start_ms;
+    enum status status = check_candles(question, begin_ms, error);
     int64_t count = 0;
     if (status == STATUS_OK && window_candles_max(window) > HISTORY_SNAPSHOTS_MAX)
         status = count_candles(question, window->interval_ms, &count, error);

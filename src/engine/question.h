@@ -67,8 +67,8 @@ enum status question_load_candles(struct question *question, struct error *error
 
 /* STATUS_TOO_LARGE if the window has more than HISTORY_SNAPSHOTS_MAX candles of its interval, each
  * of which becomes a part of the answer; it names an interval that fits. Before the series is
- * loaded. */
-enum status question_check_count(struct question *question, struct error *error);
+ * loaded, of whose limit it speaks first; `runs_model` says which series that is. */
+enum status question_check_count(struct question *question, bool runs_model, struct error *error);
 
 /* What the question asks for, or what is configured, or the default for the newest candle of the
  * series, which is not empty. */

@@ -13,7 +13,7 @@ import { serveFor, startServer } from '../support/server.mjs';
 const quick = ['--demo', '--ws-update-interval', '0.2'];
 const askJson = async (url) => (await get(url)).json();
 
-test('a demo creates its own database, with a week of candles, and says that it is simulated', async (t) => {
+test('a demo creates its own database, with days of candles, and says that it is simulated', async (t) => {
     const folder = await scratch(t);
     const server = await serveFor(t, { args: quick, cwd: folder });
     assert.ok(existsSync(join(folder, 'data', 'demo.duckdb')), 'not the database of real data');

@@ -1,4 +1,4 @@
-/* The simulated market: a week of it, its restart, and that it stays away from real data. */
+/* The simulated market: fifteen days of it, its restart, and that it stays away from real data. */
 #include "market_fixture.h"
 
 #include "sources/simulate/simulate.h"
@@ -52,13 +52,13 @@ static int64_t now_candle_ms(void)
     return clock_wall_ms() / CANDLE_MS * CANDLE_MS;
 }
 
-static void an_empty_database_gets_a_week(void **state)
+static void an_empty_database_gets_fifteen_days(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
     struct source *source = simulate(store, 3600);
     for (size_t i = 0; i < symbols.count; i++) {
         struct series series = load_all(store, symbols.names[i]);
-        assert_in_range(series.count, 2016, 2018);
+        assert_in_range(series.count, 15 * 288, 15 * 288 + 2);
         assert_no_hole(&series);
         assert_true(clock_wall_ms() - series.candles[series.count - 1].open_time_ms <
                     CANDLE_MS + 60000);
@@ -121,7 +121,7 @@ static void the_forming_candle_moves(void **state)
     source_stop(source);
     /* Rewritten, not added. */
     struct series series = load_all(store, "BTCUSDT");
-    assert_in_range(series.count, 2016, 2018);
+    assert_in_range(series.count, 15 * 288, 15 * 288 + 2);
     assert_no_hole(&series);
     series_deinit(&series);
     store_close(store);
@@ -182,13 +182,13 @@ static void a_gap_is_filled(void **state)
     store_close(store);
 }
 
-static void of_a_long_gap_a_week_is_filled(void **state)
+static void of_a_long_gap_fifteen_days_are_filled(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
-    write_simulated(store, now_candle_ms() - 20 * DAY_MS, 10);
+    write_simulated(store, now_candle_ms() - 28 * DAY_MS, 10);
     source_stop(simulate(store, 3600));
     struct series series = load_all(store, "ETHUSDT");
-    assert_in_range(series.count, 10 + 2016, 10 + 2018);
+    assert_in_range(series.count, 10 + 15 * 288, 10 + 15 * 288 + 2);
     assert_true(series.candles[10].open_time_ms - series.candles[9].open_time_ms > 12 * DAY_MS);
     assert_int_equal(series.candles[10].open_e8, 5000 * DECIMAL_ONE);
     series_deinit(&series);
@@ -224,7 +224,7 @@ static void after_a_full_disk_the_market_continues_without_a_hole(void **state)
     wait_until(source_status(source, &failures, &error) != STATUS_OK && failures >= 3);
     assert_non_null(strstr(error.message, database(state)));
     struct series series = load_all(store, "BTCUSDT");
-    assert_in_range(series.count, 2016, 2018);
+    assert_in_range(series.count, 15 * 288, 15 * 288 + 2);
     series_deinit(&series);
     leave_space(state, -1);
 
@@ -237,7 +237,7 @@ static void after_a_full_disk_the_market_continues_without_a_hole(void **state)
     assert_ok(source_status(source, NULL, fault));
     source_stop(source);
     series = load_all(store, "BTCUSDT");
-    assert_in_range(series.count, 2016, 2018);
+    assert_in_range(series.count, 15 * 288, 15 * 288 + 2);
     assert_no_hole(&series);
     series_deinit(&series);
     store_close(store);
@@ -276,13 +276,13 @@ static void a_database_that_takes_the_place_is_filled_up_to_now(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        in_folder(an_empty_database_gets_a_week),
+        in_folder(an_empty_database_gets_fifteen_days),
         in_folder(the_market_is_believable),
         in_folder(the_forming_candle_moves),
         in_folder(a_restart_continues_where_it_stopped),
         in_folder(a_candle_that_was_forming_is_not_begun_again),
         in_folder(a_gap_is_filled),
-        in_folder(of_a_long_gap_a_week_is_filled),
+        in_folder(of_a_long_gap_fifteen_days_are_filled),
         in_folder(real_data_is_left_alone),
         in_folder(after_a_full_disk_the_market_continues_without_a_hole),
         in_folder(a_database_that_takes_the_place_is_filled_up_to_now),

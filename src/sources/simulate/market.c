@@ -1,12 +1,12 @@
 /* A market that looks like one, without claiming to be one.
  *
  * Price moves in steps of any length: a random walk whose volatility wanders (an Ornstein-Uhlenbeck
- * process of its logarithm), with fat tails, a weak pull towards an anchor so that a week stays in
+ * process of its logarithm), with fat tails, a weak pull towards an anchor so that days stay in
  * one picture, and now and then a cascade: some minutes of a hard run in one direction while open
  * interest falls, as when positions are force-closed. Open interest counts contracts, is pulled to
  * its mean and grows a little with moves; its value in quote currency moves with the price too.
  *
- * The same step makes the week of history (ten steps a candle) and the live market (one of a second
+ * The same step makes the days of history (ten steps a candle) and the live market (one of a second
  * or so on the forming candle), so the map has no seam between them. Randomness is seeded by symbol
  * and time, so that a demo can be repeated in a test. */
 #include "sources/simulate/market.h"

@@ -23,7 +23,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define HISTORY_MS (7 * DAY_MS)
+/* A week that is shown, the week before that its map rests on, and a day more. */
+#define HISTORY_MS (15 * DAY_MS)
 #define CANDLE_SECONDS ((double)CANDLE_MS / 1000)
 #define LOG_PAUSE_NS                                                                               \
     UINT64_C(60000000000) /* between two lines about a market that stands still                    \

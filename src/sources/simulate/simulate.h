@@ -1,8 +1,8 @@
 /* The simulated market of `serve --demo`: believable candles and open interest, for the eye.
  *
- * A database gets a week of history when it has none, and is then kept moving: a thread rewrites
- * the forming candle every second or so and begins a new one every five minutes of the wall clock.
- * All of it goes through the store, as real data would.
+ * A database gets fifteen days of history when it has none, and is then kept moving: a thread
+ * rewrites the forming candle every second or so and begins a new one every five minutes of the
+ * wall clock. All of it goes through the store, as real data would.
  *
  * A write that fails (a full disk) is tried again every few steps, and once one succeeds the
  * candles that are missing are filled in. A database whose file was replaced is filled as at the

@@ -9,6 +9,7 @@
 #include "engine/refresh.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "model/rows.h"
 
 #include <stdlib.h>
@@ -245,6 +246,19 @@ static void end_item(struct reading *reading)
     clear_rows(rows, reading->due);
 }
 
+/* Said once: contracts are reckoned from the value then, at the price of its time. */
+static void tell_values(const struct reading *reading, const struct interest_reading *row)
+{
+    struct refresh *refresh = reading->group->refresh;
+    const struct follower *follower = reading->item->follower;
+    bool is_reckoned = row->value_e8 > 0 && row->contracts_e8 <= 0;
+    if (!is_reckoned || refresh->has_told_values || !model_is_of_moment(follower->model))
+        return;
+    refresh->has_told_values = true;
+    log_info("open interest without contracts is taken by its value",
+             log_text("symbol", follower->symbol));
+}
+
 static void on_row(const struct store_row *row, void *context)
 {
     struct reading *reading = context;
@@ -260,6 +274,7 @@ static void on_row(const struct store_row *row, void *context)
     if (reading->item == NULL)
         return;
     if (reading->due->kind == STORE_INTEREST) {
+        tell_values(reading, &row->interest);
         if (interest_rows_add(&reading->interest, &row->interest, CANDLE_MS, &average))
             put_interest(rows, &average);
         return;

@@ -28,6 +28,7 @@ struct refresh_item {
 
 /* Memory that is used again. */
 struct refresh {
+    bool has_told_values; /* that some open interest has no contracts */
     struct slots rows;
     struct buffer names;
     size_t due_count, due_capacity;

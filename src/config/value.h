@@ -30,7 +30,7 @@
  */
 enum model_name { MODEL_SURVIVAL, MODEL_REFERENCE };
 extern const char *const value_model_names[];
-#define MODEL_DEFAULT "reference"
+#define MODEL_DEFAULT "survival"
 
 /* "90s", "15m", "48h", "7d", "2w", "1y" (365 days); a whole number and one unit. */
 enum status value_parse_duration(const char *text, int64_t *duration_ms, struct error *error);

@@ -87,7 +87,12 @@ before(async () => {
     const database = join(folder, 'extremes.duckdb');
     await importMarkets(folder, database, ...markets);
     const symbols = [...markets.map(({ symbol }) => symbol), 'NONEUSDT'].join();
-    server = await startServer({ database, args: ['--symbols', symbols] });
+    // `reference` can lose all positions, and does not veil what was before its data.
+    server = await startServer({
+        database,
+        args: ['--symbols', symbols],
+        env: { HEATMAP_MODEL: 'reference' },
+    });
     browser = await launchChromium();
 });
 

@@ -36,7 +36,8 @@ before(async () => {
     folder = await makeFolder();
     const database = join(folder, 'market.duckdb');
     await importMarkets(folder, database, market);
-    server = await startServer({ database });
+    // What a book of `reference` lacks is not told, so that all columns show what they hold.
+    server = await startServer({ database, env: { HEATMAP_MODEL: 'reference' } });
     browser = await launchChromium();
 });
 

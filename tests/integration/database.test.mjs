@@ -22,7 +22,7 @@ import { assertSnapshot } from '../support/compare.mjs';
 import { get } from '../support/http.mjs';
 import { assertDiscreet } from '../support/discreet.mjs';
 import { importMarkets, makeMarket, writeMarket } from '../support/market.mjs';
-import { expectedSnapshot } from '../support/model.mjs';
+import { expectedSnapshot } from '../support/survival.mjs';
 import { eventually, run, scratch, sleep, logged } from '../support/process.mjs';
 import { serveFor, startServer } from '../support/server.mjs';
 

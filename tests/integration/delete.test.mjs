@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { change, query } from '../support/collect.mjs';
 import { assertSnapshot } from '../support/compare.mjs';
 import { cutMarket, importMarkets, klinesCsv, makeMarket } from '../support/market.mjs';
-import { expectedSnapshot } from '../support/model.mjs';
+import { expectedSnapshot } from '../support/survival.mjs';
 import { run, scratch } from '../support/process.mjs';
 import { serveFor } from '../support/server.mjs';
 

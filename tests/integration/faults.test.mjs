@@ -11,7 +11,7 @@ import { assertDiscreet } from '../support/discreet.mjs';
 import { renameInCatalogue } from '../support/duckdb-file.mjs';
 import { get } from '../support/http.mjs';
 import { importMarkets, makeMarket } from '../support/market.mjs';
-import { expectedSnapshot } from '../support/model.mjs';
+import { expectedSnapshot } from '../support/survival.mjs';
 import { eventually, run, scratch, sleep, start, logged } from '../support/process.mjs';
 import { openRawFor } from '../support/raw-websocket.mjs';
 import { serveFor, startServer } from '../support/server.mjs';

@@ -8,9 +8,9 @@ import { gunzipSync } from 'node:zlib';
 import { assertMoment, assertSnapshot } from '../support/compare.mjs';
 import { exchange, get } from '../support/http.mjs';
 import { candleMs, cutMarket, importMarkets, makeMarket } from '../support/market.mjs';
-import { expectedSnapshot, makeSeries, replay } from '../support/model.mjs';
 import { eventually, makeFolder, removeFolder } from '../support/process.mjs';
 import { startServer } from '../support/server.mjs';
+import { expectedHistory, expectedSnapshot } from '../support/survival.mjs';
 
 const bitcoin = makeMarket({ candles: 600 });
 const ether = makeMarket({ symbol: 'ETHUSDT', price: '2950', candles: 100, seed: 2 });
@@ -52,7 +52,7 @@ describe('HTTP', () => {
     });
 
     describe('the snapshot', () => {
-        test('is that of the reference model, with epoch and seq', async () => {
+        test('is that of an independent model, with epoch and seq', async () => {
             const message = await askJson('/api/v1/heatmap/BTCUSDT');
             assertSnapshot(message, 'BTCUSDT', expectedSnapshot(bitcoin));
             assert.ok(Number.isSafeInteger(message.epoch) && message.epoch > 1_600_000_000_000);
@@ -125,13 +125,10 @@ describe('HTTP', () => {
     });
 
     describe('the history', () => {
-        test('is that of the reference model', async () => {
+        test('is that of an independent model', async () => {
             const { data, meta } = await askJson('/api/v1/heatmap/BTCUSDT/history?window=5h');
             const start = newest(bitcoin) - 5 * 3_600_000;
-            const expected = replay(
-                'BTCUSDT',
-                makeSeries(bitcoin, { start, end: newest(bitcoin) }),
-            );
+            const expected = expectedHistory(bitcoin, { start });
             assert.equal(data.length, 61);
             data.forEach((moment, i) => assertMoment(moment, expected[i]));
             assert.deepEqual(
@@ -165,8 +162,10 @@ describe('HTTP', () => {
                 weights: '10:1,20:1',
             });
             const { data, meta } = await askJson(`/api/v1/heatmap/BTCUSDT/history?${query}`);
-            const series = makeSeries(bitcoin, { start, end, interval: '15m' });
-            const expected = replay('BTCUSDT', series, {
+            const expected = expectedHistory(bitcoin, {
+                start,
+                end,
+                intervalMs: 3 * candleMs,
                 weights: '10:1,20:1',
                 bucket: 50n * 10n ** 8n,
             });

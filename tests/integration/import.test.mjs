@@ -14,7 +14,7 @@ import {
     parseSummaries,
     writeMarket,
 } from '../support/market.mjs';
-import { expectedSnapshot } from '../support/model.mjs';
+import { expectedSnapshot } from '../support/survival.mjs';
 import { eventually, run, scratch, sleep, start } from '../support/process.mjs';
 import { zip } from '../support/zip.mjs';
 
@@ -80,6 +80,11 @@ test('rows out of order and repeated rows make no difference', async (t) => {
     assertSnapshot(await snapshot(), 'BTCUSDT', expectedSnapshot(market));
 });
 
+const withoutContracts = (whole) => ({
+    ...whole,
+    interest: whole.interest.map(({ time, value }) => ({ time, value })),
+});
+
 for (const [name, klines, metrics] of [
     ['CRLF line ends', { end: '\r\n' }, { end: '\r\n' }],
     ['files without a header line', { hasHeader: false }, { hasHeader: false }],
@@ -94,7 +99,9 @@ for (const [name, klines, metrics] of [
         assert.equal(code, 0, stderr);
         assert.deepEqual(summaries.klines, { files: 1, read: 120, fresh: 120, bad: 0 });
         assert.equal(summaries['open interest'].bad, 0, stderr);
-        assertSnapshot(await snapshot(), 'BTCUSDT', expectedSnapshot(market));
+        // Blank contracts are reckoned from the value.
+        const known = metrics.isBlank ? withoutContracts : (whole) => whole;
+        assertSnapshot(await snapshot(), 'BTCUSDT', expectedSnapshot(known(market)));
     });
 
 test('milliseconds and microseconds of the same candles are the same rows', async (t) => {

@@ -1,4 +1,4 @@
-// Snapshots and histories of the binary against an independent model (docs/model.md).
+// Snapshots and histories of the model `reference` against an independent one (docs/model.md).
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -17,6 +17,7 @@ import {
 import { makeFolder, removeFolder, run } from '../support/process.mjs';
 
 const hour = 3_600_000;
+const env = { HEATMAP_MODEL: 'reference' };
 const iso = (ms) => new Date(ms).toISOString().replace('.000Z', 'Z');
 
 const bitcoin = makeMarket({ candles: 600 });
@@ -37,7 +38,7 @@ describe('the command line agrees with the reference model', () => {
     after(() => removeFolder(folder));
 
     const ask = async (...args) => {
-        const result = await run([...args, '--db', database]);
+        const result = await run([...args, '--db', database], { env });
         assert.equal(result.code, 0, result.stderr);
         assert.equal(result.stderr, '');
         return JSON.parse(result.stdout);

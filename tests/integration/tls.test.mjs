@@ -10,7 +10,7 @@ import { connectFor, refusal } from '../support/client.mjs';
 import { assertSnapshot } from '../support/compare.mjs';
 import { exchange, get } from '../support/http.mjs';
 import { candleMs, cutMarket, importMarkets, makeMarket } from '../support/market.mjs';
-import { expectedSnapshot } from '../support/model.mjs';
+import { expectedSnapshot } from '../support/survival.mjs';
 import { eventually, run, scratch } from '../support/process.mjs';
 import { serveFor } from '../support/server.mjs';
 

@@ -7,7 +7,7 @@ import { connectFor, refusal } from '../support/client.mjs';
 import { assertSnapshot } from '../support/compare.mjs';
 import { get } from '../support/http.mjs';
 import { candleMs, cutMarket, importMarkets, makeMarket } from '../support/market.mjs';
-import { expectedSnapshot } from '../support/model.mjs';
+import { expectedSnapshot } from '../support/survival.mjs';
 import { eventually, makeFolder, removeFolder, scratch, sleep } from '../support/process.mjs';
 import { serveFor, serveForAll, startServer } from '../support/server.mjs';
 

@@ -31,7 +31,7 @@ function randomNumbers(seed) {
 }
 
 // The archive's two kinds of file, for `count` candles from the first one on.
-function makeMarket(symbol, firstPrice, count) {
+export function makeMarket(symbol, firstPrice, count, from = startMs) {
     const random = randomNumbers(firstPrice);
     const klines = [];
     const metrics = [
@@ -41,7 +41,7 @@ function makeMarket(symbol, firstPrice, count) {
     let price = firstPrice;
     let interest = 5e9;
     for (let i = 0; i < count; i++) {
-        const time = startMs + i * candleMs;
+        const time = from + i * candleMs;
         const open = price;
         price *= 1 + (random() - 0.5) * 0.003;
         interest = Math.max(1e9, interest + (random() - 0.4) * 40e6);

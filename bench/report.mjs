@@ -152,6 +152,7 @@ function* targetsOf(result, scenarios) {
     yield* modelTargets(result.model);
     yield* tickTargets(result.ticks);
     yield* databaseTargets(result.database);
+    yield* importTargets(result.imports);
     yield* liveTargets(result.live);
     for (const attack of result.attacks ?? []) yield* attackTargets(attack);
 }
@@ -219,6 +220,11 @@ function* databaseTargets(database) {
                 1,
             ];
     }
+}
+
+function* importTargets(imports) {
+    for (const { what, of_duckdb } of imports?.cases ?? [])
+        yield [`import of ${what}: rows/s of DuckDB's CSV reader`, of_duckdb, 'at least', 0.5];
 }
 
 function* liveTargets(live) {
@@ -304,6 +310,22 @@ function modelTable(model) {
         ...names.map((name) => number(window[name].us / 1e3)),
     ]);
     return table(['candles', ...names], rows);
+}
+
+function importTable({ cases, day_memory_mb }) {
+    const rows = cases.map((it) => [
+        it.what,
+        number(it.rows),
+        number(it.rows_per_second),
+        number(it.of_duckdb),
+        number(it.memory_mb),
+        number(it.duckdb_memory_mb),
+        number(day_memory_mb),
+    ]);
+    return table(
+        ['import of', 'rows', 'rows/s', "of DuckDB's", 'MB', "DuckDB's MB", 'MB of a day'],
+        rows,
+    );
 }
 
 function tickTable({ windows }) {
@@ -411,6 +433,7 @@ export function markdownReport(result) {
         );
     if (result.database)
         parts.push(`## Ticks and history, ms\n\n${databaseTable(result.database)}`);
+    if (result.imports) parts.push(`## Imports\n\n${importTable(result.imports)}`);
     if (result.live)
         parts.push(
             `## From the exchange to the client\n\n${result.live.symbols} symbols, ` +

@@ -247,6 +247,18 @@ if (!parts || parts.includes('database')) {
         say(`  failed: ${error.message}`);
     }
 }
+if (!parts || parts.includes('imports')) {
+    say('== imports');
+    try {
+        const { measureImports } = await import('./imports.mjs');
+        const binary = join(build, 'heatcast');
+        const days = quick ? 60 : 365;
+        result.imports = await measureImports({ binary, programs, folder, days, repeats });
+    } catch (error) {
+        result.failures.push({ scenario: 'imports', server: 'heatcast', reason: error.message });
+        say(`  failed: ${error.message}`);
+    }
+}
 if (!parts || parts.includes('live')) {
     say('== from the exchange to the client');
     try {

@@ -7,6 +7,7 @@ import test from 'node:test';
 import { promisify } from 'node:util';
 
 import { measureAttacks } from '../../bench/attack.mjs';
+import { measureImports } from '../../bench/imports.mjs';
 import { binary, patienceMs, scratch } from '../support/process.mjs';
 
 const programs = join(dirname(binary), 'bench');
@@ -108,4 +109,24 @@ test('the benchmark measures healthy clients without and with an attack', async 
         for (const field of ['ping_ratio', 'delivery_ratio', 'ready_p99_ms', 'memory_mb'])
             assert.ok(figures[field] > 0, `${field}: ${figures[field]}`);
     }
+});
+
+test('the benchmark imports the same rows as the CSV reader that it is measured by', async (t) => {
+    const folder = await scratch(t);
+    const { cases, day_memory_mb } = await measureImports({
+        ...{ programs, binary, folder },
+        days: 2,
+        repeats: 1,
+    });
+    assert.deepEqual(
+        cases.map(({ what, rows }) => [what, rows]),
+        [
+            ['candles in one file', 576],
+            ['open interest, a file a day', 576],
+        ],
+    );
+    for (const figures of cases)
+        for (const field of ['rows_per_second', 'of_duckdb', 'memory_mb', 'duckdb_memory_mb'])
+            assert.ok(figures[field] > 0, `${field}: ${figures[field]}`);
+    assert.ok(day_memory_mb > 0);
 });

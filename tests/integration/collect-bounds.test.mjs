@@ -1,12 +1,15 @@
 // What must not run away, however long an exchange does wrong: requests, the log, and time.
 import assert from 'node:assert/strict';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import {
     candleMs,
     collectorFor,
+    query,
     storedCandles,
     trueCandles,
+    tryQuery,
     untilStored,
 } from '../support/collect.mjs';
 import { binance } from '../support/exchanges/binance.mjs';
@@ -14,7 +17,7 @@ import { MarketClock } from '../support/exchanges/clock.mjs';
 import { hyperliquid } from '../support/exchanges/hyperliquid.mjs';
 import { okx } from '../support/exchanges/okx.mjs';
 import { startStandIn } from '../support/exchanges/stand-in.mjs';
-import { eventually } from '../support/process.mjs';
+import { binary, eventually, patienceMs, sleep, start } from '../support/process.mjs';
 
 const hourMs = 12 * candleMs;
 const floor = (time) => time - (time % candleMs);
@@ -28,13 +31,31 @@ async function fastStandIn(t, definition, { scale = 1000, clock, symbols = ['BTC
     });
 }
 
-const collectFast = (t, standIns, symbols = ['BTCUSDT']) =>
+const collectFast = (t, standIns, symbols = ['BTCUSDT'], env = {}) =>
     collectorFor(t, {
         standIns,
         symbols,
         fast: standIns[0].clock,
-        env: { HEATMAP_LOOKBACK: '1d' },
+        env: { HEATMAP_LOOKBACK: '1d', ...env },
     });
+
+// Another program that reads, and stays.
+async function holdForReading(t, database) {
+    const program = join(dirname(binary), 'tests', 'collect_probe');
+    for (;;) {
+        const reader = start([database, 'stay'], { program, stdin: 'pipe' });
+        let text = '';
+        reader.stdout.on('data', (chunk) => (text += chunk));
+        while (text === '' && reader.exitCode === null) await sleep(10);
+        if (text === '') continue; // the file was being written to
+        const letGo = () => {
+            reader.stdin.end();
+            return reader.ended;
+        };
+        t.after(letGo);
+        return { letGo };
+    }
+}
 
 async function untilPassed(clock, ms) {
     const end = clock.now() + ms;
@@ -119,6 +140,49 @@ describe('an exchange that does wrong for hours', { concurrency: 2 }, () => {
             return coins.size === symbols.length;
         });
         assert.deepEqual(exchange.record.violations, []);
+    });
+});
+
+describe('a database that nobody may write to for hours', () => {
+    test('what there was no room for meanwhile is fetched again when there is', async (t) => {
+        const symbols = Array.from({ length: 24 }, (_, i) => `COIN${i}USDT`);
+        const exchange = await fastStandIn(t, binance, { symbols });
+        const from = floor(exchange.clock.now()) - 20 * hourMs;
+        const collector = await collectFast(t, [exchange], symbols, { COLLECT_MEMORY_MAX: '1MB' });
+        await eventually('rows', async () => {
+            const rows = await tryQuery(
+                collector.database,
+                'SELECT count(*) FROM klines_5m_history',
+            );
+            return rows.length > 0 && Number(rows[0][0]) > 0;
+        });
+        const reader = await holdForReading(t, collector.database);
+        await eventually('rows are dropped', () => /rows are dropped/.test(collector.logs()), {
+            deadlineMs: 2 * patienceMs,
+        });
+        await reader.letGo();
+        const to = floor(exchange.clock.now());
+        for (const symbol of [symbols[0], symbols.at(-1)]) {
+            await untilStored(collector.database, symbol, from, to);
+            const stored = await storedCandles(collector.database, symbol);
+            assert.deepEqual(
+                stored.filter(({ time }) => time >= from && time < to),
+                trueCandles(exchange.market(symbol), from, to),
+            );
+        }
+        const wanted = symbols.length * ((to - from) / candleMs);
+        for (const [table, time] of [
+            ['klines_5m_history', 'open_time'],
+            ['open_interest_history', 'timestamp'],
+        ])
+            await eventually(`all of ${table}`, async () => {
+                const [[count]] = await query(
+                    collector.database,
+                    `SELECT count(*) FROM ${table}
+                     WHERE epoch_ms(${time}) >= ${from} AND epoch_ms(${time}) < ${to}`,
+                );
+                return Number(count) === wanted;
+            });
     });
 });
 

@@ -81,6 +81,25 @@ describe('an exchange that does wrong for hours', { concurrency: 2 }, () => {
         assert.match(collector.logs(), /its list is empty/);
     });
 
+    test('one that wants fewer requests and does not say for how long is asked ever more seldom', async (t) => {
+        const exchange = await fastStandIn(t, hyperliquid);
+        const ended = exchange.faults.add({
+            on: 'rest',
+            kind: 'http',
+            status: 429,
+            count: Infinity,
+        });
+        const from = floor(exchange.clock.now()) - 6 * hourMs;
+        const collector = await collectFast(t, [exchange]);
+        await untilPassed(exchange.clock, 4 * hourMs);
+        // Four at a time, after 1, 2, 4, 8, and then every 15 minutes.
+        const asked = exchange.record.requests.length;
+        assert.ok(asked > 4 && asked < 4 * 21, `${asked} requests`);
+        ended.end();
+        const to = floor(exchange.clock.now());
+        await untilStored(collector.database, 'BTCUSDT', from, to);
+    });
+
     test('a clock of another age is not followed, and what it was is still collected', async (t) => {
         const exchange = await fastStandIn(t, binance);
         const from = floor(exchange.clock.now()) - 6 * hourMs;

@@ -155,7 +155,9 @@ struct venue {
     struct endpoint endpoints[EXCHANGE_REQUEST_KIND_COUNT];
     struct list transfers;
     size_t transfer_count;
-    bool is_blocked;      /* from this network; said once */
+    bool is_blocked; /* from this network; said once */
+    int64_t untold_until_ms,
+        untold_wait_ms;   /* it wants fewer requests, and has not said for how long */
     bool has_instruments; /* its list was read, or is not needed and cannot be had */
     int64_t instruments_due_ms;
     size_t listed_count, list_pages;               /* of the list, while it is read */

@@ -40,8 +40,9 @@
 #define INSTRUMENTS_MS (6 * 60 * MINUTE_MS)
 #define MISSING_MS (60 * MINUTE_MS) /* instruments again, where a symbol was not among them */
 #define BLOCKED_MS (60 * MINUTE_MS)
-#define LIMITED_MS MINUTE_MS /* where the exchange does not say how long */
+#define LIMITED_MS MINUTE_MS /* at first, where the exchange does not say how long */
 #define BANNED_MS (5 * MINUTE_MS)
+#define UNTOLD_MAX_MS (15 * MINUTE_MS)           /* in the end */
 #define LIMITED_MAX_MS (7 * 24 * 60 * MINUTE_MS) /* whatever it says */
 #define REFUSED_MS (10 * MINUTE_MS)              /* of a series whose request it does not accept */
 #define LIST_PAGES_MAX 200
@@ -130,13 +131,28 @@ static void note_unblocked(struct venue *venue)
         venue->endpoints[i].due_ms = 0;
 }
 
+/* How long to wait where the exchange does not say: twice as long each time, as long as every try
+ * meets the same. Answers to requests that were under way together count once. */
+static int64_t untold_wait(struct venue *venue, bool is_ban)
+{
+    int64_t now_ms = now_of(venue), wait_ms = is_ban ? BANNED_MS : LIMITED_MS;
+    if (now_ms < venue->untold_until_ms)
+        return venue->untold_until_ms - now_ms;
+    bool is_again = now_ms < venue->untold_until_ms + venue->untold_wait_ms;
+    if (is_again && venue->untold_wait_ms * 2 > wait_ms)
+        wait_ms = venue->untold_wait_ms * 2;
+    venue->untold_wait_ms = wait_ms < UNTOLD_MAX_MS ? wait_ms : UNTOLD_MAX_MS;
+    venue->untold_until_ms = now_ms + venue->untold_wait_ms;
+    return venue->untold_wait_ms;
+}
+
 /* `until_ms` is of the exchange's clock, which was taken to be `read_ms` when that was reckoned; 0:
  * not told. */
 static void note_limited(struct venue *venue, size_t budget, bool is_ban, int64_t until_ms,
                          int64_t read_ms, const char *why)
 {
     int64_t now_ms = venue_now_ms(venue) < read_ms ? venue_now_ms(venue) : read_ms;
-    int64_t wait_ms = until_ms > now_ms ? until_ms - now_ms : is_ban ? BANNED_MS : LIMITED_MS;
+    int64_t wait_ms = until_ms > now_ms ? until_ms - now_ms : untold_wait(venue, is_ban);
     if (wait_ms > LIMITED_MAX_MS)
         wait_ms = LIMITED_MAX_MS;
     for (size_t i = 0; i < EXCHANGE_BUDGETS_MAX; i++)

@@ -26,6 +26,8 @@ const settings = {
     SYMBOLS: 'BTCUSDT,ETHUSDT',
     HEATMAP_LOOKBACK: '7d',
     HEATMAP_LEVERAGE_WEIGHTS: '5:15,10:30,25:25,50:20,100:10',
+    HEATMAP_MODEL: 'survival',
+    HEATMAP_TURNOVER: '0',
     LOG_LEVEL: 'info',
     LOG_FORMAT: 'text',
 };

@@ -201,7 +201,7 @@ describe('a moment has one number', () => {
         for (const text of texts) assert.equal(text, JSON.stringify(command.data));
     });
 
-    test('`reference` is what it was, beside it', async () => {
+    test('`reference` is what it was, beside it', async (t) => {
         const asked = await snapshot('--model', 'reference');
         const configured = await ask(['snapshot'], database, {
             ...env,
@@ -211,6 +211,19 @@ describe('a moment has one number', () => {
         assert.notDeepEqual(asked, await snapshot());
         const { meta } = await history('--window', '2h', '--model', 'reference');
         assert.equal(meta.known_from, undefined);
+        const server = await serveFor(t, { database, env });
+        const range = 'window=2h&bucket=1000';
+        assert.deepEqual(
+            (await answer(server, `/history?${range}&model=reference`)).data,
+            (await history('--window', '2h', '--model', 'reference')).data,
+        );
+        assert.deepEqual(
+            (await answer(server, `/history?${range}&model=survival`)).data,
+            (await answer(server, `/history?${range}`)).data,
+        );
+        const refused = await get(`${server.url}/api/v1/heatmap/BTCUSDT/grid?model=oracle`);
+        assert.equal(refused.status, 400);
+        assert.match(refused.json().error.message, /model: 'oracle' is not a model/);
         const result = await run(['snapshot', '--model', 'oracle', '--db', database]);
         assert.equal(result.code, 2);
         assert.match(result.stderr, /--model: 'oracle' is not a model \(survival or reference\)/);

@@ -182,6 +182,16 @@ static void show_weights(const struct config *config, char *out)
                  config->heatmap_weights.tiers[i].weight);
 }
 
+static void show_model(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%s", value_model_names[config->heatmap_model]);
+}
+
+static void show_turnover(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%g", config->heatmap_turnover);
+}
+
 static void show_question_seconds(const struct config *config, char *out)
 {
     snprintf(out, 120, "%g", config->question_seconds_max);
@@ -459,6 +469,26 @@ static const struct expectation {
      "1:1 ",
      "",
      {"10", "10:", "0:1", "1001:1", "10:-1", "10:0", "10:1,10:2", "x:1", "10:nan"}},
+    {"HEATMAP_MODEL",
+     "heatmap-model",
+     show_model,
+     "survival",
+     "reference",
+     "reference",
+     "Survival",
+     "survival",
+     "neither survival nor reference",
+     {"oracle", "0", "survival,reference"}},
+    {"HEATMAP_TURNOVER",
+     "heatmap-turnover",
+     show_turnover,
+     "0",
+     "0.05",
+     "0.05",
+     "1",
+     "1",
+     "a number from 0 to 1",
+     {"-0.1", "1.1", "x", "nan"}},
     {"QUESTION_SECONDS_MAX",
      "question-seconds-max",
      show_question_seconds,

@@ -17,6 +17,7 @@ enum { SYMBOL_COUNT = 3 };
 static const struct symbol_list symbols = {.count = SYMBOL_COUNT,
                                            .names = {"BTCUSDT", "ETHUSDT", "DOGEUSDT"}};
 static struct model_settings settings = {.lookback_ms = LOOKBACK_MS};
+static const struct model *model;
 
 /* Followers of a database that another program writes to. */
 struct watch {
@@ -70,9 +71,9 @@ static struct watch *open_watch(void **state)
     survey_init(&watch->survey, &symbols,
                 &(struct survey_listener){ignore_newest, ignore_other, NULL});
     for (size_t i = 0; i < SYMBOL_COUNT; i++)
-        follower_init(&watch->followers[i], symbols.names[i], model_of(MODEL_REFERENCE), &settings);
-    assert_true(run_books_init(&watch->books, model_of(MODEL_REFERENCE), &settings));
-    watch->cold = book_create(model_of(MODEL_REFERENCE), &settings);
+        follower_init(&watch->followers[i], symbols.names[i], model, &settings);
+    assert_true(run_books_init(&watch->books, model, &settings));
+    watch->cold = book_create(model, &settings);
     return watch;
 }
 
@@ -101,8 +102,8 @@ static enum status compute_cold(struct watch *watch, struct store_session *sessi
     int64_t newest_ms;
     if (store_newest(session, symbol, &newest_ms, NULL) != STATUS_OK)
         return STATUS_NO_DATA;
-    assert_ok(
-        store_load(session, symbol, newest_ms - LOOKBACK_MS, newest_ms, CANDLE_MS, &series, fault));
+    assert_ok(store_load(session, symbol, model_begin(model, newest_ms, LOOKBACK_MS), newest_ms,
+                         CANDLE_MS, &series, fault));
     enum status status = STATUS_NO_DATA;
     if (series.count > 0)
         status = snapshot_compute(&watch->expected, watch->cold, symbol, &series, 0, NULL);
@@ -203,12 +204,18 @@ static void append_interest(struct buffer *sql, const char *symbol, int64_t time
         sql, "DELETE FROM open_interest_history WHERE symbol = '%s' AND timestamp = ", symbol);
     append_time(sql, time_ms);
     buffer_append_text(sql, "; INSERT INTO open_interest_history (id, timestamp, symbol, "
-                            "open_interest_value) SELECT coalesce(max(id), 0) + 1, ");
+                            "open_interest_value, open_interest_contracts) "
+                            "SELECT coalesce(max(id), 0) + 1, ");
     append_time(sql, time_ms);
     /* Now and then a row that is missing data. */
-    buffer_append_format(sql, ", '%s', %lld.%02lld FROM open_interest_history;", symbol,
+    buffer_append_format(sql, ", '%s', %lld.%02lld, ", symbol,
                          (long long)(random_below(20) == 0 ? 0 : 1000000 + random_below(3000000)),
                          (long long)random_below(100));
+    if (random_below(3) == 0)
+        buffer_append_text(sql, "NULL");
+    else
+        buffer_append_format(sql, "%lld", (long long)(1000 + random_below(3000)));
+    buffer_append_text(sql, " FROM open_interest_history;");
 }
 
 static void append_delete(struct buffer *sql, const char *table, const char *column,
@@ -424,11 +431,12 @@ static void compute_merged(struct oracle *oracle)
     int end = SLOTS - 1;
     while (!has(merged(oracle, end)))
         end--;
-    int first = end - (int)(LOOKBACK_MS / CANDLE_MS) > 0 ? end - (int)(LOOKBACK_MS / CANDLE_MS) : 0;
+    const int64_t begin_ms = model_begin(model, T0 + end * CANDLE_MS, LOOKBACK_MS);
+    int first = begin_ms > T0 ? (int)((begin_ms - T0) / CANDLE_MS) : 0;
     series_builder_init(&builder, &series, CANDLE_MS);
     for (int i = first; i <= end; i++)
         series_builder_add_candle(&builder, (T0 + i * CANDLE_MS) * 1000, merged(oracle, i));
-    for (int i = first; i <= end; i++) {
+    for (int i = first; i <= end + 1 && i < SLOTS; i++) {
         const struct known_slot *slot = &oracle->slots[i];
         const int64_t value = slot->read_interest != 0 ? slot->read_interest : slot->fed_interest;
         const struct interest_reading reading = {.time_us = (T0 + i * CANDLE_MS) * 1000,
@@ -685,6 +693,32 @@ static void rows_that_cannot_be_are_not_taken(void **state)
     close_oracle(oracle);
 }
 
+static void the_first_contracts_that_are_fed_of_five_minutes_count(void **state)
+{
+    struct oracle *oracle = open_oracle(state);
+    const struct slots *slots = &oracle->follower->slots;
+    const int64_t slot = slots_number(T0 + FIRST * CANDLE_MS);
+    static const struct {
+        int64_t late_ms;
+        int contracts, expected;
+    } fed[] = {{90000, 9, 9}, {120000, 12, 9}, {4000, 4, 4}, {200000, 20, 4}, {0, 1, 1}};
+    fill(oracle);
+    refresh(oracle);
+    for (size_t i = 0; i < sizeof fed / sizeof fed[0]; i++) {
+        const struct interest reading = {.time_ms = T0 + FIRST * CANDLE_MS + fed[i].late_ms,
+                                         .value_e8 = (1000 + (int)i) * DECIMAL_ONE,
+                                         .contracts_e8 = fed[i].contracts * DECIMAL_ONE};
+        assert_true(follower_feed_interest(oracle->follower, &reading));
+        assert_true(slots_contracts(slots, slot) == fed[i].expected);
+        assert_true(slots_interest(slots, slot) == 1000 + (double)i);
+    }
+    const struct interest_row stored = interest("BTCUSDT", FIRST, 777);
+    write_rows(oracle->watch->store, true, NULL, 0, &stored, 1, NULL, NULL);
+    refresh(oracle);
+    assert_true(slots_contracts(slots, slot) == 0 && slots_interest(slots, slot) == 777);
+    close_oracle(oracle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -696,6 +730,12 @@ int main(void)
         in_folder(a_feed_that_jumps_ahead_is_loaded_anew),
         in_folder(fed_rows_are_bounded),
         in_folder(rows_that_cannot_be_are_not_taken),
+        in_folder(the_first_contracts_that_are_fed_of_five_minutes_count),
     };
-    return cmocka_run_group_tests_name("follower", tests, NULL, NULL);
+    int failed = 0;
+    for (unsigned i = 0; value_model_names[i] != NULL; i++) {
+        model = model_of((enum model_name)i);
+        failed += cmocka_run_group_tests_name(model->name, tests, NULL, NULL);
+    }
+    return failed;
 }

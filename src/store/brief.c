@@ -41,6 +41,21 @@ static enum status await_readers(struct store *store, struct error *error)
     return STATUS_OK;
 }
 
+/* Waits while the file is copied over; where there is none, it is made. */
+static enum status await_settled(struct store *store, struct error *error)
+{
+    uint64_t end_ns = clock_monotonic_ns() + PATIENCE_MS * UINT64_C(1000000);
+    struct identity identity;
+    while (store_stat(store, &identity, NULL) == STATUS_OK &&
+           !store_has_settled(store, &identity)) {
+        if (clock_monotonic_ns() > end_ns)
+            return store_fail(store, STATUS_BUSY, "the file is being written, past its lock",
+                              error);
+        store_await_close(store, NULL, NULL);
+    }
+    return STATUS_OK;
+}
+
 static bool has_own_log(const struct store *store)
 {
     struct identity now;
@@ -54,6 +69,8 @@ enum status store_brief_join(struct store *store, struct instance **joined, stru
         store_await_close(store, NULL, NULL);
     store->brief.is_wanted = true;
     enum status status = await_readers(store, error);
+    if (status == STATUS_OK)
+        status = await_settled(store, error);
     if (status == STATUS_OK)
         status = store_make_ready(store, error);
     store->brief.has_own_log = has_own_log(store);

@@ -5,6 +5,8 @@
  * file's identity. */
 #include "store/internal.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -14,6 +16,9 @@
 
 /* DuckDB's file begins with three headers, of which the first has a checksum and these letters. */
 enum { HEADERS_SIZE = 3 * 4096, MAGIC_OFFSET = 8 };
+/* For how long a file is the same when it is taken for whole: copying writes all the time. */
+#define SETTLED_NS UINT64_C(100000000)
+
 #define MAGIC "DUCK"
 
 enum status store_missing(const struct store *store, struct error *error)
@@ -87,6 +92,29 @@ bool store_is_same_identity(const struct identity *a, const struct identity *b)
 bool store_is_same_file(const struct identity *a, const struct identity *b)
 {
     return a->file.device == b->file.device && a->file.inode == b->file.inode;
+}
+
+static bool is_same_content(const struct identity *a, const struct identity *b)
+{
+    return memcmp(&a->file, &b->file, sizeof a->file) == 0;
+}
+
+bool store_has_settled(struct store *store, const struct identity *identity)
+{
+    const uint64_t now_ns = clock_monotonic_ns();
+    const bool is_first = store->found.file.inode == 0;
+    if (!is_same_content(&store->found, identity)) {
+        store->found = *identity;
+        store->found_ns = is_first ? 0 : now_ns;
+    }
+    return store->found_ns == 0 || now_ns - store->found_ns >= SETTLED_NS;
+}
+
+void store_note_own_file(struct store *store)
+{
+    store->found_ns = 0;
+    if (store_stat(store, &store->found, NULL) != STATUS_OK)
+        store->found = (struct identity){0};
 }
 
 bool store_is_same_log(const struct identity *a, const struct identity *b)

@@ -101,6 +101,10 @@ struct store {
     struct list instances; /* owner mode has at most one */
     struct database idle;  /* shared mode's for the next opening */
     uint64_t openings;
+    /* The file as it was last found, and since when it is so; 0: since long. Its .wal is not looked
+     * at. */
+    struct identity found;
+    uint64_t found_ns;
     struct {
         bool is_wanted;       /* a brief write has the file or waits for it: readers wait */
         bool has_own_log;     /* what the .wal holds came from here */
@@ -155,6 +159,14 @@ enum status store_identify(const struct store *store, struct identity *identity,
 bool store_is_same_identity(const struct identity *a, const struct identity *b);
 bool store_is_same_file(const struct identity *a, const struct identity *b); /* same inode */
 bool store_is_same_log(const struct identity *a, const struct identity *b);
+
+/* Whether the file has been as `identity` says for a while, or was left so by this process. One
+ * that is being copied over, past all locks, has blocks of two databases, over which DuckDB may
+ * fall. With the store's mutex held. */
+bool store_has_settled(struct store *store, const struct identity *identity);
+
+/* The file is as this process has left it. With the store's mutex held. */
+void store_note_own_file(struct store *store);
 enum status store_missing(const struct store *store, struct error *error);
 
 /* Whether the file is one that its maker did not finish: at most a part of what DuckDB writes

@@ -16,8 +16,10 @@ static void leave_instance(struct store *store, struct instance *instance, bool 
     if (--instance->session_count == 0 &&
         (store->mode == STORE_SHARED || store_instance_is_faulty(instance) || instance->is_gone))
         store_instance_close(store, instance);
-    if (is_brief)
+    if (is_brief) {
+        store_note_own_file(store);
         store_brief_leave(store);
+    }
     pthread_mutex_unlock(&store->mutex);
 }
 

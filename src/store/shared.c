@@ -22,7 +22,8 @@
  * inode means that the file was copied over in place, past all locks: a new session waits until the
  * last one on the old content has ended.
  *
- * While this process writes for a moment (brief.c), new sessions wait.
+ * While this process writes for a moment (brief.c), new sessions wait. So they do where the file
+ * has become another just now: whoever copies one over it may not be done.
  *
  * Nothing of this is stored: CURRENT and OUTDATED are what stat() says when a session begins. */
 #include "store/internal.h"
@@ -94,7 +95,11 @@ enum status store_shared_join(struct store *store, const struct stop_token *stop
             return STATUS_OK;
         }
         *joined = NULL;
-        if (same_file != NULL)
+        const bool is_settled = store_has_settled(store, &identity);
+        if (!is_settled && clock_monotonic_ns() > end_ns)
+            return store_fail(store, STATUS_BUSY, "the file is being written, past its lock",
+                              error);
+        if (same_file != NULL || !is_settled)
             status = store_await_close(store, stop, error);
         else
             status = try_to_open(store, stop, &identity, end_ns, joined, error);

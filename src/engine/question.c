@@ -22,7 +22,7 @@ static enum status resolve(struct question *question, struct error *error)
 {
     const struct question_type *type = question->type;
     const struct range *range = question->range;
-    int64_t newest_ms;
+    int64_t newest_ms = 0;
     enum status status = (type->find_newest != NULL ? type->find_newest : store_newest)(
         question->session, range->symbol, &newest_ms, error);
     if (status != STATUS_OK)

@@ -478,7 +478,8 @@ struct bounds {
 static void widen_bounds(const struct survival *book, const struct lot_side *side,
                          struct bounds *bounds)
 {
-    uint32_t low = side->first, high = side->first;
+    uint32_t low = side->first;
+    uint32_t high = low;
     for (uint32_t place = side->first; place < side->end; place++) {
         if (side->lots[place].entry_e8 < side->lots[low].entry_e8)
             low = place;

@@ -29,6 +29,15 @@ enum {
     LOG_BYTES_MAX = 128 * 1024,
 };
 
+/* Waits for the write of another thread, which does not take long, and lets the readers go first
+ * that the last write has kept waiting: who writes again at once would get the file each time. */
+static void await_turn(struct store *store)
+{
+    uint64_t end_ns = clock_monotonic_ns() + PATIENCE_MS * UINT64_C(1000000);
+    while (store->brief.is_wanted || (store->brief.readers > 0 && clock_monotonic_ns() < end_ns))
+        store_await_close(store, NULL, NULL);
+}
+
 /* Waits until nobody in this process uses the file. */
 static enum status await_readers(struct store *store, struct error *error)
 {
@@ -65,8 +74,7 @@ static bool has_own_log(const struct store *store)
 
 enum status store_brief_join(struct store *store, struct instance **joined, struct error *error)
 {
-    while (store->brief.is_wanted) /* by another thread, which does not take long */
-        store_await_close(store, NULL, NULL);
+    await_turn(store);
     store->brief.is_wanted = true;
     enum status status = await_readers(store, error);
     if (status == STATUS_OK)

@@ -107,6 +107,7 @@ struct store {
     uint64_t found_ns;
     struct {
         bool is_wanted;       /* a brief write has the file or waits for it: readers wait */
+        unsigned readers;     /* that wait for its end, and then go before the next one */
         bool has_own_log;     /* what the .wal holds came from here */
         struct identity left; /* by the last one; only .wal is looked at */
     } brief;

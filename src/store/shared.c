@@ -76,6 +76,19 @@ static enum status try_to_open(struct store *store, const struct stop_token *sto
     return status == STATUS_OK ? STATUS_OK : error_set(error, status, "%s", reason.message);
 }
 
+/* Waits for the end of a brief write, and tells the next one when all that waited have gone on. */
+static enum status await_brief(struct store *store, const struct stop_token *stop,
+                               struct error *error)
+{
+    enum status status = STATUS_OK;
+    store->brief.readers++;
+    while (status == STATUS_OK && store->brief.is_wanted)
+        status = store_await_close(store, stop, error);
+    if (--store->brief.readers == 0)
+        pthread_cond_broadcast(&store->closed);
+    return status;
+}
+
 enum status store_shared_join(struct store *store, const struct stop_token *stop,
                               struct instance **joined, struct error *error)
 {
@@ -83,8 +96,8 @@ enum status store_shared_join(struct store *store, const struct stop_token *stop
     for (int tries = 0; tries < OPEN_TRIES_MAX;) {
         struct identity identity;
         enum status status = STATUS_OK;
-        while (status == STATUS_OK && store->brief.is_wanted)
-            status = store_await_close(store, stop, error);
+        if (store->brief.is_wanted)
+            status = await_brief(store, stop, error);
         if (status == STATUS_OK)
             status = store_identify(store, &identity, error);
         if (status != STATUS_OK)

@@ -7,18 +7,10 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
-/* On a busy machine a reader of this process may be away for longer than a writer waits. */
 static struct store_session *begin_brief(struct store *store)
 {
     struct store_session *session = NULL;
-    struct error error;
-    enum status status;
-    uint64_t deadline_ns = clock_monotonic_ns() + PATIENCE_NS;
-    do
-        status = store_begin_brief(store, &session, &error);
-    while (status == STATUS_BUSY && clock_monotonic_ns() < deadline_ns);
-    if (status != STATUS_OK)
-        fail_msg("%s", error.message);
+    assert_ok(store_begin_brief(store, &session, fault));
     return session;
 }
 

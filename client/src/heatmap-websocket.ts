@@ -212,6 +212,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     readonly #options: HeatmapWebSocketOptions & typeof DEFAULTS;
     readonly #backoff: Backoff;
     readonly #wanted = new Map<string, number | undefined>(); /* symbol -> update interval */
+    readonly #changed = new Set<string>(); /* symbols whose wish the server is told in a moment */
     readonly #snapshots = new Map<string, { snapshot: Snapshot; source: Connection | null }>();
     readonly #clock = new ServerClock();
     readonly #ages: DataAges;
@@ -324,7 +325,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             this.#wanted.set(symbol, updateInterval);
             this.#connection?.unsubscribed.delete(symbol);
         }
-        for (const message of subscribeMessages(list, updateInterval)) this.#send(message);
+        this.#tellSoon(list);
     }
 
     unsubscribe(symbols: string | readonly string[]): void {
@@ -336,7 +337,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             this.#poller.forget(symbol);
             this.#connection?.unsubscribed.add(symbol);
         }
-        for (const message of unsubscribeMessages(list)) this.#send(message);
+        this.#tellSoon(list);
     }
 
     // --- the connection's life ---
@@ -385,6 +386,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         // First, because the pong has the time, and comes before the snapshots whose age it shows.
         this.#send({ action: 'ping' });
         for (const message of this.#everything()) this.#send(message);
+        this.#changed.clear();
     }
 
     #ping(connection: Connection): void {
@@ -503,18 +505,41 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         this.#connection?.send(message);
     }
 
+    /** Tells the server what is wanted of these symbols when the calls of this turn have ended: a
+     * loop over a hundred symbols is one message, and not ninety too many for the server. */
+    #tellSoon(symbols: readonly string[]): void {
+        if (this.#changed.size === 0) queueMicrotask(() => this.#tell());
+        for (const symbol of symbols) this.#changed.add(symbol);
+    }
+
+    #tell(): void {
+        const changed = [...this.#changed];
+        this.#changed.clear();
+        const isWanted = (symbol: string): boolean => this.#wanted.has(symbol);
+        for (const message of this.#subscribes(changed.filter(isWanted))) this.#send(message);
+        const others = changed.filter((symbol) => !isWanted(symbol));
+        for (const message of unsubscribeMessages(others)) this.#send(message);
+    }
+
     /** What the connection's server should know. */
     #everything(): ClientMessage[] {
+        return [
+            ...this.#subscribes(this.symbols),
+            ...unsubscribeMessages([...(this.#connection?.unsubscribed ?? [])]),
+        ];
+    }
+
+    #subscribes(symbols: readonly string[]): ClientMessage[] {
         const byInterval = new Map<number | undefined, string[]>();
-        for (const [symbol, updateInterval] of this.#wanted) {
+        for (const symbol of symbols) {
+            const updateInterval = this.#wanted.get(symbol);
             const group = byInterval.get(updateInterval);
             if (group) group.push(symbol);
             else byInterval.set(updateInterval, [symbol]);
         }
-        const subscribes = [...byInterval].flatMap(([updateInterval, symbols]) =>
-            subscribeMessages(symbols, updateInterval),
+        return [...byInterval].flatMap(([updateInterval, group]) =>
+            subscribeMessages(group, updateInterval),
         );
-        return [...subscribes, ...unsubscribeMessages([...(this.#connection?.unsubscribed ?? [])])];
     }
 
     // --- the page around it, in a browser ---

@@ -113,7 +113,7 @@ test('an epoch that is set days ahead and deleted while they run', async (t) => 
         });
 });
 
-test('forty subscriptions at once, of which the server refuses half', async (t) => {
+test('forty subscriptions within a moment, of which the server refuses half', async (t) => {
     const symbols = Array.from({ length: 40 }, (_, i) => `COIN${i}USDT`);
     const market = await marketFor(t);
     const server = await serveFor(t, {
@@ -128,7 +128,10 @@ test('forty subscriptions at once, of which the server refuses half', async (t) 
     t.after(() => client.disconnect());
     client.connect();
     await eventually('connected', () => client.status === 'connected');
-    for (const symbol of symbols) client.subscribe(symbol);
+    for (const symbol of symbols) {
+        client.subscribe(symbol);
+        await Promise.resolve(); // the turn ends: the next is a message of its own
+    }
     await eventually('all are subscribed', async () => {
         const stats = (await get(`${server.url}/ws/stats`)).json();
         return symbols.every((symbol) => stats.subscriptions_by_symbol[symbol] === 1);

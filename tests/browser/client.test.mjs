@@ -336,6 +336,29 @@ test('who_disconnects_at_the_first_snapshot_leaves_nothing_behind', async () => 
     assert.equal(client.status, 'disconnected');
 });
 
+test('what_is_said_in_one_turn_is_one_message', async () => {
+    const server = await startServer();
+    const { client } = connect(server.port);
+    await until(() => server.requests.length === 1, 'subscribe');
+    const symbols = Array.from({ length: 40 }, (_, i) => `COIN${i}USDT`);
+    for (const symbol of symbols) client.subscribe(symbol);
+    client.subscribe('SLOWUSDT', { updateInterval: 9 });
+    client.unsubscribe('COIN0USDT');
+    client.subscribe('SHORTUSDT');
+    client.unsubscribe('SHORTUSDT');
+    client.unsubscribe('BTCUSDT');
+    client.subscribe('BTCUSDT');
+    await until(() => server.requests.length === 4, 'three messages more');
+    client.unsubscribe('BTCUSDT');
+    await until(() => server.requests.length === 5, 'the next turn');
+    assert.deepEqual(server.requests.slice(1), [
+        { action: 'subscribe', symbols: [...symbols.slice(1), 'BTCUSDT'] },
+        { action: 'subscribe', symbols: ['SLOWUSDT'], update_interval: 9 },
+        { action: 'unsubscribe', symbols: ['COIN0USDT', 'SHORTUSDT'] },
+        { action: 'unsubscribe', symbols: ['BTCUSDT'] },
+    ]);
+});
+
 test('many_symbols_are_split_into_messages_that_fit', async () => {
     const server = await startServer();
     const symbols = Array.from({ length: 250 }, (_, i) => `COIN${i}USDT`);

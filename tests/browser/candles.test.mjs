@@ -44,6 +44,12 @@ test('a_price_of_the_next_candle_begins_it_at_the_last_close', () => {
     assert.equal(candles.axis.positionOf(1200), 1.5);
 });
 
+test('a_candle_is_found_by_any_moment_of_its_own', () => {
+    const { candles } = makeSeries();
+    const openOf = (time) => candles.at(time)?.open;
+    assert.deepEqual([0, 600, 899, 900, 1199, 1200].map(openOf), [10, 10, 10, 11, 11, undefined]);
+});
+
 test('a_price_older_than_the_newest_candle_changes_nothing', () => {
     const { candles, assertSame } = makeSeries();
     candles.followPrice(899, 99);

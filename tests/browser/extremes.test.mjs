@@ -339,6 +339,78 @@ test('one_wrong_value_of_open_interest_leaves_the_map_its_colours', async (t) =>
     assert.deepEqual(complaints, []);
 });
 
+/** A page whose stream the test adds to: `send(i, price)` is candle i, counted from the newest. */
+async function openStream(t, symbol, query) {
+    let toPage;
+    const opened = await open(t, `/?symbol=${symbol}&${query}`, {
+        before: (opening) =>
+            opening.routeWebSocket('**/ws/heatmap', (socket) => {
+                toPage = socket;
+                socket.connectToServer();
+            }),
+    });
+    await waitForCandles(opened.page);
+    const epoch = Date.now() * 2;
+    let seq = 0;
+    const send = (i, price) =>
+        toPage.send(
+            JSON.stringify({
+                type: 'snapshot',
+                symbol,
+                timestamp: new Date(newest(symbol).time + i * 300_000).toISOString(),
+                epoch,
+                seq: ++seq,
+                data: {
+                    levels: [],
+                    current_price: price,
+                    positions_created: 0,
+                    positions_consumed: 0,
+                },
+            }),
+        );
+    return { ...opened, send };
+}
+
+test('the_change_is_that_of_the_range_however_long_the_page_is_open', async (t) => {
+    const { page, send } = await openStream(t, 'HIGHUSDT', 'range=48h&candles=5m');
+    const { candles } = markets.find(({ symbol }) => symbol === 'HIGHUSDT');
+    const change = () => text(page, '#change');
+    const expected = (i, price) => {
+        const open = Number(candles[candles.length - 1 - 576 + i].open) / 1e8;
+        return `${Math.abs((price / open - 1) * 100).toFixed(2)}% in 48 hours`;
+    };
+    const close = Number(newest('HIGHUSDT').close) / 1e8;
+    const isTold = (i, price) => async () => (await change()).endsWith(expected(i, price));
+    await until(isTold(0, close), 'the change at first');
+    for (let i = 1; i <= 30; i += 1) send(i, 91_000);
+    assert.notEqual(expected(0, 91_000), expected(30, 91_000));
+    await until(isTold(30, 91_000), `${expected(30, 91_000)} after 30 candles`);
+});
+
+test('a_candle_that_ends_within_a_coarse_column_gets_its_wicks', async (t) => {
+    const { page, send } = await openStream(t, 'HOLEUSDT', 'range=14d&candles=1h');
+    const { time } = newest('HOLEUSDT');
+    assert.ok(time % 3_600_000 < 3_000_000, 'the next candle is one of the same hour');
+    await page.route('**/api/v1/candles/**', async (route) => {
+        const answer = await (await route.fetch()).json();
+        Object.assign(answer.data.at(-1), { high: 2999.99 });
+        await route.fulfill({ json: answer });
+    });
+    send(1, 2500);
+    await until(async () => /H 2,999\.99/.test(await text(page, '#caption')), 'the wick');
+});
+
+test('left_of_the_first_candle_nothing_is_told', async (t) => {
+    const { page } = await open(t, '/?symbol=FLATUSDT');
+    await waitForCandles(page);
+    await readTooltip(page, 0.5, 0.5);
+    await page.locator('#chart').focus();
+    for (let i = 0; i < 6; i += 1) await page.keyboard.press('ArrowLeft');
+    const box = await page.locator('#chart').boundingBox();
+    await page.mouse.move(box.x + 20, box.y + box.height / 2);
+    await until(() => page.locator('#tooltip').isHidden(), 'no tooltip');
+});
+
 test('a_symbol_is_asked_for_by_its_name_whatever_its_letters', async (t) => {
     const names = ['币安人生USDT', 'BTC/USDT', 'A&B=C?D#100%'];
     const asked = new Set();

@@ -279,10 +279,26 @@ test('clusters_are_half_a_percent_high_and_do_not_overlap', () => {
 
 test('what_adds_up_on_the_way_is_long_downwards_and_short_upwards', () => {
     const levels = [level(90, 1), level(95, 2), level(99, 4), level(101, 0, 8), level(110, 0, 16)];
-    const until = (price, side = 'both') => cumulativeAt(levels, 100, price, side);
+    const until = (price, side = 'both') => cumulativeAt({ levels, bucket: 1 }, 100, price, side);
     assert.deepEqual([until(99), until(95), until(0)], [4, 6, 7]);
     assert.deepEqual([until(101), until(105), until(Infinity)], [8, 8, 24]);
     assert.deepEqual([until(0, 'short'), until(200, 'long')], [0, 0]);
+});
+
+test('what_adds_up_includes_the_bucket_pointed_at_however_its_edge_is_computed', () => {
+    // As a map computes it from its lowest price: below the decimal, and above it.
+    const [low, high] = [112.3 + 6 * 0.1, 101.7 + 4 * 0.1];
+    assert.ok(low < 112.9 && high > 102.1, 'the edges are rounded');
+    const levels = [level(102, 1), level(102.1, 2), level(112.9, 0, 4), level(113, 0, 8)];
+    const until = (price) => cumulativeAt({ levels, bucket: 0.1 }, 110, price, 'both');
+    assert.deepEqual([until(low), until(high)], [4, 2]);
+});
+
+test('a_density_below_the_scale_is_told_from_one_of_its_floor', () => {
+    const grid = Grid.decode(message({ long: [[255, 0]] }));
+    const floor = grid.densityOf(grid.byteOf(grid.maxDensity * 1e-9));
+    assert.ok(floor > 0 && floor <= grid.scaleStart);
+    assert.ok(grid.densityOf(2) > grid.scaleStart);
 });
 
 test('candles_are_the_finest_that_can_be_told_apart', () => {

@@ -76,7 +76,7 @@ async function open(t, path) {
 async function readTooltip(page) {
     const content = await text(page, '#tooltip');
     const [, when, low] = /(\d+ \w+ \d{4} \d\d:\d\d)\n([\d,]+) – /.exec(content);
-    const usd = (name) => new RegExp(`${name}\\s+(\\S+)`).exec(content)?.[1];
+    const usd = (name) => new RegExp(`${name}\\s+(?:≤ )?(\\S+)`).exec(content)?.[1];
     return {
         time: Date.parse(`${when} UTC`) / 1000,
         price: Number(low.replaceAll(',', '')),
@@ -200,7 +200,6 @@ const difference = (a, b) => Math.max(...a.map((value, i) => Math.abs(value - b[
 
 test('the_crosshair_tells_what_the_model_says', async (t) => {
     const page = await open(t, '/?range=48h&candles=5m&prices=wide');
-    const { current_price: close } = moments.at(-1);
     const cells = pickCells(await calibrate(page), ({ long, short }) => long + short > 0, 25);
     let missed = 0;
     for (const { x, y, time, price } of cells) {
@@ -218,6 +217,8 @@ test('the_crosshair_tells_what_the_model_says', async (t) => {
             const isRight = wanted === 0 ? value === 0 : Math.abs(value / wanted - 1) < 0.08;
             assert.ok(isRight, `${where}: ${told[side]}, ${wanted}`);
         }
+        // From the price at that time, not from today's.
+        const close = moments.find(({ timestamp }) => seconds(timestamp) === time).current_price;
         const distance = Number(told.distance.replace('−', '-').replace('%', ''));
         assert.ok(Math.abs(distance - ((price + BUCKET / 2) / close - 1) * 100) < 0.006);
     }

@@ -323,7 +323,7 @@ test('all_that_is_chosen_stays_in_the_address', async () => {
 
 test('an_address_that_makes_no_sense_shows_what_is_usual', async () => {
     const { page, complaints } = await open(
-        '/?symbol=NONE&range=9y&candles=x&bucket=-1&side=up&prices=all&min=x&palette=no&theme=blue',
+        '/?symbol=NONE&range=9y&candles=x&bucket=500&side=up&prices=all&min=x&palette=no&theme=blue',
     );
     await waitForMap(page);
     assert.equal(new URL(page.url()).search, '?symbol=BTCUSDT&range=7d');

@@ -24,8 +24,9 @@ export class CandleSeries {
         return this.#candles;
     }
 
-    get first(): Candle | null {
-        return this.#candles[0] ?? null;
+    /** The candle of a moment, the first one where it is older; null: there is none. */
+    at(time: number): Candle | null {
+        return this.#candles.find((candle) => candle.time + this.#interval > time) ?? null;
     }
 
     get last(): Candle | null {

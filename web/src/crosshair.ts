@@ -27,8 +27,11 @@ export interface Hover {
     price: number;
     long: number;
     short: number;
-    /** From here on `long` and `short` are at least what they say. */
+    /** From here on `long` and `short` are at least what they say, and up to there at most. */
     scaleEnd: number;
+    scaleStart: number;
+    /** The price at that time: what the bucket's distance is measured from. */
+    marketPrice: number;
     candle: Candle | null;
     /** Whether older positions are missing in this column: it holds at least what it says. */
     isIncomplete: boolean;
@@ -92,7 +95,8 @@ export class Crosshair {
         const { all: candles, axis } = this.#candles;
         const position = this.#positionAt(x);
         const pointed = this.#series.coordinateToPrice(y);
-        if (!grid || position === null || pointed === null) return null;
+        // Left of the first candle nothing is known.
+        if (!grid || position === null || position < -0.5 || pointed === null) return null;
         const moment = axis.timeAt(position);
         const map = this.#layers.gridAt(moment) ?? grid;
         const column = lastAtOrBefore(map.times, moment);
@@ -110,10 +114,17 @@ export class Crosshair {
             long: side === 'short' ? 0 : long,
             short: side === 'long' ? 0 : short,
             scaleEnd: map.scaleEnd,
+            scaleStart: map.scaleStart,
+            marketPrice: map.closes[column] ?? grid.lastClose,
             candle: isFuture ? null : (candles[Math.max(0, Math.round(position))] ?? null),
             isFuture,
             cumulative: isFuture
-                ? cumulativeAt(grid.newestLevels(), grid.lastClose, price, side)
+                ? cumulativeAt(
+                      { levels: grid.newestLevels(), bucket: grid.bucket },
+                      grid.lastClose,
+                      price,
+                      side,
+                  )
                 : 0,
         };
     }

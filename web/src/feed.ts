@@ -87,6 +87,7 @@ export class Feed {
     #isFitted = false; /* the map has a coarser bucket than was asked for */
     #bucketAskedFor: number | null = null; /* the server's bucket at the last refresh for it */
     #grown = 0;
+    #newestTime = 0; /* of the candle that the last snapshot shown has reached */
     #refreshTimer: number | undefined;
     #candlesTimer: number | undefined;
     #retryTimer: number | undefined;
@@ -195,6 +196,7 @@ export class Feed {
             this.#bookStart = grid.lastTime - range.seconds;
             this.#isMissing = false;
             this.#grown = 0;
+            this.#newestTime = grid.lastTime;
             this.#refreshedAt = performance.now();
             const loaded = { selection, grid, candles, fittingBucket: fitting, isRefresh };
             this.#handlers.onMap(loaded);
@@ -280,11 +282,13 @@ export class Feed {
             return;
         }
         if (change === 'gap') this.#refreshSoon();
-        if (change === 'appended') {
-            this.#grown += 1;
-            if (this.#grown > GROWTH_MAX) this.#refreshSoon();
-            else this.#fetchCandlesSoon();
-        }
+        if (change === 'gap' || change === 'old') return;
+        // Also where no column of a coarse map begins: a candle of its own has ended, whose highs
+        // and lows the prices of the snapshots may have missed.
+        if (column.time > this.#newestTime) this.#fetchCandlesSoon();
+        this.#newestTime = Math.max(this.#newestTime, column.time);
+        if (change === 'appended') this.#grown += 1;
+        if (this.#grown > GROWTH_MAX) this.#refreshSoon();
     }
 
     #refreshSoon(): void {

@@ -186,6 +186,11 @@ export class Grid {
         return isBeyond ? this.maxDensity * 0.999 : Infinity;
     }
 
+    /** Up to here a density of the map is at most what it says. */
+    get scaleStart(): number {
+        return this.densityOf(1) * 1.001;
+    }
+
     byteOf(density: number): number {
         if (!(density > 0) || !(this.maxDensity > 0)) return 0;
         const byte = BYTE_MAX + BYTES_PER_DECADE * Math.log10(density / this.maxDensity);

@@ -99,7 +99,10 @@ const feed = new Feed({
         showHover(hovered);
         return change;
     },
-    onNewCandles: (candles) => chart.mergeCandles(candles),
+    onNewCandles: (candles) => {
+        chart.mergeCandles(candles);
+        showHover(hovered);
+    },
     onCandles: (candles, selection) => {
         chart.showCandles(candles, selection.interval.seconds);
         summary.showCandle(null);
@@ -164,11 +167,7 @@ function showHover(hover: Hover | null): void {
     hovered = hover;
     const { grid } = chart;
     if (hover && grid) {
-        tooltip.show(hover, {
-            bucket: grid.bucket,
-            currentPrice: grid.lastClose,
-            side: view.side,
-        });
+        tooltip.show(hover, { bucket: grid.bucket, side: view.side });
     } else {
         tooltip.hide();
     }

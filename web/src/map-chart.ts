@@ -106,8 +106,9 @@ export class MapChart {
         return this.#layers.grid;
     }
 
-    get firstCandle(): Candle | null {
-        return this.#candles.first;
+    /** The candle of a moment, the first one where it is older; null: there is none. */
+    candleAt(time: number): Candle | null {
+        return this.#candles.at(time);
     }
 
     get lastCandle(): Candle | null {

@@ -37,19 +37,22 @@ interface Curve {
 }
 
 /** The volume between the current price and another: longs on the way down, shorts on the way up.
- * The whole bucket of that price counts. */
+ * The whole bucket of that price counts, of which `price` is the lower edge but for rounding: two
+ * ways to compute an edge need not give the same number. */
 export function cumulativeAt(
-    levels: readonly Level[],
+    { levels, bucket }: { levels: readonly Level[]; bucket: number },
     currentPrice: number,
     price: number,
     side: Side,
 ): number {
+    const half = bucket / 2;
     let sum = 0;
     for (const level of levels) {
-        if (level.price <= price && level.price > currentPrice && side !== 'long') {
+        const isAbove = level.price > currentPrice;
+        if (isAbove && level.price < price + half && side !== 'long') {
             sum += level.short_density;
         }
-        if (level.price >= price && level.price <= currentPrice && side !== 'short') {
+        if (!isAbove && level.price > price - half && side !== 'short') {
             sum += level.long_density;
         }
     }
@@ -151,8 +154,8 @@ export class Profile {
     ): void {
         const { levels, currentPrice, side } = view;
         const total = Math.max(
-            cumulativeAt(levels, currentPrice, 0, side),
-            cumulativeAt(levels, currentPrice, Infinity, side),
+            cumulativeAt(view, currentPrice, -Infinity, side),
+            cumulativeAt(view, currentPrice, Infinity, side),
         );
         if (!(total > 0)) return;
         const scale = (width - 6 * ratio) / total;

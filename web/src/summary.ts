@@ -118,10 +118,12 @@ export class Summary {
     }
 
     #showChange(value: number): void {
-        const first = this.#chart.firstCandle;
         const grid = this.#chart.grid;
-        if (!first || !grid || !this.#selection) return;
+        if (!grid || !this.#selection) return;
         const { range } = this.#selection;
+        // A page that stays open holds more than the range: that is always back from the newest.
+        const first = this.#chart.candleAt(grid.lastTime - range.seconds);
+        if (!first) return;
         const ratio = value / first.open - 1;
         // The database may begin later than the range.
         const isWhole = grid.lastTime - first.time > range.seconds * 0.95;

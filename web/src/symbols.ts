@@ -116,7 +116,10 @@ export class Symbols {
         const view = this.#view;
         const asked = this.#find(view.symbol ?? '');
         const first = this.#list.find(({ newest }) => newest !== null) ?? this.#list[0];
-        if (view.symbol !== null && !asked) this.#lacking = view.symbol.slice(0, NAME_MAX);
+        if (view.symbol !== null && !asked) {
+            this.#lacking = view.symbol.slice(0, NAME_MAX);
+            view.bucket = view.threshold = null; /* they were for other prices */
+        }
         view.symbol = (asked ?? first)?.symbol ?? null;
         fillSelect(
             this.#select,

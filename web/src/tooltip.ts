@@ -11,7 +11,6 @@ const AXIS = 70; /* pixels of the price axis, which is not covered */
 
 export interface TooltipContext {
     bucket: number;
-    currentPrice: number;
     side: Side;
 }
 
@@ -27,7 +26,7 @@ export class Tooltip {
         this.#box.hidden = true;
     }
 
-    show(hover: Hover, { bucket, currentPrice, side }: TooltipContext): void {
+    show(hover: Hover, { bucket, side }: TooltipContext): void {
         const decimals = bucketDecimals(bucket);
         const low = formatPrice(hover.price, decimals);
         const high = formatPrice(hover.price + bucket, decimals);
@@ -42,12 +41,14 @@ export class Tooltip {
         };
         const usd = (density: number): string => {
             if (hover.isIncomplete && density === 0) return 'not known';
-            const isLeast = hover.isIncomplete || density >= hover.scaleEnd;
-            return `${isLeast ? '≥ ' : ''}${formatUsd(density)}`;
+            if (hover.isIncomplete || density >= hover.scaleEnd) return `≥ ${formatUsd(density)}`;
+            const isMost = density > 0 && density <= hover.scaleStart;
+            return `${isMost ? '≤ ' : ''}${formatUsd(density)}`;
         };
         if (side !== 'short') add('Long', usd(hover.long), 'long');
         if (side !== 'long') add('Short', usd(hover.short), 'short');
-        if (currentPrice > 0) add('From price', formatPercent(middle / currentPrice - 1));
+        const distance = middle / hover.marketPrice - 1;
+        if (Number.isFinite(distance)) add('From price', formatPercent(distance));
         if (hover.cumulative > 0) add('Cumulative', formatUsd(hover.cumulative));
         this.#box.replaceChildren(
             make('div', 'when', when),

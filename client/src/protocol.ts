@@ -29,6 +29,12 @@ export interface Snapshot {
         readonly positions_consumed: number;
         /** Height of the levels; absent from servers that do not send it. */
         readonly bucket?: number;
+        /**
+         * Where the server's data do not reach as far back as the levels rest on: the first moment
+         * of which they will know all, ISO 8601; null: they know nothing of open interest. Until
+         * then levels lack positions. Absent where nothing is lacking.
+         */
+        readonly known_from?: string | null;
     };
 }
 

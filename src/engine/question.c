@@ -334,24 +334,11 @@ size_t question_count_steps(const struct question *question)
     return count;
 }
 
-/* Time of the first candle in which open interest is known to have changed, or not. */
-static bool find_first_change(const struct series *series, int64_t *time_ms)
-{
-    size_t known = 0;
-    for (size_t i = 0; i < series->count; i++) {
-        known += series->contracts[i] > 0;
-        *time_ms = series->candles[i].open_time_ms;
-        if (known == 2)
-            return true;
-    }
-    return false;
-}
-
 bool question_known_from(const struct question *question, int64_t *time_ms)
 {
     const struct series *series = &question->series;
     const int64_t start_ms = question->window.start_ms;
-    if (!find_first_change(series, time_ms))
+    if (!series_first_change(series, time_ms))
         return false;
     /* The book at a moment rests on the candles that are less than a lookback older. */
     *time_ms += question->settings.lookback_ms - CANDLE_MS;

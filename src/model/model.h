@@ -26,6 +26,7 @@ struct model;
  * but change and list nothing, until it is reset: what runs a model asks once, at the end. */
 struct book {
     const struct model *model;
+    int64_t lookback_ms; /* of the settings */
     bool has_failed;
 };
 
@@ -97,8 +98,10 @@ static inline struct book *book_create(const struct model *model,
                                        const struct model_settings *settings)
 {
     struct book *book = model->create(settings);
-    if (book != NULL)
+    if (book != NULL) {
         book->model = model;
+        book->lookback_ms = settings->lookback_ms;
+    }
     return book;
 }
 

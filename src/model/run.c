@@ -247,7 +247,7 @@ enum status run_snapshot(struct run *run, struct slots *slots, int64_t first, in
                          struct run_books *books, const char *symbol, int64_t bucket_e8,
                          struct snapshot *snapshot, struct error *error)
 {
-    int64_t newest = slots_last_candle(slots, first, end);
+    int64_t newest = slots_last_candle(slots, first, end), first_change_ms;
     const struct candle *candle = slots_candle(slots, newest);
     check(candle != NULL);
     const bool is_of_moment = model_is_of_moment(run->book->model);
@@ -262,5 +262,8 @@ enum status run_snapshot(struct run *run, struct slots *slots, int64_t first, in
     struct walk walk = begin_walk(slots, books->preview, first, run->end);
     while (walk.slot <= newest)
         snapshot->change = step(&walk);
-    return snapshot_take(snapshot, books->preview, symbol, candle, bucket_e8, error);
+    if (!is_of_moment || !slots_first_change(slots, first, newest + 1, &first_change_ms))
+        first_change_ms = SNAPSHOT_UNKNOWN;
+    return snapshot_take(snapshot, books->preview, symbol, candle, first_change_ms, bucket_e8,
+                         error);
 }

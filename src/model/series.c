@@ -47,6 +47,18 @@ bool series_ends_interval(const struct series *series, size_t index, int64_t int
            series->candles[index + 1].open_time_ms >= *time_ms + interval_ms;
 }
 
+bool series_first_change(const struct series *series, int64_t *time_ms)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < series->count; i++) {
+        known += series->contracts[i] > 0;
+        *time_ms = series->candles[i].open_time_ms;
+        if (known == 2)
+            return true;
+    }
+    return false;
+}
+
 void series_deinit(struct series *series)
 {
     free(series->candles);

@@ -47,6 +47,10 @@ static inline struct interest_step series_interest(const struct series *series, 
 bool series_ends_interval(const struct series *series, size_t index, int64_t interval_ms,
                           int64_t *time_ms);
 
+/* Time of the first candle of which it is known whether open interest has changed in it. False:
+ * there is none. */
+bool series_first_change(const struct series *series, int64_t *time_ms);
+
 void series_deinit(struct series *series); /* leaves a valid empty one */
 
 #endif

@@ -229,6 +229,18 @@ int64_t slots_last_candle(const struct slots *slots, int64_t first, int64_t end)
     return end - 1;
 }
 
+bool slots_first_change(const struct slots *slots, int64_t first, int64_t end, int64_t *time_ms)
+{
+    int known = 0;
+    for (; first < end && known < 2; first++) {
+        if (slots_candle(slots, first) == NULL)
+            continue;
+        known += slots_open_contracts(slots, first + 1) > 0;
+        *time_ms = slots_time_ms(first);
+    }
+    return known == 2;
+}
+
 void slots_settle(struct slots *slots)
 {
     slots->changed_first = slots->changed_end = 0;

@@ -69,6 +69,10 @@ double slots_last_interest(const struct slots *slots, int64_t first, int64_t end
 /* The last slot in [first, end) with a candle; `first` - 1 if there is none. */
 int64_t slots_last_candle(const struct slots *slots, int64_t first, int64_t end);
 
+/* Time of the first candle in [first, end) of which it is known whether open interest has changed
+ * in it: series_first_change(). */
+bool slots_first_change(const struct slots *slots, int64_t first, int64_t end, int64_t *time_ms);
+
 /* From here on nothing has changed. */
 void slots_settle(struct slots *slots);
 

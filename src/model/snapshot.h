@@ -6,12 +6,18 @@
 #include "model/model.h"
 #include "model/series.h"
 
+#define SNAPSHOT_KNOWN 0
+#define SNAPSHOT_UNKNOWN INT64_MAX
+
 struct snapshot {
     char symbol[SYMBOL_SIZE];
     int64_t timestamp_ms; /* open time of the newest candle */
     int64_t bucket_e8;
     int64_t current_price_e8;  /* the newest candle's close */
     struct book_change change; /* by the newest candle alone */
+    /* Where the rows of the window lack what the levels rest on: the first moment of which they
+     * would know all. SNAPSHOT_KNOWN: nothing is lacking; SNAPSHOT_UNKNOWN: they know nothing. */
+    int64_t known_from_ms;
     struct level_list levels;
 };
 
@@ -24,9 +30,11 @@ enum status snapshot_compute(struct snapshot *snapshot, struct book *book, const
                              const struct series *series, int64_t bucket_e8, struct error *error);
 
 /* The same of a book that has been run already; `newest` is the candle that it took last, and
- * `snapshot->change` what that did. */
+ * `snapshot->change` what that did. `first_change_ms`: the first candle of the window of which it
+ * is known whether open interest has changed in it, or SNAPSHOT_UNKNOWN. */
 enum status snapshot_take(struct snapshot *snapshot, struct book *book, const char *symbol,
-                          const struct candle *newest, int64_t bucket_e8, struct error *error);
+                          const struct candle *newest, int64_t first_change_ms, int64_t bucket_e8,
+                          struct error *error);
 
 void snapshot_deinit(struct snapshot *snapshot); /* leaves a zeroed one */
 

@@ -144,6 +144,14 @@ void level_writer_deinit(struct level_writer *writer)
 
 /* -- messages ---------------------------------------------------------------------------------- */
 
+static void append_known_from(struct json *json, int64_t known_from_ms)
+{
+    if (known_from_ms == SNAPSHOT_UNKNOWN)
+        json_member_null(json, "known_from");
+    else if (known_from_ms != SNAPSHOT_KNOWN)
+        json_member_time(json, "known_from", known_from_ms);
+}
+
 void snapshot_text_append_data(struct buffer *out, const struct snapshot *snapshot)
 {
     struct json json = json_start(out);
@@ -155,6 +163,7 @@ void snapshot_text_append_data(struct buffer *out, const struct snapshot *snapsh
     json_member_integer(&json, "positions_created", snapshot->change.created);
     json_member_integer(&json, "positions_consumed", snapshot->change.consumed);
     json_member_decimal(&json, "bucket", snapshot->bucket_e8);
+    append_known_from(&json, snapshot->known_from_ms);
     json_close_object(&json);
 }
 

@@ -7,7 +7,7 @@
 #include "model/snapshot.h"
 
 /* {"levels":[...],"current_price":...,"positions_created":...,"positions_consumed":...,
- * "bucket":...} */
+ * "bucket":...}, and known_from where the window's rows lack something. */
 void snapshot_text_append_data(struct buffer *out, const struct snapshot *snapshot);
 
 /* The whole message: type, symbol, timestamp, epoch, seq, data, and between them replay where the

@@ -52,7 +52,8 @@ const options = {
     onSnapshot: (snapshot: Snapshot) => {
         const price: number = snapshot.data.current_price;
         const bucket: number | undefined = snapshot.data.bucket;
-        console.log(price, bucket, snapshot.data.levels[0]?.long_density);
+        const knownFrom: string | null | undefined = snapshot.data.known_from;
+        console.log(price, bucket, knownFrom, snapshot.data.levels[0]?.long_density);
     },
 };
 export const heatmap = new HeatmapWebSocket('http://127.0.0.1:1', { ...options, WebSocket });

@@ -239,6 +239,14 @@ describe('a moment has one number', () => {
         assert.equal((await answer(server, `/history?bucket=1000&${range}`)).meta.known_from, from);
         const grid = await answer(server, `/grid?bucket=1000&${range}&interval=1h`);
         assert.equal(grid.meta.known_from, `${from.slice(0, 13)}:00:00Z`);
+
+        // A snapshot says so until then, and nothing from then on.
+        const at = async (time, ...more) => (await snapshot('--at', iso(time), ...more)).data;
+        const knownMs = Date.parse(from);
+        assert.equal((await at(knownMs - candleMs)).known_from, from);
+        assert.equal((await at(knownMs - dayMs)).known_from, from);
+        assert.ok(!('known_from' in (await at(knownMs))));
+        assert.ok(!('known_from' in (await at(knownMs - dayMs, '--model', 'reference'))));
     });
 });
 
@@ -251,6 +259,10 @@ test('nothing is known without open interest', async (t) => {
     await importMarkets(folder, database, plain);
     const { data, meta } = await ask(['history', '--window', '1h'], database);
     assert.equal(meta.known_from, null);
+    assert.equal((await ask(['snapshot'], database)).data.known_from, null);
+    const server = await serveFor(t, { database, env });
+    const client = await connectFor(t, `${server.wsUrl}?symbols=BTCUSDT`);
+    assert.equal((await client.next((m) => m.type === 'snapshot')).data.known_from, null);
     assert.deepEqual(data.at(-1).levels, []);
 });
 

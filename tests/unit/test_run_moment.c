@@ -163,6 +163,7 @@ static void assert_followed(struct market *market)
     follow(market, bucket_e8);
     compute_cold(market, bucket_e8);
     assert_int_equal(found->timestamp_ms, expected->timestamp_ms);
+    assert_int_equal(found->known_from_ms, expected->known_from_ms);
     assert_int_equal(found->change.created, expected->change.created);
     assert_int_equal(found->change.consumed, expected->change.consumed);
     assert_int_equal(found->levels.count, expected->levels.count);

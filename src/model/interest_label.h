@@ -38,8 +38,9 @@ struct interest_label_row {
 
 struct interest_label {
     int64_t offset_ms; /* the state was at the label plus this: -5, 0 or 5 minutes */
-    /* How far prices and opens are apart: the standard deviation of the logarithm of their ratio,
-     * in hundredths of a per cent; and the same for the next best offset. */
+    /* How far prices and opens are apart: the deviation of the logarithm of their ratio, in
+     * hundredths of a per cent, without rows that are far off unless it takes all of them to tell;
+     * and the same for the next best offset. */
     double error_bps, next_error_bps;
     size_t row_count; /* that this rests on */
 };

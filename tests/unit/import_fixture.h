@@ -80,6 +80,7 @@ static inline struct outcome run(struct store *store, const char *symbol, bool i
                                                          .is_strict = is_strict,
                                                          .on_problem = on_problem,
                                                          .on_note = on_note,
+                                                         .on_assumed = on_note,
                                                          .on_progress = on_progress,
                                                          .context = &outcome},
                                 &path, 1, summaries, &outcome.error);

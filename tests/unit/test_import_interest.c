@@ -78,15 +78,17 @@ static int64_t ask(void **state, const char *sql)
 /* How many of the states from `first` to `last` are stored at their own times. */
 static int count_right(void **state, const struct truth *truth, int first, int last)
 {
-    int right = 0;
-    char sql[256];
-    for (int step = first; step <= last; step++) {
-        snprintf(sql, sizeof sql,
-                 "SELECT count(*) FROM open_interest_history WHERE epoch_ms(timestamp) = %" PRId64
-                 " AND open_interest_contracts = %" PRId64,
-                 T0 + step * CANDLE_MS, truth->contracts[step]);
-        right += ask(state, sql) == 1;
-    }
+    char *sql = malloc(TEXT_SIZE);
+    size_t size = (size_t)snprintf(
+        sql, TEXT_SIZE, "SELECT count(*) FROM open_interest_history AS stored JOIN (VALUES (0, 0)");
+    for (int step = first; step <= last; step++)
+        size += (size_t)snprintf(sql + size, TEXT_SIZE - size, ", (%" PRId64 ", %" PRId64 ")",
+                                 T0 + step * CANDLE_MS, truth->contracts[step]);
+    snprintf(sql + size, TEXT_SIZE - size,
+             ") AS truth(time, contracts) ON epoch_ms(timestamp) = time AND "
+             "stored.open_interest_contracts = truth.contracts");
+    int right = (int)ask(state, sql);
+    free(sql);
     return right;
 }
 
@@ -141,8 +143,45 @@ static void without_candles_open_interest_keeps_its_labels_and_that_is_said(void
     const char *path = put_metrics(state, &truth, "BTCUSDT-metrics-2025-12-01.csv", 1, 288, STEPS);
     struct outcome outcome = run_new(state, NULL, true, path);
     assert_int_equal(outcome.status, STATUS_OK);
-    assert_non_null(strstr(outcome.notes, "keeps the times that it is labelled with"));
+    assert_non_null(strstr(outcome.notes, "BTCUSDT-metrics-2025-12-01.csv: the open interest keeps "
+                                          "the times that it is labelled with: there are no "
+                                          "candles"));
     assert_int_equal(count_right(state, &truth, 1, 288), 288);
+}
+
+/* Its labels are five minutes before the states, as those of the days before. */
+static void odd_candles_do_not_keep_a_file_from_being_dated(void **state)
+{
+    struct truth truth = make_truth(), candles = truth;
+    for (int odd = 100; odd <= 200; odd += 50)
+        candles.opens[odd] *= 1.01;
+    put_candles(state, &candles, "um/BTCUSDT/klines/BTCUSDT-5m-2025-12.csv");
+    put_metrics(state, &truth, "um/BTCUSDT/metrics/BTCUSDT-metrics-2025-12-01.csv", 1, 288, 0);
+    struct outcome outcome = run_new(state, NULL, true, path_in(state, "um"));
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_string_equal(outcome.notes, "");
+    assert_int_equal(count_right(state, &truth, 1, 288), 288);
+}
+
+/* Values by another price than the candles'. */
+static void what_is_assumed_of_labels_that_tell_nothing_is_said(void **state)
+{
+    struct truth truth = make_truth(), other = truth;
+    for (int i = 0; i <= STEPS; i++)
+        other.opens[i] = 90000;
+    put_candles(state, &truth, "um/BTCUSDT/klines/BTCUSDT-5m-2025-12.csv");
+    put_metrics(state, &other, "um/BTCUSDT/metrics/BTCUSDT-metrics-2025-12-01.csv", 1, 288, 0);
+    struct outcome outcome = run_new(state, NULL, true, path_in(state, "um"));
+    assert_non_null(strstr(outcome.notes, "BTCUSDT-metrics-2025-12-01.csv: the open interest keeps "
+                                          "the times that it is labelled with: its prices do not "
+                                          "tell"));
+    put_metrics(state, &truth, "um/BTCUSDT/metrics/BTCUSDT-metrics-2025-12-02.csv", 289, 576, 0);
+    put_metrics(state, &other, "um/BTCUSDT/metrics/BTCUSDT-metrics-2025-12-03.csv", 577, 860, 0);
+    outcome = run_new(state, NULL, true, path_in(state, "um"));
+    assert_non_null(strstr(outcome.notes, "BTCUSDT-metrics-2025-12-03.csv: the open interest is "
+                                          "dated 5 minutes after its labels, like that of other "
+                                          "files: its prices do not tell"));
+    assert_int_equal(count_right(state, &truth, 577, 860), 284);
 }
 
 /* Its rows stay as they are, until they are imported again. */
@@ -176,6 +215,8 @@ int main(void)
         in_folder(a_change_within_a_file_is_found_and_rows_beside_it_may_be_refused),
         in_folder(rows_that_mean_something_else_and_are_few_are_bad_rows),
         in_folder(without_candles_open_interest_keeps_its_labels_and_that_is_said),
+        in_folder(odd_candles_do_not_keep_a_file_from_being_dated),
+        in_folder(what_is_assumed_of_labels_that_tell_nothing_is_said),
         in_folder(a_database_of_an_earlier_version_is_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

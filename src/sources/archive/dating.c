@@ -4,9 +4,11 @@
  * In a table of one meaning odd rows at its ends are dated like the others: a file of the archive
  * is made in one go. Only where the meaning changes within a table are rows refused. A table that
  * tells nothing (its candles are not there, or its price does not move) is dated by what is known
- * of the labels of other tables, and else keeps its labels, as all tables once did. */
+ * of the labels of other tables, and else keeps its labels, as all tables once did. Which tables
+ * these are is said, since their times may be five minutes off. */
 #include "sources/archive/dating.h"
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "base/iso_time.h"
 
@@ -100,6 +102,33 @@ static bool has_candles(struct archive_dating *dating, const struct interest_lab
     return false;
 }
 
+/* Once a table, which may be dated in several pieces. */
+static void note_untold(struct archive_dating *dating, enum archive_untold_reason reason,
+                        size_t assumed)
+{
+    struct archive_untold *untold = &dating->untold[reason][assumed];
+    if (untold->last_table == dating->table_count)
+        return;
+    untold->last_table = dating->table_count;
+    if (untold->count < ARCHIVE_UNTOLD_NAMED)
+        untold->names[untold->count] = memory_copy_string(dating->table);
+    untold->count++;
+}
+
+/* What labels that do not tell it themselves are taken to mean. */
+static int64_t assume(struct archive_dating *dating, const struct interest_label_row *labels,
+                      size_t count)
+{
+    int64_t offset_ms = 0;
+    bool is_recalled = interest_label_recall(&dating->known, labels[0].label_ms,
+                                             labels[count - 1].label_ms, &offset_ms);
+    note_untold(dating,
+                has_candles(dating, labels, count) ? ARCHIVE_UNTOLD_BY_PRICES
+                                                   : ARCHIVE_UNTOLD_NO_CANDLES,
+                is_recalled ? interest_label_index(offset_ms) : INTEREST_LABEL_OFFSETS);
+    return is_recalled ? offset_ms : 0;
+}
+
 /* Gives all rows one meaning, where they have no other. */
 static void decide(struct archive_dating *dating, struct interest_label_row *labels, size_t count,
                    size_t parts)
@@ -108,11 +137,8 @@ static void decide(struct archive_dating *dating, struct interest_label_row *lab
     size_t others, told = count_told(labels, count, &offset_ms, &others);
     if (told > 1 || (told == 1 && parts > 1 && others > ODD_ROWS_MAX))
         return;
-    if (told == 0 && !interest_label_recall(&dating->known, labels[0].label_ms,
-                                            labels[count - 1].label_ms, &offset_ms)) {
-        dating->lonely_tables += !has_candles(dating, labels, count);
-        offset_ms = 0;
-    }
+    if (told == 0)
+        offset_ms = assume(dating, labels, count);
     for (size_t i = 0; i < count; i++) {
         labels[i].verdict = INTEREST_LABEL_TOLD;
         labels[i].offset_ms = offset_ms;
@@ -174,6 +200,12 @@ static enum status date_symbol(struct archive_dating *dating, struct interest_ro
 
 /* -- a table ----------------------------------------------------------------------------------- */
 
+void archive_dating_begin_table(struct archive_dating *dating, const char *name)
+{
+    dating->table = name;
+    dating->table_count++;
+}
+
 /* Rows of the same moment stay in the order of the file. */
 static int compare_rows(const void *a, const void *b)
 {
@@ -218,21 +250,48 @@ enum status archive_dating_run(struct archive_dating *dating, archive_on_dated *
     return status;
 }
 
+/* By the offset that others have; the last: nothing is known of others. */
+static const char *assumptions[INTEREST_LABEL_OFFSETS + 1] = {
+    "is dated 5 minutes before its labels, like that of other files",
+    "keeps the times that it is labelled with, like that of other files",
+    "is dated 5 minutes after its labels, like that of other files",
+    "keeps the times that it is labelled with",
+};
+
+static void tell_untold(const struct archive_untold *untold, enum archive_untold_reason reason,
+                        size_t assumed, void (*on_assumed)(const char *message, void *context),
+                        void *context)
+{
+    struct buffer text = {0};
+    const size_t named =
+        untold->count < ARCHIVE_UNTOLD_NAMED ? (size_t)untold->count : ARCHIVE_UNTOLD_NAMED;
+    for (size_t i = 0; i < named; i++)
+        buffer_append_format(&text, "%s%s", i > 0 ? ", " : "", untold->names[i]);
+    if (untold->count > named)
+        buffer_append_format(&text, " and %llu more", (unsigned long long)(untold->count - named));
+    buffer_append_format(&text, ": the open interest %s", assumptions[assumed]);
+    buffer_append_text(&text, reason == ARCHIVE_UNTOLD_NO_CANDLES
+                                  ? ": there are no candles that tell what its labels mean, and "
+                                    "these may be 5 minutes off; import candles first"
+                                  : ": its prices do not tell what its labels mean (they hardly "
+                                    "move, or are not those of the stored candles), and these may "
+                                    "be 5 minutes off");
+    on_assumed(buffer_text(&text), context);
+    buffer_deinit(&text);
+}
+
 void archive_dating_tell(const struct archive_dating *dating,
+                         void (*on_assumed)(const char *message, void *context),
                          void (*on_note)(const char *message, void *context), void *context)
 {
     struct error error;
     int64_t version = STORE_VERSION;
-    char text[320];
-    if (dating->lonely_tables > 0) {
-        snprintf(text, sizeof text,
-                 "the open interest of %llu files keeps the times that it is labelled with: there "
-                 "are no candles that tell whether these are the beginnings or the ends of its "
-                 "five minutes; import candles first",
-                 (unsigned long long)dating->lonely_tables);
-        on_note(text, context);
-    }
-    if (dating->moved_rows > 0 &&
+    for (int reason = 0; reason < ARCHIVE_UNTOLD_REASONS && on_assumed != NULL; reason++)
+        for (size_t assumed = 0; assumed <= INTEREST_LABEL_OFFSETS; assumed++)
+            if (dating->untold[reason][assumed].count > 0)
+                tell_untold(&dating->untold[reason][assumed], (enum archive_untold_reason)reason,
+                            assumed, on_assumed, context);
+    if (on_note != NULL && dating->moved_rows > 0 &&
         store_schema_version(dating->session, &version, &error) == STATUS_OK &&
         version < STORE_VERSION)
         on_note("the database was begun by an earlier version, which stored open interest by its "
@@ -243,6 +302,10 @@ void archive_dating_tell(const struct archive_dating *dating,
 
 void archive_dating_deinit(struct archive_dating *dating)
 {
+    for (int reason = 0; reason < ARCHIVE_UNTOLD_REASONS; reason++)
+        for (size_t assumed = 0; assumed <= INTEREST_LABEL_OFFSETS; assumed++)
+            for (size_t i = 0; i < ARCHIVE_UNTOLD_NAMED; i++)
+                free(dating->untold[reason][assumed].names[i]);
     free(dating->opens);
     free(dating->held);
     dating->opens = NULL;

@@ -85,6 +85,7 @@ static enum status import_some(struct fetch_batch *batch, bool replaces)
                                                              .replaces = replaces,
                                                              .on_commit = note_file,
                                                              .on_problem = keep_message,
+                                                             .on_assumed = keep_message,
                                                              .context = batch},
                                     paths, count, summaries, &batch->error);
     for (size_t i = 0; i < IMPORT_KIND_COUNT; i++)

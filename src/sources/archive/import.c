@@ -335,6 +335,7 @@ static void begin_table(struct work *work, const struct archive_item *item)
     free(work->path);
     work->path = memory_copy_string(item->table.path);
     work->market = item->table.market;
+    archive_dating_begin_table(&work->import->dating, work->path);
 }
 
 /* Rows that could not be dated are bad rows. */
@@ -615,8 +616,7 @@ enum status import_run(const struct import_options *options, const char *const *
         import.named_unusable_count += !archive_walk_add(&import.walk, paths[i]);
     status = import_files(&import, error);
     rollback(&import); /* what was not committed */
-    if (options->on_note != NULL)
-        archive_dating_tell(&import.dating, options->on_note, options->context);
+    archive_dating_tell(&import.dating, options->on_assumed, options->on_note, options->context);
     archive_dating_deinit(&import.dating);
     store_end(import.session);
     archive_walk_deinit(&import.walk);

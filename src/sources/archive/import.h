@@ -39,6 +39,9 @@ struct import_options {
     /* Of a file of whose rows other values are stored, which stay; at the end: which files of
      * folders and archives were passed over. May be NULL. */
     void (*on_note)(const char *message, void *context);
+    /* At the end: files of open interest whose labels do not tell what they mean, and what was
+     * assumed. May be NULL. */
+    void (*on_assumed)(const char *message, void *context);
     /* After every few thousand rows. Bytes over all files. May be NULL. */
     void (*on_progress)(const char *path, uint64_t bytes_done, uint64_t bytes_total, void *context);
     void *context;

@@ -90,7 +90,11 @@ export interface WebSocketLike {
     close(code?: number, reason?: string): void;
 }
 
-export type WebSocketConstructor = new (url: string) => WebSocketLike;
+export type WebSocketConstructor = new (
+    url: string,
+    protocols?: string[],
+    options?: never,
+) => WebSocketLike;
 
 export interface SubscribeOptions {
     /** Least seconds between two snapshots of a symbol (1 to 60); absent: every change. */
@@ -110,6 +114,10 @@ export interface HeatmapWebSocketOptions {
     onError?: (detail: ErrorDetail) => void;
     /** Where there is no global WebSocket (Node before 22): the class of the `ws` package. */
     WebSocket?: WebSocketConstructor;
+    /** What that class takes as its third argument: headers, a `ca` for a private certificate. */
+    webSocketOptions?: object;
+    /** For the HTTP requests, in place of the global one: with a certificate of its own, say. */
+    fetch?: typeof globalThis.fetch;
     /* All of the following in milliseconds; the defaults are good for most uses. */
 
     /** Between two pings. A connection with two unanswered ones is given up. */
@@ -246,11 +254,16 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             urlOf: (symbol) => snapshotUrl(this.url, symbol),
             wanted: this.#wanted,
             interval: this.#options.pollInterval,
+            fetch: this.#options.fetch ?? globalThis.fetch,
             timeout: this.#options.connectTimeout,
             retryMax: this.#options.retryMax,
             onSnapshot: (snapshot) => this.#receiveSnapshot(snapshot, null),
             onTime: (time) => this.#setTime(time),
-            onReached: (isPolling) => this.emit('polling', { isPolling }),
+            onReached: (isPolling) => {
+                this.emit('polling', { isPolling });
+                // The server is back: there may be no need to wait for the next attempt.
+                if (isPolling && this.#retryTimer !== undefined) this.#open();
+            },
         });
         const { onSnapshot, onAge, onStatus, onPolling, onWarning, onError } = options;
         if (onSnapshot) this.addEventListener('snapshot', (event) => onSnapshot(event.detail));
@@ -348,7 +361,10 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         const Socket: WebSocketConstructor = this.#options.WebSocket ?? WebSocket;
         let connection: Connection;
         try {
-            const socket = new Socket(this.url);
+            const { webSocketOptions } = this.#options;
+            const socket = webSocketOptions
+                ? new Socket(this.url, [], webSocketOptions as never)
+                : new Socket(this.url);
             connection = new Connection(socket, () => this.#everything());
         } catch (cause) {
             this.#lost('CONNECTION_FAILED', String(cause));
@@ -358,9 +374,13 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         const { socket } = connection;
         socket.onopen = () => this.#opened(connection);
         socket.onmessage = ({ data }: { data: unknown }) => this.#received(connection, data);
-        socket.onerror = () => {}; /* a close event follows, with the reason */
+        // A close event follows. Browsers do not tell scripts what went wrong; `ws` does, first.
+        let fault = '';
+        socket.onerror = ({ message }: { message?: string }) => {
+            fault = message ?? '';
+        };
         socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-            const why = reason ? `${code}, ${reason}` : `${code}`;
+            const why = [code, reason, fault].filter(Boolean).join(', ');
             if (connection.isOpen) this.#lost('CONNECTION_LOST', `connection closed (${why})`);
             else this.#lost('CONNECTION_FAILED', `could not connect (${why})`);
         };

@@ -12,6 +12,7 @@ export interface PollerOptions {
     wanted: ReadonlyMap<string, number | undefined>;
     /** Milliseconds between two requests for a symbol, where its update interval is not longer. */
     interval: number;
+    fetch: typeof globalThis.fetch | undefined;
     /** Milliseconds that an answer may take. */
     timeout: number;
     /** Milliseconds between two requests that fail, at most. */
@@ -54,7 +55,7 @@ export class Poller {
 
     /** Polls from now on until stop(). Has no effect while it is polling. */
     start(): void {
-        if (this.#abort || typeof fetch === 'undefined') return;
+        if (this.#abort || !this.#options.fetch) return;
         this.#abort = new AbortController();
         this.#backoff.reset();
         void this.#round(this.#abort);
@@ -136,6 +137,7 @@ export class Poller {
      */
     async #fetch(symbol: string, signal: AbortSignal): Promise<Response> {
         const tag = this.#tags.get(symbol);
+        const { fetch = globalThis.fetch } = this.#options;
         const url = this.#options.urlOf(symbol);
         const request = { headers: tag === undefined ? {} : { 'If-None-Match': tag }, signal };
         try {

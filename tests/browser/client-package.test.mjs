@@ -88,7 +88,7 @@ async function check(name, source, compilerOptions) {
     await writeFile(
         join(folder, `${name}.json`),
         JSON.stringify({
-            compilerOptions: { strict: true, noEmit: true, target: 'ES2022', ...compilerOptions },
+            compilerOptions: { strict: true, noEmit: true, ...compilerOptions },
             files: [`${name}.ts`],
         }),
     );
@@ -121,15 +121,20 @@ test('its_types_hold_in_a_page', () =>
     check('page', USE, {
         module: 'ESNext',
         moduleResolution: 'bundler',
+        target: 'ES2022',
         lib: ['ES2022', 'DOM'],
         types: [],
         exactOptionalPropertyTypes: true,
     }));
 
+test('its_types_hold_where_no_target_is_named', () =>
+    check('bare', USE, { module: 'ESNext', moduleResolution: 'bundler', types: [] }));
+
 test('its_types_hold_in_node_with_ws', () =>
     check('node', `import WebSocket from 'ws';\n${USE}`, {
         module: 'NodeNext',
         moduleResolution: 'NodeNext',
+        target: 'ES2022',
         lib: ['ES2022'],
         types: ['node'],
     }));
@@ -155,4 +160,44 @@ test('it_runs_in_node_and_says_what_it_misses', async () => {
     assert.match(noSocket, /options\.WebSocket/);
     assert.match(noUrl, /pass its URL/);
     assert.equal(failure, 'CONNECTION_FAILED');
+});
+
+test('the_first_example_runs_in_node', async () => {
+    const readme = await readFile(join(installed(folder), 'README.md'), 'utf8');
+    const [example] = /(?:^ {4}.*\n|^\n(?= {4}))+/m.exec(readme);
+    const program = example
+        .replace('http://127.0.0.1:8000', 'http://127.0.0.1:1')
+        .concat("heatmap.addEventListener('error', ({ detail }) => {\n")
+        .concat('console.log(detail.code); heatmap.disconnect(); });\n');
+    await writeFile(join(folder, 'example.mjs'), program);
+    const { stdout } = await run(process.execPath, ['example.mjs'], { cwd: folder });
+    assert.match(stdout, /^connecting\ndisconnected\nCONNECTION_FAILED\n$/);
+});
+
+test('a_listener_that_throws_ends_no_program', async () => {
+    await writeFile(
+        join(folder, 'throws.mjs'),
+        `import { HeatmapWebSocket } from 'heatcast-client';
+        import WebSocket from 'ws';
+        const client = new HeatmapWebSocket('http://127.0.0.1:1', {
+            WebSocket,
+            onStatus: () => { throw new Error('thrown'); },
+            onError: async () => { throw new Error('rejected'); },
+        });
+        let calls = 0;
+        const counted = () => { calls += 1; };
+        client.addEventListener('error', counted);
+        client.addEventListener('error', counted);
+        client.addEventListener('error', { handleEvent() { throw new Error('object'); } });
+        client.addEventListener('error', () => {
+            console.log(calls);
+            client.removeEventListener('error', counted);
+            setTimeout(() => client.disconnect(), 1);
+        });
+        client.connect();`,
+    );
+    const { stdout, stderr } = await run(process.execPath, ['throws.mjs'], { cwd: folder });
+    assert.equal(stdout, '1\n');
+    for (const word of ['thrown', 'rejected', 'object'])
+        assert.match(stderr, new RegExp(`a listener failed: Error: ${word}`));
 });

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import WebSocket from 'ws';
 import { marketFor, memberFor, untilState } from '../support/cluster.mjs';
 import { get } from '../support/http.mjs';
-import { eventually } from '../support/process.mjs';
+import { eventually, scratch } from '../support/process.mjs';
+import { makePair } from '../support/certificate.mjs';
 import { startProxy } from '../support/proxy.mjs';
 import { redisFor } from '../support/redis.mjs';
 import { serveFor } from '../support/server.mjs';
@@ -138,4 +139,30 @@ test('forty subscriptions within a moment, of which the server refuses half', as
     });
     assert.ok(errors.includes('RATE_LIMITED'));
     assert.equal(client.status, 'connected');
+});
+
+test('a private certificate is told of, and can be given', async (t) => {
+    const market = await marketFor(t);
+    const pair = await makePair(await scratch(t), 'private');
+    const server = await serveFor(t, {
+        database: market.database,
+        args: [...quick, '--tls-cert', pair.cert, '--tls-key', pair.key],
+    });
+    const errors = [];
+    const refused = new HeatmapWebSocket(server.url, {
+        WebSocket,
+        onError: ({ message }) => errors.push(message),
+    });
+    t.after(() => refused.disconnect());
+    refused.connect();
+    await eventually('an error', () => errors.length > 0);
+    assert.match(errors[0], /could not connect \(1006, self.signed certificate/);
+    const trusting = new HeatmapWebSocket(server.url, {
+        WebSocket,
+        webSocketOptions: { ca: pair.ca },
+        symbols: ['BTCUSDT'],
+    });
+    t.after(() => trusting.disconnect());
+    trusting.connect();
+    await eventually('a snapshot', () => trusting.lastSnapshot('BTCUSDT'));
 });

@@ -267,6 +267,37 @@ test('polls_after_three_failures_with_an_etag_and_no_more_often_than_asked', asy
     assert.deepEqual(told, ['polling true', 'polling false']);
 });
 
+test('a_server_that_answers_again_is_tried_at_once', async () => {
+    let isUp = false;
+    const http = createServer((_, response) => response.writeHead(404).end());
+    const sockets = new WebSocketServer({ noServer: true });
+    http.on('upgrade', (request, socket, head) => {
+        if (isUp) sockets.handleUpgrade(request, socket, head, () => {});
+        else socket.destroy();
+    });
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    cleanups.push(() => {
+        for (const socket of sockets.clients) socket.terminate();
+        return new Promise((closed) => http.close(closed));
+    });
+    // The third wait is of hours.
+    const { random } = Math;
+    let waits = 0;
+    Math.random = () => (++waits < 3 ? 0 : 1e9);
+    const { client, seen } = connect(http.address().port, {
+        retryMin: 100,
+        retryMax: 1e6,
+        fetch: (...request) => {
+            isUp = true;
+            return fetch(...request);
+        },
+    });
+    Math.random = random;
+    await until(() => client.status === 'connected', 'a connection');
+    assert.equal(seen.filter((entry) => entry === 'CONNECTION_FAILED').length, 3);
+});
+
 test('a_server_that_is_gone_for_http_as_well_is_not_polled', async () => {
     // A proxy that answers for a server behind it that is not there.
     const http = createServer((_, response) => response.writeHead(502).end('Bad Gateway'));

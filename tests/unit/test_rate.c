@@ -55,6 +55,16 @@ static void what_others_have_used_is_taken_off(void **state)
     assert_true(rate_try_spend(&rate, 1, 40000));
 }
 
+static void what_no_window_can_hold_stops_nothing_for_longer_than_a_window(void **state)
+{
+    (void)state;
+    struct rate rate;
+    rate_init(&rate, 2400, MINUTE_MS, 0);
+    rate_note_used(&rate, 100000000, 0);
+    assert_false(rate_try_spend(&rate, 1, 0));
+    assert_true(rate_try_spend(&rate, 1, MINUTE_MS));
+}
+
 static void a_stop_lasts_as_long_as_it_says(void **state)
 {
     (void)state;
@@ -107,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_window_takes_more_than_its_share_and_most_of_it_is_used),
         cmocka_unit_test(what_others_have_used_is_taken_off),
+        cmocka_unit_test(what_no_window_can_hold_stops_nothing_for_longer_than_a_window),
         cmocka_unit_test(a_stop_lasts_as_long_as_it_says),
         cmocka_unit_test(a_clock_that_goes_back_refills_nothing),
         cmocka_unit_test(a_weight_above_the_burst_goes_through_once_in_a_while),

@@ -47,7 +47,8 @@ bool rate_try_spend(struct rate *rate, double weight, int64_t now_ms)
 void rate_note_used(struct rate *rate, int64_t used, int64_t now_ms)
 {
     refill(rate, now_ms);
-    double left = rate->limit * RATE_SHARE - (double)used;
+    double most = (double)used < rate->limit ? (double)used : rate->limit;
+    double left = rate->limit * RATE_SHARE - most;
     if (left < rate->tokens)
         rate->tokens = left;
 }

@@ -30,7 +30,8 @@ void rate_set_rule(struct rate *rate, int64_t limit, int64_t window_ms);
 /* Spends `weight` and returns true, or returns false if that has to wait. */
 bool rate_try_spend(struct rate *rate, double weight, int64_t now_ms);
 
-/* The exchange has counted `used` in its present window, by whomever. */
+/* The exchange has counted `used` in its present window, by whomever. More than the limit counts as
+ * the limit, which the window's end gives back. */
 void rate_note_used(struct rate *rate, int64_t used, int64_t now_ms);
 
 /* Nothing may be spent before `until_ms`. */

@@ -210,6 +210,15 @@ static void settle_all(struct follower *follower)
         settle(follower, i - 1);
 }
 
+static bool is_same(const struct fed_slot *fed, const struct candle *candle, bool is_closed)
+{
+    const struct candle *known = &fed->candle;
+    return fed->has_candle && fed->is_closed == is_closed && known->open_e8 == candle->open_e8 &&
+           known->high_e8 == candle->high_e8 && known->low_e8 == candle->low_e8 &&
+           known->close_e8 == candle->close_e8 && !(known->volume < candle->volume) &&
+           !(known->volume > candle->volume);
+}
+
 bool follower_feed_candle(struct follower *follower, const struct candle *candle, bool is_closed)
 {
     const int64_t slot = slots_number(candle->open_time_ms);
@@ -218,7 +227,7 @@ bool follower_feed_candle(struct follower *follower, const struct candle *candle
         candle->open_time_ms % CANDLE_MS != 0 || (!is_closed && is_late))
         return false;
     struct fed_slot *fed = make_fed(follower, slot);
-    if (fed == NULL)
+    if (fed == NULL || is_same(fed, candle, is_closed))
         return false;
     fed->has_candle = true;
     fed->is_closed = is_closed;

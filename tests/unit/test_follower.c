@@ -693,6 +693,24 @@ static void rows_that_cannot_be_are_not_taken(void **state)
     close_oracle(oracle);
 }
 
+static void a_candle_that_has_not_changed_is_no_news(void **state)
+{
+    struct oracle *oracle = open_oracle(state);
+    fill(oracle);
+    refresh(oracle);
+    struct kline_row row = kline("BTCUSDT", FIRST + 1, 1000, 1012, 990, 1011);
+    row.candle.volume = 5;
+    assert_true(follower_feed_candle(oracle->follower, &row.candle, false));
+    assert_false(follower_feed_candle(oracle->follower, &row.candle, false));
+    row.candle.volume = 6;
+    assert_true(follower_feed_candle(oracle->follower, &row.candle, false));
+    row.candle.close_e8 += DECIMAL_ONE;
+    assert_true(follower_feed_candle(oracle->follower, &row.candle, false));
+    assert_true(follower_feed_candle(oracle->follower, &row.candle, true)); /* it has closed */
+    assert_false(follower_feed_candle(oracle->follower, &row.candle, true));
+    close_oracle(oracle);
+}
+
 static void the_first_contracts_that_are_fed_of_five_minutes_count(void **state)
 {
     struct oracle *oracle = open_oracle(state);
@@ -730,6 +748,7 @@ int main(void)
         in_folder(a_feed_that_jumps_ahead_is_loaded_anew),
         in_folder(fed_rows_are_bounded),
         in_folder(rows_that_cannot_be_are_not_taken),
+        in_folder(a_candle_that_has_not_changed_is_no_news),
         in_folder(the_first_contracts_that_are_fed_of_five_minutes_count),
     };
     int failed = 0;

@@ -63,6 +63,22 @@ async function untilPassed(clock, ms) {
 }
 
 describe('an exchange that does wrong for hours', { concurrency: 2 }, () => {
+    test('servers that fail are left alone for as long as they ask', async (t) => {
+        const exchange = await fastStandIn(t, binance);
+        exchange.faults.add({
+            on: 'rest',
+            match: 'klines',
+            kind: 'http',
+            status: 503,
+            headers: { 'Retry-After': '1800' },
+            count: Infinity,
+        });
+        await collectFast(t, [exchange]);
+        await untilPassed(exchange.clock, 6 * hourMs);
+        const asked = exchange.record.requests.filter(({ path }) => path.includes('klines'));
+        assert.ok(asked.length > 2 && asked.length < 40, `${asked.length} requests`);
+    });
+
     test('a list of instruments that stays empty is asked for ever more seldom', async (t) => {
         const exchange = await fastStandIn(t, binance);
         const body = '{"timezone":"UTC","rateLimits":[],"symbols":[]}';

@@ -169,7 +169,7 @@ enum exchange_verdict_kind {
 
 struct exchange_verdict {
     enum exchange_verdict_kind kind;
-    int64_t until_ms;                /* of the first two; 0: not told, so the caller chooses */
+    int64_t until_ms; /* of the first two and the last; 0: not told, so the caller chooses */
     char message[ERROR_MESSAGE_MAX]; /* one line for a person, what to do included; "" if OK */
 };
 

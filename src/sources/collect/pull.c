@@ -92,14 +92,20 @@ static void note_success(struct venue *venue, struct endpoint *endpoint)
     backoff_reset(&endpoint->backoff);
 }
 
-/* Of requests that were under way together the first that fails counts. */
-static void note_failure(struct venue *venue, struct endpoint *endpoint, const char *why)
+/* Of requests that were under way together the first that fails counts. `told_ms`: how long the
+ * exchange asks to wait; 0: it does not. */
+static void note_failure(struct venue *venue, struct endpoint *endpoint, const char *why,
+                         int64_t told_ms)
 {
+    int64_t now_ms = now_of(venue), due_ms = endpoint->due_ms;
     endpoint->failed++;
-    if (now_of(venue) < endpoint->due_ms)
+    if (now_ms + told_ms > due_ms)
+        endpoint->due_ms = now_ms + told_ms;
+    if (now_ms < due_ms)
         return;
     int64_t wait_ms = (int64_t)backoff_next_ms(&endpoint->backoff);
-    endpoint->due_ms = now_of(venue) + wait_ms;
+    if (wait_ms > told_ms)
+        endpoint->due_ms = now_ms + wait_ms;
     snprintf(endpoint->fault, sizeof endpoint->fault, "%s", why);
     if (++endpoint->failures_in_a_row == FAILURES_LOGGED)
         log_warn("the exchange does not answer as it should; it is asked again ever more seldom",
@@ -146,15 +152,21 @@ static int64_t untold_wait(struct venue *venue, bool is_ban)
     return venue->untold_wait_ms;
 }
 
-/* `until_ms` is of the exchange's clock, which was taken to be `read_ms` when that was reckoned; 0:
- * not told. */
-static void note_limited(struct venue *venue, size_t budget, bool is_ban, int64_t until_ms,
-                         int64_t read_ms, const char *why)
+/* How long the exchange asks to wait; 0: it does not say. `until_ms` is of its clock, which was
+ * taken to be `read_ms` when that was reckoned; 0: not told. */
+static int64_t told_wait(const struct venue *venue, int64_t until_ms, int64_t read_ms)
 {
     int64_t now_ms = venue_now_ms(venue) < read_ms ? venue_now_ms(venue) : read_ms;
-    int64_t wait_ms = until_ms > now_ms ? until_ms - now_ms : untold_wait(venue, is_ban);
-    if (wait_ms > LIMITED_MAX_MS)
-        wait_ms = LIMITED_MAX_MS;
+    if (until_ms <= now_ms)
+        return 0;
+    return until_ms - now_ms < LIMITED_MAX_MS ? until_ms - now_ms : LIMITED_MAX_MS;
+}
+
+/* `told_ms`: how long it asks to wait; 0: it does not say. */
+static void note_limited(struct venue *venue, size_t budget, bool is_ban, int64_t told_ms,
+                         const char *why)
+{
+    int64_t wait_ms = told_ms > 0 ? told_ms : untold_wait(venue, is_ban);
     for (size_t i = 0; i < EXCHANGE_BUDGETS_MAX; i++)
         if (is_ban || i == budget)
             rate_stop(&venue->rates[i], now_of(venue) + wait_ms);
@@ -249,13 +261,14 @@ static void note_verdict(struct pull_transfer *transfer, const struct exchange_v
 {
     struct venue *venue = transfer->venue;
     struct endpoint *endpoint = &venue->endpoints[transfer->request.kind];
+    int64_t told_ms = told_wait(venue, verdict->until_ms, read_ms);
     switch (verdict->kind) {
     case EXCHANGE_OK:
         break;
     case EXCHANGE_RATE_LIMITED:
     case EXCHANGE_BANNED:
-        note_limited(venue, transfer->request.budget, verdict->kind == EXCHANGE_BANNED,
-                     verdict->until_ms, read_ms, verdict->message);
+        note_limited(venue, transfer->request.budget, verdict->kind == EXCHANGE_BANNED, told_ms,
+                     verdict->message);
         break;
     case EXCHANGE_BLOCKED:
         note_blocked(venue, verdict->message);
@@ -270,11 +283,11 @@ static void note_verdict(struct pull_transfer *transfer, const struct exchange_v
         break;
     case EXCHANGE_REFUSED:
         rest(transfer);
-        note_failure(venue, endpoint, verdict->message);
+        note_failure(venue, endpoint, verdict->message, 0);
         break;
     case EXCHANGE_BROKEN:
     case EXCHANGE_UNAVAILABLE:
-        note_failure(venue, endpoint, verdict->message);
+        note_failure(venue, endpoint, verdict->message, told_ms);
         break;
     }
 }
@@ -318,7 +331,7 @@ static void read_answer(struct pull_transfer *transfer, const struct http_result
     const char *fault =
         transfer->request.kind == EXCHANGE_INSTRUMENTS ? read_list_end(venue, &answer) : NULL;
     if (fault != NULL) {
-        note_failure(venue, endpoint, fault);
+        note_failure(venue, endpoint, fault, 0);
         return;
     }
     note_success(venue, endpoint);
@@ -339,7 +352,7 @@ static void on_done(const struct http_result *result, void *context)
     if (result->outcome == HTTP_ANSWERED)
         read_answer(transfer, result);
     else
-        note_failure(venue, &venue->endpoints[transfer->request.kind], result->message);
+        note_failure(venue, &venue->endpoints[transfer->request.kind], result->message, 0);
     if (transfer->request.kind == EXCHANGE_INSTRUMENTS)
         do_without_list(venue);
     free(transfer);

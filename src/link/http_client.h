@@ -73,7 +73,7 @@ struct http_result {
 };
 
 struct http_request {
-    const char *method;              /* "GET", "POST" */
+    const char *method;              /* "GET", "HEAD", "POST" */
     const char *url;                 /* http:// or https://, encoded */
     const char *const *header_lines; /* "Name: value", up to a NULL; or NULL */
     const char *body;                /* or NULL */

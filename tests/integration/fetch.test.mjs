@@ -32,6 +32,14 @@ const withCandles = (candles) => ({
     candles: [...market.candles.slice(0, day), ...candles, ...market.candles.slice(2 * day)],
 });
 
+const isOfSecondDay = (row) => row.time >= firstMs + dayMs && row.time < firstMs + 2 * dayMs;
+
+// The market with another second day.
+const withSecondDay = (other) => ({
+    ...withCandles(other.candles),
+    interest: [...market.interest.filter((row) => !isOfSecondDay(row)), ...other.interest],
+});
+
 const fetchedLine =
     /^fetched: (\d+) files, [\d.]+ MB, (\d+) unchanged, (\d+) replaced, (\d+) days missing, (\d+) failed$/m;
 
@@ -114,6 +122,7 @@ test('whole months come as one file, or by days where there is none', async (t) 
     assert.deepEqual(months.map(({ path, status }) => [path.split('/').at(-1), status]).sort(), [
         ['BTCUSDT-5m-2025-11.zip', 200],
         ['BTCUSDT-5m-2025-11.zip.CHECKSUM', 200],
+        ['BTCUSDT-5m-2025-12.zip', 404],
         ['BTCUSDT-5m-2025-12.zip.CHECKSUM', 404],
     ]);
     await assertHolds(set, long);
@@ -276,6 +285,34 @@ test('a checksum that is none is asked for again, and then fails its file', asyn
         result.stderr,
         /5m-2025-12-02\.zip: what the archive gives for its checksum is none/,
     );
+});
+
+test('a file without a checksum is refused by name, and taken only on demand', async (t) => {
+    const set = await setUp(t);
+    set.archive.misbehave(/(5m|metrics)-2025-12-02\.zip\.CHECKSUM$/, { status: 404 });
+    const refused = await set.fetch();
+    assert.deepEqual([refused.code, refused.files, refused.failed], [1, 4, 2]);
+    assert.equal(refused.missing, 0);
+    for (const name of ['5m', 'metrics'])
+        assert.match(
+            refused.stderr,
+            new RegExp(`^heatcast: BTCUSDT-${name}-2025-12-02\\.zip: .*no checksum of it`, 'm'),
+        );
+    const days = [...market.candles.slice(0, day), ...market.candles.slice(2 * day)];
+    const interest = market.interest.filter((row) => !isOfSecondDay(row));
+    await assertHolds(set, { ...market, candles: days, interest });
+
+    set.archive.misbehave(/5m-2025-12-02\.zip$/, { cut: 1000 }, 1);
+    const taken = await set.fetch([...threeDays, '--accept-checksum-mismatch']);
+    assert.deepEqual([taken.code, taken.files, taken.unchanged], [0, 2, 4], taken.stderr);
+    assert.match(taken.stderr, /5m-2025-12-02\.zip: .*no checksum of it: taken all the same/);
+    assert.ok(set.archive.downloads(/5m-2025-12-02/).every(({ range }) => range === undefined));
+    await assertHolds(set);
+    const known = await set.fetch();
+    assert.deepEqual([known.code, known.unchanged, known.stderr], [0, 6, '']);
+    set.archive.behave();
+    const published = await set.fetch();
+    assert.deepEqual([published.code, published.unchanged], [0, 6], 'what was taken is that file');
 });
 
 // -- what is not there ---------------------------------------------------------------------------

@@ -6,6 +6,10 @@
  *         v        v              v                   v
  *       UNCHANGED, MISSING, FAILED, IMPOSSIBLE      READY, MISMATCH
  *
+ * Where there is no checksum there is no file, most often; whether there is one all the same is
+ * asked before a day is said to be missing. A file without a checksum is refused, as one that does
+ * not fit it is, unless its user accepts it; one that is known already stays as it is.
+ *
  * A part bears the checksum in its name. So a file that is replaced in the archive while half of it
  * is here begins anew, and a part that stands for something else is never continued: whether the
  * pieces belong together is what the comparison at the end tells, and it alone decides. */
@@ -42,7 +46,7 @@ struct download {
     struct download_options options; /* its texts are the four below */
     char *url, *checksum_url, *path;
     char known_checksum[STORE_CHECKSUM_SIZE];
-    char checksum[STORE_CHECKSUM_SIZE]; /* that is published; "" before it is known */
+    char checksum[STORE_CHECKSUM_SIZE]; /* that is published; "": it is not, or not known yet */
     struct http_transfer *transfer;     /* NULL: none is under way */
     uv_timer_t timer;
     struct backoff backoff;
@@ -184,11 +188,55 @@ static bool is_complete(const struct download *download)
            strcmp(checksum, download->checksum) == 0;
 }
 
+static bool is_answer(const struct http_result *result, int status)
+{
+    return result->outcome == HTTP_ANSWERED && result->status == status;
+}
+
+static void take_head(const struct http_result *result, void *context)
+{
+    struct download *download = context;
+    download->transfer = NULL;
+    if (is_answer(result, STATUS_OK_HTTP))
+        settle(download, DOWNLOAD_MISMATCH,
+               "the archive has it, but publishes no checksum of it (--accept-checksum-mismatch "
+               "takes it)");
+    else
+        take_failure(download, result);
+}
+
+/* There is no checksum: is there a file? */
+static void look_for_file(struct download *download)
+{
+    download->transfer = http_client_start(
+        download->options.client,
+        &(struct http_request){.method = "HEAD",
+                               .url = download->url,
+                               .silence_timeout_ms = download->options.silence_timeout_ms,
+                               .answer_bytes_max = DOWNLOAD_BYTES_MAX,
+                               .on_done = take_head,
+                               .context = download});
+}
+
+static void do_without_checksum(struct download *download)
+{
+    if (download->known_checksum[0] != '\0')
+        settle(download, DOWNLOAD_UNCHANGED, "");
+    else if (download->options.accepts_mismatch)
+        load(download);
+    else
+        look_for_file(download);
+}
+
 static void take_checksum(const struct http_result *result, void *context)
 {
     struct download *download = context;
     download->transfer = NULL;
-    if (result->outcome != HTTP_ANSWERED || result->status != STATUS_OK_HTTP) {
+    if (is_answer(result, STATUS_NOT_FOUND_HTTP)) {
+        do_without_checksum(download);
+        return;
+    }
+    if (!is_answer(result, STATUS_OK_HTTP)) {
         take_failure(download, result);
         return;
     }
@@ -236,6 +284,14 @@ static void settle_mismatch(struct download *download, const char *found)
     buffer_deinit(&message);
 }
 
+static void settle_ready(struct download *download, const char *message)
+{
+    if (rename(download->part, download->path) == 0)
+        settle(download, DOWNLOAD_READY, message);
+    else
+        settle_disk_error(download, download->path, errno);
+}
+
 /* All of the part has come. */
 static void compare(struct download *download)
 {
@@ -243,11 +299,11 @@ static void compare(struct download *download)
     struct error error;
     if (archive_checksum_of_file(download->part, found, &error) != STATUS_OK) {
         settle(download, DOWNLOAD_IMPOSSIBLE, error.message);
+    } else if (download->checksum[0] == '\0') {
+        strcpy(download->checksum, found);
+        settle_ready(download, "the archive publishes no checksum of it: taken all the same");
     } else if (strcmp(found, download->checksum) == 0) {
-        if (rename(download->part, download->path) == 0)
-            settle(download, DOWNLOAD_READY, "");
-        else
-            settle_disk_error(download, download->path, errno);
+        settle_ready(download, "");
     } else if (!download->was_continued && ++download->mismatches == MISMATCHES_MAX) {
         settle_mismatch(download, found);
     } else { /* it may have been replaced just now, or its pieces are of two versions */
@@ -300,17 +356,20 @@ static bool take_bytes(int status, const char *bytes, size_t size, void *context
     return true;
 }
 
-/* Opens what came before, or an empty part. False, and settled, if that cannot be. */
+/* Opens what came before, or an empty part; without a checksum nothing would tell whether pieces
+ * belong together. False, and settled, if that cannot be. */
 static bool open_part(struct download *download)
 {
     struct buffer path = {0};
     struct stat stat;
-    buffer_append_format(&path, "%s.%.*s.part", download->path, PART_DIGITS, download->checksum);
+    bool is_published = download->checksum[0] != '\0';
+    buffer_append_format(&path, "%s.%.*s.part", download->path, PART_DIGITS,
+                         is_published ? download->checksum : "unpublished");
     free(download->part);
     download->part = memory_copy_string(buffer_text(&path));
     buffer_deinit(&path);
-    download->part_file =
-        open(download->part, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (is_published ? 0 : O_TRUNC);
+    download->part_file = open(download->part, flags, S_IRUSR | S_IWUSR);
     if (download->part_file < 0 || fstat(download->part_file, &stat) != 0) {
         int failure = errno;
         close_part(download);

@@ -16,7 +16,8 @@ enum download_outcome {
     DOWNLOAD_READY,      /* it is there, and is what was published */
     DOWNLOAD_UNCHANGED,  /* what is published is what the caller knows */
     DOWNLOAD_MISSING,    /* the archive has no such file */
-    DOWNLOAD_MISMATCH,   /* it is not what was published, twice; nothing is kept */
+    DOWNLOAD_MISMATCH,   /* it is not what was published, twice, or has no checksum to tell;
+                            nothing is kept */
     DOWNLOAD_FAILED,     /* no try succeeded; what came is kept for the next time */
     DOWNLOAD_IMPOSSIBLE, /* it cannot be had, and other files neither: see the message */
 };
@@ -24,9 +25,11 @@ enum download_outcome {
 /* Valid during on_settled. */
 struct download_result {
     enum download_outcome outcome;
-    const char *checksum; /* that is published; "" if that is not known */
+    const char *checksum; /* that is published; of a file that is READY without one, its own; ""
+                             if that is not known */
     const char *message;  /* for a person, with the file's name; "" where nothing is wrong. A file
-                             that is READY has one if its checksum was accepted though wrong. */
+                             that is READY has one if its checksum was accepted though wrong, or
+                             though there is none. */
 };
 
 struct download_options {

@@ -7,56 +7,75 @@
 #include "store/internal.h"
 
 #include "base/clock.h"
+#include "store/rows.h"
 
 #include <string.h>
 
-static const char create_sql[] =
+static const char *const create_sql[] = {
     "CREATE TABLE IF NOT EXISTS archive_files (path VARCHAR PRIMARY KEY, symbol VARCHAR, "
-    "checksum VARCHAR, imported_at TIMESTAMP)";
+    "checksum VARCHAR, imported_at TIMESTAMP, first_time TIMESTAMP, last_time TIMESTAMP)",
+    /* One that was made when times were not noted yet. */
+    "ALTER TABLE archive_files ADD COLUMN IF NOT EXISTS first_time TIMESTAMP",
+    "ALTER TABLE archive_files ADD COLUMN IF NOT EXISTS last_time TIMESTAMP",
+};
+
+enum { CHECKSUM = 2, FIRST_TIME = 4, LAST_TIME = 5, COLUMN_COUNT = 6, COLUMN_COUNT_MIN = 4 };
 
 static bool is_missing_table(const struct error *error)
 {
     return strstr(error->message, "does not exist") != NULL;
 }
 
-enum status store_archive_checksum(struct store_session *session, const char *path,
-                                   char checksum[STORE_CHECKSUM_SIZE], struct error *error)
+static void read_row(const struct rows *rows, struct store_archive_file *file)
 {
-    static const char sql[] = "SELECT checksum FROM archive_files WHERE path = $1";
+    if (!rows_has(rows, CHECKSUM) ||
+        !slice_copy(rows_text(rows, CHECKSUM), file->checksum, sizeof file->checksum))
+        file->checksum[0] = '\0';
+    if (rows->column_count == COLUMN_COUNT && rows_has(rows, FIRST_TIME) &&
+        rows_has(rows, LAST_TIME)) {
+        file->first_ms = rows_int64(rows, FIRST_TIME) / 1000;
+        file->last_ms = rows_int64(rows, LAST_TIME) / 1000;
+    }
+}
+
+enum status store_archive_file(struct store_session *session, const char *path,
+                               struct store_archive_file *file, struct error *error)
+{
+    static const char sql[] = "SELECT * FROM archive_files WHERE path = $1";
     const struct parameter parameter = {.type = PARAMETER_TEXT, .text = path};
     struct error reason = {0};
-    duckdb_result result;
-    checksum[0] = '\0';
-    enum status status = store_run(session, sql, &parameter, 1, &result, &reason);
+    struct rows rows = {0};
+    *file = (struct store_archive_file){.first_ms = STORE_NONE, .last_ms = STORE_NONE};
+    enum status status = store_run(session, sql, &parameter, 1, &rows.result, &reason);
     if (status != STATUS_OK && is_missing_table(&reason))
         return STATUS_OK;
     if (status != STATUS_OK)
         return error_set(error, status, "%s", reason.message);
-    duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
-    if (chunk != NULL && duckdb_data_chunk_get_size(chunk) > 0) {
-        duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, 0);
-        duckdb_string_t *text = duckdb_vector_get_data(vector);
-        if (duckdb_validity_row_is_valid(duckdb_vector_get_validity(vector), 0) &&
-            duckdb_string_t_length(*text) < STORE_CHECKSUM_SIZE)
-            strncat(checksum, duckdb_string_t_data(text), duckdb_string_t_length(*text));
-    }
-    duckdb_destroy_data_chunk(&chunk);
-    duckdb_destroy_result(&result);
-    return STATUS_OK;
+    rows.column_count =
+        duckdb_column_count(&rows.result) < COLUMN_COUNT ? COLUMN_COUNT_MIN : COLUMN_COUNT;
+    while (rows_next(&rows))
+        read_row(&rows, file);
+    return rows_close(&rows)
+               ? STATUS_OK
+               : store_fail(session->store, STATUS_NO_MEMORY, "no memory for a result", error);
 }
 
 enum status store_write_archive_file(struct store_session *session, const char *path,
-                                     const char *symbol, const char *checksum, struct error *error)
+                                     const char *symbol, const struct store_archive_file *file,
+                                     struct error *error)
 {
-    static const char sql[] = "INSERT OR REPLACE INTO archive_files VALUES ($1, $2, $3, $4)";
+    static const char sql[] =
+        "INSERT OR REPLACE INTO archive_files VALUES ($1, $2, $3, $4, $5, $6)";
     const struct parameter parameters[] = {
         {.type = PARAMETER_TEXT, .text = path},
         {.type = PARAMETER_TEXT, .text = symbol},
-        {.type = PARAMETER_TEXT, .text = checksum},
+        {.type = PARAMETER_TEXT, .text = file->checksum},
         {.type = PARAMETER_TIME, .time_ms = clock_wall_ms()},
+        {.type = PARAMETER_TIME, .time_ms = file->first_ms},
+        {.type = PARAMETER_TIME, .time_ms = file->last_ms},
     };
-    enum status status = store_run(session, create_sql, NULL, 0, NULL, error);
-    if (status != STATUS_OK)
-        return status;
-    return store_run(session, sql, parameters, 4, NULL, error);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof create_sql / sizeof *create_sql && status == STATUS_OK; i++)
+        status = store_run(session, create_sql[i], NULL, 0, NULL, error);
+    return status == STATUS_OK ? store_run(session, sql, parameters, 6, NULL, error) : status;
 }

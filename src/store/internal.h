@@ -8,7 +8,8 @@
  *     schema.c     the tables                     rows.c       walking over results
  *     read.c, coverage.c, blocks.c                write.c, liquidations.c, prune.c,
  *                                                 merge.c, refused.c, conflicts.c,
- *                                                 archive_files.c, market.c, delete.c */
+ *                                                 archive_files.c, replaced.c, market.c,
+ *                                                 delete.c */
 #ifndef HEATCAST_STORE_INTERNAL_H
 #define HEATCAST_STORE_INTERNAL_H
 
@@ -135,6 +136,12 @@ struct write {
     } stages[TABLE_COUNT], liquidations;
     uint64_t liquidations_new; /* of the last transaction */
     struct store_telling telling;
+    struct replaced_range {
+        enum table table;
+        char symbol[SYMBOL_SIZE];
+        int64_t first_ms, last_ms;
+    } * replaced; /* store_write_replaced() */
+    size_t replaced_count, replaced_capacity;
 };
 
 struct store_session {
@@ -303,7 +310,7 @@ enum status store_merge_liquidations(struct store_session *session, struct error
 enum status store_has_liquidations(struct store_session *session, bool *is_there,
                                    struct error *error);
 
-/* -- merge.c, refused.c, conflicts.c ----------------------------------------------------------- */
+/* -- merge.c, refused.c, replaced.c, conflicts.c ----------------------------------------------- */
 
 struct buffer;
 
@@ -325,6 +332,10 @@ enum status store_merge_stage(struct store_session *session, enum table table, u
 /* Takes the rows out of the stage that the columns of a foreign table cannot hold, and tells of
  * them. */
 enum status store_refuse_rows(struct store_session *session, enum table table, struct error *error);
+
+/* Deletes what store_write_replaced() says, of one table, whose stage is still there. */
+enum status store_delete_replaced(struct store_session *session, enum table table,
+                                  struct error *error);
 
 /* Tells of the rows in the stage of which the table has others. */
 enum status store_tell_conflicts(struct store_session *session, enum table table,

@@ -194,6 +194,8 @@ enum status store_merge_stage(struct store_session *session, enum table table, u
     if (status == STATUS_OK && may_differ && session->write.telling.on_conflict != NULL &&
         *row_count < (uint64_t)stage->row_count)
         status = store_tell_conflicts(session, table, error);
+    if (status == STATUS_OK)
+        status = store_delete_replaced(session, table, error);
     if (status != STATUS_OK)
         return status;
     struct buffer sql = {0};

@@ -296,14 +296,27 @@ enum status store_write_liquidation(struct store_session *session,
 
 #define STORE_CHECKSUM_SIZE 65 /* SHA-256 in hexadecimal digits, and the terminator */
 
-/* Which files of an archive the rows came from. `path` is the file's there. With which checksum it
- * was imported last; "": it was not. */
-enum status store_archive_checksum(struct store_session *session, const char *path,
-                                   char checksum[STORE_CHECKSUM_SIZE], struct error *error);
+/* A file of an archive, of which rows are stored. */
+struct store_archive_file {
+    char checksum[STORE_CHECKSUM_SIZE]; /* with which it was imported last; "": it was not */
+    int64_t first_ms, last_ms; /* times of its rows, or STORE_NONE where that was not noted */
+};
 
-/* Notes in the transaction that the file's rows are in it. The table is made with its first row. */
+/* `path` is the file's in the archive. */
+enum status store_archive_file(struct store_session *session, const char *path,
+                               struct store_archive_file *file, struct error *error);
+
+/* Notes in the transaction that the file's rows, all of this symbol, are in it. The table is made
+ * with its first row. */
 enum status store_write_archive_file(struct store_session *session, const char *path,
-                                     const char *symbol, const char *checksum, struct error *error);
+                                     const char *symbol, const struct store_archive_file *file,
+                                     struct error *error);
+
+/* What is stored of the symbol between two times, both inclusive, came from what the transaction
+ * replaces: what is not in the transaction goes. Open interest of another source than the
+ * transaction's stays. */
+void store_write_replaced(struct store_session *session, enum store_kind kind, const char *symbol,
+                          int64_t first_ms, int64_t last_ms);
 
 /* The market that a symbol's candles are of, "um" or "spot": the same symbol has other prices in
  * each, and one series holds those of one. It is noted in the transaction where `is_certain` and

@@ -9,6 +9,7 @@
 #include "base/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const store_stage_names[TABLE_COUNT] = {
@@ -179,6 +180,8 @@ static void end_write(struct store_session *session)
     for (size_t i = 0; i < TABLE_COUNT; i++)
         duckdb_appender_destroy(&session->write.stages[i].appender);
     duckdb_appender_destroy(&session->write.liquidations.appender);
+    free(session->write.replaced);
+    session->write.replaced = NULL;
     session->write.is_open = false;
     pthread_mutex_unlock(&session->store->write_mutex);
 }

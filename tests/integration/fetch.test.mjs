@@ -146,17 +146,18 @@ test('a file that the archive has replaced is fetched again, and its rows replac
     assert.deepEqual([again.code, again.stderr], [0, '']);
     assert.deepEqual([again.files, again.replaced, again.unchanged], [2, 2, 4]);
     assert.equal(again.summaries.klines.fresh, 0);
-    const isOfDay = (row) => row.time >= firstMs + dayMs && row.time < firstMs + 2 * dayMs;
-    const isReplaced = (row) => otherDay.interest.some(({ time }) => time === row.time);
-    const mixed = {
-        ...withCandles(otherDay.candles),
-        // Rows of a time that the new file does not have stay.
-        interest: [
-            ...market.interest.filter((row) => !isOfDay(row) || !isReplaced(row)),
-            ...otherDay.interest,
-        ],
-    };
-    await assertHolds(set, mixed);
+    await assertHolds(set, withSecondDay(otherDay));
+});
+
+test('rows that a replaced file does not have any more are gone', async (t) => {
+    const set = await setUp(t);
+    await set.fetch();
+    const half = cutMarket(market, firstMs + 1.25 * dayMs, firstMs + 1.75 * dayMs);
+    set.archive.putKlines('BTCUSDT', '2025-12-02', half.candles);
+    set.archive.putMetrics('BTCUSDT', '2025-12-02', half.interest);
+    const again = await set.fetch();
+    assert.deepEqual([again.code, again.replaced, again.unchanged], [0, 2, 4], again.stderr);
+    await assertHolds(set, withSecondDay(half));
 });
 
 // -- broken off ----------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ static void note(struct store *store, const char *path, const char *checksum, bo
     struct store_session *session = NULL;
     assert_ok(store_begin_brief(store, &session, fault));
     assert_ok(store_write_begin(session, "test", false, fault));
-    assert_ok(store_write_archive_file(session, path, "BTCUSDT", checksum, fault));
+    struct store_archive_file file = {.first_ms = T0, .last_ms = T0 + DAY_MS};
+    strcpy(file.checksum, checksum);
+    assert_ok(store_write_archive_file(session, path, "BTCUSDT", &file, fault));
     if (commits)
         assert_ok(store_write_commit(session, NULL, NULL, fault));
     store_end(session);
@@ -20,10 +22,11 @@ static void note(struct store *store, const char *path, const char *checksum, bo
 
 static void assert_noted(struct store *store, const char *path, const char *expected)
 {
-    char checksum[STORE_CHECKSUM_SIZE] = "unset";
+    struct store_archive_file file = {.checksum = "unset"};
     struct store_session *session = begin(store);
-    assert_ok(store_archive_checksum(session, path, checksum, fault));
-    assert_string_equal(checksum, expected);
+    assert_ok(store_archive_file(session, path, &file, fault));
+    assert_string_equal(file.checksum, expected);
+    assert_true((file.first_ms == STORE_NONE) == (expected[0] == '\0'));
     store_end(session);
 }
 
@@ -55,26 +58,37 @@ static void what_is_rolled_back_is_not_known(void **state)
 
 /* -- with the rows of an import ---------------------------------------------------------------- */
 
-static enum status note_as_sum_1(struct store_session *session, const char *path, void *context,
-                                 struct error *error)
+static enum status note_as_sum_1(struct store_session *session, const struct import_stored *stored,
+                                 void *context, struct error *error)
 {
     const struct outcome *outcome = context;
+    const struct store_archive_file file = {SUM_1, stored->first_ms, stored->last_ms};
     assert_int_equal(outcome->status, STATUS_OK);
-    return store_write_archive_file(session, path, "BTCUSDT", SUM_1, error);
+    assert_int_equal(stored->first_ms, T0);
+    return store_write_archive_file(session, stored->path, "BTCUSDT", &file, error);
 }
 
-static enum status refuse(struct store_session *session, const char *path, void *context,
-                          struct error *error)
+/* As note_as_sum_1(), for a file that had two candles before. */
+static enum status note_replaced(struct store_session *session, const struct import_stored *stored,
+                                 void *context, struct error *error)
+{
+    store_write_replaced(session, STORE_CANDLES, "BTCUSDT", T0, T0 + CANDLE_MS);
+    return note_as_sum_1(session, stored, context, error);
+}
+
+static enum status refuse(struct store_session *session, const struct import_stored *stored,
+                          void *context, struct error *error)
 {
     (void)session;
-    (void)path;
+    (void)stored;
     (void)context;
     return error_set(error, STATUS_IO, "refused");
 }
 
 static struct outcome run_noting(struct store *store, const char *path, bool replaces,
-                                 enum status (*on_commit)(struct store_session *, const char *,
-                                                          void *, struct error *))
+                                 enum status (*on_commit)(struct store_session *,
+                                                          const struct import_stored *, void *,
+                                                          struct error *))
 {
     struct outcome outcome = {0};
     struct import_summary summaries[IMPORT_KIND_COUNT];
@@ -134,6 +148,27 @@ static void replacing_overwrites_what_an_earlier_file_said(void **state)
     series_deinit(&after);
 }
 
+static void what_a_replaced_file_has_not_any_more_goes(void **state)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s", put(state, "BTCUSDT-5m-2025-12-01.csv", KLINE_0 KLINE_1));
+    struct store *store = open_store(database(state), STORE_OWNER);
+    write_market(store, "BTCUSDT", 2, 1, 5);
+    write_market(store, "ETHUSDT", 0, 3, 5);
+    run_noting(store, path, false, note_as_sum_1);
+    put(state, "BTCUSDT-5m-2025-12-01.csv", KLINE_0);
+    struct outcome outcome = run_noting(store, path, true, note_replaced);
+    assert_int_equal(outcome.status, STATUS_OK);
+    store_close(store);
+    struct series left = stored(state, "BTCUSDT"), other = stored(state, "ETHUSDT");
+    assert_int_equal(left.count, 2);
+    assert_int_equal(left.candles[0].open_time_ms, T0);
+    assert_int_equal(left.candles[1].open_time_ms, T0 + 2 * CANDLE_MS);
+    assert_int_equal(other.count, 3);
+    series_deinit(&left);
+    series_deinit(&other);
+}
+
 static void files_are_forgotten_with_rows_that_are_deleted(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
@@ -162,6 +197,7 @@ int main(void)
         in_folder(each_usable_file_is_noted_with_its_rows),
         in_folder(rows_are_not_stored_without_the_note),
         in_folder(replacing_overwrites_what_an_earlier_file_said),
+        in_folder(what_a_replaced_file_has_not_any_more_goes),
         in_folder(files_are_forgotten_with_rows_that_are_deleted),
     };
     return cmocka_run_group_tests_name("archive_files", tests, NULL, NULL);

@@ -29,7 +29,7 @@ static enum status look_up(struct store *store, struct fetch_file *const *files,
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = store_archive_checksum(session, files[i]->archive_path, files[i]->known, error);
+        status = store_archive_file(session, files[i]->archive_path, &files[i]->known, error);
     store_end(session);
     return status;
 }
@@ -45,17 +45,27 @@ enum status fetch_store_look_up(struct store *store, struct fetch_file *const *f
     return status;
 }
 
-static enum status note_file(struct store_session *session, const char *path, void *context,
-                             struct error *error)
+static bool is_known(const struct fetch_file *file)
+{
+    return file->known.checksum[0] != '\0';
+}
+
+static enum status note_file(struct store_session *session, const struct import_stored *stored,
+                             void *context, struct error *error)
 {
     struct fetch_batch *batch = context;
     size_t i = 0;
-    while (i < batch->count && strcmp(batch->files[i]->path, path) != 0)
+    while (i < batch->count && strcmp(batch->files[i]->path, stored->path) != 0)
         i++;
     check(i < batch->count);
     struct fetch_file *file = batch->files[i];
-    enum status status = store_write_archive_file(session, file->archive_path, batch->symbol,
-                                                  file->published, error);
+    struct store_archive_file now = {.first_ms = stored->first_ms, .last_ms = stored->last_ms};
+    strcpy(now.checksum, file->published);
+    if (is_known(file) && file->known.first_ms != STORE_NONE)
+        store_write_replaced(session, batch->kind, batch->symbol, file->known.first_ms,
+                             file->known.last_ms);
+    enum status status =
+        store_write_archive_file(session, file->archive_path, batch->symbol, &now, error);
     file->is_stored = status == STATUS_OK;
     return status;
 }
@@ -75,7 +85,7 @@ static enum status import_some(struct fetch_batch *batch, bool replaces)
     size_t count = 0;
     for (size_t i = 0; i < batch->count; i++) {
         const struct fetch_file *file = batch->files[i];
-        if (!file->is_stored && (file->known[0] != '\0') == replaces)
+        if (!file->is_stored && is_known(file) == replaces)
             paths[count++] = file->path;
     }
     if (count == 0)
@@ -94,7 +104,7 @@ static enum status import_some(struct fetch_batch *batch, bool replaces)
         return STATUS_OK;
     /* Of the last transaction, which files may share, nothing is stored. */
     for (size_t i = 0; i < batch->count; i++)
-        if ((batch->files[i]->known[0] != '\0') == replaces)
+        if (is_known(batch->files[i]) == replaces)
             batch->files[i]->is_stored = false;
     return status;
 }

@@ -12,7 +12,7 @@
 
 struct fetch_file {
     const char *archive_path, *path;     /* in the archive, and here */
-    char known[STORE_CHECKSUM_SIZE];     /* with which it was imported before; "": it was not */
+    struct store_archive_file known;     /* as it was imported before */
     char published[STORE_CHECKSUM_SIZE]; /* with which it is to be imported */
     bool is_stored;                      /* its rows, and its checksum with them */
 };
@@ -24,6 +24,7 @@ enum status fetch_store_look_up(struct store *store, struct fetch_file *const *f
 struct fetch_batch {
     struct store *store;
     const char *symbol; /* of all files */
+    enum store_kind kind;
     struct fetch_file *files[FETCH_FILES_MAX];
     size_t count;
     /* What came of it. */
@@ -34,7 +35,8 @@ struct fetch_batch {
 };
 
 /* Imports the files and sets `is_stored` of those of which something can be used; the rows of one
- * that is `known` replace what is stored. Fails when the database does. */
+ * that is `known` replace those that came from it, of which what it does not have any more is
+ * deleted. Fails when the database does. */
 void fetch_store_import(struct fetch_batch *batch);
 
 #endif

@@ -94,7 +94,7 @@ static void finish_import(struct window_item *item)
     struct fetch_window *window = item->window;
     if (item->file.is_stored) {
         window->summary->imported++;
-        window->summary->replaced += item->file.known[0] != '\0';
+        window->summary->replaced += item->file.known.checksum[0] != '\0';
         if (!window->options->keeps_files)
             unlink(item->path);
     } else if (window->batch.status == STATUS_OK) {
@@ -129,7 +129,8 @@ static void import_ready(struct fetch_window *window)
     struct fetch_batch *batch = &window->batch;
     if (window->is_importing || has_stopped(window))
         return;
-    *batch = (struct fetch_batch){.store = window->options->store, .symbol = batch->symbol};
+    *batch = (struct fetch_batch){
+        .store = window->options->store, .symbol = batch->symbol, .kind = batch->kind};
     for (size_t i = 0; i < window->item_count; i++)
         if (window->items[i].state == ITEM_READY) {
             window->items[i].state = ITEM_IMPORTING;
@@ -195,7 +196,7 @@ static void start_download(struct window_item *item)
         .client = window->client,
         .url = item->url,
         .path = item->path,
-        .known_checksum = item->file.known,
+        .known_checksum = item->file.known.checksum,
         .accepts_mismatch = window->options->accepts_mismatch,
         .tries_max = window->options->tries_max,
         .silence_timeout_ms = window->options->silence_timeout_ms,
@@ -294,6 +295,7 @@ enum status fetch_window_run(struct fetch_window *window, const char *symbol, en
 {
     check(count <= FETCH_FILES_MAX && window->item_count == 0);
     window->batch.symbol = symbol;
+    window->batch.kind = kind == FETCH_KLINES ? STORE_CANDLES : STORE_INTEREST;
     for (size_t i = 0; i < count; i++)
         add_item(window, symbol, kind, periods[i]);
     enum status status = look_up(window, error);

@@ -89,6 +89,7 @@ struct work {
     char *path; /* of the table that is read */
     enum archive_market market;
     uint64_t undated_count; /* rows of the table whose times cannot be told */
+    struct import_stored stored;
 };
 
 void import_summary_add(struct import_summary *sum, const struct import_summary *summary)
@@ -293,13 +294,24 @@ static enum status settle_markets(struct work *work, const struct archive_item *
     return status;
 }
 
+static void note_time(struct work *work, int64_t time_ms)
+{
+    struct import_stored *stored = &work->stored;
+    if (stored->first_ms == STORE_NONE || time_ms < stored->first_ms)
+        stored->first_ms = time_ms;
+    if (stored->last_ms == STORE_NONE || time_ms > stored->last_ms)
+        stored->last_ms = time_ms;
+}
+
 static enum status on_dated(const struct interest_row *row, const char *why, void *context,
                             struct error *error)
 {
     struct work *work = context;
     struct import *import = work->import;
-    if (why == NULL)
+    if (why == NULL) {
+        note_time(work, row->timestamp_ms);
         return store_write_interest(import->session, row, error);
+    }
     if (work->undated_count++ < REFUSED_NAMED_MAX)
         archive_problem(&import->problems, "%s:%llu: %s", work->path,
                         (unsigned long long)line_of(row->origin), why);
@@ -323,6 +335,7 @@ static enum status store_rows(struct work *work, const struct archive_item *item
     }
     for (size_t i = 0; i < item->rows.count && status == STATUS_OK; i++) {
         item->rows.klines[i].origin |= table;
+        note_time(work, item->rows.klines[i].candle.open_time_ms);
         status = store_write_kline(import->session, &item->rows.klines[i], error);
     }
     return status;
@@ -487,7 +500,7 @@ static enum status finish(struct work *work, bool is_shared, struct error *error
     enum status status = STATUS_OK;
     import->transaction.file_path = work->file->path;
     if (is_usable && options->on_commit != NULL)
-        status = options->on_commit(import->session, work->file->path, options->context, error);
+        status = options->on_commit(import->session, &work->stored, options->context, error);
     import->transaction.file_count++;
     for (size_t kind = 0; kind < IMPORT_KIND_COUNT; kind++)
         import->transaction.usable_counts[kind] += work->usable_counts[kind];
@@ -520,7 +533,10 @@ static enum status import_file(struct import *import, const struct archive_file 
                                struct error *error)
 {
     struct work work = {
-        .import = import, .file = file, .unusable_before = import->tally.unusable_count};
+        .import = import,
+        .file = file,
+        .unusable_before = import->tally.unusable_count,
+        .stored = {.path = file->path, .first_ms = STORE_NONE, .last_ms = STORE_NONE}};
     list_init(&work.held);
     enum status status = store_file(&work, error);
     report_progress(&work, file->size_bytes);

@@ -16,6 +16,12 @@ struct import_summary {
 
 void import_summary_add(struct import_summary *sum, const struct import_summary *summary);
 
+/* A file whose rows are in the transaction. */
+struct import_stored {
+    const char *path;
+    int64_t first_ms, last_ms; /* times of its rows; STORE_NONE if it has none that can be stored */
+};
+
 struct import_options {
     struct store *store; /* in shared mode other processes are kept from it until all is done */
     /* Of rows that do not name theirs, whatever the names of files say, and the only one to be
@@ -31,8 +37,8 @@ struct import_options {
     /* Within the transaction of a file of which something can be used, which may be that of others
      * too, after its last row: what is written here is stored with its rows or not at all. May be
      * NULL. */
-    enum status (*on_commit)(struct store_session *session, const char *path, void *context,
-                             struct error *error);
+    enum status (*on_commit)(struct store_session *session, const struct import_stored *stored,
+                             void *context, struct error *error);
     /* A bad row or a file that cannot be used: "<path>:<line>: <why>" or
      * "<path>: <why>". Of one file at most a hundred rows are named, and then their number. */
     void (*on_problem)(const char *message, void *context);

@@ -160,6 +160,28 @@ test('rows that a replaced file does not have any more are gone', async (t) => {
     await assertHolds(set, withSecondDay(half));
 });
 
+test('days of a month that came as one file are that file, whatever their range', async (t) => {
+    const long = makeMarket({ start: '2025-11-01T00:00:00Z', candles: 33 * day });
+    const set = await setUp(t, { of: long, months: true });
+    const whole = await set.fetch(['--from', '2025-11-01', '--to', '2025-12-02']);
+    assert.deepEqual([whole.code, whole.files], [0, 1 + 2 + 32], whole.stderr);
+    set.archive.requests.length = 0;
+    const part = await set.fetch(['--from', '2025-11-05', '--to', '2025-12-03']);
+    assert.deepEqual([part.code, part.files, part.unchanged], [0, 2, 1 + 2 + 28], part.stderr);
+    const ofNovember = set.archive.requests.filter(({ path }) => /klines.*2025-11/.test(path));
+    assert.deepEqual(
+        ofNovember.map(({ path }) => path.split('/').at(-1)),
+        ['BTCUSDT-5m-2025-11.zip.CHECKSUM'],
+    );
+    await assertHolds(set, long);
+    const changed = makeMarket({ start: '2025-11-01T00:00:00Z', candles: 30 * day, seed: 3 });
+    set.archive.putKlines('BTCUSDT', '2025-11', changed.candles);
+    const again = await set.fetch(['--from', '2025-11-29', '--to', '2025-11-30']);
+    assert.deepEqual([again.code, again.replaced], [0, 1], again.stderr);
+    const candles = [...changed.candles, ...long.candles.slice(30 * day)];
+    await assertHolds(set, { ...long, candles });
+});
+
 // -- broken off ----------------------------------------------------------------------------------
 
 test('a body that is cut off is continued where it ended', async (t) => {

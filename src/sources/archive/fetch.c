@@ -1,6 +1,7 @@
 /* For each symbol first the candles, then the open interest, which is understood with the candles
  * of its days. A month of candles that is not there as one file (the last one appears some days
- * after its end) is asked for by days.
+ * after its end) is asked for by days; days of a month that came as one file are not, but whether
+ * that file is still the same.
  *
  * The folder holds what is under way, and what a run that was broken off had left. A lock on a file
  * in it keeps a second run away, which would write to the same files. */
@@ -118,6 +119,30 @@ static enum status run_periods(struct fetch *fetch, enum fetch_kind kind,
     return status;
 }
 
+/* The period that begins with the day, or the month that the day came with, of which no other day
+ * is asked for. A month is looked up with the first of its days. */
+static enum status next_period(struct fetch *fetch, enum fetch_kind kind, int64_t day,
+                               struct fetch_period *period, struct error *error)
+{
+    const struct fetch_options *options = fetch->options;
+    struct fetch_period month = fetch_plan_month(day);
+    bool is_known = false;
+    *period = fetch_plan_next(kind, day, options->last_day);
+    bool is_first = day == options->first_day || day == month.first_day;
+    if (kind != FETCH_KLINES || period->day_count > 1 || !is_first)
+        return STATUS_OK;
+    enum status status =
+        fetch_window_knows(fetch->window, fetch->symbol, kind, month, &is_known, error);
+    if (status != STATUS_OK || !is_known)
+        return status;
+    *period = month;
+    int64_t end = month.first_day + month.day_count;
+    if (end > options->last_day + 1)
+        end = options->last_day + 1;
+    fetch_window_expect(fetch->window, 1 - (end - day));
+    return STATUS_OK;
+}
+
 static enum status run_kind(struct fetch *fetch, enum fetch_kind kind, struct error *error)
 {
     int64_t day = fetch->options->first_day, last_day = fetch->options->last_day;
@@ -125,11 +150,13 @@ static enum status run_kind(struct fetch *fetch, enum fetch_kind kind, struct er
     while (day <= last_day && status == STATUS_OK) {
         struct fetch_period periods[FETCH_FILES_MAX];
         size_t count = 0;
-        for (; count < FETCH_FILES_MAX && day <= last_day; count++) {
-            periods[count] = fetch_plan_next(kind, day, last_day);
-            day += periods[count].day_count;
+        while (count < FETCH_FILES_MAX && day <= last_day && status == STATUS_OK) {
+            status = next_period(fetch, kind, day, &periods[count], error);
+            day = periods[count].first_day + periods[count].day_count;
+            count++;
         }
-        status = run_periods(fetch, kind, periods, count, error);
+        if (status == STATUS_OK)
+            status = run_periods(fetch, kind, periods, count, error);
     }
     return status;
 }

@@ -33,15 +33,18 @@ static int64_t days_of_month(int64_t first_day)
     return count;
 }
 
+struct fetch_period fetch_plan_month(int64_t day)
+{
+    while (!begins_month(day))
+        day--;
+    return (struct fetch_period){day, days_of_month(day)};
+}
+
 struct fetch_period fetch_plan_next(enum fetch_kind kind, int64_t first_day, int64_t last_day)
 {
-    struct fetch_period period = {first_day, 1};
-    if (kind != FETCH_KLINES || !begins_month(first_day))
-        return period;
-    int64_t day_count = days_of_month(first_day);
-    if (first_day + day_count - 1 <= last_day)
-        period.day_count = day_count;
-    return period;
+    struct fetch_period month = fetch_plan_month(first_day);
+    bool is_whole = month.first_day == first_day && first_day + month.day_count - 1 <= last_day;
+    return kind == FETCH_KLINES && is_whole ? month : (struct fetch_period){first_day, 1};
 }
 
 int64_t fetch_plan_count(enum fetch_kind kind, int64_t first_day, int64_t last_day)

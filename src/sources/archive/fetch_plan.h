@@ -21,6 +21,9 @@ struct fetch_period {
  * a day. */
 struct fetch_period fetch_plan_next(enum fetch_kind kind, int64_t first_day, int64_t last_day);
 
+/* The month that a day is in. */
+struct fetch_period fetch_plan_month(int64_t day);
+
 /* How many files that makes for the whole range. */
 int64_t fetch_plan_count(enum fetch_kind kind, int64_t first_day, int64_t last_day);
 

@@ -289,6 +289,18 @@ static void clear(struct fetch_window *window, bool *is_missing)
     window->progress.name = "";
 }
 
+enum status fetch_window_knows(struct fetch_window *window, const char *symbol,
+                               enum fetch_kind kind, struct fetch_period period, bool *knows,
+                               struct error *error)
+{
+    check(window->item_count == 0);
+    add_item(window, symbol, kind, period);
+    enum status status = look_up(window, error);
+    *knows = window->items[0].file.known.checksum[0] != '\0';
+    clear(window, &(bool){false});
+    return status;
+}
+
 enum status fetch_window_run(struct fetch_window *window, const char *symbol, enum fetch_kind kind,
                              const struct fetch_period *periods, size_t count, bool *is_missing,
                              struct error *error)

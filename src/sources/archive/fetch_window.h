@@ -19,6 +19,11 @@ void fetch_window_destroy(struct fetch_window *window); /* NULL is harmless */
 /* More files are to come, or (negative) fewer. */
 void fetch_window_expect(struct fetch_window *window, int64_t count);
 
+/* Whether the file of the period was imported before. */
+enum status fetch_window_knows(struct fetch_window *window, const char *symbol,
+                               enum fetch_kind kind, struct fetch_period period, bool *knows,
+                               struct error *error);
+
 /* Fetches and imports the files of these periods, at most FETCH_FILES_MAX, and returns when all are
  * done. `is_missing[i]`: the archive has no such file. STATUS_OK also where files failed, which was
  * told and counted. Otherwise no other file would do better, and what is under way was given up. */

@@ -100,23 +100,60 @@ static void the_market_is_believable(void **state)
     store_close(store);
 }
 
-/* Open interest of the newest candle less that of the one before. */
-static double forming_delta(struct store *store)
+/* Open interest at the end of the newest candle, as far as that is known. */
+static double forming_contracts(struct store *store)
 {
     struct series series = load_all(store, "BTCUSDT");
-    double delta = series.deltas[series.count - 1];
+    double contracts = series.contracts[series.count - 1];
     series_deinit(&series);
-    return delta;
+    return contracts;
+}
+
+struct told {
+    const struct series *series;
+    size_t long_count, short_count;
+};
+
+static void check_liquidation(const struct store_liquidation *row, void *context)
+{
+    struct told *told = context;
+    const int64_t first_ms = told->series->candles[0].open_time_ms;
+    const size_t at = (size_t)((row->time_ms - first_ms) / CANDLE_MS);
+    assert_true(row->time_ms >= first_ms && at < told->series->count);
+    const struct candle *candle = &told->series->candles[at];
+    if (row->is_long)
+        assert_true(row->price_e8 >= candle->low_e8);
+    else
+        assert_true(row->price_e8 <= candle->high_e8);
+    assert_true(row->quantity_e8 > 0 && row->value_e8 > 0);
+    assert_true(slice_equals(row->exchange, "simulated"));
+    told->long_count += row->is_long;
+    told->short_count += !row->is_long;
+}
+
+static void positions_that_price_reaches_are_told_as_liquidations(void **state)
+{
+    struct store *store = open_store(database(state), STORE_OWNER);
+    source_stop(simulate(store, 3600));
+    struct series series = load_all(store, "BTCUSDT");
+    struct told told = {.series = &series};
+    struct store_session *session = begin(store);
+    assert_ok(store_read_liquidations(session, "BTCUSDT", T0, clock_wall_ms() + DAY_MS,
+                                      check_liquidation, &told, fault));
+    store_end(session);
+    assert_true(told.long_count > 200 && told.short_count > 200);
+    series_deinit(&series);
+    store_close(store);
 }
 
 static void the_forming_candle_moves(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
     struct source *source = simulate(store, 0.02);
-    double seen = forming_delta(store);
+    double seen = forming_contracts(store);
     for (int changes = 0; changes < 5; changes++) {
-        wait_until(fabs(forming_delta(store) - seen) > 1000);
-        seen = forming_delta(store);
+        wait_until(fabs(forming_contracts(store) - seen) > 0.001);
+        seen = forming_contracts(store);
     }
     source_stop(source);
     /* Rewritten, not added. */
@@ -278,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         in_folder(an_empty_database_gets_fifteen_days),
         in_folder(the_market_is_believable),
+        in_folder(positions_that_price_reaches_are_told_as_liquidations),
         in_folder(the_forming_candle_moves),
         in_folder(a_restart_continues_where_it_stopped),
         in_folder(a_candle_that_was_forming_is_not_begun_again),

@@ -128,7 +128,7 @@ void market_begin_candle(struct market *market, int64_t open_time_ms)
 struct interest_row market_interest(const struct market *market)
 {
     struct interest_row row = {
-        .timestamp_ms = market->candle.candle.open_time_ms,
+        .timestamp_ms = market->candle.candle.open_time_ms + CANDLE_MS,
         .value_e8 = llround(market->interest * market->price * 1e8),
         .has_contracts = true,
         .contracts_e8 = llround(market->interest * 1e8),

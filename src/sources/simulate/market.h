@@ -32,7 +32,8 @@ void market_begin_candle(struct market *market, int64_t open_time_ms);
 /* Moves price and open interest by so much time, and the forming candle with them. */
 void market_step(struct market *market, double seconds);
 
-/* The open interest as it is now, stamped with the forming candle's time. */
+/* The open interest as it is now, which is what there is of the state at the forming candle's end,
+ * and bears that time. */
 struct interest_row market_interest(const struct market *market);
 
 #endif

@@ -1,4 +1,5 @@
-/* The simulated market as a source: markets (market.c) that a thread moves and writes.
+/* The simulated market as a source: markets (market.c) and who holds positions in them (crowd.c),
+ * which a thread moves and writes.
  *
  *     start -> step: fill --.
  *                           v            the same opening as before: move
@@ -8,7 +9,8 @@
  *
  * After a write that failed, and when the store has opened the file again, nothing is known of what
  * the database holds. So the next step is the one of the start: it finds where the database ends,
- * continues from there, and fills up to now. All markets are written in one transaction.
+ * continues from there, and fills up to now. All markets are written in one transaction. Positions
+ * are in no database: they are opened anew with what is filled, and with what comes.
  *
  * Threads: simulate_start() writes history on the caller's thread; afterwards everything belongs to
  * the simulator's thread but `is_stopping` and how the last step ended, which `mutex` guards. */
@@ -17,6 +19,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "sources/simulate/crowd.h"
 #include "sources/simulate/market.h"
 
 #include <pthread.h>
@@ -41,7 +44,8 @@ struct simulator {
     double step_seconds;
     size_t market_count;
     struct market *markets;
-    uint64_t opening; /* store_opening() of the last step that succeeded; 0: it did not */
+    struct crowd *crowds; /* of each market */
+    uint64_t opening;     /* store_opening() of the last step that succeeded; 0: it did not */
     uint64_t logged_ns;
     bool is_logged; /* that it stands still */
     pthread_t thread;
@@ -58,6 +62,20 @@ static enum status write_market(const struct market *market, struct store_sessio
     const struct interest_row interest = market_interest(market);
     enum status status = store_write_kline(session, &market->candle, error);
     return status == STATUS_OK ? store_write_interest(session, &interest, error) : status;
+}
+
+static enum status write_liquidation(const struct liquidation_row *row, void *session,
+                                     struct error *error)
+{
+    return store_write_liquidation(session, row, error);
+}
+
+/* Moves a market and those who hold positions in it, up to a moment. */
+static enum status move_to(struct market *market, struct crowd *crowd, double seconds,
+                           int64_t time_ms, struct store_session *session, struct error *error)
+{
+    market_step(market, seconds);
+    return crowd_step(crowd, market, time_ms, write_liquidation, session, error);
 }
 
 /* -- history ----------------------------------------------------------------------------------- */
@@ -82,8 +100,8 @@ static enum status resume_market(struct market *market, struct store_session *se
 
 /* Writes the finished candles that are missing before `now_ms`, at most HISTORY_MS of them, and
  * leaves the market with its forming candle begun, which an earlier run may have done. */
-static enum status fill_market(struct market *market, struct store_session *session, int64_t now_ms,
-                               struct error *error)
+static enum status fill_market(struct market *market, struct crowd *crowd,
+                               struct store_session *session, int64_t now_ms, struct error *error)
 {
     int64_t forming_ms = now_ms - now_ms % CANDLE_MS;
     int64_t first_ms = forming_ms - HISTORY_MS, newest_ms;
@@ -92,11 +110,16 @@ static enum status fill_market(struct market *market, struct store_session *sess
         first_ms = newest_ms + CANDLE_MS;
     else if (status != STATUS_OK && status != STATUS_NO_DATA)
         return status;
+    crowd_deinit(crowd);
+    crowd_init(crowd, market);
+    status = STATUS_OK;
     for (int64_t open_ms = first_ms; open_ms < forming_ms; open_ms += CANDLE_MS) {
         market_begin_candle(market, open_ms);
-        for (int step = 0; step < HISTORY_STEPS; step++)
-            market_step(market, CANDLE_SECONDS / HISTORY_STEPS);
-        status = write_market(market, session, error);
+        for (int step = 1; step <= HISTORY_STEPS && status == STATUS_OK; step++)
+            status = move_to(market, crowd, CANDLE_SECONDS / HISTORY_STEPS,
+                             open_ms + step * CANDLE_MS / HISTORY_STEPS - 1, session, error);
+        if (status == STATUS_OK)
+            status = write_market(market, session, error);
         if (status != STATUS_OK)
             return status;
     }
@@ -110,8 +133,9 @@ static enum status fill_market(struct market *market, struct store_session *sess
 /* -- the live market --------------------------------------------------------------------------- */
 
 /* Finishes the candles that the clock has passed and moves the forming one. */
-static enum status move_market(struct market *market, struct store_session *session, double seconds,
-                               int64_t now_ms, struct error *error)
+static enum status move_market(struct market *market, struct crowd *crowd,
+                               struct store_session *session, double seconds, int64_t now_ms,
+                               struct error *error)
 {
     int64_t forming_ms = now_ms - now_ms % CANDLE_MS;
     enum status status = STATUS_OK;
@@ -120,10 +144,12 @@ static enum status move_market(struct market *market, struct store_session *sess
     while (status == STATUS_OK && market->candle.candle.open_time_ms < forming_ms) {
         status = write_market(market, session, error);
         market_begin_candle(market, market->candle.candle.open_time_ms + CANDLE_MS);
-        if (market->candle.candle.open_time_ms < forming_ms)
-            market_step(market, CANDLE_SECONDS);
+        if (status == STATUS_OK && market->candle.candle.open_time_ms < forming_ms)
+            status = move_to(market, crowd, CANDLE_SECONDS,
+                             market->candle.candle.open_time_ms + CANDLE_MS - 1, session, error);
     }
-    market_step(market, seconds);
+    if (status == STATUS_OK)
+        status = move_to(market, crowd, seconds, now_ms, session, error);
     return status == STATUS_OK ? write_market(market, session, error) : status;
 }
 
@@ -148,8 +174,10 @@ static enum status write_all(struct simulator *simulator, struct store_session *
     enum status status = store_write_begin(session, SOURCE_SIMULATED, true, error);
     for (size_t i = 0; i < simulator->market_count && status == STATUS_OK; i++) {
         struct market *market = &simulator->markets[i];
-        status = fills ? fill_market(market, session, now_ms, error)
-                       : move_market(market, session, simulator->step_seconds, now_ms, error);
+        struct crowd *crowd = &simulator->crowds[i];
+        status = fills
+                     ? fill_market(market, crowd, session, now_ms, error)
+                     : move_market(market, crowd, session, simulator->step_seconds, now_ms, error);
     }
     if (status == STATUS_OK)
         return store_write_commit(session, NULL, NULL, error);
@@ -228,6 +256,9 @@ static void destroy(struct simulator *simulator)
 {
     pthread_cond_destroy(&simulator->wakeup);
     pthread_mutex_destroy(&simulator->mutex);
+    for (size_t i = 0; i < simulator->market_count; i++)
+        crowd_deinit(&simulator->crowds[i]);
+    free(simulator->crowds);
     free(simulator->markets);
     free(simulator);
 }
@@ -272,6 +303,7 @@ enum status simulate_start(struct store *store, const struct symbol_list *symbol
     simulator->step_seconds = step_seconds;
     simulator->market_count = symbols->count;
     simulator->markets = memory_allocate_zeroed(symbols->count, sizeof *simulator->markets);
+    simulator->crowds = memory_allocate_zeroed(symbols->count, sizeof *simulator->crowds);
     for (size_t i = 0; i < symbols->count; i++)
         market_init(&simulator->markets[i], symbols->names[i]);
     pthread_condattr_t attributes;

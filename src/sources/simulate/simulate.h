@@ -1,4 +1,5 @@
-/* The simulated market of `serve --demo`: believable candles and open interest, for the eye.
+/* The simulated market of `serve --demo`: believable candles, open interest and liquidations, for
+ * the eye, and for a score that has to tell a right map from a wrong one.
  *
  * A database gets fifteen days of history when it has none, and is then kept moving: a thread
  * rewrites the forming candle every second or so and begins a new one every five minutes of the

@@ -163,7 +163,7 @@ static void fill_back(struct store *store, int64_t start_ms, struct buffer *out)
         writer_status(writer, &status);
     } while (status.waiting_rows > 0);
     double seconds = (double)(clock_monotonic_ns() - start_ns) / 1e9;
-    writer_stop(writer, 0);
+    writer_stop(writer, 0, NULL);
     buffer_append_format(out, ",\"filled\":{\"seconds\":%.1f,\"held\":%.2f,\"writes\":%llu}",
                          seconds, status.held_seconds / seconds, (unsigned long long)status.writes);
 }

@@ -8,6 +8,10 @@
 #include <signal.h>
 #include <stdio.h>
 
+/* For what waits to be written while another program has the file; with it, stopping is over in the
+ * 10 s that `docker stop` gives. */
+#define STOP_TIMEOUT_MS 8000
+
 /* Signals are waited for by the main thread alone: blocked before others start, which inherit it.
  */
 static void block_signals(sigset_t *awaited)
@@ -27,8 +31,14 @@ static void wait_for_end(const sigset_t *awaited)
     int number = 0;
     while (sigwait(awaited, &number) != 0 || number == SIGHUP)
         log_info("nothing to reload: all settings are read at the start");
+}
+
+/* Signals end the program again, and what waits is written. */
+static enum status stop(struct source *source, const sigset_t *awaited, struct error *error)
+{
     log_info("stopping; a second signal ends at once");
     pthread_sigmask(SIG_UNBLOCK, awaited, NULL);
+    return source_stop(source, error);
 }
 
 static enum status collect(const struct config *config, const sigset_t *awaited,
@@ -40,14 +50,16 @@ static enum status collect(const struct config *config, const sigset_t *awaited,
     if (status == STATUS_OK)
         status = collector_prepare(store, error);
     if (status == STATUS_OK)
-        status = collector_start(&(struct collector_options){.config = config, .store = store},
+        status = collector_start(&(struct collector_options){.config = config,
+                                                             .store = store,
+                                                             .stop_timeout_ms = STOP_TIMEOUT_MS},
                                  &source, error);
     if (status == STATUS_OK) {
         log_info("collecting", log_text("database", config->duckdb_path),
                  log_int("symbols", (int64_t)config->symbols.count));
         wait_for_end(awaited);
+        status = stop(source, awaited, error);
     }
-    source_stop(source);
     store_close(store);
     return status;
 }

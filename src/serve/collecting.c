@@ -13,6 +13,8 @@
 
 #include <stdlib.h>
 
+#define STOP_TIMEOUT_MS 2500 /* for what waits to be written: half of STOPPING_TIMEOUT_MS */
+
 static const char *const stream_names[SOURCE_STREAM_COUNT] = {
     [SOURCE_CANDLES] = "candles",
     [SOURCE_INTEREST] = "open_interest",
@@ -52,6 +54,7 @@ enum status collecting_start(struct server *server, struct error *error)
         &(struct collector_options){
             .config = server->config,
             .store = server->store,
+            .stop_timeout_ms = STOP_TIMEOUT_MS,
             .feed = {.on_candle = on_candle, .on_interest = on_interest, .context = server},
         },
         &server->source, error);

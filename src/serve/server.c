@@ -207,7 +207,7 @@ static enum status start_parts(struct server *server, struct error *error)
     return status;
 }
 
-static void stop_parts(struct server *server, bool is_started)
+static enum status stop_parts(struct server *server, bool is_started, struct error *error)
 {
     stopping_begin();
     close_main_loop(server);
@@ -215,9 +215,10 @@ static void stop_parts(struct server *server, bool is_started)
         net_server_begin_stop(server->net);
         net_server_join(server->net); /* afterwards no question uses the parts below */
     }
-    source_stop(server->source);
+    enum status status = source_stop(server->source, error);
     role_stop(&server->role);
     free_main_loop(server);
+    return status;
 }
 
 static void free_parts(struct server *server)
@@ -247,7 +248,9 @@ enum status server_run(const struct config *config, const struct server_options 
         status = start_parts(&server, error);
     if (status == STATUS_OK)
         run_main_loop(&server);
-    stop_parts(&server, is_started);
+    enum status stopped = stop_parts(&server, is_started, status == STATUS_OK ? error : NULL);
+    if (status == STATUS_OK)
+        status = stopped;
     if (status == STATUS_OK)
         log_info("stopped");
     free_parts(&server);

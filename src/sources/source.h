@@ -66,7 +66,7 @@ struct source_type {
     enum status (*status)(struct source *source, uint64_t *failures, struct error *error);
     size_t (*read)(struct source *source, struct source_reading *readings, size_t count_max);
     void (*read_backlog)(struct source *source, struct source_backlog *backlog);
-    void (*stop)(struct source *source);
+    enum status (*stop)(struct source *source, struct error *error);
 };
 
 /* The part of a running source that all of them have. A source's own begins with it. */
@@ -106,11 +106,11 @@ static inline bool source_read_backlog(struct source *source, struct source_back
     return true;
 }
 
-/* Ends its thread and frees it; returns when the thread is gone. NULL is harmless. */
-static inline void source_stop(struct source *source)
+/* Ends its thread and frees it; returns when the thread is gone. STATUS_OK: all that it had is in
+ * the store. Otherwise what is not, and is lost. NULL is harmless. */
+static inline enum status source_stop(struct source *source, struct error *error)
 {
-    if (source != NULL)
-        source->type->stop(source);
+    return source != NULL ? source->type->stop(source, error) : STATUS_OK;
 }
 
 #endif

@@ -7,17 +7,22 @@ import {
     candleMs,
     collectorFor,
     query,
+    realStandIn,
+    settingsFor,
     storedCandles,
     trueCandles,
     tryQuery,
     untilStored,
 } from '../support/collect.mjs';
 import { binance } from '../support/exchanges/binance.mjs';
+import { bybit } from '../support/exchanges/bybit.mjs';
 import { MarketClock } from '../support/exchanges/clock.mjs';
 import { hyperliquid } from '../support/exchanges/hyperliquid.mjs';
 import { okx } from '../support/exchanges/okx.mjs';
 import { startStandIn } from '../support/exchanges/stand-in.mjs';
-import { binary, eventually, patienceMs, sleep, start } from '../support/process.mjs';
+import { get } from '../support/http.mjs';
+import { binary, eventually, patienceMs, scratch, sleep, start } from '../support/process.mjs';
+import { startServer } from '../support/server.mjs';
 
 const hourMs = 12 * candleMs;
 const floor = (time) => time - (time % candleMs);
@@ -175,6 +180,54 @@ describe('an exchange that does wrong for hours', { concurrency: 2 }, () => {
             return coins.size === symbols.length;
         });
         assert.deepEqual(exchange.record.violations, []);
+    });
+});
+
+describe('stopping while another program reads the database', () => {
+    const symbols = Array.from({ length: 8 }, (_, i) => `COIN${i}USDT`);
+    const untilSomeAreStored = (database) =>
+        eventually('rows', async () => {
+            const rows = await tryQuery(database, 'SELECT count(*) FROM klines_5m_history');
+            return rows.length > 0 && Number(rows[0][0]) > 0;
+        });
+
+    test('what is lost is told, and is a failure', async (t) => {
+        const exchange = await realStandIn(t, bybit, { symbols });
+        const database = join(await scratch(t), 'market.duckdb');
+        const server = await startServer({
+            args: ['--collect'],
+            database,
+            env: { ...settingsFor([exchange], symbols), HEATMAP_LOOKBACK: '6h' },
+        });
+        t.after(() => server.stop('SIGKILL'));
+        await untilSomeAreStored(database);
+        await holdForReading(t, database);
+        await eventually('rows wait', async () => {
+            const { body } = await get(server.url, { path: '/readyz' });
+            return JSON.parse(body).collect?.writing.rows_waiting > 0;
+        });
+        assert.equal(await server.stop(), 1, server.logs());
+        assert.match(
+            server.logs(),
+            /heatcast: \d+ liquidations, \d+ candles and \d+ rows of open interest could not be written before the end, and are lost: /,
+        );
+    });
+
+    test('nothing is lost when it lets go in time', async (t) => {
+        const exchange = await realStandIn(t, bybit, { symbols });
+        const collector = await collectorFor(t, {
+            standIns: [exchange],
+            symbols,
+            env: { HEATMAP_LOOKBACK: '6h' },
+        });
+        await untilSomeAreStored(collector.database);
+        const reader = await holdForReading(t, collector.database);
+        await sleep(1000); // something is likely to wait
+        collector.process.kill('SIGTERM');
+        await eventually('it stops', () => /stopping/.test(collector.logs()));
+        await reader.letGo();
+        const { code } = await collector.process.ended;
+        assert.equal(code, 0, collector.logs());
     });
 });
 

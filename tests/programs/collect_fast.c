@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define STOP_TIMEOUT_MS 2500 /* for what waits to be written */
+
 struct fast_clock {
     double rate;
     int64_t real_ms, simulated_ms;
@@ -42,12 +44,15 @@ static enum status collect(const struct config *config, struct fast_clock *fast,
     int number;
     enum status status = store_open(config->duckdb_path, STORE_SHARED, &store, error);
     if (status == STATUS_OK)
-        status = collector_start(
-            &(struct collector_options){.config = config, .store = store, .clock = &clock}, &source,
-            error);
-    if (status == STATUS_OK)
+        status = collector_start(&(struct collector_options){.config = config,
+                                                             .store = store,
+                                                             .clock = &clock,
+                                                             .stop_timeout_ms = STOP_TIMEOUT_MS},
+                                 &source, error);
+    if (status == STATUS_OK) {
         sigwait(awaited, &number);
-    source_stop(source);
+        status = source_stop(source, error);
+    }
     store_close(store);
     return status;
 }

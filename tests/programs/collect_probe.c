@@ -84,7 +84,7 @@ static int collect(const char *path, int symbol_count)
             report(writer, steps);
         nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
     }
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
     printf("{\"steps\":%" PRId64 ",\"ended\":true}\n", steps);
     return 0;

@@ -92,7 +92,7 @@ static struct fixture *start(void **state, size_t count, struct sum *sum)
 static void stop(struct fixture *fixture)
 {
     venue_deinit(&fixture->venue);
-    writer_stop(fixture->collector.writer, 20000);
+    writer_stop(fixture->collector.writer, 20000, NULL);
     store_close(fixture->collector.store);
     free(fixture);
 }

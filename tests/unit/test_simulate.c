@@ -64,7 +64,7 @@ static void an_empty_database_gets_fifteen_days(void **state)
                     CANDLE_MS + 60000);
         series_deinit(&series);
     }
-    source_stop(source);
+    source_stop(source, NULL);
     store_close(store);
 }
 
@@ -96,7 +96,7 @@ static void the_market_is_believable(void **state)
     assert_int_equal(series.candles[0].open_e8, 3400 * DECIMAL_ONE);
     assert_int_equal(series.candles[99].close_e8 % (DECIMAL_ONE / 100), 0);
     series_deinit(&series);
-    source_stop(source);
+    source_stop(source, NULL);
     store_close(store);
 }
 
@@ -134,7 +134,7 @@ static void check_liquidation(const struct store_liquidation *row, void *context
 static void positions_that_price_reaches_are_told_as_liquidations(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
-    source_stop(simulate(store, 3600));
+    source_stop(simulate(store, 3600), NULL);
     struct series series = load_all(store, "BTCUSDT");
     struct told told = {.series = &series};
     struct store_session *session = begin(store);
@@ -155,7 +155,7 @@ static void the_forming_candle_moves(void **state)
         wait_until(fabs(forming_contracts(store) - seen) > 0.001);
         seen = forming_contracts(store);
     }
-    source_stop(source);
+    source_stop(source, NULL);
     /* Rewritten, not added. */
     struct series series = load_all(store, "BTCUSDT");
     assert_in_range(series.count, 15 * 288, 15 * 288 + 2);
@@ -167,11 +167,11 @@ static void the_forming_candle_moves(void **state)
 static void a_restart_continues_where_it_stopped(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
-    source_stop(simulate(store, 3600));
+    source_stop(simulate(store, 3600), NULL);
     struct series before = load_all(store, "BTCUSDT");
     store_close(store);
     store = open_store(database(state), STORE_OWNER);
-    source_stop(simulate(store, 3600));
+    source_stop(simulate(store, 3600), NULL);
     struct series after = load_all(store, "BTCUSDT");
     assert_in_range(after.count, before.count, before.count + 1);
     assert_memory_equal(before.candles, after.candles,
@@ -195,7 +195,7 @@ static void a_candle_that_was_forming_is_not_begun_again(void **state)
         sleep_ms(5);
         assert_ok(store_version(store, &after, fault));
     } while (after < before + 5);
-    source_stop(source);
+    source_stop(source, NULL);
     struct series series = load_all(store, "BTCUSDT");
     const struct candle *candle = &series.candles[2];
     assert_int_equal(candle->open_time_ms, forming_ms);
@@ -209,7 +209,7 @@ static void a_gap_is_filled(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
     write_simulated(store, now_candle_ms() - 12 * CANDLE_MS, 10);
-    source_stop(simulate(store, 3600));
+    source_stop(simulate(store, 3600), NULL);
     struct series series = load_all(store, "XYZUSDT");
     assert_in_range(series.count, 22, 23);
     assert_no_hole(&series);
@@ -223,7 +223,7 @@ static void of_a_long_gap_fifteen_days_are_filled(void **state)
 {
     struct store *store = open_store(database(state), STORE_OWNER);
     write_simulated(store, now_candle_ms() - 28 * DAY_MS, 10);
-    source_stop(simulate(store, 3600));
+    source_stop(simulate(store, 3600), NULL);
     struct series series = load_all(store, "ETHUSDT");
     assert_in_range(series.count, 10 + 15 * 288, 10 + 15 * 288 + 2);
     assert_true(series.candles[10].open_time_ms - series.candles[9].open_time_ms > 12 * DAY_MS);
@@ -245,7 +245,7 @@ static void real_data_is_left_alone(void **state)
     struct series series = load_all(store, "BTCUSDT");
     assert_int_equal(series.count, 10);
     series_deinit(&series);
-    source_stop(NULL);
+    source_stop(NULL, NULL);
     store_close(store);
 }
 
@@ -272,7 +272,7 @@ static void after_a_full_disk_the_market_continues_without_a_hole(void **state)
         assert_ok(store_version(store, &after, fault));
     } while (after < before + 5);
     assert_ok(source_status(source, NULL, fault));
-    source_stop(source);
+    source_stop(source, NULL);
     series = load_all(store, "BTCUSDT");
     assert_in_range(series.count, 15 * 288, 15 * 288 + 2);
     assert_no_hole(&series);
@@ -301,7 +301,7 @@ static void a_database_that_takes_the_place_is_filled_up_to_now(void **state)
 
     assert_int_equal(rename(path_in(state, "older.duckdb"), database(state)), 0);
     wait_until(source_status(source, NULL, NULL) == STATUS_OK);
-    source_stop(source);
+    source_stop(source, NULL);
     series = load_all(store, "XYZUSDT");
     assert_in_range(series.count, 22, 23);
     assert_no_hole(&series);

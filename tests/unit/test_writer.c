@@ -82,7 +82,7 @@ static void all_kinds_are_written_and_the_final_candle_replaces_a_half_one(void 
     assert_int_equal(status.written_liquidations, 1);
     assert_int_equal(status.waiting_since_ms, 0);
     assert_true(status.held_seconds > 0);
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
     assert_int_equal(ask(state, "SELECT count(*) FROM klines_5m_history WHERE close = 150"), 1);
     assert_int_equal(ask(state, "SELECT count(*) FROM klines_5m_history"), 2);
@@ -103,7 +103,7 @@ static void rows_that_come_together_are_one_transaction(void **state)
     wait_until(is_idle(writer));
     assert_true(status_of(writer).writes <= 2);
     assert_int_equal(status_of(writer).written_klines, 100);
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
 }
 
@@ -116,7 +116,7 @@ static void what_waits_is_written_before_the_end(void **state)
     for (int i = 0; i < 9000; i++) /* more than a transaction takes */
         put_candle(writer, i, 100);
     put_print(writer, T0, 1);
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
     assert_int_equal(ask(state, "SELECT count(*) FROM klines_5m_history"), 9000);
     assert_int_equal(ask(state, "SELECT count(*) FROM liquidations"), 1);
@@ -142,7 +142,7 @@ static void in_a_long_queue_others_get_the_file_between_transactions(void **stat
     }
     assert_true(turns > 0);
     assert_true(status_of(writer).writes > 5);
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
     assert_int_equal(ask(state, "SELECT count(*) FROM klines_5m_history"), COUNT);
 }
@@ -174,7 +174,7 @@ static void rows_wait_while_another_process_has_the_file(void **state)
     }
     assert_int_equal(status_of(writer).written_klines, 101);
     assert_int_equal(status_of(writer).written_liquidations, 100);
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
 }
 
@@ -187,8 +187,10 @@ static void the_end_does_not_wait_for_ever(void **state)
     pid_t other = hold_elsewhere(database(state), F_RDLCK);
     put_candle(writer, 1, 100);
     uint64_t start_ns = clock_monotonic_ns();
-    writer_stop(writer, 300);
+    struct error error = {0};
+    assert_int_equal(writer_stop(writer, 300, &error), STATUS_IO);
     assert_true(clock_monotonic_ns() - start_ns < PATIENCE_NS);
+    assert_non_null(strstr(error.message, "0 liquidations, 1 candles and 0 rows of open interest"));
     let_go_elsewhere(other);
     store_close(store);
     assert_int_equal(ask(state, "SELECT count(*) FROM klines_5m_history"), 1);
@@ -235,7 +237,7 @@ static void over_its_memory_the_oldest_candles_are_dropped_and_liquidations_kept
     assert_int_equal(status.written_klines + status.dropped_klines, count);
     assert_int_equal(lost.count, status.dropped_klines);
     assert_int_equal(lost.last_ms, T0 + lost.count * CANDLE_MS); /* the oldest but the first */
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
 }
 
@@ -257,7 +259,7 @@ static void a_full_disk_loses_nothing(void **state)
     assert_int_equal(status_of(writer).fault.status, STATUS_IO);
     leave_space(state, -1);
     wait_until(is_idle(writer));
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
     assert_int_equal(ask(state, "SELECT count(*) FROM klines_5m_history"), 50);
     assert_int_equal(ask(state, "SELECT count(*) FROM liquidations"), 48);
@@ -281,7 +283,7 @@ static void a_row_that_the_tables_cannot_hold_is_left_out_alone(void **state)
     assert_int_equal(status_of(writer).refused_rows, 2);
     assert_int_equal(status_of(writer).written_klines, 198);
     assert_int_equal(status_of(writer).fault.status, STATUS_OK);
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
 }
 
@@ -297,7 +299,7 @@ static void a_foreign_table_of_liquidations_stops_them_alone(void **state)
     assert_int_equal(status_of(writer).waiting_rows, 1);
     put_candle(writer, 1, 100);
     wait_until(status_of(writer).written_klines == 2);
-    writer_stop(writer, 0);
+    writer_stop(writer, 0, NULL);
     store_close(store);
 }
 
@@ -329,13 +331,13 @@ static void what_is_too_old_is_removed_of_the_collected_symbols(void **state)
     fill(writer, "ETHUSDT", end_ms, 30);
     wait_until(is_idle(writer));
     assert_int_equal(status_of(writer).removed_rows, 0);
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
 
     writer = writer_start(&chosen);
     wait_until(status_of(writer).removed_rows >= 79 + 79 + 107);
     put_candle(writer, 0, 100);
     wait_until(is_idle(writer));
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
     assert_int_equal(ask(state, "SELECT count(*) FROM klines_5m_history WHERE symbol = 'BTCUSDT' "
                                 "AND open_time > TIMESTAMP '2025-12-01'"),
@@ -367,7 +369,7 @@ static void much_is_removed_in_steps_between_which_others_have_the_file(void **s
         let_go_elsewhere(other);
     }
     assert_true(turns >= 2 * (COUNT - FRESH) / STORE_PRUNE_ROWS / 4);
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
     assert_int_equal(ask(state, "SELECT count(*) FROM open_interest_history"), FRESH);
 }
@@ -380,11 +382,11 @@ static void nothing_is_removed_where_nothing_new_comes(void **state)
     struct writer *writer = writer_start(&chosen);
     fill(writer, "BTCUSDT", clock_wall_ms() / CANDLE_MS * CANDLE_MS - 40 * DAY_MS, 10);
     wait_until(is_idle(writer) && status_of(writer).writes > 0);
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     writer = writer_start(&chosen);
     wait_until(status_of(writer).held_seconds > 0); /* it has looked */
     assert_int_equal(status_of(writer).removed_rows, 0);
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
     assert_int_equal(ask(state, "SELECT count(*) FROM klines_5m_history"), 40);
 }

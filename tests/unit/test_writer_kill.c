@@ -59,7 +59,7 @@ static int collect(const char *path, int64_t first_step)
         put_step(writer, step);
         sleep_ms(5); /* so that it writes all the time, a little each time */
     }
-    writer_stop(writer, STOP_MS);
+    writer_stop(writer, STOP_MS, NULL);
     store_close(store);
     return 0;
 }

@@ -177,6 +177,7 @@ struct collector {
     struct collector_feed feed;
     struct collector_clock clock;
     int64_t depth_ms; /* how far back the database is to be complete */
+    uint64_t stop_timeout_ms;
 
     pthread_t thread;
     uv_loop_t loop;

@@ -22,7 +22,6 @@
 #define FORGET_MS (60 * MINUTE_MS) /* what the exchange did not have is asked for again */
 #define PROGRESS_MS (10 * SECOND_MS)
 #define READING_MS SECOND_MS
-#define STOP_TIMEOUT_MS 2500 /* for what waits to be written */
 
 /* -- time -------------------------------------------------------------------------------------- */
 
@@ -201,13 +200,14 @@ static void free_collector(struct collector *collector)
     free(collector);
 }
 
-static void stop_source(struct source *source)
+static enum status stop_source(struct source *source, struct error *error)
 {
     struct collector *collector = collector_of(source);
     uv_async_send(&collector->stop_asked);
     pthread_join(collector->thread, NULL);
-    writer_stop(collector->writer, STOP_TIMEOUT_MS);
+    enum status status = writer_stop(collector->writer, collector->stop_timeout_ms, error);
     free_collector(collector);
+    return status;
 }
 
 static const struct source_type collected = {
@@ -315,6 +315,7 @@ enum status collector_start(const struct collector_options *options, struct sour
         .clock = {.now_ms = even_now_ms, .rate = 1},
         .depth_ms = config->heatmap_lookback_ms + DEPTH_MARGIN_STEPS * CANDLE_MS,
         .random = random_seeded_by_system(),
+        .stop_timeout_ms = options->stop_timeout_ms,
     };
     if (options->clock != NULL)
         collector->clock = *options->clock;

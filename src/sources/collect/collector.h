@@ -41,6 +41,8 @@ struct collector_options {
     struct store *store;         /* shared mode; outlives it */
     struct collector_feed feed;
     const struct collector_clock *clock; /* NULL: the machine's */
+    /* How long stopping tries to write what waits, while another program has the file. */
+    uint64_t stop_timeout_ms;
 };
 
 /* Makes the database with its tables if there is none, so that those who only read find one.

@@ -316,10 +316,31 @@ struct writer *writer_start(const struct writer_options *options)
     return writer;
 }
 
-void writer_stop(struct writer *writer, uint64_t timeout_ms)
+/* After the end of the thread. */
+static enum status tell_lost(const struct writer *writer, struct error *error)
+{
+    const struct waiting *left = &writer->waiting;
+    const struct error *fault = &writer->status.fault;
+    if (waiting_count(left) == 0)
+        return STATUS_OK;
+    const size_t *counts = left->row_counts;
+    log_error("collected rows could not be written before the end, and are lost",
+              log_text("reason", fault->message),
+              log_int("candles", (int64_t)counts[WAITING_KLINES]),
+              log_int("open_interest", (int64_t)counts[WAITING_INTEREST]),
+              log_int("liquidations", (int64_t)counts[WAITING_LIQUIDATIONS]));
+    return error_set(error, STATUS_IO,
+                     "%zu liquidations, %zu candles and %zu rows of open interest could not be "
+                     "written before the end, and are lost: %s",
+                     counts[WAITING_LIQUIDATIONS], counts[WAITING_KLINES], counts[WAITING_INTEREST],
+                     fault->message[0] != '\0' ? fault->message
+                                               : "there was no time for all of them");
+}
+
+enum status writer_stop(struct writer *writer, uint64_t timeout_ms, struct error *error)
 {
     if (writer == NULL)
-        return;
+        return STATUS_OK;
     pthread_mutex_lock(&writer->mutex);
     writer->is_stopping = true;
     writer->stop_ns = clock_monotonic_ns() + timeout_ms * MS_NS;
@@ -328,15 +349,10 @@ void writer_stop(struct writer *writer, uint64_t timeout_ms)
     pthread_mutex_unlock(&writer->mutex);
     pthread_join(writer->thread, NULL);
 
-    const struct waiting *left = &writer->waiting;
-    if (waiting_count(left) > 0)
-        log_error("collected rows could not be written before the end, and are lost",
-                  log_text("reason", writer->status.fault.message),
-                  log_int("candles", (int64_t)left->row_counts[WAITING_KLINES]),
-                  log_int("open_interest", (int64_t)left->row_counts[WAITING_INTEREST]),
-                  log_int("liquidations", (int64_t)left->row_counts[WAITING_LIQUIDATIONS]));
+    enum status status = tell_lost(writer, error);
     waiting_deinit(&writer->waiting);
     pthread_cond_destroy(&writer->wakeup);
     pthread_mutex_destroy(&writer->mutex);
     free(writer);
+    return status;
 }

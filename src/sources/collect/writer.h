@@ -72,8 +72,9 @@ bool writer_is_full(struct writer *writer);
 void writer_status(struct writer *writer, struct writer_status *status);
 
 /* Writes what waits, tries again for at most `timeout_ms` where that fails, then ends the thread
- * and frees the writer; what is lost is said in the log. A write that is under way is not cut off.
- * NULL is harmless. */
-void writer_stop(struct writer *writer, uint64_t timeout_ms);
+ * and frees the writer. STATUS_OK: all of it is written. Otherwise the message and the log say how
+ * many rows of what are lost, and why. A write that is under way is not cut off. NULL is harmless.
+ */
+enum status writer_stop(struct writer *writer, uint64_t timeout_ms, struct error *error);
 
 #endif

@@ -277,8 +277,10 @@ static enum status status_of(struct source *source, uint64_t *failures, struct e
                                      : error_set(error, fault.status, "%s", fault.message);
 }
 
-static void stop_source(struct source *source)
+/* What a simulation did not write is no loss. */
+static enum status stop_source(struct source *source, struct error *error)
 {
+    (void)error;
     struct simulator *simulator = (struct simulator *)(void *)source;
     pthread_mutex_lock(&simulator->mutex);
     simulator->is_stopping = true;
@@ -286,6 +288,7 @@ static void stop_source(struct source *source)
     pthread_mutex_unlock(&simulator->mutex);
     pthread_join(simulator->thread, NULL);
     destroy(simulator);
+    return STATUS_OK;
 }
 
 static const struct source_type simulated = {

@@ -7,7 +7,16 @@ import { makeFolder, removeFolder } from '../support/process.mjs';
 import { startProxy } from '../support/proxy.mjs';
 import { startServer } from '../support/server.mjs';
 import { launchChromium } from './chromium.mjs';
-import { colors, isFilled, openPage, status, text, until, waitForMap } from './page.mjs';
+import {
+    colors,
+    isFilled,
+    openPage,
+    status,
+    text,
+    until,
+    waitForData,
+    waitForMap,
+} from './page.mjs';
 
 let browser;
 let directory;
@@ -151,6 +160,50 @@ test('threshold_and_sides_take_colours_away', async () => {
     await until(async () => (await colors(page)).bright < all * 0.9, 'one side');
 });
 
+test('a_threshold_above_all_of_the_map_leaves_the_strongest_and_reset_takes_it_back', async () => {
+    const { page } = await open('/?symbol=BTCUSDT&min=1000000000000&bucket=500');
+    await waitForData(page);
+    const value = () => text(page, '#threshold-value');
+    const before = await value();
+    assert.match(before, /^\$[\d.]+[KMB]$/);
+    assert.ok((await colors(page)).bright > 200, 'something of the map');
+    await page.click('#fit');
+    await until(() => !/min=|bucket=/.test(page.url()), 'the address');
+    await until(async () => (await value()) !== before, 'the usual threshold');
+    assert.equal(await page.locator('#bucket').inputValue(), 'auto');
+});
+
+/** The colour of a number, in a look that cannot be mistaken for another's. */
+const colorOf = (page, selector) =>
+    page.locator(selector).evaluate((element) => getComputedStyle(element).color);
+
+test('choices_can_be_told_apart_in_forced_colours', async () => {
+    const { page } = await open();
+    await page.emulateMedia({ forcedColors: 'active' });
+    await waitForMap(page);
+    const looks = await page.locator('#range label span').evaluateAll((spans) =>
+        spans.map((span) => {
+            const { color, backgroundColor } = getComputedStyle(span);
+            return [span.previousElementSibling.checked, `${color} on ${backgroundColor}`];
+        }),
+    );
+    const [chosen] = looks.filter(([isChosen]) => isChosen).map(([, look]) => look);
+    for (const [isChosen, look] of looks) assert.equal(look === chosen, isChosen, look);
+    // The price's label on its axis: light, on the dark ground of the chart.
+    const label = await page.evaluate(() => {
+        const axis = document.querySelector('#chart td:last-child canvas');
+        const copy = document.createElement('canvas');
+        [copy.width, copy.height] = [axis.width, axis.height];
+        const context = copy.getContext('2d', { willReadFrequently: true });
+        context.drawImage(axis, 0, 0);
+        const { data } = context.getImageData(0, 0, copy.width, copy.height);
+        let light = 0;
+        for (let i = 0; i < data.length; i += 4) light += Math.min(...data.slice(i, i + 3)) > 200;
+        return light;
+    });
+    assert.ok(label > 500, `light pixels of the label: ${label}`);
+});
+
 test('a_view_that_was_zoomed_stays_put_while_data_come', async () => {
     const { page } = await open();
     await waitForMap(page);
@@ -241,15 +294,18 @@ test('a_lost_server_is_seen_and_its_return_too', async () => {
     const first = await demo('restart');
     const { page } = await open('/', { from: first });
     await waitForMap(page);
+    const followed = await colorOf(page, '#total-long');
     await first.stop();
     await until(async () => (await status(page)) === 'disconnected', 'the loss');
     assert.match(await text(page, '#status-text'), /disconnected/i);
     assert.ok(await isFilled(page), 'the map stays');
+    assert.notEqual(await colorOf(page, '#total-long'), followed, 'numbers of another look');
     await sleep(4_000); /* past the third attempt, when polling is tried, which fails too */
     assert.match(await text(page, '#status-text'), /disconnected|connecting/i);
     const second = await demo('restart', first.port);
     try {
         await until(async () => (await status(page)) === 'connected', 'the return');
+        await until(async () => (await colorOf(page, '#total-long')) === followed, 'their look');
         const price = await text(page, '#price');
         await until(async () => (await text(page, '#price')) !== price, 'prices move again');
     } finally {

@@ -3,7 +3,7 @@
 
 import { element, make, setText } from './dom.js';
 import { formatUsd } from './format.js';
-import type { ColorScale } from './map-layers.js';
+import { THRESHOLD_MAX, type ColorScale } from './map-layers.js';
 import { cssGradient, type PaletteName, type Theme } from './palette.js';
 
 const STEPS = 200;
@@ -22,8 +22,7 @@ export class ColorScaleBar {
     constructor(onThreshold: (low: number | null) => void) {
         const input = this.#input;
         input.min = '0';
-        // In the last tenth of the bar hardly any colours would remain.
-        input.max = String(Math.round(STEPS * 0.9));
+        input.max = String(Math.round(STEPS * THRESHOLD_MAX));
         input.title = 'Hide what is weaker than this; double click or Escape for automatic';
         const automatic = (): void => {
             cancelAnimationFrame(this.#frame); /* the clicks of a double click */

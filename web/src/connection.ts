@@ -61,6 +61,9 @@ export class ConnectionView {
         const isOld = this.#oldAge !== null && (hasSocket || isPolling);
         this.#status.dataset.status = isPolling ? 'polling' : this.#now;
         this.#status.dataset.stale = String(isOld);
+        // Numbers of a market that has moved on do not look like those of one that is followed.
+        const isFollowed = (hasSocket || isPolling) && !isOld;
+        document.documentElement.dataset.followed = String(isFollowed);
         const reasons = [
             ...(isPolling
                 ? ['WebSocket not available: data are fetched every few seconds instead']

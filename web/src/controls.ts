@@ -162,7 +162,22 @@ export class Controls {
             this.#applyColors();
             writeView(view);
         });
-        element('fit', HTMLButtonElement).addEventListener('click', () => this.#handlers.onFit());
+        element('fit', HTMLButtonElement).addEventListener('click', () => this.#reset());
+    }
+
+    /** All of the range in automatic steps and colours again. */
+    #reset(): void {
+        const view = this.#view;
+        const hasBucket = view.bucket !== null;
+        view.bucket = null;
+        if (view.threshold !== null) {
+            clearTimeout(this.#thresholdTimer);
+            view.threshold = null;
+            this.#handlers.onThreshold(null);
+        }
+        this.#handlers.onFit();
+        if (hasBucket) this.#handlers.onSelect();
+        else writeView(view);
     }
 
     #applyColors(): void {

@@ -23,6 +23,9 @@ export interface ColorScale {
     high: number;
 }
 
+/** The highest threshold, as a part of the scale: beyond it hardly any colours would remain. */
+export const THRESHOLD_MAX = 0.9;
+
 export class MapLayers {
     readonly #wholeImage = new HeatImage();
     readonly #partImage = new HeatImage();
@@ -118,7 +121,7 @@ export class MapLayers {
         this.#paint();
     }
 
-    /** Hides what is below this many USD; null: what suits the map. */
+    /** Hides what is below this many USD, but never all of the map; null: what suits it. */
     setThreshold(low: number | null): void {
         this.#threshold = low;
         this.#reportScale();
@@ -127,7 +130,9 @@ export class MapLayers {
 
     get #scale(): ColorScale | null {
         const fitting = this.#fittingScale;
-        return fitting && { low: this.#threshold ?? fitting.low, high: fitting.high };
+        if (!fitting) return null;
+        const { low, high } = fitting;
+        return { low: Math.min(this.#threshold ?? low, THRESHOLD_MAX * high), high };
     }
 
     #fitScale(): void {

@@ -95,7 +95,8 @@ static void publish(struct program *program)
     const struct prepared *prepared = &program->prepared[program->seq % SNAPSHOTS];
     struct frame *frame;
     buffer_clear(&program->text);
-    snapshot_text_append_message(&program->text, &prepared->snapshot, epoch, ++program->seq, false,
+    snapshot_text_append_message(&program->text, &prepared->snapshot,
+                                 &(struct snapshot_envelope){.epoch = epoch, .seq = ++program->seq},
                                  prepared->data.data, prepared->data.size);
     publisher_publish(program->publisher,
                       &(struct publication){.timestamp_ms = prepared->snapshot.timestamp_ms,
@@ -112,8 +113,9 @@ static void print_message(const struct program *program)
 {
     const struct prepared *prepared = &program->prepared[0];
     struct buffer out = {0};
-    snapshot_text_append_message(&out, &prepared->snapshot, epoch, 1, false, prepared->data.data,
-                                 prepared->data.size);
+    snapshot_text_append_message(&out, &prepared->snapshot,
+                                 &(struct snapshot_envelope){.epoch = epoch, .seq = 1},
+                                 prepared->data.data, prepared->data.size);
     fwrite(out.data, 1, out.size, stdout);
     buffer_deinit(&out);
 }

@@ -105,7 +105,8 @@ static void write_text(struct maker *maker)
     maker->hash =
         publication_hash(maker->snapshot.timestamp_ms, maker->data.data, maker->data.size);
     buffer_clear(&maker->text);
-    snapshot_text_append_message(&maker->text, &maker->snapshot, 1, ++maker->seq, false,
+    snapshot_text_append_message(&maker->text, &maker->snapshot,
+                                 &(struct snapshot_envelope){.epoch = 1, .seq = ++maker->seq},
                                  maker->data.data, maker->data.size);
 }
 

@@ -99,6 +99,8 @@ export type WebSocketConstructor = new (
 export interface SubscribeOptions {
     /** Least seconds between two snapshots of a symbol (1 to 60); absent: every change. */
     updateInterval?: number;
+    /** Each snapshot says what happened since the one before (`since_last`). */
+    sinceLast?: boolean;
 }
 
 export interface HeatmapWebSocketOptions {
@@ -106,6 +108,8 @@ export interface HeatmapWebSocketOptions {
     symbols?: readonly string[];
     /** For `symbols`, and for subscribe() calls that name none. */
     updateInterval?: number;
+    /** The same. */
+    sinceLast?: boolean;
     onSnapshot?: (snapshot: Snapshot) => void;
     onAge?: (detail: AgeDetail) => void;
     onStatus?: (detail: StatusDetail) => void;
@@ -135,6 +139,12 @@ export interface HeatmapWebSocketOptions {
     pollInterval?: number;
     /** After a candle's open time, by the server's clock, until the symbol's data are `stale`. */
     staleAfter?: number;
+}
+
+/** What is wanted of a symbol. */
+interface Wish {
+    updateInterval: number | undefined;
+    sinceLast: boolean | undefined;
 }
 
 type Timer = ReturnType<typeof setTimeout>;
@@ -219,7 +229,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     readonly url: string;
     readonly #options: HeatmapWebSocketOptions & typeof DEFAULTS;
     readonly #backoff: Backoff;
-    readonly #wanted = new Map<string, number | undefined>(); /* symbol -> update interval */
+    readonly #wanted = new Map<string, Wish>(); /* by symbol */
     readonly #changed = new Set<string>(); /* symbols whose wish the server is told in a moment */
     readonly #snapshots = new Map<string, { snapshot: Snapshot; source: Connection | null }>();
     readonly #clock = new ServerClock();
@@ -333,9 +343,12 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
 
     subscribe(symbols: string | readonly string[], options: SubscribeOptions = {}): void {
         const list = typeof symbols === 'string' ? [symbols] : symbols;
-        const updateInterval = options.updateInterval ?? this.#options.updateInterval;
+        const wish = {
+            updateInterval: options.updateInterval ?? this.#options.updateInterval,
+            sinceLast: options.sinceLast ?? this.#options.sinceLast,
+        };
         for (const symbol of list) {
-            this.#wanted.set(symbol, updateInterval);
+            this.#wanted.set(symbol, wish);
             this.#connection?.unsubscribed.delete(symbol);
         }
         this.#tellSoon(list);
@@ -550,16 +563,16 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
     }
 
     #subscribes(symbols: readonly string[]): ClientMessage[] {
-        const byInterval = new Map<number | undefined, string[]>();
+        const byWish = new Map<string, { wish: Wish; group: string[] }>();
         for (const symbol of symbols) {
-            const updateInterval = this.#wanted.get(symbol);
-            const group = byInterval.get(updateInterval);
-            if (group) group.push(symbol);
-            else byInterval.set(updateInterval, [symbol]);
+            const wish = this.#wanted.get(symbol);
+            if (!wish) continue;
+            const key = JSON.stringify(wish);
+            const same = byWish.get(key);
+            if (same) same.group.push(symbol);
+            else byWish.set(key, { wish, group: [symbol] });
         }
-        return [...byInterval].flatMap(([updateInterval, group]) =>
-            subscribeMessages(group, updateInterval),
-        );
+        return [...byWish.values()].flatMap(({ wish, group }) => subscribeMessages(group, wish));
     }
 
     // --- the page around it, in a browser ---
@@ -606,12 +619,13 @@ function chunks(symbols: readonly string[]): string[][] {
 
 const subscribeMessages = (
     symbols: readonly string[],
-    updateInterval: number | undefined,
+    { updateInterval, sinceLast }: Wish,
 ): ClientMessage[] =>
     chunks(symbols).map((part) => ({
         action: 'subscribe',
         symbols: part,
         ...(updateInterval !== undefined && { update_interval: updateInterval }),
+        ...(sinceLast !== undefined && { since_last: sinceLast }),
     }));
 
 const unsubscribeMessages = (symbols: readonly string[]): ClientMessage[] =>

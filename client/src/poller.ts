@@ -9,7 +9,7 @@ export interface PollerOptions {
     /** The URL of a symbol's newest snapshot. */
     urlOf: (symbol: string) => string;
     /** The symbols to request, each with its update interval in seconds. */
-    wanted: ReadonlyMap<string, number | undefined>;
+    wanted: ReadonlyMap<string, { readonly updateInterval: number | undefined }>;
     /** Milliseconds between two requests for a symbol, where its update interval is not longer. */
     interval: number;
     fetch: typeof globalThis.fetch | undefined;
@@ -103,7 +103,7 @@ export class Poller {
     #due(): string[] {
         const now = monotonicNow();
         return [...this.#options.wanted]
-            .filter(([symbol, updateInterval = 0]) => {
+            .filter(([symbol, { updateInterval = 0 }]) => {
                 const askedAt = this.#askedAt.get(symbol) ?? -Infinity;
                 return now - askedAt >= updateInterval * 1000 - EARLY;
             })

@@ -9,6 +9,12 @@ export interface Level {
     readonly short_density: number;
 }
 
+/** Positions that candles created, and that they liquidated. */
+export interface PositionSums {
+    readonly positions_created: number;
+    readonly positions_consumed: number;
+}
+
 /** The heatmap of one symbol after its newest candle. */
 export interface Snapshot {
     readonly type: 'snapshot';
@@ -20,6 +26,16 @@ export interface Snapshot {
     readonly seq: number;
     /** The server replays the past; absent where it does not. */
     readonly replay?: boolean;
+    /**
+     * Sums from where the generator began: the difference of two of one `epoch` is what happened
+     * between them. Absent from other programs' snapshots.
+     */
+    readonly totals?: PositionSums;
+    /**
+     * What happened since the snapshot `seq`, the last that this connection got; where the
+     * subscription wishes for it, and there is one to compare with.
+     */
+    readonly since_last?: PositionSums & { readonly seq: number };
     readonly data: {
         /** Ascending by price; without empty buckets. */
         readonly levels: readonly Level[];
@@ -70,6 +86,7 @@ export interface SubscribeRequest {
     action: 'subscribe';
     symbols: string[];
     update_interval?: number;
+    since_last?: boolean;
 }
 
 export interface UnsubscribeRequest {

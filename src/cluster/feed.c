@@ -248,6 +248,7 @@ static void take(struct cluster *cluster, size_t symbol_index, const char *chann
         .epoch = message.epoch,
         .seq = message.seq,
         .hash = publication_hash(message.timestamp_ms, message.data.data, message.data.size),
+        .totals = message.totals,
         .text = text->str,
         .text_size = text->len,
     };

@@ -82,6 +82,20 @@ static bool read_numbers(const json_t *root, struct message *message)
     return true;
 }
 
+/* They may be absent. */
+static bool read_totals(const json_t *value, struct publication_totals *totals)
+{
+    const json_t *created = json_object_get(value, "positions_created");
+    const json_t *consumed = json_object_get(value, "positions_consumed");
+    if (value == NULL)
+        return true;
+    if (!is_count(created) || !is_count(consumed))
+        return false;
+    *totals = (struct publication_totals){true, json_integer_value(created),
+                                          json_integer_value(consumed)};
+    return true;
+}
+
 static bool is_text(const json_t *value, const char *text)
 {
     return json_is_string(value) &&
@@ -103,6 +117,10 @@ static enum message_fault read_values(struct message *message, const json_t *roo
     if (!are_numbers_valid)
         return fail(MESSAGE_NOT_A_SNAPSHOT, error,
                     "'epoch' and 'seq' are not two whole numbers from 1 (or both absent)");
+    if (!read_totals(json_object_get(root, "totals"), &message->totals))
+        return fail(MESSAGE_NOT_A_SNAPSHOT, error,
+                    "'totals' is not {\"positions_created\",\"positions_consumed\"} with whole "
+                    "numbers");
     if (message->epoch > epoch_max)
         return fail(MESSAGE_WRONG_EPOCH, error,
                     "'epoch' is too great: later snapshots must have a greater one, and clients "

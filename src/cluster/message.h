@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "model/publication.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +29,7 @@ struct message {
     int64_t timestamp_ms;
     bool is_numbered;    /* has epoch and seq */
     uint64_t epoch, seq; /* 0 if it is not; also set where only what follows them is at fault */
+    struct publication_totals totals;
     /* Texts inside the message. */
     struct slice data;                 /* the value of the member "data" */
     struct slice epoch_text, seq_text; /* of "epoch" and "seq"; {0} if it is not numbered */

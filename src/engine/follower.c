@@ -416,6 +416,7 @@ enum status follower_snapshot(struct follower *follower, struct run_books *books
         run_deinit(&follower->run);
         return error_set(error, STATUS_NO_MEMORY, "no memory for the book of %s", follower->symbol);
     }
+    follower->run.sums = &follower->sums;
     return run_snapshot(&follower->run, &follower->slots, first, end, books, follower->symbol,
                         bucket_e8, snapshot, error);
 }

@@ -62,7 +62,8 @@ struct follower {
     int64_t newest_ms; /* open time of the newest of them */
     int64_t retry_ms;  /* one that is not regular may be again when the newest is later than this */
     struct slots slots;
-    struct run run; /* its book is NULL until it is needed */
+    struct run run;          /* its book is NULL until it is needed */
+    struct change_sums sums; /* of the candles that snapshots were made of */
     struct follower_blocks loaded, seen;
 
     size_t fed_count, fed_capacity;

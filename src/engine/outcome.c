@@ -129,18 +129,24 @@ bool outcome_publish(struct generator *generator, size_t index)
         return false;
     state->is_published = true;
     state->hash = hash;
-    uint64_t seq = next_seq(generator, index);
+    const struct snapshot_envelope envelope = {
+        .epoch = generator->epoch,
+        .seq = next_seq(generator, index),
+        .is_replay = generator->options.replay != NULL,
+        .totals = {true, state->follower.sums.created, state->follower.sums.consumed},
+    };
     buffer_clear(&state->text);
-    snapshot_text_append_message(&state->text, &generator->snapshot, generator->epoch, seq,
-                                 generator->options.replay != NULL, data->data, data->size);
+    snapshot_text_append_message(&state->text, &generator->snapshot, &envelope, data->data,
+                                 data->size);
     if (batch->checked_count + batch->published_count == 0)
         batch->since_ns = clock_monotonic_ns();
     batch->published[batch->published_count++] = (struct publication){
         .symbol_index = index,
         .timestamp_ms = generator->snapshot.timestamp_ms,
-        .epoch = generator->epoch,
-        .seq = seq,
+        .epoch = envelope.epoch,
+        .seq = envelope.seq,
         .hash = hash,
+        .totals = envelope.totals,
         .text = state->text.data,
         .text_size = state->text.size,
     };

@@ -53,8 +53,12 @@ static enum status compute_whole(struct generator *generator, struct store_sessi
         return error_set(error, STATUS_NO_DATA, "no usable candles of %s", symbol);
     if (status != STATUS_OK)
         return status;
-    return snapshot_compute(&generator->snapshot, generator->books.scratch, symbol,
-                            &generator->series, bucket_e8, error);
+    status = snapshot_compute(&generator->snapshot, generator->books.scratch, symbol,
+                              &generator->series, bucket_e8, error);
+    if (status == STATUS_OK)
+        change_sums_note(&item->follower->sums, slots_number(newest_ms),
+                         generator->snapshot.change);
+    return status;
 }
 
 /* `item` is NULL where nothing was read for it, since it is loaded. */

@@ -5,15 +5,24 @@
 #ifndef HEATCAST_MODEL_PUBLICATION_H
 #define HEATCAST_MODEL_PUBLICATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Sums over the candles of a symbol from where its generator began: the difference of two, of one
+ * epoch, is what happened between them. */
+struct publication_totals {
+    bool are_known;
+    int64_t created, consumed;
+};
 
 struct publication {
     size_t symbol_index;  /* in SYMBOLS */
     int64_t timestamp_ms; /* open time of the newest candle, UTC */
     uint64_t epoch, seq;  /* together they order a symbol's snapshots */
     uint64_t hash;        /* publication_hash() of what a client sees */
-    const char *text;     /* the whole message, JSON, as every client gets it */
+    struct publication_totals totals;
+    const char *text; /* the whole message, JSON, as every client gets it */
     size_t text_size;
 };
 

@@ -61,19 +61,22 @@ void run_books_deinit(struct run_books *books)
 struct walk {
     struct slots *slots;
     struct book *book;
-    int64_t slot;    /* that is next */
-    double interest; /* the last before it, in the window; 0: there is none */
+    struct change_sums *sums; /* or NULL */
+    int64_t slot;             /* that is next */
+    double interest;          /* the last before it, in the window; 0: there is none */
 };
 
-static struct walk begin_walk(struct slots *slots, struct book *book, int64_t first, int64_t slot)
+static struct walk begin_walk(const struct run *run, struct slots *slots, struct book *book,
+                              int64_t first, int64_t slot)
 {
-    return (struct walk){slots, book, slot, slots_last_interest(slots, first, slot)};
+    return (struct walk){slots, book, run->sums, slot, slots_last_interest(slots, first, slot)};
 }
 
 static struct book_change step(struct walk *walk)
 {
-    const struct candle *candle = slots_candle(walk->slots, walk->slot);
-    double interest = slots_interest(walk->slots, walk->slot++), delta = 0;
+    const int64_t slot = walk->slot++;
+    const struct candle *candle = slots_candle(walk->slots, slot);
+    double interest = slots_interest(walk->slots, slot), delta = 0;
     struct book_change change = {0};
     if (interest != 0) {
         delta = walk->interest != 0 ? interest - walk->interest : 0;
@@ -82,7 +85,9 @@ static struct book_change step(struct walk *walk)
     if (candle != NULL)
         change = book_advance(
             walk->book, candle,
-            (struct interest_step){delta, slots_open_contracts(walk->slots, walk->slot)});
+            (struct interest_step){delta, slots_open_contracts(walk->slots, slot + 1)});
+    if (walk->sums != NULL)
+        change_sums_note(walk->sums, slot, change);
     return change;
 }
 
@@ -167,7 +172,7 @@ static int64_t last_empty(const struct change *change, int64_t slot, int64_t end
  * book, where it stands, is the new one's too. False: the new one is in `scratch`, at the end. */
 static bool try_join(const struct change *change, struct slots *slots, struct book *scratch)
 {
-    struct walk walk = begin_walk(slots, scratch, change->first, change->first);
+    struct walk walk = begin_walk(change->run, slots, scratch, change->first, change->first);
     bool is_joined = was_empty(change, change->first); /* both are empty */
     book_reset(scratch);
     while (walk.slot < change->end || is_joined) {
@@ -179,7 +184,8 @@ static bool try_join(const struct change *change, struct slots *slots, struct bo
             if (next > change->end)
                 next = change->end;
             book_reset(scratch);
-            walk = begin_walk(slots, scratch, change->first, last_empty(change, slot, next));
+            walk = begin_walk(change->run, slots, scratch, change->first,
+                              last_empty(change, slot, next));
             walk_to(&walk, next);
             if (next == change->end)
                 return false;
@@ -202,7 +208,7 @@ static void follow(struct run *run, struct slots *slots, int64_t first, int64_t 
     }
     const struct change change = find_change(run, slots, first, end);
     if (try_join(&change, slots, books->scratch)) {
-        struct walk walk = begin_walk(slots, run->book, first, run->end);
+        struct walk walk = begin_walk(run, slots, run->book, first, run->end);
         walk_to(&walk, end);
     } else {
         struct book *book = run->book;
@@ -235,7 +241,7 @@ static void follow_moment(struct run *run, struct slots *slots, int64_t first, i
         run->first = run->end = first;
     }
     if (newest - run->end > RUN_LAG_MAX) {
-        struct walk walk = begin_walk(slots, run->book, first, run->end);
+        struct walk walk = begin_walk(run, slots, run->book, first, run->end);
         while (walk.slot < newest - RUN_LAG_MIN)
             step(&walk);
         run->end = walk.slot;
@@ -259,7 +265,7 @@ enum status run_snapshot(struct run *run, struct slots *slots, int64_t first, in
         bucket_e8 = bucket_default(symbol, candle->close_e8);
     book_prepare(run->book, bucket_e8);
     book_copy(books->preview, run->book);
-    struct walk walk = begin_walk(slots, books->preview, first, run->end);
+    struct walk walk = begin_walk(run, slots, books->preview, first, run->end);
     while (walk.slot <= newest)
         snapshot->change = step(&walk);
     if (!is_of_moment || !slots_first_change(slots, first, newest + 1, &first_change_ms))

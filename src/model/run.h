@@ -8,8 +8,9 @@
 #ifndef HEATCAST_MODEL_RUN_H
 #define HEATCAST_MODEL_RUN_H
 
-#include "model/snapshot.h"
+#include "model/change_sums.h"
 #include "model/slots.h"
+#include "model/snapshot.h"
 
 /* Books that runs of one model use in turn; what they hold between two calls means nothing. */
 struct run_books {
@@ -19,6 +20,7 @@ struct run_books {
 struct run {
     struct book *book; /* after the candles of these slots: [first, end) */
     int64_t first, end;
+    struct change_sums *sums; /* where each candle that is computed is noted; or NULL */
 };
 
 /* How many of the newest slots a book of a model of moments leaves to the copy: as many at least

@@ -167,8 +167,17 @@ void snapshot_text_append_data(struct buffer *out, const struct snapshot *snapsh
     json_close_object(&json);
 }
 
+static void append_totals(struct json *json, const struct publication_totals *totals)
+{
+    json_key(json, "totals");
+    json_open_object(json);
+    json_member_integer(json, "positions_created", totals->created);
+    json_member_integer(json, "positions_consumed", totals->consumed);
+    json_close_object(json);
+}
+
 void snapshot_text_append_message(struct buffer *out, const struct snapshot *snapshot,
-                                  uint64_t epoch, uint64_t seq, bool is_replay, const char *data,
+                                  const struct snapshot_envelope *envelope, const char *data,
                                   size_t data_size)
 {
     struct json json = json_start(out);
@@ -176,10 +185,12 @@ void snapshot_text_append_message(struct buffer *out, const struct snapshot *sna
     json_member_text(&json, "type", "snapshot");
     json_member_text(&json, "symbol", snapshot->symbol);
     json_member_time(&json, "timestamp", snapshot->timestamp_ms);
-    json_member_integer(&json, "epoch", (int64_t)epoch);
-    json_member_integer(&json, "seq", (int64_t)seq);
-    if (is_replay)
+    json_member_integer(&json, "epoch", (int64_t)envelope->epoch);
+    json_member_integer(&json, "seq", (int64_t)envelope->seq);
+    if (envelope->is_replay)
         json_member_bool(&json, "replay", true);
+    if (envelope->totals.are_known)
+        append_totals(&json, &envelope->totals);
     json_key(&json, "data");
     json_raw(&json, data, data_size);
     json_close_object(&json);

@@ -4,16 +4,25 @@
 #define HEATCAST_MODEL_SNAPSHOT_TEXT_H
 
 #include "base/buffer.h"
+#include "model/publication.h"
 #include "model/snapshot.h"
 
 /* {"levels":[...],"current_price":...,"positions_created":...,"positions_consumed":...,
  * "bucket":...}, and known_from where the window's rows lack something. */
 void snapshot_text_append_data(struct buffer *out, const struct snapshot *snapshot);
 
+/* What a message has around the data. */
+struct snapshot_envelope {
+    uint64_t epoch, seq;
+    bool is_replay;
+    struct publication_totals totals;
+};
+
 /* The whole message: type, symbol, timestamp, epoch, seq, data, and between them replay where the
- * past is replayed. `data` is the text that snapshot_text_append_data() made. */
+ * past is replayed, and totals where they are known. `data` is the text that
+ * snapshot_text_append_data() made. */
 void snapshot_text_append_message(struct buffer *out, const struct snapshot *snapshot,
-                                  uint64_t epoch, uint64_t seq, bool is_replay, const char *data,
+                                  const struct snapshot_envelope *envelope, const char *data,
                                   size_t data_size);
 
 /* [{"price":...,"long_density":...,"short_density":...},...] */

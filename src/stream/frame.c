@@ -27,6 +27,7 @@ struct frame *frame_create(uint32_t symbol_index, uint64_t epoch, uint64_t seq, 
     frame->epoch = epoch;
     frame->seq = seq;
     frame->hash = hash;
+    frame->totals = (struct publication_totals){0};
     frame->published_ns = clock_monotonic_ns();
     frame->header_size = (uint32_t)header_size;
     frame->size = header_size + json_size;

@@ -7,6 +7,8 @@
 #ifndef HEATCAST_STREAM_FRAME_H
 #define HEATCAST_STREAM_FRAME_H
 
+#include "model/publication.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,11 +27,12 @@ struct frame_deflated {
 struct frame {
     atomic_uint references;
     uint32_t symbol_index;
-    uint64_t epoch, seq;   /* together they order a symbol's snapshots */
-    uint64_t hash;         /* of what a client sees; the HTTP ETag */
-    uint64_t published_ns; /* monotonic clock */
-    uint32_t header_size;  /* of the WebSocket frame header that the bytes begin with */
-    size_t size;           /* all bytes, header and JSON */
+    uint64_t epoch, seq;              /* together they order a symbol's snapshots */
+    uint64_t hash;                    /* of what a client sees; the HTTP ETag */
+    uint64_t published_ns;            /* monotonic clock */
+    struct publication_totals totals; /* set by its maker before others know it */
+    uint32_t header_size;             /* of the WebSocket frame header that the bytes begin with */
+    size_t size;                      /* all bytes, header and JSON */
     _Atomic(struct frame_deflated *) deflated; /* NULL: not made; never changes once it is set */
     /* How far its broadcast is; for publisher_delivered(). */
     atomic_uint loops_left;             /* mailboxes whose loops are not done with it */

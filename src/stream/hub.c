@@ -33,7 +33,8 @@ void hub_init(struct hub *hub, const struct config *config, struct publisher *pu
     hub->sent_before = memory_allocate_lines(hub->symbols->count, sizeof *hub->sent_before);
     list_init(&hub->held);
     for (size_t i = 0; i < hub->symbols->count; i++) {
-        list_init(&hub->by_symbol[i].subscriptions);
+        for (size_t stream = 0; stream < HUB_STREAMS; stream++)
+            list_init(&hub->by_symbol[i].subscriptions[stream]);
         list_init(&hub->by_symbol[i].waiters);
     }
 }
@@ -41,9 +42,14 @@ void hub_init(struct hub *hub, const struct config *config, struct publisher *pu
 void hub_deinit(struct hub *hub)
 {
     for (size_t i = 0; i < hub->symbols->count; i++) {
-        check(list_is_empty(&hub->by_symbol[i].subscriptions));
-        check(list_is_empty(&hub->by_symbol[i].waiters));
-        frame_release(hub->by_symbol[i].newest);
+        struct hub_symbol *symbol = &hub->by_symbol[i];
+        for (size_t stream = 0; stream < HUB_STREAMS; stream++)
+            check(list_is_empty(&symbol->subscriptions[stream]));
+        check(list_is_empty(&symbol->waiters));
+        frame_release(symbol->newest);
+        if (symbol->since_last != NULL)
+            since_last_deinit(symbol->since_last);
+        free(symbol->since_last);
     }
     free(hub->by_symbol);
     free(hub->found);
@@ -62,6 +68,25 @@ static uint64_t due_ns(const struct subscription *subscription)
            (uint64_t)subscription->update_interval_ms * UINT64_C(1000000);
 }
 
+/* Makes the waiting snapshot the one with since_last. That is done when it may go out, and not when
+ * it begins to wait: most that an interval holds back are replaced. */
+static void add_since_last(struct subscription *subscription)
+{
+    struct hub *hub = hub_of(subscription->subscriber);
+    struct hub_symbol *symbol = &hub->by_symbol[subscription->symbol_index];
+    struct outbox_slot *slot = &subscription->slot;
+    if (!subscription->wants_since_last || slot->pending == NULL)
+        return;
+    if (symbol->since_last == NULL)
+        symbol->since_last = memory_allocate_zeroed(1, sizeof *symbol->since_last);
+    const bool is_deflated =
+        subscription->subscriber->outbox.deflates && frame_deflated(slot->pending) != NULL;
+    struct frame *made = since_last_frame(symbol->since_last, slot->pending, &slot->sent,
+                                          is_deflated ? hub_deflater(hub) : NULL);
+    frame_release(slot->pending);
+    slot->pending = made;
+}
+
 /* The waiting snapshot may go out. */
 static void release(struct subscription *subscription, uint64_t now_ns)
 {
@@ -71,6 +96,7 @@ static void release(struct subscription *subscription, uint64_t now_ns)
         subscription->slot.waiting_since_ns = now_ns;
     }
     subscription->released_ns = now_ns;
+    add_since_last(subscription);
     subscriber_mark_ready(subscription->subscriber);
 }
 
@@ -117,16 +143,32 @@ static void log_change(struct hub *hub, const char *message, size_t symbol_index
               log_int("subscribers", (int64_t)count));
 }
 
+/* What went out before it was wished for is not known to the slot, so the sums begin anew. */
+static void set_wish(struct hub *hub, struct subscription *subscription,
+                     struct subscription_wish wish)
+{
+    const enum hub_stream stream = wish.since_last ? HUB_SINCE_LAST : HUB_PLAIN;
+    struct hub_symbol *symbol = &hub->by_symbol[subscription->symbol_index];
+    subscription->update_interval_ms = wish.update_interval_ms;
+    if (!list_is_empty(&subscription->in_symbol) &&
+        subscription->wants_since_last == wish.since_last)
+        return;
+    subscription->wants_since_last = wish.since_last;
+    subscription->slot.sent = (struct since_last_base){0};
+    list_remove(&subscription->in_symbol);
+    list_push_back(&symbol->subscriptions[stream], &subscription->in_symbol);
+}
+
 static void subscribe(struct hub *hub, struct subscriber *subscriber, size_t symbol_index,
-                      uint32_t update_interval_ms)
+                      struct subscription_wish wish)
 {
     struct subscription *subscription = hub->found[symbol_index];
     if (subscription != NULL) {
-        subscription->update_interval_ms = update_interval_ms;
+        set_wish(hub, subscription, wish);
         return;
     }
-    subscription = subscriber_add(subscriber, symbol_index, update_interval_ms);
-    list_push_back(&hub->by_symbol[symbol_index].subscriptions, &subscription->in_symbol);
+    subscription = subscriber_add(subscriber, symbol_index);
+    set_wish(hub, subscription, wish);
     struct frame *newest = publisher_newest(hub->group.publisher, symbol_index);
     if (newest != NULL) {
         uint64_t now_ns = clock_monotonic_ns();
@@ -156,13 +198,13 @@ static void forget_found(struct subscription *subscription, void *hub)
 }
 
 void hub_subscribe(struct hub *hub, struct subscriber *subscriber, const uint16_t symbols[],
-                   size_t count, uint32_t update_interval_ms)
+                   size_t count, struct subscription_wish wish)
 {
     check(subscriber->group == &hub->group);
     subscriber_visit(subscriber, note_found, hub);
     for (size_t i = 0; i < count; i++) {
         check(symbols[i] < hub->symbols->count);
-        subscribe(hub, subscriber, symbols[i], update_interval_ms);
+        subscribe(hub, subscriber, symbols[i], wish);
     }
     subscriber_visit(subscriber, forget_found, hub);
 }
@@ -215,7 +257,25 @@ static inline __attribute__((always_inline)) void fetch_ahead(const struct list 
     __builtin_prefetch((const char *)second->next + CACHE_LINE_SIZE);
 }
 
-/* `is_alone`: no other symbol's snapshot came with it; several leave in one write. */
+/* To those who get it as it is. `is_alone`: no other symbol's snapshot came with it; several leave
+ * in one write. */
+static void broadcast(struct hub *hub, const struct list *subscriptions, struct frame *frame,
+                      bool is_alone, uint64_t now_ns)
+{
+    struct outbox_broadcast sending = {.frame = frame, .now_ns = now_ns};
+    /* A subscriber that ends here takes its own subscription off the list, and no other. */
+    list_for_each_safe(link, following, subscriptions)
+    {
+        struct subscription *subscription = list_entry(link, struct subscription, in_symbol);
+        fetch_ahead(following, subscriptions);
+        if (!is_alone || !try_send(subscription, &sending, now_ns))
+            offer(hub, subscription, frame, frame->published_ns, now_ns);
+        if (sending.plain_count + sending.deflated_count == OUTBOX_COUNT_EVERY)
+            outbox_count_sent(&sending, clock_monotonic_ns(), &hub->group.meter);
+    }
+    outbox_count_sent(&sending, clock_monotonic_ns(), &hub->group.meter);
+}
+
 static void deliver(struct hub *hub, struct hub_symbol *symbol, struct frame *frame, bool is_alone,
                     uint64_t now_ns)
 {
@@ -224,27 +284,14 @@ static void deliver(struct hub *hub, struct hub_symbol *symbol, struct frame *fr
         return;
     frame_release(symbol->newest);
     symbol->newest = frame_acquire(frame);
-    struct outbox_broadcast broadcast = {.frame = frame, .now_ns = now_ns};
-    /* A subscriber that ends here takes its own subscription off the list, and no other. */
-    list_for_each_safe(link, following, &symbol->subscriptions)
-    {
-        struct subscription *subscription = list_entry(link, struct subscription, in_symbol);
-        fetch_ahead(following, &symbol->subscriptions);
-        if (!is_alone || !try_send(subscription, &broadcast, now_ns))
-            offer(hub, subscription, frame, frame->published_ns, now_ns);
-        if (broadcast.plain_count + broadcast.deflated_count == OUTBOX_COUNT_EVERY)
-            outbox_count_sent(&broadcast, clock_monotonic_ns(), &hub->group.meter);
-    }
-    outbox_count_sent(&broadcast, clock_monotonic_ns(), &hub->group.meter);
+    broadcast(hub, &symbol->subscriptions[HUB_PLAIN], frame, is_alone, now_ns);
+    list_for_each_safe(link, following, &symbol->subscriptions[HUB_SINCE_LAST]) offer(
+        hub, list_entry(link, struct subscription, in_symbol), frame, frame->published_ns, now_ns);
 }
 
-/* A first snapshot could not be made: subscribers that wait for it get an error, once. A symbol
- * without data is no failure; its first snapshot comes when there is data. */
-static void report_failure(struct hub_symbol *symbol, const char *name, enum status status)
+static void report_to(const struct list *subscriptions, const char *name, enum status status)
 {
-    if (status == STATUS_OK || status == STATUS_NO_DATA)
-        return;
-    list_for_each_safe(link, following, &symbol->subscriptions)
+    list_for_each_safe(link, following, subscriptions)
     {
         struct subscription *subscription = list_entry(link, struct subscription, in_symbol);
         if (!subscription->awaits_first)
@@ -253,6 +300,15 @@ static void report_failure(struct hub_symbol *symbol, const char *name, enum sta
         subscription->awaits_first = false;
         subscriber->kind->on_unavailable(subscriber, name, status);
     }
+}
+
+/* A first snapshot could not be made: subscribers that wait for it get an error, once. A symbol
+ * without data is no failure; its first snapshot comes when there is data. */
+static void report_failure(const struct hub_symbol *symbol, const char *name, enum status status)
+{
+    for (size_t stream = 0; stream < HUB_STREAMS; stream++)
+        if (status != STATUS_OK && status != STATUS_NO_DATA)
+            report_to(&symbol->subscriptions[stream], name, status);
 }
 
 static void answer_waiters(struct hub_symbol *symbol, struct frame *newest, enum status status)

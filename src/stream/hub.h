@@ -23,10 +23,18 @@ struct hub_waiter {
     void (*on_ready)(struct hub_waiter *waiter, struct frame *frame, enum status status);
 };
 
+/* What subscriptions differ in when a snapshot is broadcast. */
+enum hub_stream {
+    HUB_PLAIN,
+    HUB_SINCE_LAST,
+    HUB_STREAMS,
+};
+
 struct hub_symbol {
-    struct list subscriptions;
+    struct list subscriptions[HUB_STREAMS];
     struct list waiters;
     struct frame *newest;
+    struct since_last *since_last; /* NULL: nobody has asked for it yet */
 };
 
 struct hub {
@@ -57,12 +65,12 @@ void hub_deinit(struct hub *hub); /* all subscribers and waiters must be gone */
  * at once, and from then on of all symbols once in this time. */
 #define HUB_FIRSTS_PERIOD_MS 5000
 
-/* Subscribes to different symbols; a second time only changes the interval. The newest snapshot of
- * each, if there is one, goes into the outbox, and the caller flushes; or it is held there for a
+/* Subscribes to different symbols; a second time only changes what is wished. The newest snapshot
+ * of each, if there is one, goes into the outbox, and the caller flushes; or it is held there for a
  * while, if the client had many in this way (HUB_FIRSTS_PERIOD_MS). Both are for subscribers of
  * this hub's group, and cost what they have and what is asked for, not the product. */
 void hub_subscribe(struct hub *hub, struct subscriber *subscriber, const uint16_t symbols[],
-                   size_t count, uint32_t update_interval_ms);
+                   size_t count, struct subscription_wish wish);
 void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, const uint16_t symbols[],
                      size_t count);
 

@@ -277,9 +277,17 @@ static void count_deliveries(struct outbox_meter *meter, uint32_t symbol_index, 
     meter_add(&meter->delivery_ns_sum, count * duration_ns);
 }
 
+static void note_sent(const struct item *item)
+{
+    if (item->slot != NULL)
+        item->slot->sent =
+            (struct since_last_base){item->frame->epoch, item->frame->seq, item->frame->totals};
+}
+
 static void finish_item(struct item *item, uint64_t now_ns, struct outbox_meter *meter)
 {
     if (item->frame != NULL) {
+        note_sent(item);
         count_deliveries(meter, item->frame->symbol_index, 1, item->waiting_since_ns, now_ns);
         frame_release(item->frame);
     } else {
@@ -294,6 +302,7 @@ static void begin_item(struct outbox *outbox, const struct item *item, size_t ta
     outbox->begun_offset = item->offset + taken;
     outbox->is_begun_deflated = item->is_deflated;
     if (item->slot != NULL) {
+        note_sent(item);
         outbox->begun_waiting_since_ns = item->slot->waiting_since_ns;
         outbox->is_begun_late = item->slot->is_late;
     }

@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "stream/frame.h"
+#include "stream/since_last.h"
 #include "wire/websocket.h"
 
 #include <stdbool.h>
@@ -48,6 +49,7 @@ struct outbox_slot {
     struct frame *pending;     /* the newest snapshot that is not out, or NULL */
     uint64_t waiting_since_ns; /* since when the first one waits; kept when replaced */
     struct list in_outbox;
+    struct since_last_base sent; /* the last one that outbox_flush() sent, or began to send */
 };
 
 #define OUTBOX_DELIVERY_BOUNDS 16

@@ -172,6 +172,7 @@ static struct frame *make_newest(struct publisher *publisher, const struct publi
     struct frame *frame =
         frame_create((uint32_t)published->symbol_index, published->epoch, published->seq,
                      published->hash, published->text, published->text_size);
+    frame->totals = published->totals;
     if (is_deflated_wanted(publisher))
         frame_deflate(frame, publisher->deflater);
     if (!replace_newest(publisher, frame, is_same)) {

@@ -166,7 +166,7 @@ struct request {
     const json_t *id; /* NULL: no acknowledgement is wanted */
     bool has_names;
     struct names names;
-    uint32_t update_interval_ms;
+    struct subscription_wish wish;
 };
 
 /* Reads a list of names. Returns what is wrong with it, or NULL. */
@@ -199,6 +199,15 @@ static const char *read_update_interval(const json_t *value, uint32_t *interval_
     return NULL;
 }
 
+/* Whether a member is there and true. Returns what is wrong with it, or NULL. */
+static const char *read_since_last(const json_t *value, bool *since_last)
+{
+    *since_last = json_is_true(value);
+    return value == NULL || json_is_null(value) || json_is_boolean(value)
+               ? NULL
+               : "'since_last' must be true or false";
+}
+
 static void reply_ack(struct session *session, const struct request *request)
 {
     if (request->id == NULL)
@@ -228,7 +237,7 @@ static void change_subscriptions(struct session *session, const struct request *
         return;
     if (subscribes)
         hub_subscribe(hub, &session->subscriber, names->symbols, names->symbol_count,
-                      request->update_interval_ms);
+                      request->wish);
     else
         hub_unsubscribe(hub, &session->subscriber, names->symbols, names->symbol_count);
     if (names->symbol_count > 0)
@@ -265,7 +274,9 @@ static void perform(struct session *session, const json_t *root, struct request 
                                    &request->names);
     if (fault == NULL && subscribes)
         fault = read_update_interval(json_object_get(root, "update_interval"),
-                                     &request->update_interval_ms);
+                                     &request->wish.update_interval_ms);
+    if (fault == NULL && subscribes)
+        fault = read_since_last(json_object_get(root, "since_last"), &request->wish.since_last);
     if (fault != NULL)
         reply_error(session, request->id, "INVALID_MESSAGE", fault);
     else
@@ -362,7 +373,8 @@ void request_subscribe_list(struct session *session, const char *symbols)
             add_name(&names, hub->symbols, name);
     }
     if (session_is_open(session))
-        hub_subscribe(hub, &session->subscriber, names.symbols, names.symbol_count, 0);
+        hub_subscribe(hub, &session->subscriber, names.symbols, names.symbol_count,
+                      (struct subscription_wish){0});
     reply_unknown(session, NULL, &names);
 }
 

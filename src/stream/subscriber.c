@@ -73,13 +73,11 @@ void subscriber_visit(const struct subscriber *subscriber,
         visit(slot_subscription(link), context);
 }
 
-struct subscription *subscriber_add(struct subscriber *subscriber, size_t symbol_index,
-                                    uint32_t update_interval_ms)
+struct subscription *subscriber_add(struct subscriber *subscriber, size_t symbol_index)
 {
     struct subscription *subscription = memory_allocate_zeroed(1, sizeof *subscription);
     subscription->subscriber = subscriber;
     subscription->symbol_index = (uint16_t)symbol_index;
-    subscription->update_interval_ms = update_interval_ms;
     subscription->awaits_first = true;
     list_init(&subscription->in_symbol);
     list_init(&subscription->in_held);

@@ -92,6 +92,12 @@ struct subscriber {
     uint64_t firsts_paid_until_ns; /* of the hub; see first_due_ns() there */
 };
 
+/* How a client wants the snapshots of a symbol. */
+struct subscription_wish {
+    uint32_t update_interval_ms; /* 0: every change */
+    bool since_last;
+};
+
 /* One client's interest in one symbol, which lives in its outbox' list of slots. When its
  * snapshots may go is the hub's to say. */
 struct subscription {
@@ -101,7 +107,8 @@ struct subscription {
     uint64_t released_ns;        /* when the newest snapshot that was not held could go; 0: never */
     uint32_t update_interval_ms; /* 0: every change */
     uint16_t symbol_index;
-    bool awaits_first; /* has had no snapshot yet */
+    bool awaits_first;     /* has had no snapshot yet */
+    bool wants_since_last; /* what happened since the last snapshot that it got */
     struct outbox_slot slot;
     struct list in_held; /* hub.held, while a snapshot waits for its time */
 };
@@ -142,8 +149,7 @@ void subscriber_visit(const struct subscriber *subscriber,
 
 /* Makes one, which there must not be yet. The caller links it into the symbol's list; all end with
  * the subscriber, or by subscription_end(). */
-struct subscription *subscriber_add(struct subscriber *subscriber, size_t symbol_index,
-                                    uint32_t update_interval_ms);
+struct subscription *subscriber_add(struct subscriber *subscriber, size_t symbol_index);
 void subscription_end(struct subscription *subscription); /* unlinks and frees it */
 
 /* Something in the outbox may go: it is written at the end of this turn, unless the socket is

@@ -58,7 +58,10 @@ const options = {
 };
 export const heatmap = new HeatmapWebSocket('http://127.0.0.1:1', { ...options, WebSocket });
 heatmap.subscribe('ETHUSDT', { updateInterval: 5 });
-heatmap.subscribe(['ETHUSDT', 'BTCUSDT']);
+heatmap.subscribe(['ETHUSDT', 'BTCUSDT'], { sinceLast: true });
+heatmap.addEventListener('snapshot', ({ detail }) =>
+    console.log(detail.since_last?.positions_created, detail.totals?.positions_consumed),
+);
 const listener = (event: { detail: Snapshot }): void => console.log(event.detail.seq);
 heatmap.addEventListener('snapshot', listener, { once: true });
 heatmap.removeEventListener('snapshot', listener);

@@ -91,14 +91,16 @@ test('subscribes_with_the_interval_asked_for', async () => {
     const { client } = connect(server.port, { updateInterval: 5 });
     await until(() => server.requests.length === 1, 'subscribe');
     client.subscribe(['ETHUSDT'], { updateInterval: 30 });
+    client.subscribe(['SOLUSDT'], { sinceLast: true });
     client.unsubscribe('BTCUSDT');
-    await until(() => server.requests.length === 3, 'three requests');
+    await until(() => server.requests.length === 4, 'four requests');
     assert.deepEqual(server.requests, [
         { action: 'subscribe', symbols: ['BTCUSDT'], update_interval: 5 },
         { action: 'subscribe', symbols: ['ETHUSDT'], update_interval: 30 },
+        { action: 'subscribe', symbols: ['SOLUSDT'], update_interval: 5, since_last: true },
         { action: 'unsubscribe', symbols: ['BTCUSDT'] },
     ]);
-    assert.deepEqual(client.symbols, ['ETHUSDT']);
+    assert.deepEqual(client.symbols, ['ETHUSDT', 'SOLUSDT']);
     assert.equal(client.url, `ws://127.0.0.1:${server.port}/ws/heatmap`);
 });
 

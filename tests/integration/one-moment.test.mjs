@@ -302,3 +302,54 @@ test('a server that follows the market says what a computation from the start sa
         assert.equal(JSON.stringify(pushed.data), JSON.stringify(computed.data), iso(at));
     }
 });
+
+test('what happened since the last snapshot is what all candles between them did', async (t) => {
+    const folder = await makeFolder();
+    t.after(() => removeFolder(folder));
+    const database = join(folder, 'market.duckdb');
+    const settings = { ...env, HEATMAP_LOOKBACK: '1d', WS_UPDATE_INTERVAL: '0.1' };
+    let at = firstMs + 6 * dayMs;
+    await importMarkets(folder, database, cutMarket(market, firstMs, at));
+    const server = await serveFor(t, { database, env: settings });
+    const client = await connectFor(t, server.wsUrl);
+    const names = ['positions_created', 'positions_consumed'];
+    const sums = async () => {
+        const { data } = await ask(['history', '--window', '10h'], database, settings);
+        return new Map(data.map((moment) => [moment.timestamp, moment]));
+    };
+    client.send({ action: 'subscribe', symbols: ['BTCUSDT'], since_last: true });
+    let last = await client.next((m) => m.type === 'snapshot');
+    let created = 0;
+    assert.equal(last.since_last, undefined);
+    for (const candles of [1, 3, 1, 30]) {
+        const before = await sums();
+        const next = at + candles * candleMs;
+        await importMarkets(folder, database, cutMarket(market, at, next));
+        at = next;
+        // An import is several files: more than one snapshot may come of it.
+        const found = { positions_created: 0, positions_consumed: 0 };
+        let told = last;
+        do {
+            told = await client.next((m) => m.type === 'snapshot');
+            assert.equal(told.since_last.seq, last.seq);
+            for (const name of names) {
+                assert.equal(told.since_last[name], told.totals[name] - last.totals[name]);
+                found[name] += told.since_last[name];
+            }
+            last = told;
+        } while (
+            JSON.stringify(told.data) !==
+            JSON.stringify((await ask(['snapshot'], database, settings)).data)
+        );
+        const after = await sums();
+        for (const name of names) {
+            let expectedSum = 0;
+            for (const [time, moment] of after)
+                if (before.has(time)) expectedSum += moment[name] - before.get(time)[name];
+                else if (time > [...before.keys()].at(-1)) expectedSum += moment[name];
+            assert.equal(found[name], expectedSum, `${name} ${iso(at)}`);
+        }
+        created += found.positions_created;
+    }
+    assert.ok(created > 50, `${created}`);
+});

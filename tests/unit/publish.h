@@ -16,9 +16,9 @@ static inline bool publish_one(struct publisher *publisher, const struct publica
 }
 
 /* A message of `symbol` with this text as its data, whose content is told apart by `hash`. */
-static inline bool publish_data(struct publisher *publisher, const struct symbol_list *symbols,
-                                size_t symbol, uint64_t epoch, uint64_t seq, uint64_t hash,
-                                const char *data)
+static inline bool publish_totals(struct publisher *publisher, const struct symbol_list *symbols,
+                                  size_t symbol, uint64_t epoch, uint64_t seq, uint64_t hash,
+                                  const char *data, struct publication_totals totals)
 {
     struct buffer text = {0};
     buffer_append_format(&text,
@@ -33,11 +33,20 @@ static inline bool publish_data(struct publisher *publisher, const struct symbol
                                               .epoch = epoch,
                                               .seq = seq,
                                               .hash = hash,
+                                              .totals = totals,
                                               .text = text.data,
                                               .text_size = text.size,
                                           });
     buffer_deinit(&text);
     return is_news;
+}
+
+static inline bool publish_data(struct publisher *publisher, const struct symbol_list *symbols,
+                                size_t symbol, uint64_t epoch, uint64_t seq, uint64_t hash,
+                                const char *data)
+{
+    return publish_totals(publisher, symbols, symbol, epoch, seq, hash, data,
+                          (struct publication_totals){0});
 }
 
 #endif

@@ -256,9 +256,17 @@ static inline void subscribe_with_interval(struct client *client, const char *in
     send_text(client, text);
 }
 
-/* One line a frame: snapshots as "BTCUSDT 7", errors as "INVALID_SYMBOL: text", warnings as
- * "SLOW_CONSUMER 3", control frames as "ping", "pong:payload", "close:1000:reason", the rest as
- * its JSON. An error's id follows it in brackets. */
+static inline void describe_since_last(struct buffer *out, const json_t *since)
+{
+    buffer_append_format(out, " since %d: %d %d",
+                         (int)json_integer_value(json_object_get(since, "seq")),
+                         (int)json_integer_value(json_object_get(since, "positions_created")),
+                         (int)json_integer_value(json_object_get(since, "positions_consumed")));
+}
+
+/* One line a frame: snapshots as "BTCUSDT 7" or "BTCUSDT 7 since 5: 30 4", errors as
+ * "INVALID_SYMBOL: text", warnings as "SLOW_CONSUMER 3", control frames as "ping", "pong:payload",
+ * "close:1000:reason", the rest as its JSON. An error's id follows it in brackets. */
 static inline void describe(struct buffer *out, const struct server_frame *frame)
 {
     const unsigned char *bytes = (const unsigned char *)frame->payload;
@@ -279,6 +287,8 @@ static inline void describe(struct buffer *out, const struct server_frame *frame
         if (strcmp(type, "snapshot") == 0)
             buffer_append_format(out, "%s %d", json_string_value(json_object_get(root, "symbol")),
                                  (int)json_integer_value(json_object_get(root, "seq")));
+        if (json_object_get(root, "since_last") != NULL)
+            describe_since_last(out, json_object_get(root, "since_last"));
         else if (strcmp(type, "error") == 0)
             buffer_append_format(out, "%s: %s", code,
                                  json_string_value(json_object_get(root, "message")));
@@ -286,7 +296,7 @@ static inline void describe(struct buffer *out, const struct server_frame *frame
             buffer_append_format(
                 out, "%s %d", code,
                 (int)json_integer_value(json_object_get(root, "dropped_messages")));
-        else
+        else if (strcmp(type, "snapshot") != 0)
             buffer_append(out, frame->payload, frame->size);
         if (strcmp(type, "error") == 0 && id != NULL) {
             char *text = json_dumps(id, JSON_ENCODE_ANY);

@@ -14,6 +14,8 @@
     "{\"levels\":[{\"price\":98000,\"long_density\":1.5,\"short_density\":0}],"                    \
     "\"current_price\":98450,\"positions_created\":4,\"positions_consumed\":1}"
 #define HEAD "{\"type\":\"snapshot\",\"symbol\":\"BTCUSDT\",\"timestamp\":\"2025-12-28T14:30:00Z\","
+#define TOTALS(created, consumed)                                                                  \
+    "{\"positions_created\":" created ",\"positions_consumed\":" consumed "}"
 #define UNNUMBERED HEAD "\"data\":" DATA "}"
 
 static enum message_fault parse(struct message *message, const char *json, struct error *error)
@@ -39,6 +41,13 @@ static void a_snapshot_is_taken_apart(void **state)
     assert_int_equal(message.seq, 1042);
     assert_int_equal(message.timestamp_ms, 1766932200000);
     assert_data(&message, DATA);
+    assert_false(message.totals.are_known);
+    assert_int_equal(
+        parse(&message, HEAD "\"totals\":" TOTALS("7", "5") ",\"data\":" DATA "}", NULL),
+        MESSAGE_OK);
+    assert_true(message.totals.are_known);
+    assert_int_equal(message.totals.created, 7);
+    assert_int_equal(message.totals.consumed, 5);
     assert_int_equal(parse(&message, UNNUMBERED, NULL), MESSAGE_OK);
     assert_false(message.is_numbered);
     assert_data(&message, DATA);
@@ -90,6 +99,9 @@ static void what_is_no_snapshot_is_refused_with_the_reason(void **state)
         {HEAD "\"epoch\":0,\"seq\":1,\"data\":" DATA "}", "'epoch'", MESSAGE_NOT_A_SNAPSHOT},
         {HEAD "\"epoch\":1,\"seq\":-1,\"data\":" DATA "}", "'epoch'", MESSAGE_NOT_A_SNAPSHOT},
         {HEAD "\"epoch\":1,\"seq\":1.0,\"data\":" DATA "}", "'epoch'", MESSAGE_NOT_A_SNAPSHOT},
+        {HEAD "\"totals\":1,\"data\":" DATA "}", "'totals'", MESSAGE_NOT_A_SNAPSHOT},
+        {HEAD "\"totals\":" TOTALS("1", "-1") ",\"data\":" DATA "}", "'totals'",
+         MESSAGE_NOT_A_SNAPSHOT},
         {HEAD "\"epoch\":9007199254740992,\"seq\":1,\"data\":" DATA "}", "'epoch'",
          MESSAGE_NOT_A_SNAPSHOT},
         {HEAD "\"epoch\":9007199254740991,\"seq\":1,\"data\":" DATA "}", "too great",

@@ -12,8 +12,9 @@ static void an_update_interval_is_clamped_to_1_to_60_seconds(void **state)
     struct client *client = connect_client();
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         subscribe_with_interval(client, expected[i].text);
+        const struct list *subscriptions = &hub.by_symbol[BTC].subscriptions[HUB_PLAIN];
         struct subscription *subscription =
-            list_entry(hub.by_symbol[BTC].subscriptions.next, struct subscription, in_symbol);
+            list_entry(subscriptions->next, struct subscription, in_symbol);
         assert_int_equal(subscription->update_interval_ms, expected[i].ms);
     }
     disconnect(client);

@@ -69,16 +69,19 @@ static void a_message_carries_symbol_time_and_order(void **state)
     (void)state;
     struct snapshot snapshot = example();
     struct buffer out = {0};
-    snapshot_text_append_message(&out, &snapshot, 1766932200123, 1042, false, "{\"levels\":[]}",
-                                 13);
+    snapshot_text_append_message(&out, &snapshot,
+                                 &(struct snapshot_envelope){.epoch = 1766932200123, .seq = 1042},
+                                 "{\"levels\":[]}", 13);
     assert_string_equal(buffer_text(&out),
                         "{\"type\":\"snapshot\",\"symbol\":\"BTCUSDT\","
                         "\"timestamp\":\"2025-12-28T14:30:00Z\",\"epoch\":1766932200123,"
                         "\"seq\":1042,\"data\":{\"levels\":[]}}");
     buffer_clear(&out);
-    snapshot_text_append_message(&out, &snapshot, 1, 2, true, "{}", 2);
-    assert_non_null(
-        strstr(buffer_text(&out), ",\"epoch\":1,\"seq\":2,\"replay\":true,\"data\":{}}"));
+    const struct snapshot_envelope envelope = {1, 2, true, {true, 30, 4}};
+    snapshot_text_append_message(&out, &snapshot, &envelope, "{}", 2);
+    assert_non_null(strstr(buffer_text(&out),
+                           ",\"epoch\":1,\"seq\":2,\"replay\":true,\"totals\":{"
+                           "\"positions_created\":30,\"positions_consumed\":4},\"data\":{}}"));
     buffer_deinit(&out);
 }
 

@@ -22,7 +22,8 @@ static void reader_init(struct reader *reader)
 {
     *reader = (struct reader){.socket.room = SIZE_MAX};
     subscriber_init(&reader->subscriber, &hub.group, &kind, false, &reader->socket);
-    hub_subscribe(&hub, &reader->subscriber, (const uint16_t[]){BTC}, 1, 0);
+    hub_subscribe(&hub, &reader->subscriber, (const uint16_t[]){BTC}, 1,
+                  (struct subscription_wish){0});
 }
 
 static void reader_deinit(struct reader *reader)

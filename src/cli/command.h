@@ -56,6 +56,7 @@ extern const struct command command_fetch;
 extern const struct command command_delete;
 extern const struct command command_snapshot;
 extern const struct command command_history;
+extern const struct command command_score;
 extern const struct command command_config;
 
 /* -- what commands share ----------------------------------------------------------------------- */

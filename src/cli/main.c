@@ -13,8 +13,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_serve,  &command_collect,  &command_import,  &command_fetch,
-    &command_delete, &command_snapshot, &command_history, &command_config,
+    &command_serve,    &command_collect, &command_import, &command_fetch,  &command_delete,
+    &command_snapshot, &command_history, &command_score,  &command_config,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

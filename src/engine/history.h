@@ -1,5 +1,5 @@
-/* Questions about the past: history, candles, the map as a grid, liquidations, one snapshot at a
- * moment.
+/* Questions about the past: history, candles, the map as a grid, liquidations, how good the map
+ * was, one snapshot at a moment.
  *
  * Each call opens the database, loads a series, runs the model over it and writes JSON; nothing is
  * kept between calls. It may block for long, so it belongs on a thread pool or in a command. Safe
@@ -80,6 +80,14 @@ enum status history_grid(struct history *history, const struct range *range,
 enum status history_liquidations(struct history *history, const struct range *range,
                                  const struct question_limits *limits, struct buffer *out,
                                  struct error *error);
+
+/* How good the map of the range was, candle by candle, beside maps that know less
+ * (score/score.h), by default over 30 days. Candles before `known_from`, or before the first
+ * liquidation that was recorded, are not scored. STATUS_NO_DATA: none can be; STATUS_TOO_LARGE:
+ * over the limits of a score, too; STATUS_INVALID: it has an interval. */
+enum status history_score(struct history *history, const struct range *range,
+                          const struct question_limits *limits, struct buffer *out,
+                          struct error *error);
 
 /* The snapshot after the newest candle at or before `at_ms` (INT64_MAX: the newest), computed over
  * the default lookback before it. `model` may be NULL: that of the history. `snapshot` must be

@@ -1,5 +1,6 @@
-/* A question about the past that is being answered: what history.c, candles.c, map.c, moment.c and
- * liquidations.c share. history.h is what the rest of the program includes. One thread a question.
+/* A question about the past that is being answered: what history.c, candles.c, map.c, moment.c,
+ * liquidations.c and score.c share. history.h is what the rest of the program includes. One thread
+ * a question.
  */
 #ifndef HEATCAST_ENGINE_QUESTION_H
 #define HEATCAST_ENGINE_QUESTION_H

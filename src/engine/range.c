@@ -165,6 +165,15 @@ enum status range_check_no_part(const struct range *range, struct error *error)
     return STATUS_OK;
 }
 
+enum status range_check_five_minutes(const struct range *range, struct error *error)
+{
+    if (range->interval_ms != 0)
+        return error_set(error, STATUS_INVALID,
+                         "a score has no interval: it is of candles of five minutes "
+                         "(start, end, window, bucket, weights, model)");
+    return range_check_no_part(range, error);
+}
+
 enum status range_check_times_only(const struct range *range, struct error *error)
 {
     if (range->interval_ms != 0 || range->bucket_e8 != 0 || range->has_weights)

@@ -44,6 +44,10 @@ enum status range_check(const struct range *range, struct error *error);
 /* STATUS_INVALID: a part of a grid is asked for, where the answer is none. */
 enum status range_check_no_part(const struct range *range, struct error *error);
 
+/* STATUS_INVALID: it has an interval or a part of a grid, where candles of five minutes are what
+ * counts. */
+enum status range_check_five_minutes(const struct range *range, struct error *error);
+
 /* STATUS_INVALID: it says more than a time, where that would be without meaning. */
 enum status range_check_times_only(const struct range *range, struct error *error);
 

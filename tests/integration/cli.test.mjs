@@ -8,7 +8,7 @@ import { get } from '../support/http.mjs';
 import { run, scratch } from '../support/process.mjs';
 import { serveFor } from '../support/server.mjs';
 
-const commands = ['serve', 'import', 'fetch', 'snapshot', 'history', 'config'];
+const commands = ['serve', 'import', 'fetch', 'snapshot', 'history', 'score', 'config'];
 
 const settings = {
     WS_ENABLED: 'true',

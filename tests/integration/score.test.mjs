@@ -1,0 +1,133 @@
+// How good the map was (docs/model.md, "The score"): of a simulated market, whose hidden positions
+// are known, and of one without recorded liquidations.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { importMarkets, makeMarket } from '../support/market.mjs';
+import { makeFolder, removeFolder, run } from '../support/process.mjs';
+import { startServer } from '../support/server.mjs';
+
+const others = ['constant', 'recent', 'volume', 'shuffled', 'wrong_side', 'shifted'];
+
+function assertInterval({ value, low, high }, what) {
+    assert.ok(low <= value && value <= high, `${what}: ${low}, ${value}, ${high}`);
+}
+
+describe('a score', () => {
+    let folder;
+    let demo;
+    let quiet;
+    const market = makeMarket({ candles: 3000 });
+    const score = async (database, args = [], env = {}) => {
+        const result = await run(['score', '--db', database, ...args], { env });
+        assert.equal(result.code, 0, result.stderr);
+        assert.equal(result.stderr, '');
+        return JSON.parse(result.stdout);
+    };
+
+    before(async () => {
+        folder = await makeFolder();
+        demo = join(folder, 'demo.duckdb');
+        quiet = join(folder, 'quiet.duckdb');
+        const server = await startServer({ args: ['--demo'], database: demo });
+        assert.equal(await server.stop(), 0, server.logs());
+        await importMarkets(folder, quiet, market);
+    });
+    after(() => removeFolder(folder));
+
+    test('finds that the map of a simulated market is right, beyond doubt', async () => {
+        const found = await score(demo);
+        assert.equal(found.symbol, 'BTCUSDT');
+        assert.equal(found.model, 'survival');
+        assert.equal(found.measured_by, 'liquidations');
+        assert.equal(found.bucket, 10);
+        assert.ok(found.candles > 2000 && found.days >= 8);
+        assert.ok(found.buckets > found.candles);
+        assert.deepEqual(
+            found.maps.map((map) => map.name),
+            ['model', ...others],
+        );
+        assert.deepEqual(found.better_than_all, { location: true, rank: true });
+        const [model, constant] = found.maps;
+        assert.ok(model.location.value > 0.7, `${model.location.value}`);
+        assert.ok(model.location.low > 0.6, `${model.location.low}`);
+        assert.ok(model.location.value > constant.location.value + 0.03);
+        for (const map of found.maps) {
+            assertInterval(map.location, `location of ${map.name}`);
+            assertInterval(map.rank, `rank of ${map.name}`);
+            if (map.name === 'model') continue;
+            assertInterval(map.location_lead, `lead over ${map.name}`);
+            assert.ok(map.location_lead.low > 0, map.name);
+            assert.ok(map.partial.low > 0, map.name);
+        }
+        const { liquidated, in_reach, predicted, factor, tiers } = found.amount;
+        assert.ok(liquidated > 1e8 && in_reach > 0.99 * liquidated);
+        assert.ok(Math.abs(factor.value - liquidated / predicted) < 1e-6);
+        assert.ok(factor.low > 0.5 && factor.high < 2.5);
+        assert.deepEqual(
+            tiers.map((tier) => tier.leverage),
+            [5, 10, 25, 50, 100],
+        );
+        const sum = tiers.reduce((total, tier) => total + tier.predicted, 0);
+        assert.ok(Math.abs(sum / predicted - 1) < 1e-6);
+    });
+
+    test('is the same each time it is asked for', async () => {
+        assert.deepEqual(await score(demo), await score(demo));
+    });
+
+    test('takes a range, weights and a model', async () => {
+        const whole = await score(demo);
+        const end = new Date(Date.parse(whole.end_time) - 86_400_000);
+        const part = await score(demo, ['--to', end.toISOString(), '--window', '2d']);
+        assert.equal(part.end_time, end.toISOString().replace('.000Z', 'Z'));
+        assert.equal(Date.parse(part.end_time) - Date.parse(part.start_time), 2 * 86_400_000);
+        assert.equal(part.maps[0].location.low, null); /* three days are no sample */
+        assert.equal(part.better_than_all.location, null);
+        const tiers = (await score(demo, ['--weights', '20:1,50:1'])).amount.tiers;
+        assert.deepEqual(
+            tiers.map((tier) => tier.leverage),
+            [20, 50],
+        );
+        const reference = await score(demo, ['--model', 'reference', '--window', '3d']);
+        assert.equal(reference.model, 'reference');
+        assert.deepEqual(reference.amount.tiers, []);
+    });
+
+    test('says that falls of open interest stand in where no liquidation is recorded', async () => {
+        const found = await score(quiet, [], { HEATMAP_LOOKBACK: '3d' });
+        assert.equal(found.measured_by, 'open_interest_falls');
+        assert.equal(found.recorded_from, null);
+        assert.equal(found.maps[0].location.value, null);
+        assert.equal(found.better_than_all.location, null);
+        assert.equal(typeof found.maps[0].rank.value, 'number');
+        assert.ok(found.amount.liquidated > 0);
+        assert.equal('in_reach' in found.amount, false);
+    });
+
+    test('begins where all that the map rests on is known', async () => {
+        const found = await score(quiet, [], { HEATMAP_LOOKBACK: '3d' });
+        const known = Date.parse(found.start_time) - market.candles[0].time;
+        assert.ok(known >= 3 * 86_400_000 - 300_000 && known < 3 * 86_400_000 + 3_600_000);
+        const none = await run(['score', '--db', quiet], { env: { HEATMAP_LOOKBACK: '30d' } });
+        assert.equal(none.code, 1);
+        assert.match(none.stderr, /known from .* a shorter HEATMAP_LOOKBACK/);
+    });
+
+    test('of what is wrong or too much says what is allowed', async () => {
+        for (const [args, code, told] of [
+            [['--from', 'yesterday'], 2, /--from.*'yesterday' is not a time/],
+            [['--model', 'best'], 2, /'best' is not a model .survival or reference/],
+            [['--bucket', '0'], 2, /bucket/],
+            [['--interval', '1h'], 2, /there is no option --interval/],
+            [['--from', '2030-01-01'], 1, /no candle of BTCUSDT from 2030/],
+            [['--bucket', '0.0001'], 1, /more than 1000000 buckets.*a greater bucket/],
+        ]) {
+            const result = await run(['score', '--db', demo, ...args]);
+            assert.equal(result.code, code, `${args}: ${result.stderr}`);
+            assert.equal(result.stdout, '', String(args));
+            assert.match(result.stderr, told);
+        }
+    });
+});

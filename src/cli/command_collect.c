@@ -2,6 +2,7 @@
  * its own, or beside servers that only read. */
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/signals.h"
 #include "sources/collect/collector.h"
 #include "store/store.h"
 
@@ -11,20 +12,6 @@
 /* For what waits to be written while another program has the file; with it, stopping is over in the
  * 10 s that `docker stop` gives. */
 #define STOP_TIMEOUT_MS 8000
-
-/* Signals are waited for by the main thread alone: blocked before others start, which inherit it.
- */
-static void block_signals(sigset_t *awaited)
-{
-    signal(SIGPIPE, SIG_IGN); /* writing to a peer that is gone is an error, not the end */
-    signal(SIGUSR1, SIG_IGN);
-    signal(SIGUSR2, SIG_IGN);
-    sigemptyset(awaited);
-    sigaddset(awaited, SIGTERM);
-    sigaddset(awaited, SIGINT);
-    sigaddset(awaited, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, awaited, NULL);
-}
 
 static void wait_for_end(const sigset_t *awaited)
 {
@@ -37,7 +24,7 @@ static void wait_for_end(const sigset_t *awaited)
 static enum status stop(struct source *source, const sigset_t *awaited, struct error *error)
 {
     log_info("stopping; a second signal ends at once");
-    pthread_sigmask(SIG_UNBLOCK, awaited, NULL);
+    signals_unblock(awaited);
     return source_stop(source, error);
 }
 
@@ -68,7 +55,7 @@ static enum exit_code run(struct invocation *invocation)
 {
     struct error error;
     sigset_t awaited;
-    block_signals(&awaited);
+    signals_block(&awaited);
     log_start();
     enum status status = collect(&invocation->config, &awaited, &error);
     if (status == STATUS_OK)

@@ -7,12 +7,12 @@
 #include "base/iso_time.h"
 #include "cli/command.h"
 #include "cli/progress.h"
+#include "cli/signals.h"
 #include "config/exchange_list.h"
 #include "sources/archive/fetch.h"
 #include "store/store.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,13 +125,29 @@ static void print_summary(const struct fetch_summary *summary)
 
 /* -- running ----------------------------------------------------------------------------------- */
 
-static enum exit_code fetch(const struct invocation *invocation, struct fetch_options *options)
+/* Fetches until it is done, or a signal comes. */
+static enum status run_source(const struct fetch_options *options, const sigset_t *awaited,
+                              int *number, struct error *error)
+{
+    struct fetch_summary summary;
+    struct source *source;
+    *number = 0;
+    enum status status = fetch_start(options, &summary, &source, error);
+    if (status == STATUS_OK)
+        status = signals_run(source, awaited, number, error);
+    progress_clear(options->context);
+    print_summary(&summary);
+    return status;
+}
+
+static enum exit_code fetch(const struct invocation *invocation, struct fetch_options *options,
+                            const sigset_t *awaited)
 {
     const struct config *config = &invocation->config;
     const char *keep = command_option(invocation, "keep");
-    struct fetch_summary summary;
     struct buffer folder = {0};
     struct error error;
+    int number;
     enum status status = store_open(config->duckdb_path, STORE_SHARED, &options->store, &error);
     if (status != STATUS_OK)
         return command_fail(&error);
@@ -146,14 +162,14 @@ static enum exit_code fetch(const struct invocation *invocation, struct fetch_op
     options->files_at_a_time = config->fetch_files;
     options->tries_max = config->fetch_tries;
     options->silence_timeout_ms = (uint64_t)(config->request_timeout_seconds * 1000);
-    status = fetch_run(options, &summary, &error);
-    progress_clear(options->context);
+    status = run_source(options, awaited, &number, &error);
     store_close(options->store);
     buffer_deinit(&folder);
-    print_summary(&summary);
     if (status == STATUS_OK)
         return EXIT_DONE;
     fprintf(stderr, "heatcast: %s\n", error.message);
+    if (status == STATUS_CANCELLED)
+        signals_end_by(number);
     return EXIT_FAILED;
 }
 
@@ -171,8 +187,9 @@ static enum exit_code run(struct invocation *invocation)
     if (read_symbols(invocation, &symbols, &error) != STATUS_OK ||
         read_days(invocation, &options, &error) != STATUS_OK)
         return command_fail(&error);
-    signal(SIGPIPE, SIG_IGN); /* writing to a peer that is gone is an error, not the end */
-    return fetch(invocation, &options);
+    sigset_t awaited;
+    signals_block(&awaited);
+    return fetch(invocation, &options, &awaited);
 }
 
 const struct command command_fetch = {

@@ -6,7 +6,8 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/progress.h"
-#include "sources/archive/import.h"
+#include "cli/signals.h"
+#include "sources/archive/importing.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -30,27 +31,43 @@ static void on_progress(const char *path, uint64_t bytes_done, uint64_t bytes_to
     progress_show(context, bytes_done, bytes_total, name != NULL ? name + 1 : path);
 }
 
-static enum status open_for_writing(const char *path, struct store **store, struct error *error)
+/* STATUS_CANCELLED: a signal has come meanwhile. */
+static enum status open_for_writing(const char *path, const sigset_t *awaited, int *number,
+                                    struct store **store, struct error *error)
 {
     uint64_t deadline_ns = clock_monotonic_ns() + LOCK_WAIT_MS * UINT64_C(1000000);
     for (;;) {
         enum status status = store_open(path, STORE_OWNER, store, error);
         if (status != STATUS_BUSY || clock_monotonic_ns() > deadline_ns)
             return status;
+        *number = signals_take(awaited);
+        if (*number != 0)
+            return error_set(error, STATUS_CANCELLED, "interrupted");
         usleep(LOCK_POLL_US);
     }
 }
 
-/* Imports into an open database, and closes it before saying what came of it. Files that cannot be
- * used are a failure, not wrong usage. */
+/* Files that cannot be used are a failure, not wrong usage. */
+static enum exit_code judge(enum status status, int number, const struct error *error)
+{
+    if (status == STATUS_OK)
+        return EXIT_DONE;
+    fprintf(stderr, "heatcast: %s\n", error->message);
+    if (status == STATUS_CANCELLED)
+        signals_end_by(number);
+    return EXIT_FAILED;
+}
+
+/* Imports into an open database, and closes it before saying what came of it. */
 static enum exit_code import_and_close(const struct invocation *invocation,
                                        enum archive_market market, const char *symbol,
-                                       struct store *store)
+                                       struct store *store, const sigset_t *awaited)
 {
     struct error error;
+    int number;
     struct progress progress = progress_start("imported");
     struct import_summary summaries[IMPORT_KIND_COUNT] = {0};
-    enum status status = import_run(
+    struct source *source = importing_start(
         &(struct import_options){
             .store = store,
             .symbol = symbol,
@@ -63,14 +80,12 @@ static enum exit_code import_and_close(const struct invocation *invocation,
             .on_progress = on_progress,
             .context = &progress,
         },
-        invocation->paths, invocation->path_count, summaries, &error);
+        invocation->paths, invocation->path_count, summaries);
+    enum status status = signals_run(source, awaited, &number, &error);
     progress_clear(&progress);
     store_close(store);
     command_print_imports(summaries);
-    if (status == STATUS_OK)
-        return EXIT_DONE;
-    fprintf(stderr, "heatcast: %s\n", error.message);
-    return EXIT_FAILED;
+    return judge(status, number, &error);
 }
 
 /* Of the archive's markets those two whose candles can be imported. */
@@ -100,11 +115,14 @@ static enum exit_code run(struct invocation *invocation)
         return command_fail(&error);
     if (read_market(invocation, &market, &error) != STATUS_OK)
         return command_fail(&error);
-    if (open_for_writing(invocation->config.duckdb_path, &store, &error) != STATUS_OK) {
-        fprintf(stderr, "heatcast: %s\n", error.message);
-        return EXIT_FAILED;
-    }
-    return import_and_close(invocation, market, has_symbol ? symbol : NULL, store);
+    sigset_t awaited;
+    int number = 0;
+    signals_block(&awaited);
+    enum status status =
+        open_for_writing(invocation->config.duckdb_path, &awaited, &number, &store, &error);
+    if (status != STATUS_OK)
+        return judge(status, number, &error);
+    return import_and_close(invocation, market, has_symbol ? symbol : NULL, store, &awaited);
 }
 
 const struct command command_import = {

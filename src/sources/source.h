@@ -1,10 +1,11 @@
-/* What a source is: something that fills a store with candles and open interest.
+/* What a source is: something that fills a store with candles and open interest, on a thread of its
+ * own.
  *
- * A *running* source follows a market on a thread of its own until it is stopped: the simulated
- * market of `serve --demo`, and the collector of `--collect`. Each is started by a function of its
- * own, since each needs other settings, and from then on the server knows it as a `struct source`.
- * The archive is a one-shot source: import_run() (archive/import.h) returns when the files are in
- * the store.
+ * Some follow a market until they are stopped: the simulated market of `serve --demo`, and the
+ * collector of `--collect`. Others end by themselves, when all that they were asked for is in the
+ * store: files of the archive that are imported (archive/importing.h) or fetched (archive/fetch.h).
+ * Each is started by a function of its own, since each needs other settings and tells of other
+ * things, and from then on it is a `struct source`, whoever runs it.
  *
  * A source writes to a store that outlives it, under a label of its own. */
 #ifndef HEATCAST_SOURCES_SOURCE_H
@@ -66,17 +67,18 @@ struct source_type {
     enum status (*status)(struct source *source, uint64_t *failures, struct error *error);
     size_t (*read)(struct source *source, struct source_reading *readings, size_t count_max);
     void (*read_backlog)(struct source *source, struct source_backlog *backlog);
+    bool (*wait)(struct source *source, uint64_t timeout_ms);
     enum status (*stop)(struct source *source, struct error *error);
 };
 
-/* The part of a running source that all of them have. A source's own begins with it. */
+/* The part of a source that all of them have. A source's own begins with it. */
 struct source {
     const struct source_type *type;
 };
 
-/* STATUS_OK, or why the source stands still: how its last attempt to write ended. `failures` (may
- * be NULL) becomes the number of attempts that failed so far. Any thread, does not block; NULL is a
- * source that is well. */
+/* STATUS_OK, or why the source stands still: how its last attempt to write ended, or it all.
+ * `failures` (may be NULL) becomes the number of attempts that failed so far. Any thread, does not
+ * block; NULL is a source that is well. */
 static inline enum status source_status(struct source *source, uint64_t *failures,
                                         struct error *error)
 {
@@ -106,8 +108,16 @@ static inline bool source_read_backlog(struct source *source, struct source_back
     return true;
 }
 
-/* Ends its thread and frees it; returns when the thread is gone. STATUS_OK: all that it had is in
- * the store. Otherwise what is not, and is lost. NULL is harmless. */
+/* Waits at most so long, and returns whether the source has ended by itself; false at once for one
+ * that never does. Any thread. */
+static inline bool source_wait(struct source *source, uint64_t timeout_ms)
+{
+    return source->type->wait != NULL && source->type->wait(source, timeout_ms);
+}
+
+/* Ends its thread and frees it; returns when the thread is gone. STATUS_OK: all that it had, or was
+ * asked for, is in the store. Otherwise what is not, and why; STATUS_CANCELLED: it was stopped
+ * before its end, and the same again continues. NULL is harmless. */
 static inline enum status source_stop(struct source *source, struct error *error)
 {
     return source != NULL ? source->type->stop(source, error) : STATUS_OK;

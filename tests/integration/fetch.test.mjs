@@ -232,6 +232,27 @@ test('a run that was killed is continued by the next, from what it had', async (
     await assertHolds(set);
 });
 
+test('a run that a signal ends says how it is continued, and keeps what it has', async (t) => {
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+        const set = await setUp(t);
+        set.archive.misbehave(/metrics-2025-12-02\.zip$/, { stall: 500 }, 1);
+        const child = start(set.args(threeDays));
+        t.after(() => child.kill('SIGKILL'));
+        let [stdout, stderr] = ['', ''];
+        child.stdout.on('data', (text) => (stdout += text));
+        child.stderr.on('data', (text) => (stderr += text));
+        await set.archive.asked(/metrics-2025-12-02\.zip$/);
+        child.kill(signal);
+        assert.deepEqual(await child.ended, { code: null, signal });
+        assert.match(stdout, fetchedLine);
+        assert.match(stderr, /interrupted; the same command continues where this one stopped/);
+        const { files } = parseFetched(stdout);
+        const result = await set.fetch();
+        assert.deepEqual([result.code, result.unchanged], [0, files], result.stderr);
+        await assertHolds(set);
+    }
+});
+
 test('a part of a file that was replaced meanwhile is not continued', async (t) => {
     const set = await setUp(t);
     set.archive.misbehave(/5m-2025-12-02\.zip$/, { cut: 1000 });

@@ -13,11 +13,13 @@
 #include "base/folders.h"
 #include "sources/archive/fetch_window.h"
 #include "sources/archive/missing_days.h"
+#include "sources/archive/one_shot.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -26,6 +28,8 @@
 enum { FOLDERS_OPEN_MAX = 8 };
 
 struct fetch {
+    struct one_shot base;
+    int lock; /* a descriptor */
     const struct fetch_options *options;
     struct fetch_summary *summary;
     struct fetch_window *window;
@@ -246,20 +250,48 @@ static int lock_folder(const char *folder, struct error *error)
     return lock;
 }
 
-enum status fetch_run(const struct fetch_options *options, struct fetch_summary *summary,
-                      struct error *error)
+/* -- its life ---------------------------------------------------------------------------------- */
+
+static enum status work(struct one_shot *one_shot, struct error *error)
 {
-    struct fetch fetch = {.options = options, .summary = summary};
-    *summary = (struct fetch_summary){0};
+    struct fetch *fetch = (struct fetch *)(void *)one_shot;
+    enum status status = run_symbols(fetch, error);
+    clear_folder(fetch->options->folder, !fetch->options->keeps_files && status == STATUS_OK);
+    return status;
+}
+
+static void wake(struct one_shot *one_shot)
+{
+    fetch_window_wake(((struct fetch *)(void *)one_shot)->window);
+}
+
+static void destroy(struct one_shot *one_shot)
+{
+    struct fetch *fetch = (struct fetch *)(void *)one_shot;
+    fetch_window_destroy(fetch->window);
+    close(fetch->lock);
+    free(fetch);
+}
+
+enum status fetch_start(const struct fetch_options *options, struct fetch_summary *summary,
+                        struct source **source, struct error *error)
+{
     int lock = lock_folder(options->folder, error);
+    *source = NULL;
+    *summary = (struct fetch_summary){0};
     if (lock < 0)
         return error->status;
-    enum status status = STATUS_IO;
-    fetch.window = fetch_window_create(options, summary, error);
-    if (fetch.window != NULL)
-        status = run_symbols(&fetch, error);
-    fetch_window_destroy(fetch.window);
-    clear_folder(options->folder, !options->keeps_files && status == STATUS_OK);
-    close(lock);
-    return status;
+    struct fetch *fetch = memory_allocate_zeroed(1, sizeof *fetch);
+    *fetch = (struct fetch){.base = {.work = work, .wake = wake, .destroy = destroy},
+                            .lock = lock,
+                            .options = options,
+                            .summary = summary};
+    fetch->window = fetch_window_create(options, &fetch->base.stop, summary, error);
+    if (fetch->window == NULL) {
+        clear_folder(options->folder, false);
+        destroy(&fetch->base);
+        return error->status;
+    }
+    *source = one_shot_start(&fetch->base);
+    return STATUS_OK;
 }

@@ -1,16 +1,17 @@
 /* Candles and open interest from the Binance public archive, over HTTP, into the database: a source
- * that runs once, as `heatcast fetch`.
+ * that ends by itself, as `heatcast fetch`.
  *
  * Several files are fetched at a time, each is compared with its published checksum and imported as
  * it arrives (archive/import.h), in short sessions, so that others can use the database in between.
  * What was imported is remembered there with its checksum, and not fetched again unless the archive
- * has replaced it; then its rows replace those that are stored. A run that was broken off is
- * continued by the same call. Blocks. */
+ * has replaced it; then its rows replace those that came from it. A run that was stopped or broken
+ * off is continued by another with the same options. */
 #ifndef HEATCAST_SOURCES_ARCHIVE_FETCH_H
 #define HEATCAST_SOURCES_ARCHIVE_FETCH_H
 
 #include "config/value.h"
 #include "sources/archive/import.h"
+#include "sources/source.h"
 
 struct fetch_progress {
     int64_t files_done, files_total; /* the total grows where a month is only there by days */
@@ -31,7 +32,8 @@ struct fetch_options {
     int files_at_a_time, tries_max;
     uint64_t silence_timeout_ms;
 
-    /* What a person should know: a bad row, a file that failed, days that are missing. */
+    /* On the source's thread. What a person should know: a bad row, a file that failed, days that
+     * are missing. */
     void (*on_message)(const char *message, void *context);
     void (*on_progress)(const struct fetch_progress *progress, void *context); /* often */
     void *context;
@@ -46,9 +48,11 @@ struct fetch_summary {
     struct import_summary imports[IMPORT_KIND_COUNT];
 };
 
-/* STATUS_OK: all that the archive has of these days is in the database. Otherwise the message says
- * why not; the rest was done as far as possible. STATUS_BUSY: another fetch uses the folder. */
-enum status fetch_run(const struct fetch_options *options, struct fetch_summary *summary,
-                      struct error *error);
+/* Begins to fetch. What is pointed to, the options and the summary too, outlives the source; the
+ * summary is complete when it has ended. STATUS_BUSY: another fetch uses the folder. The outcome
+ * (source_stop()) is STATUS_OK where all that the archive has of these days is in the database.
+ * Otherwise the message says why not; the rest was done as far as possible. */
+enum status fetch_start(const struct fetch_options *options, struct fetch_summary *summary,
+                        struct source **source, struct error *error);
 
 #endif

@@ -12,9 +12,9 @@
 enum { LOCK_POLL_US = 50000 };
 
 /* Whether it makes sense to try again, after a moment's wait. */
-static bool has_patience(enum status status, uint64_t start_ns)
+static bool has_patience(enum status status, uint64_t start_ns, const struct stop_token *stop)
 {
-    if (status != STATUS_BUSY ||
+    if (status != STATUS_BUSY || stop_token_check(stop, NULL) != STATUS_OK ||
         clock_monotonic_ns() - start_ns > FETCH_LOCK_WAIT_MS * UINT64_C(1000000))
         return false;
     usleep(LOCK_POLL_US);
@@ -35,13 +35,13 @@ static enum status look_up(struct store *store, struct fetch_file *const *files,
 }
 
 enum status fetch_store_look_up(struct store *store, struct fetch_file *const *files, size_t count,
-                                struct error *error)
+                                const struct stop_token *stop, struct error *error)
 {
     uint64_t start_ns = clock_monotonic_ns();
     enum status status;
     do
         status = look_up(store, files, count, error);
-    while (has_patience(status, start_ns));
+    while (has_patience(status, start_ns, stop));
     return status;
 }
 
@@ -91,6 +91,7 @@ static enum status import_some(struct fetch_batch *batch, bool replaces)
     if (count == 0)
         return STATUS_OK;
     enum status status = import_run(&(struct import_options){.store = batch->store,
+                                                             .stop = batch->stop,
                                                              .symbol = batch->symbol,
                                                              .replaces = replaces,
                                                              .on_commit = note_file,
@@ -102,6 +103,8 @@ static enum status import_some(struct fetch_batch *batch, bool replaces)
         import_summary_add(&batch->summaries[i], &summaries[i]);
     if (status == STATUS_OK || status == STATUS_INVALID)
         return STATUS_OK;
+    if (status == STATUS_CANCELLED)
+        return status;
     /* Of the last transaction, which files may share, nothing is stored. */
     for (size_t i = 0; i < batch->count; i++)
         if (is_known(batch->files[i]) == replaces)
@@ -116,5 +119,5 @@ void fetch_store_import(struct fetch_batch *batch)
         batch->status = import_some(batch, false);
         if (batch->status == STATUS_OK)
             batch->status = import_some(batch, true);
-    } while (has_patience(batch->status, start_ns));
+    } while (has_patience(batch->status, start_ns, batch->stop));
 }

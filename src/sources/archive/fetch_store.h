@@ -17,13 +17,14 @@ struct fetch_file {
     bool is_stored;                      /* its rows, and its checksum with them */
 };
 
-/* Fills `known`. A database that is not there yet knows no file. */
+/* Fills `known`. A database that is not there yet knows no file. `stop` ends the wait for it. */
 enum status fetch_store_look_up(struct store *store, struct fetch_file *const *files, size_t count,
-                                struct error *error);
+                                const struct stop_token *stop, struct error *error);
 
 struct fetch_batch {
     struct store *store;
-    const char *symbol; /* of all files */
+    const struct stop_token *stop; /* what was stored by then stays */
+    const char *symbol;            /* of all files */
     enum store_kind kind;
     struct fetch_file *files[FETCH_FILES_MAX];
     size_t count;

@@ -28,9 +28,11 @@ struct window_item {
 
 struct fetch_window {
     const struct fetch_options *options;
+    const struct stop_token *stop;
     struct fetch_summary *summary;
     struct fetch_progress progress;
     uv_loop_t loop;
+    uv_async_t wake;
     struct http_client *client;
     struct window_item items[FETCH_FILES_MAX];
     size_t item_count;
@@ -38,7 +40,7 @@ struct fetch_window {
     uv_work_t work;
     struct fetch_batch batch;
     bool is_importing;
-    struct error stopped; /* why no other file would do better; STATUS_OK: it may */
+    struct error ended; /* why no other file is tried; STATUS_OK: they are */
 };
 
 /* -- telling ----------------------------------------------------------------------------------- */
@@ -62,15 +64,32 @@ static void tell(struct fetch_window *window, const char *message)
 }
 
 /* The first reason counts. */
-static void stop(struct fetch_window *window, enum status status, const char *message)
+static void end(struct fetch_window *window, enum status status, const char *message)
 {
-    if (window->stopped.status == STATUS_OK)
-        error_set(&window->stopped, status, "%s", message);
+    if (window->ended.status == STATUS_OK)
+        error_set(&window->ended, status, "%s", message);
 }
 
-static bool has_stopped(const struct fetch_window *window)
+static bool has_ended(const struct fetch_window *window)
 {
-    return window->stopped.status != STATUS_OK;
+    return window->ended.status != STATUS_OK;
+}
+
+static void check_stop(struct fetch_window *window)
+{
+    enum status status = stop_token_check(window->stop, NULL);
+    if (status != STATUS_OK)
+        end(window, status, "interrupted; the same command continues where this one stopped");
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    check_stop(wake->data);
+}
+
+void fetch_window_wake(struct fetch_window *window)
+{
+    uv_async_send(&window->wake);
 }
 
 static void finish(struct window_item *item)
@@ -113,8 +132,9 @@ static void batch_done(uv_work_t *work, int status)
         import_summary_add(&window->summary->imports[i], &batch->summaries[i]);
     for (size_t at = 0; at < batch->messages.size; at += strlen(batch->messages.data + at) + 1)
         tell(window, batch->messages.data + at);
+    check_stop(window);
     if (batch->status != STATUS_OK)
-        stop(window, batch->status, batch->error.message);
+        end(window, batch->status, batch->error.message);
     for (size_t i = 0; i < window->item_count; i++)
         if (window->items[i].state == ITEM_IMPORTING)
             finish_import(&window->items[i]);
@@ -127,10 +147,12 @@ static void batch_done(uv_work_t *work, int status)
 static void import_ready(struct fetch_window *window)
 {
     struct fetch_batch *batch = &window->batch;
-    if (window->is_importing || has_stopped(window))
+    if (window->is_importing || has_ended(window))
         return;
-    *batch = (struct fetch_batch){
-        .store = window->options->store, .symbol = batch->symbol, .kind = batch->kind};
+    *batch = (struct fetch_batch){.store = window->options->store,
+                                  .stop = window->stop,
+                                  .symbol = batch->symbol,
+                                  .kind = batch->kind};
     for (size_t i = 0; i < window->item_count; i++)
         if (window->items[i].state == ITEM_READY) {
             window->items[i].state = ITEM_IMPORTING;
@@ -157,8 +179,8 @@ static void note_failure(struct fetch_window *window, enum download_outcome outc
     window->summary->failed++;
     if (outcome != DOWNLOAD_FAILED || ++window->failures_in_a_row < FETCH_FAILURES_IN_A_ROW)
         return;
-    stop(window, STATUS_UNREACHABLE,
-         "file after file cannot be had; the same command continues where this one stops");
+    end(window, STATUS_UNREACHABLE,
+        "file after file cannot be had; the same command continues where this one stops");
 }
 
 static void take_settled(const struct download_result *result, void *context)
@@ -170,7 +192,7 @@ static void take_settled(const struct download_result *result, void *context)
     if (result->outcome != DOWNLOAD_FAILED)
         window->failures_in_a_row = 0;
     if (result->outcome == DOWNLOAD_IMPOSSIBLE)
-        stop(window, STATUS_UNREACHABLE, result->message);
+        end(window, STATUS_UNREACHABLE, result->message);
     else
         tell(window, result->message);
     if (result->outcome == DOWNLOAD_READY) {
@@ -212,7 +234,7 @@ static void advance(struct fetch_window *window)
     int loading = 0;
     for (size_t i = 0; i < window->item_count; i++)
         loading += window->items[i].state == ITEM_LOADING;
-    for (size_t i = 0; i < window->item_count && !has_stopped(window); i++)
+    for (size_t i = 0; i < window->item_count && !has_ended(window); i++)
         if (window->items[i].state == ITEM_WAITING && loading < window->options->files_at_a_time) {
             start_download(&window->items[i]);
             loading++;
@@ -255,7 +277,8 @@ static enum status look_up(struct fetch_window *window, struct error *error)
     struct fetch_file *files[FETCH_FILES_MAX];
     for (size_t i = 0; i < window->item_count; i++)
         files[i] = &window->items[i].file;
-    return fetch_store_look_up(window->options->store, files, window->item_count, error);
+    return fetch_store_look_up(window->options->store, files, window->item_count, window->stop,
+                               error);
 }
 
 static bool is_done(const struct fetch_window *window)
@@ -311,13 +334,14 @@ enum status fetch_window_run(struct fetch_window *window, const char *symbol, en
     for (size_t i = 0; i < count; i++)
         add_item(window, symbol, kind, periods[i]);
     enum status status = look_up(window, error);
-    if (status == STATUS_OK) {
+    check_stop(window);
+    if (status == STATUS_OK || has_ended(window)) {
         advance(window);
-        while (!is_done(window) && !has_stopped(window))
+        while (!is_done(window) && !has_ended(window))
             uv_run(&window->loop, UV_RUN_ONCE);
-        if (has_stopped(window)) {
+        if (has_ended(window)) {
             give_up(window);
-            status = error_set(error, window->stopped.status, "%s", window->stopped.message);
+            status = error_set(error, window->ended.status, "%s", window->ended.message);
         }
     }
     clear(window, is_missing);
@@ -327,13 +351,17 @@ enum status fetch_window_run(struct fetch_window *window, const char *symbol, en
 /* -- its life ---------------------------------------------------------------------------------- */
 
 struct fetch_window *fetch_window_create(const struct fetch_options *options,
+                                         const struct stop_token *stop,
                                          struct fetch_summary *summary, struct error *error)
 {
     struct fetch_window *window = memory_allocate_zeroed(1, sizeof *window);
     window->options = options;
+    window->stop = stop;
     window->summary = summary;
     window->progress.name = "";
     check(uv_loop_init(&window->loop) == 0);
+    check(uv_async_init(&window->loop, &window->wake, on_wake) == 0);
+    window->wake.data = window;
     window->client =
         http_client_create(&window->loop,
                            &(struct http_client_options){.ca_file = options->ca_file,
@@ -350,6 +378,7 @@ void fetch_window_destroy(struct fetch_window *window)
     if (window == NULL)
         return;
     http_client_destroy(window->client);
+    uv_close((uv_handle_t *)&window->wake, NULL);
     uv_run(&window->loop, UV_RUN_DEFAULT); /* closes what was cancelled */
     check(uv_loop_close(&window->loop) == 0);
     free(window);

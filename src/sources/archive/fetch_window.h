@@ -11,10 +11,14 @@
 
 struct fetch_window;
 
-/* The options and the summary outlive it. */
+/* The options, the token and the summary outlive it. */
 struct fetch_window *fetch_window_create(const struct fetch_options *options,
+                                         const struct stop_token *stop,
                                          struct fetch_summary *summary, struct error *error);
 void fetch_window_destroy(struct fetch_window *window); /* NULL is harmless */
+
+/* `stop` has changed: the run that is under way looks at it. Any thread. */
+void fetch_window_wake(struct fetch_window *window);
 
 /* More files are to come, or (negative) fewer. */
 void fetch_window_expect(struct fetch_window *window, int64_t count);

@@ -474,6 +474,16 @@ static enum status use_held(struct work *work, struct error *error)
     return status;
 }
 
+static enum status check_stop(const struct import *import, struct error *error)
+{
+    enum status status = stop_token_check(import->options->stop, NULL);
+    return status == STATUS_OK
+               ? STATUS_OK
+               : error_set(error, status,
+                           "interrupted; files that were read whole are stored, and the same "
+                           "command imports the others");
+}
+
 static enum status use_rest(struct work *work, struct error *error)
 {
     enum status status = STATUS_OK;
@@ -481,6 +491,8 @@ static enum status use_rest(struct work *work, struct error *error)
         struct archive_item *item = take_item(work);
         status = use_item(work, item, error);
         archive_item_free(item);
+        if (status == STATUS_OK)
+            status = check_stop(work->import, error);
     }
     return status;
 }
@@ -584,10 +596,15 @@ static enum status import_files(struct import *import, struct error *error)
         .is_strict = options->is_strict,
         .thread_count = (size_t)(threads < THREADS_MAX ? threads : THREADS_MAX),
     });
-    for (size_t i = 0; i < import->walk.file_count && status == STATUS_OK; i++)
+    for (size_t i = 0; i < import->walk.file_count && status == STATUS_OK; i++) {
+        if (check_stop(import, NULL) != STATUS_OK)
+            break;
         status = import_file(import, &import->walk.files[i], error);
+    }
     if (status == STATUS_OK)
         status = commit(import, error);
+    if (status == STATUS_OK)
+        status = check_stop(import, error);
     archive_parse_stop(import->parse);
     return status;
 }

@@ -31,6 +31,7 @@ struct import_options {
     /* Of candles: USD_M, which UNKNOWN stands for too, or SPOT. Files whose paths say another are
      * passed over in folders, and refused otherwise. */
     enum archive_market market;
+    const struct stop_token *stop; /* may be NULL */
     int64_t now_ms; /* a row that is more than a day later is bad; 0: the machine's clock */
     bool is_strict;
     bool replaces; /* what is stored already is overwritten */
@@ -56,7 +57,8 @@ struct import_options {
 /* Imports files and folders (walked in name order, open interest after all else; in a folder, files
  * whose names are not of the archive are passed over). STATUS_OK as long as the database works,
  * every path that is named could be used and, if strict, every file in the folders as well; the
- * others are imported in any case, and `summaries` is filled. */
+ * others are imported in any case, and `summaries` is filled. When `stop` says so it ends soon with
+ * that status, and what was read whole is stored. */
 enum status import_run(const struct import_options *options, const char *const *paths,
                        size_t path_count, struct import_summary summaries[static IMPORT_KIND_COUNT],
                        struct error *error);

@@ -63,7 +63,7 @@ static const char *kind_name(enum question_kind kind)
         [QUESTION_SYMBOLS] = "symbols", [QUESTION_READY] = "ready",
         [QUESTION_HISTORY] = "history", [QUESTION_CANDLES] = "candles",
         [QUESTION_GRID] = "grid",       [QUESTION_LIQUIDATIONS] = "liquidations",
-        [QUESTION_METRICS] = "metrics",
+        [QUESTION_SCORE] = "score",     [QUESTION_METRICS] = "metrics",
     };
     return names[kind];
 }

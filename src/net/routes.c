@@ -260,6 +260,7 @@ static const struct route {
     {"/api/v1/heatmap/*/grid", serve_question, QUESTION_GRID},
     {"/api/v1/candles/*", serve_question, QUESTION_CANDLES},
     {"/api/v1/liquidations/*", serve_question, QUESTION_LIQUIDATIONS},
+    {"/api/v1/score/*", serve_question, QUESTION_SCORE},
     {"/metrics", serve_metrics, 0},
     {"/healthz", serve_health, 0},
     {"/readyz", serve_question, QUESTION_READY},

@@ -215,6 +215,8 @@ static enum status answer_past(struct server *server, const struct backend_reque
         return history_grid(server->history, &range, &limits, out, error);
     if (request->kind == QUESTION_LIQUIDATIONS)
         return history_liquidations(server->history, &range, &limits, out, error);
+    if (request->kind == QUESTION_SCORE)
+        return history_score(server->history, &range, &limits, out, error);
     return history_candles(server->history, &range, &limits, out, error);
 }
 
@@ -234,6 +236,8 @@ static enum status canonicalize(void *context, const struct backend_request *req
         status = range_check(&range, error);
     if (status == STATUS_OK && request->kind == QUESTION_LIQUIDATIONS)
         status = range_check_times_only(&range, error);
+    else if (status == STATUS_OK && request->kind == QUESTION_SCORE)
+        status = range_check_five_minutes(&range, error);
     else if (status == STATUS_OK && request->kind != QUESTION_GRID)
         status = range_check_no_part(&range, error);
     if (status == STATUS_OK)
@@ -255,6 +259,7 @@ static enum status answer(void *context, const struct backend_request *request,
     case QUESTION_GRID:
     case QUESTION_CANDLES:
     case QUESTION_LIQUIDATIONS:
+    case QUESTION_SCORE:
         return answer_past(server, request, control, out, error);
     case QUESTION_METRICS:
         break;

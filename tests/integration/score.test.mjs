@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
+import { get } from '../support/http.mjs';
 import { importMarkets, makeMarket } from '../support/market.mjs';
 import { makeFolder, removeFolder, run } from '../support/process.mjs';
-import { startServer } from '../support/server.mjs';
+import { serveFor, startServer } from '../support/server.mjs';
 
 const others = ['constant', 'recent', 'volume', 'shuffled', 'wrong_side', 'shifted'];
 
@@ -113,6 +114,45 @@ describe('a score', () => {
         const none = await run(['score', '--db', quiet], { env: { HEATMAP_LOOKBACK: '30d' } });
         assert.equal(none.code, 1);
         assert.match(none.stderr, /known from .* a shorter HEATMAP_LOOKBACK/);
+    });
+
+    test('over HTTP is what the command prints', async (t) => {
+        const server = await serveFor(t, { database: demo });
+        const answer = await get(`${server.url}/api/v1/score/BTCUSDT?window=6d&bucket=20`);
+        assert.equal(answer.status, 200);
+        assert.match(answer.headers['content-type'], /^application\/json/);
+        assert.deepEqual(answer.json(), await score(demo, ['--window', '6d', '--bucket', '20']));
+        const again = await get(`${server.url}/api/v1/score/BTCUSDT?bucket=20.0&window=144h`, {
+            headers: { 'if-none-match': answer.headers.etag },
+        });
+        assert.equal(again.status, 304, 'the same question, and the data have not changed');
+    });
+
+    test('over HTTP has limits, and says which', async (t) => {
+        const server = await serveFor(t, {
+            database: demo,
+            args: [
+                '--question-candles-max',
+                '4000',
+                '--question-memory-max',
+                '3MB',
+                '--answer-bytes-max',
+                '2MB',
+            ],
+        });
+        for (const [path, status, told] of [
+            ['BTCUSDT?interval=1h', 400, /no interval.*start, end, window, bucket/],
+            ['BTCUSDT?model=best', 400, /survival or reference/],
+            ['BTCUSDT?levels=1', 400, /no parameter 'levels'/],
+            ['BTCUSDT?start=2030-01-01', 404, /no candle/],
+            ['DOGEUSDT', 404, /not supported/],
+            ['BTCUSDT?window=14d', 400, /4000/],
+            ['BTCUSDT?window=2d&bucket=0.5', 400, /3\.0 MB of memory/],
+        ]) {
+            const answer = await get(`${server.url}/api/v1/score/${path}`);
+            assert.equal(answer.status, status, `${path}: ${answer.text}`);
+            assert.match(answer.json().error.message, told);
+        }
     });
 
     test('of what is wrong or too much says what is allowed', async () => {

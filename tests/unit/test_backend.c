@@ -104,6 +104,9 @@ static void a_wrong_parameter_is_refused_and_named(void **state)
     expect_text(QUESTION_GRID, "shown_start=1970-01-01", "BTCUSDT shown_start=0");
     expect_refused(QUESTION_LIQUIDATIONS, "bucket=100", STATUS_INVALID, "bucket");
     expect_text(QUESTION_LIQUIDATIONS, "start=1970-01-01", "BTCUSDT start=0");
+    expect_refused(QUESTION_SCORE, "interval=1h", STATUS_INVALID, "five minutes");
+    expect_refused(QUESTION_SCORE, "shown_end=1970-01-01", STATUS_INVALID, "shown_end");
+    expect_text(QUESTION_SCORE, "start=1970-01-01&bucket=10", "BTCUSDT start=0 bucket=1000000000");
 }
 
 static void a_relay_says_that_it_has_no_database(void **state)

@@ -1,10 +1,11 @@
 /* The collector on a clock that runs fast, so that tests can collect days in minutes.
  *
- *     collect_fast RATE REAL_MS SIMULATED_MS
+ *     collect_fast RATE REAL_MS SIMULATED_MS [OFF_MS RIGHT_MS]
  *
  * At REAL_MS of the machine's clock it is SIMULATED_MS for the collector, and every second of the
- * one is RATE seconds of the other; a stand-in of an exchange reckons in the same way. Settings
- * come from the environment, as those of `heatcast collect`. Ends in order on SIGTERM. */
+ * one is RATE seconds of the other; a stand-in of an exchange reckons in the same way. The
+ * collector's clock is OFF_MS ahead of that, until it is set right at RIGHT_MS of the stand-in's.
+ * Settings come from the environment, as those of `heatcast collect`. Ends in order on SIGTERM. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,13 +22,26 @@
 struct fast_clock {
     double rate;
     int64_t real_ms, simulated_ms;
+    int64_t off_ms, right_ms;
 };
+
+static int64_t right_now_ms(const struct fast_clock *clock)
+{
+    return clock->simulated_ms +
+           (int64_t)((double)(clock_wall_ms() - clock->real_ms) * clock->rate);
+}
 
 static int64_t now_ms(void *context)
 {
     const struct fast_clock *clock = context;
-    return clock->simulated_ms +
-           (int64_t)((double)(clock_wall_ms() - clock->real_ms) * clock->rate);
+    return right_now_ms(clock) + clock->off_ms;
+}
+
+static int64_t wall_ms(void *context)
+{
+    const struct fast_clock *clock = context;
+    int64_t right = right_now_ms(clock);
+    return right < clock->right_ms ? right + clock->off_ms : right;
 }
 
 static const char *environment(const char *name)
@@ -40,7 +54,8 @@ static enum status collect(const struct config *config, struct fast_clock *fast,
 {
     struct store *store = NULL;
     struct source *source = NULL;
-    const struct collector_clock clock = {now_ms, fast->rate, fast};
+    const struct collector_clock clock = {
+        .now_ms = now_ms, .wall_ms = wall_ms, .rate = fast->rate, .context = fast};
     int number;
     enum status status = store_open(config->duckdb_path, STORE_SHARED, &store, error);
     if (status == STATUS_OK)
@@ -63,8 +78,13 @@ int main(int argc, char **argv)
     struct config_origin origin = {0};
     struct error error;
     sigset_t awaited;
-    check(argc == 4);
-    struct fast_clock fast = {atof(argv[1]), atoll(argv[2]), atoll(argv[3])};
+    check(argc == 4 || argc == 6);
+    struct fast_clock fast = {
+        .rate = atof(argv[1]), .real_ms = atoll(argv[2]), .simulated_ms = atoll(argv[3])};
+    if (argc == 6) {
+        fast.off_ms = atoll(argv[4]);
+        fast.right_ms = atoll(argv[5]);
+    }
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&awaited);
     sigaddset(&awaited, SIGTERM);

@@ -24,12 +24,16 @@ export function settingsFor(standIns, symbols) {
 }
 
 // A collector for the length of a test. `fast` is the clock of a market that does not keep to
-// real time: then the collector's runs with it. `database` is made up if it is left out.
-export async function collectorFor(t, { standIns, symbols = ['BTCUSDT'], database, env, fast }) {
+// real time: then the collector's runs with it, and is `offMs` ahead of it until it is set right at
+// `rightAt`. `database` is made up if it is left out.
+export async function collectorFor(
+    t,
+    { standIns, symbols = ['BTCUSDT'], database, env, fast, offMs = 0, rightAt = 0 },
+) {
     const path = database ?? join(await scratch(t), 'market.duckdb');
     const all = { DUCKDB_PATH: path, ...settingsFor(standIns, symbols), ...env };
     const child = fast
-        ? start([String(fast.scale), String(Date.now()), String(fast.now())], {
+        ? start([fast.scale, Date.now(), fast.now(), offMs, rightAt].map(String), {
               program: join(programs, 'collect_fast'),
               env: all,
           })

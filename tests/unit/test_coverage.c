@@ -113,6 +113,25 @@ static void time_brings_missing_steps_and_forgets_old_ones(void **state)
     coverage_deinit(&coverage);
 }
 
+static void a_window_that_moves_keeps_what_lies_in_both_places(void **state)
+{
+    (void)state;
+    struct coverage coverage = window();
+    coverage_mark_range(&coverage, (struct coverage_range){AT(901), AT(1000)});
+    coverage_move(&coverage, AT(980) + 1);
+    assert_next(&coverage, AT(1000), 1000, 881, 900);
+    assert_true(coverage_has(&coverage, AT(980)));
+    assert_false(coverage_has(&coverage, AT(981)));
+    coverage_move(&coverage, AT(1000));
+    assert_next(&coverage, AT(1000), 1000, 981, 1000);
+    assert_true(coverage_has(&coverage, AT(901)));
+    coverage_move(&coverage, AT(1000));
+    assert_int_equal(coverage_missing(&coverage, 0, AT(1000)), 20);
+    coverage_move(&coverage, AT(500)); /* one that was years ahead */
+    assert_next(&coverage, AT(1000), 1000, 401, 500);
+    coverage_deinit(&coverage);
+}
+
 static void a_window_before_1970_begins_there(void **state)
 {
     (void)state;
@@ -180,6 +199,7 @@ int main(void)
         cmocka_unit_test(a_hole_is_found_and_a_page_reaches_over_what_is_there),
         cmocka_unit_test(what_the_exchange_has_not_is_not_asked_again_until_it_is_forgotten),
         cmocka_unit_test(time_brings_missing_steps_and_forgets_old_ones),
+        cmocka_unit_test(a_window_that_moves_keeps_what_lies_in_both_places),
         cmocka_unit_test(a_window_before_1970_begins_there),
         cmocka_unit_test(random_changes_agree_with_plain_flags),
     };

@@ -14,8 +14,9 @@
  *                         +--< pull_transfer
  *
  * Times are milliseconds of the collector's clock (collector_now_ms()), which goes forward evenly
- * whatever happens to the machine's; what an exchange says of its own clock is kept as a
- * difference to it (venue_now_ms()). */
+ * whatever happens to the machine's, so that waits are as long as they should be. What time it is
+ * at an exchange is kept as a difference to it (venue_now_ms()): as the exchange says, or, as long
+ * as it has not, by the machine's clock, which may be set right while this runs. */
 #ifndef HEATCAST_SOURCES_COLLECT_COLLECT_INTERNAL_H
 #define HEATCAST_SOURCES_COLLECT_COLLECT_INTERNAL_H
 
@@ -146,6 +147,7 @@ struct venue {
     struct venue_market **found; /* those that trade, by the exchange's names; twins are left out */
     struct rate rates[EXCHANGE_BUDGETS_MAX];
     int64_t difference_ms;              /* its clock minus ours */
+    bool is_clock_known;                /* by what it says; else it is the machine's */
     bool is_clock_told;                 /* in the log, that they differ */
     struct interest_label_known labels; /* what its labels mean (intake.c) */
     struct pace clock_pace;
@@ -176,7 +178,8 @@ struct collector {
     struct store *store;
     struct collector_feed feed;
     struct collector_clock clock;
-    int64_t depth_ms; /* how far back the database is to be complete */
+    int64_t wall_ahead_ms; /* the machine's clock, which may have been set, minus ours */
+    int64_t depth_ms;      /* how far back the database is to be complete */
     uint64_t stop_timeout_ms;
 
     pthread_t thread;
@@ -220,6 +223,9 @@ const char *venue_name(const struct venue *venue); /* "binance" */
 
 /* The exchange has said what time it is; 0: it has not. */
 void venue_note_clock(struct venue *venue, int64_t server_ms);
+
+/* The machine's clock was set. */
+void venue_follow_wall(struct venue *venue);
 
 /* A market that trades, by the exchange's name for it; NULL if it is not collected. */
 struct venue_market *venue_find(struct venue *venue, const char *native);

@@ -22,11 +22,13 @@
 #define FORGET_MS (60 * MINUTE_MS) /* what the exchange did not have is asked for again */
 #define PROGRESS_MS (10 * SECOND_MS)
 #define READING_MS SECOND_MS
+#define WALL_STEP_MS (2 * MINUTE_MS) /* by which the machine's clock has been set */
 
 /* -- time -------------------------------------------------------------------------------------- */
 
 /* The machine's clock as it was at the start, and from there evenly on, also while the machine
- * sleeps: by that alone it must not come to be days off. */
+ * sleeps: by that alone it must not come to be days off. Where it was wrong at the start, and is
+ * set right later, that is a difference to this one (follow_wall()). */
 static struct {
     pthread_once_t once;
     int64_t wall_ms, boot_ms;
@@ -52,9 +54,32 @@ static int64_t even_now_ms(void *context)
     return even.wall_ms + boot_ms() - even.boot_ms;
 }
 
+static int64_t machine_wall_ms(void *context)
+{
+    (void)context;
+    return clock_wall_ms();
+}
+
 int64_t collector_now_ms(const struct collector *collector)
 {
     return collector->clock.now_ms(collector->clock.context);
+}
+
+/* A board without a clock of its own begins in some other year, and learns later what time it is.
+ */
+static void follow_wall(struct collector *collector)
+{
+    const struct collector_clock *clock = &collector->clock;
+    if (clock->wall_ms == NULL)
+        return;
+    int64_t ahead_ms = clock->wall_ms(clock->context) - collector_now_ms(collector);
+    int64_t step_ms = ahead_ms - collector->wall_ahead_ms;
+    if (step_ms > -WALL_STEP_MS && step_ms < WALL_STEP_MS)
+        return;
+    log_warn("this machine's clock was set", log_int("ahead_by_seconds", step_ms / SECOND_MS));
+    collector->wall_ahead_ms = ahead_ms;
+    for (size_t v = 0; v < collector->venue_count; v++)
+        venue_follow_wall(&collector->venues[v]);
 }
 
 /* A timer that begins while the clock runs fast must not become 0: the loop would not rest. */
@@ -112,6 +137,8 @@ static void on_beat(uv_timer_t *timer)
     struct collector *collector = timer->data;
     int64_t now_ms = collector_now_ms(collector);
     bool has_new_second = is_time(&collector->reading_due_ms, now_ms, READING_MS);
+    if (has_new_second)
+        follow_wall(collector);
     for (size_t v = 0; v < collector->venue_count; v++) {
         struct venue *venue = &collector->venues[v];
         for (size_t i = 0; has_new_second && i < venue->market_count; i++)
@@ -312,7 +339,7 @@ enum status collector_start(const struct collector_options *options, struct sour
         .config = config,
         .store = options->store,
         .feed = options->feed,
-        .clock = {.now_ms = even_now_ms, .rate = 1},
+        .clock = {.now_ms = even_now_ms, .wall_ms = machine_wall_ms, .rate = 1},
         .depth_ms = config->heatmap_lookback_ms + DEPTH_MARGIN_STEPS * CANDLE_MS,
         .random = random_seeded_by_system(),
         .stop_timeout_ms = options->stop_timeout_ms,

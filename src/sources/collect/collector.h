@@ -31,7 +31,9 @@ struct collector_feed {
 /* What time it is. A clock that runs `rate` times as fast as the machine's makes timers as much
  * shorter: days can be collected in minutes. */
 struct collector_clock {
-    int64_t (*now_ms)(void *context); /* since 1970; any thread */
+    int64_t (*now_ms)(void *context); /* since 1970, evenly from where it began; any thread */
+    int64_t (*wall_ms)(
+        void *context); /* what the machine shows, which may be set; NULL: the same as `now_ms` */
     double rate;
     void *context;
 };

@@ -95,8 +95,7 @@ void coverage_init(struct coverage *coverage, int64_t step_ms, size_t step_count
         .present = memory_allocate_zeroed(words, sizeof *coverage->present),
         .absent = memory_allocate_zeroed(words, sizeof *coverage->absent),
     };
-    int64_t first = step_of(coverage, last_ms) + 1 - (int64_t)step_count;
-    coverage->first_step = first > 0 ? first : 0;
+    coverage_move(coverage, last_ms);
 }
 
 void coverage_deinit(struct coverage *coverage)
@@ -106,19 +105,26 @@ void coverage_deinit(struct coverage *coverage)
     *coverage = (struct coverage){0};
 }
 
-void coverage_advance(struct coverage *coverage, int64_t last_ms)
+void coverage_move(struct coverage *coverage, int64_t last_ms)
 {
-    int64_t end = step_of(coverage, last_ms) + 1;
-    int64_t entering = end - end_step(coverage);
-    if (entering <= 0)
-        return;
-    if (entering > (int64_t)coverage->step_count)
-        entering = (int64_t)coverage->step_count;
-    for (int64_t step = end - entering; step < end; step++) {
+    int64_t old_first = coverage->first_step, old_end = end_step(coverage);
+    int64_t first = step_of(coverage, last_ms) + 1 - (int64_t)coverage->step_count;
+    coverage->first_step = first > 0 ? first : 0;
+    int64_t step = coverage->first_step, end = end_step(coverage);
+    if (step >= old_first && step < old_end)
+        step = old_end;
+    if (end > old_first && end <= old_end)
+        end = old_first;
+    for (; step < end; step++) {
         set(coverage->present, place_of(coverage, step), false);
         set(coverage->absent, place_of(coverage, step), false);
     }
-    coverage->first_step = end - (int64_t)coverage->step_count;
+}
+
+void coverage_advance(struct coverage *coverage, int64_t last_ms)
+{
+    if (step_of(coverage, last_ms) >= end_step(coverage))
+        coverage_move(coverage, last_ms);
 }
 
 void coverage_mark(struct coverage *coverage, int64_t time_ms)

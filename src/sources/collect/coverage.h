@@ -8,7 +8,7 @@
  * A step that the exchange does not have either (it was down, the symbol is new) is *absent*: it is
  * not asked again until coverage_forget_absent().
  *
- * Covers a window of fixed length that moves forward. No I/O, no clock. One thread. */
+ * Covers a window of fixed length that moves with the time. No I/O, no clock. One thread. */
 #ifndef HEATCAST_SOURCES_COLLECT_COVERAGE_H
 #define HEATCAST_SOURCES_COLLECT_COVERAGE_H
 
@@ -35,6 +35,10 @@ void coverage_deinit(struct coverage *coverage);
 /* Moves the window forward to end at the step that holds `last_ms`. Steps that enter are missing;
  * an earlier time than before changes nothing. */
 void coverage_advance(struct coverage *coverage, int64_t last_ms);
+
+/* Moves the window, forward or back, to end at the step that holds `last_ms`. What lies in both
+ * places stays as it is; steps that enter are missing. */
+void coverage_move(struct coverage *coverage, int64_t last_ms);
 
 /* A row of this time is there. Times outside of the window are passed over. */
 void coverage_mark(struct coverage *coverage, int64_t time_ms);

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOCK_STEP_MS (5 * SECOND_MS) /* a network may be late by less */
+#define CLOCK_STEP_MS (5 * SECOND_MS)     /* a network may be late by less */
+#define AHEAD_MS (2 * CLOCK_TOLERANCE_MS) /* the exchange's clock may be */
 #define LOST_AGAIN_MS (2 * 60 * MINUTE_MS)
 
 const char *venue_name(const struct venue *venue)
@@ -19,24 +20,68 @@ const char *venue_name(const struct venue *venue)
     return exchange_name(venue->api->id);
 }
 
+/* The time is another than it was taken for, so windows lie elsewhere. What was found to be absent
+ * may have been asked for at the wrong time; and where nothing but the machine's clock said which
+ * candles had closed, what was taken (`is_doubted`) is fetched again. */
+static void lay_anew(struct venue_market *market, bool is_doubted)
+{
+    const struct coverage *candles = &market->tracks[TRACK_CANDLES].coverage;
+    const int64_t old_first = candles->first_step, count = (int64_t)candles->step_count;
+    const int64_t end_ms = venue_now_ms(market->venue) + AHEAD_MS;
+    for (int kind = 0; kind < TRACK_COUNT; kind++) {
+        struct track *track = &market->tracks[kind];
+        coverage_move(&track->coverage, end_ms);
+        coverage_forget_absent(&track->coverage, 0);
+        if (is_doubted)
+            coverage_unmark(&track->coverage, (struct coverage_range){0, end_ms});
+        track->due_ms = 0;
+    }
+    for (int64_t step = candles->first_step; step < candles->first_step + count; step++)
+        if (step < old_first || step >= old_first + count)
+            market->opens_e8[step % count] = 0;
+    if (market->reading.time_ms > end_ms)
+        market->reading = (struct exchange_interest){0};
+}
+
+static void set_difference(struct venue *venue, int64_t difference_ms, bool is_doubted)
+{
+    int64_t change_ms = difference_ms - venue->difference_ms;
+    venue->difference_ms = difference_ms;
+    if (change_ms > -CANDLE_MS && change_ms < CANDLE_MS)
+        return;
+    for (size_t i = 0; i < venue->market_count; i++)
+        lay_anew(&venue->markets[i], is_doubted);
+}
+
+void venue_follow_wall(struct venue *venue)
+{
+    if (!venue->is_clock_known)
+        set_difference(venue, venue->collector->wall_ahead_ms, true);
+}
+
 void venue_note_clock(struct venue *venue, int64_t server_ms)
 {
-    int64_t now_ms = collector_now_ms(venue->collector), off_ms = server_ms - venue_now_ms(venue);
-    if (server_ms <= 0 || (off_ms > -CLOCK_STEP_MS && off_ms < CLOCK_STEP_MS))
+    const struct collector *collector = venue->collector;
+    int64_t now_ms = collector_now_ms(collector), wall_ms = now_ms + collector->wall_ahead_ms;
+    int64_t off_ms = server_ms - venue_now_ms(venue);
+    bool is_believable = exchange_clock_is_believable(server_ms, wall_ms);
+    if (server_ms <= 0)
         return;
-    if (!exchange_clock_is_believable(server_ms, now_ms)) {
+    venue->is_clock_known |= is_believable;
+    if (off_ms > -CLOCK_STEP_MS && off_ms < CLOCK_STEP_MS)
+        return;
+    if (!is_believable) {
         if (pace_allows(&venue->clock_pace, now_ms))
             log_warn("the exchange's clock is days off by this machine's, and is not followed: is "
                      "this machine's right?",
                      log_text("exchange", venue_name(venue)),
-                     log_int("ahead_seconds", (server_ms - now_ms) / SECOND_MS));
+                     log_int("ahead_seconds", (server_ms - wall_ms) / SECOND_MS));
         return;
     }
-    venue->difference_ms += off_ms;
+    set_difference(venue, venue->difference_ms + off_ms, false);
     if (!venue->is_clock_told)
         log_warn("the exchange's clock and this machine's differ; the exchange's is followed",
-                 log_text("exchange", venue_name(venue)),
-                 log_int("ahead_ms", venue->difference_ms));
+                 log_text("exchange", venue_name(venue)), log_int("ahead_ms", server_ms - wall_ms));
     venue->is_clock_told = true;
 }
 
@@ -221,10 +266,10 @@ void market_lose(struct venue_market *market, const char *why)
 /* -- time -------------------------------------------------------------------------------------- */
 
 /* Steps enter the windows, and the opens that they take the places of are forgotten. They enter
- * before their time, since the exchange's clock may be ahead of what it is taken for. */
+ * before their time: the exchange's clock may be ahead of what it is taken for. */
 void market_advance(struct venue_market *market)
 {
-    int64_t now_ms = venue_now_ms(market->venue) + 2 * CLOCK_TOLERANCE_MS;
+    int64_t now_ms = venue_now_ms(market->venue) + AHEAD_MS;
     struct coverage *candles = &market->tracks[TRACK_CANDLES].coverage;
     int64_t end = candles->first_step + (int64_t)candles->step_count;
     for (int kind = 0; kind < TRACK_COUNT; kind++)

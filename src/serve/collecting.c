@@ -192,7 +192,8 @@ static void collect_streams(struct buffer *out, const struct server *server,
 {
     static const char up[] = "heatcast_collect_up", age[] = "heatcast_collect_age_seconds",
                       rows[] = "heatcast_collect_rows_total",
-                      missing[] = "heatcast_collect_missing_rows";
+                      missing[] = "heatcast_collect_missing_rows",
+                      next[] = "heatcast_collect_next_try_seconds";
     metrics_family(out, up, "gauge",
                    "Whether the stream comes, or is asked for, without failures.");
     for (size_t i = 0; i < count; i++)
@@ -204,6 +205,10 @@ static void collect_streams(struct buffer *out, const struct server *server,
     metrics_family(out, missing, "gauge", "Rows that are to be fetched.");
     for (size_t i = 0; i < count; i++)
         sample(out, missing, server, &readings[i], "", (double)readings[i].missing);
+    metrics_family(out, next, "gauge",
+                   "Until what failed of the stream is tried again; 0: nothing waits.");
+    for (size_t i = 0; i < count; i++)
+        sample(out, next, server, &readings[i], "", (double)readings[i].next_try_ms / 1000);
     metrics_family(out, rows, "counter", "Final rows since the start, by what became of them.");
     for (size_t i = 0; i < count; i++) {
         sample(out, rows, server, &readings[i], ",result=\"taken\"", (double)readings[i].taken);

@@ -29,18 +29,20 @@ struct source;
 /* What a symbol has on an exchange. */
 enum source_stream { SOURCE_CANDLES, SOURCE_INTEREST, SOURCE_LIQUIDATIONS, SOURCE_STREAM_COUNT };
 
-/* How a stream is doing; the first three are well. */
+/* How a stream is doing; up to SOURCE_FILLING it is well. */
 enum source_state {
     SOURCE_LIVE,     /* it comes by itself, as it happens */
     SOURCE_POLLED,   /* it is asked for */
     SOURCE_STARTING, /* it has just begun */
-    SOURCE_FILLING,  /* rows of the past are missing, and fetched */
+    SOURCE_FILLING,  /* rows of the past are missing, and fetched; that does not fail */
     SOURCE_FAILING,  /* `fault` says why */
     SOURCE_BLOCKED,  /* the exchange does not serve this network */
     SOURCE_UNKNOWN,  /* the exchange does not have the symbol */
     SOURCE_FOREIGN,  /* the database has candles of another market as the symbol's */
     SOURCE_STATE_COUNT
 };
+
+enum { SOURCE_FAULT_SIZE = 320 };
 
 /* One stream as it stands. */
 struct source_reading {
@@ -51,8 +53,8 @@ struct source_reading {
     int64_t newest_ms; /* time of the newest final row, UTC; 0: there was none */
     int64_t age_ms;    /* how old that is by the exchange's clock; -1: there was none */
     uint64_t taken, refused, missing; /* rows since the start; that are to be fetched */
-    int64_t next_try_ms;              /* from now; 0 unless it fails */
-    char fault[160];                  /* the last refusal or failure; "": none since all was well */
+    int64_t next_try_ms;              /* from now; 0: at once, or nothing failed */
+    char fault[SOURCE_FAULT_SIZE];    /* the last refusal or failure; "": none since all was well */
 };
 
 /* What a source has not written yet, or could not. */

@@ -444,7 +444,10 @@ static void what_is_not_an_answer_is_told_by_name(void **state)
         /* Of the forms that are asked for, this one is an object everywhere. */
         assert_true(test_ask(&test, EXCHANGE_INSTRUMENTS, 0));
         for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-            expect_verdict(&test, expected[i].status, expected[i].body, expected[i].kind, 0);
+            /* Bybit's 403 may be for too many requests, whatever it says. */
+            bool is_short = id == EXCHANGE_BYBIT && expected[i].status == 403;
+            expect_verdict(&test, expected[i].status, expected[i].body, expected[i].kind,
+                           is_short ? test.sink.now_ms + 10 * MINUTE_MS : 0);
             if (strstr(test.answer.verdict.message, expected[i].word) == NULL ||
                 strstr(test.answer.verdict.message, api->title) == NULL)
                 fail_msg("%s: %s", api->title, test.answer.verdict.message);

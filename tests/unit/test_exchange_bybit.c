@@ -262,6 +262,15 @@ static void a_403_is_a_limit_or_a_firewall(void **state)
                    "your country.</BODY></HTML>",
                    EXCHANGE_BLOCKED, 0);
     assert_non_null(strstr(test.answer.verdict.message, "EXCHANGES"));
+    expect_verdict(&test, 403, "<html>Access Too Frequent. Please try again later.</html>",
+                   EXCHANGE_RATE_LIMITED, test.sink.now_ms + 10 * MINUTE_MS);
+    assert_null(strstr(test.answer.verdict.message, "EXCHANGES"));
+    expect_verdict(&test, 403, "{\"retCode\":10006,\"retMsg\":\"Too many visits!\"}",
+                   EXCHANGE_RATE_LIMITED, test.sink.now_ms + 10 * MINUTE_MS);
+    /* Which of the two it is, a page that says neither does not tell. */
+    expect_verdict(&test, 403, "<html>Request blocked.</html>", EXCHANGE_BLOCKED,
+                   test.sink.now_ms + 10 * MINUTE_MS);
+    assert_non_null(strstr(test.answer.verdict.message, "too many requests, or for its country"));
     test_end(&test);
 }
 

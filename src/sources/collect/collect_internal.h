@@ -3,6 +3,7 @@
  *
  *     collector.c   life, the second hand, and what it tells of itself
  *     pull.c        what is missing is fetched, as fast as the exchange's budgets allow
+ *     rests.c       when an exchange is not asked, and why
  *     push.c        the sockets: subscribing, pinging, silence, another try
  *     intake.c      rows from either: to the writer, to the feed, and marked as there
  *     venue.c       which symbols the exchange has, and what time it is there
@@ -31,6 +32,7 @@
 #include "sources/collect/rate.h"
 #include "sources/collect/sum.h"
 #include "sources/collect/writer.h"
+#include "sources/source.h"
 
 #include <pthread.h>
 #include <uv.h>
@@ -71,10 +73,12 @@ struct track {
     struct coverage coverage;
     bool is_asking; /* a request is under way */
     int64_t due_ms; /* not looked at before */
+    size_t budget;  /* of its exchange, that its last request was charged to */
     uint64_t taken, refused;
-    int64_t newest_ms; /* of the newest final row; 0: none */
-    int64_t pushed_ms; /* when a socket brought something last; 0: never */
-    char fault[160];   /* the last refusal or failure; "": none since all was well */
+    int64_t newest_ms;               /* of the newest final row; 0: none */
+    int64_t pushed_ms;               /* when a socket brought something last; 0: never */
+    char fault[160];                 /* why a row was refused last; "": others were taken since */
+    char failure[SOURCE_FAULT_SIZE]; /* of its last request; "": that was answered */
 };
 
 enum market_state {
@@ -120,10 +124,20 @@ struct venue_market {
 /* One kind of request to an exchange: it may work while another does not. */
 struct endpoint {
     struct backoff backoff;
-    int64_t due_ms; /* not asked before */
+    int64_t due_ms;  /* not asked before */
+    bool is_blocked; /* "not from here"; said once */
+    bool is_served;  /* has been answered, and not blocked since */
+    size_t budget;   /* that the last one was charged to */
     uint64_t asked, failed;
     int failures_in_a_row;
     char fault[ERROR_MESSAGE_MAX]; /* "": the last one succeeded */
+};
+
+/* That the exchange wants fewer requests of a budget. */
+struct rest {
+    int64_t until_ms;
+    bool is_ban;
+    char why[ERROR_MESSAGE_MAX]; /* "": one has succeeded since */
 };
 
 /* A name that a market may have in the exchange's list. */
@@ -146,6 +160,7 @@ struct venue {
     size_t found_count;
     struct venue_market **found; /* those that trade, by the exchange's names; twins are left out */
     struct rate rates[EXCHANGE_BUDGETS_MAX];
+    struct rest rests[EXCHANGE_BUDGETS_MAX];
     int64_t difference_ms;              /* its clock minus ours */
     bool is_clock_known;                /* by what it says; else it is the machine's */
     bool is_clock_told;                 /* in the log, that they differ */
@@ -258,6 +273,24 @@ void pull_deinit(struct venue *venue); /* cancels what is under way */
 
 /* Starts requests for what is due. */
 void pull_beat(struct venue *venue);
+
+/* -- rests.c ----------------------------------------------------------------------------------- */
+
+/* What became of a request of this kind. `told_ms`: how long the exchange asks to wait; 0: it does
+ * not say. */
+void venue_note_success(struct venue *venue, enum exchange_request_kind kind, size_t budget);
+/* Of requests that were under way together the first that fails counts. */
+void venue_note_failure(struct venue *venue, enum exchange_request_kind kind, const char *why,
+                        int64_t told_ms);
+void venue_note_blocked(struct venue *venue, enum exchange_request_kind kind, const char *why,
+                        int64_t told_ms);
+void venue_note_limited(struct venue *venue, size_t budget, bool is_ban, const char *why,
+                        int64_t told_ms);
+
+/* Why requests of this kind and budget are not answered, and when the next may be made; "": they
+ * are. */
+const char *venue_rest(const struct venue *venue, enum exchange_request_kind kind, size_t budget,
+                       int64_t *due_ms);
 
 /* -- push.c ------------------------------------------------------------------------------------ */
 

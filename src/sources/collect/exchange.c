@@ -170,11 +170,17 @@ static bool judge_status(const struct exchange_api *api, const struct exchange_r
     if (status == 418)
         return exchange_judge(verdict, EXCHANGE_BANNED, until_ms,
                               "%s has banned this address for a time (HTTP 418)", api->title);
-    if (status == 451 || status == 403)
-        return exchange_judge(verdict, EXCHANGE_BLOCKED, 0,
-                              "%s does not serve this place or network (HTTP %d): collect from "
-                              "another exchange (EXCHANGES), or use its public archive",
-                              api->title, status);
+    if (status == 451)
+        return exchange_judge(verdict, EXCHANGE_BLOCKED, until_ms,
+                              "%s does not serve this country (HTTP 451): collect from another "
+                              "exchange (EXCHANGES), or by a proxy elsewhere (HTTPS_PROXY)",
+                              api->title);
+    if (status == 403)
+        return exchange_judge(verdict, EXCHANGE_BLOCKED, until_ms,
+                              "a firewall of %s refuses this place or network (HTTP 403): if it "
+                              "stays so, collect from another exchange (EXCHANGES), or by a proxy "
+                              "elsewhere (HTTPS_PROXY)",
+                              api->title);
     if (status >= 500)
         return exchange_judge(verdict, EXCHANGE_UNAVAILABLE, until_ms, "%s fails (HTTP %d)",
                               api->title, status);

@@ -146,6 +146,13 @@ static bool judge(const struct exchange_response *response, const json_t *root, 
             "Binance serves no futures in this country (HTTP 451%s%.200s): collect from another "
             "exchange (EXCHANGES), or use its public archive, which answers everywhere",
             text != NULL ? ": " : "", text != NULL ? text : "");
+    if (status == 403)
+        return exchange_judge(
+            verdict, EXCHANGE_BLOCKED, exchange_retry_ms(response, now_ms),
+            "Binance's firewall refuses this address (HTTP 403%s%.200s): if it stays so, collect "
+            "from another exchange (EXCHANGES), or use its public archive, which answers "
+            "everywhere",
+            text != NULL ? ": " : "", text != NULL ? text : "");
     if (!json_is_integer(code) || text == NULL)
         return false;
     int64_t retry_ms = exchange_retry_ms(response, now_ms);

@@ -6,7 +6,7 @@
  *   - `openInterest` counts both sides of each contract, `singleOpenInterest` one. Where only the
  *     former is given it is halved, as the documentation says. History reaches to the listing.
  *   - Errors are a `retCode` in an answer of status 200; too many requests are a 403 whose body
- * says so, while the 403 of a firewall is a web page: from some countries there is nothing else.
+ *     says so, and so is what it tells countries that it does not serve.
  *   - Tickers come whole once and then only with what changed. A message without the mark price
  * says nothing about it.
  *   - All liquidations are told, with the side of the position (Buy: a long one), in coins, at the
@@ -19,6 +19,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { CANDLES_MAX = 1000, INTEREST_MAX = 200, INSTRUMENTS_MAX = 1000, SUBSCRIBE_MAX = 100 };
 
@@ -144,21 +145,47 @@ static bool judge_code(int64_t code, const char *text, int64_t until_ms,
                           text, (long long)code);
 }
 
+static bool has_words(const struct exchange_response *response, const char *words)
+{
+    struct slice rest = {response->body, response->body_size};
+    for (size_t size = strlen(words); rest.size >= size; slice_take(&rest, 1))
+        if (strncasecmp(rest.data, words, size) == 0)
+            return true;
+    return false;
+}
+
+/* One status for three things, which only the words tell apart: too many requests, of which the
+ * address is free again after ten minutes; a country that is not served; and neither. */
+static bool judge_403(const struct exchange_response *response, const char *text, int64_t until_ms,
+                      struct exchange_verdict *verdict)
+{
+    if (has_words(response, "too frequent") || has_words(response, "too many"))
+        return exchange_judge(verdict, EXCHANGE_RATE_LIMITED, until_ms,
+                              "Bybit asks to wait for ten minutes: too many requests came from "
+                              "this address (HTTP 403)");
+    if (has_words(response, "country") || has_words(response, "restricted"))
+        return exchange_judge(verdict, EXCHANGE_BLOCKED, 0,
+                              "Bybit does not serve this country (HTTP 403): collect from another "
+                              "exchange (EXCHANGES), or by a proxy elsewhere (HTTPS_PROXY)");
+    return exchange_judge(verdict, EXCHANGE_BLOCKED, until_ms,
+                          "Bybit refuses this address (HTTP 403%s%.200s) for too many requests, "
+                          "or for its country: if it stays so, collect from another exchange "
+                          "(EXCHANGES), or by a proxy elsewhere (HTTPS_PROXY)",
+                          text != NULL ? ": " : "", text != NULL ? text : "");
+}
+
 /* {"retCode":10006,"retMsg":"Too many visits!",...}; 0 is success. */
 static bool judge(const struct exchange_response *response, const json_t *root, int64_t now_ms,
                   struct exchange_verdict *verdict)
 {
-    static const char frequent[] = "access too frequent";
     const json_t *code = json_object_get(root, "retCode");
     const char *text = exchange_json_text(root, "retMsg");
     int64_t until_ms = exchange_header_number(response, "X-Bapi-Limit-Reset-Timestamp");
     if (until_ms < now_ms)
         until_ms = exchange_retry_ms(response, now_ms);
-    if (response->status == 403 && response->body_size > 0 &&
-        memmem(response->body, response->body_size, frequent, sizeof frequent - 1) != NULL)
-        return exchange_judge(verdict, EXCHANGE_RATE_LIMITED, now_ms + FREQUENT_WAIT_MS,
-                              "Bybit asks to wait for ten minutes: too many requests came from "
-                              "this address (HTTP 403)");
+    if (response->status == 403)
+        return judge_403(response, text, until_ms > now_ms ? until_ms : now_ms + FREQUENT_WAIT_MS,
+                         verdict);
     if (!json_is_integer(code) || json_integer_value(code) == 0)
         return false;
     return judge_code(json_integer_value(code), text != NULL ? text : "no reason given", until_ms,

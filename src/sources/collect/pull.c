@@ -10,8 +10,7 @@
  * asked again before collector.c forgets it. Steps of the last RECENT_MS are not given up so
  * soon: exchanges publish late.
  *
- * An exchange fails by kind of request: each has its own waits. One that answers "not from here"
- * (403, 451) is said once, with what to do, and asked again seldom. */
+ * What an exchange does not answer as it should waits (rests.c), the rest goes on. */
 #include "sources/collect/collect_internal.h"
 
 #include "base/check.h"
@@ -25,7 +24,6 @@
 #define STEPS_MAX 1500        /* that one request may be for; the exchange may take fewer */
 #define LABELLED_STEPS_MIN 24 /* of open interest that has to be dated, of which 12 are needed */
 #define TIMEOUT_MS 60000      /* of a request, in the machine's time */
-#define FAILURES_LOGGED 3     /* in a row, before the log hears of it */
 
 #define CANDLE_GRACE_MS (15 * SECOND_MS) /* for a socket to bring the candle that has closed */
 #define UNPUSHED_GRACE_MS (CLOCK_TOLERANCE_MS + SECOND_MS)
@@ -39,22 +37,11 @@
 #define INTEREST_READING_MS (90 * SECOND_MS) /* a socket's reading that is older has stopped */
 #define INSTRUMENTS_MS (6 * 60 * MINUTE_MS)
 #define MISSING_MS (60 * MINUTE_MS) /* instruments again, where a symbol was not among them */
-#define BLOCKED_MS (60 * MINUTE_MS)
-#define LIMITED_MS MINUTE_MS /* at first, where the exchange does not say how long */
-#define BANNED_MS (5 * MINUTE_MS)
-#define UNTOLD_MAX_MS (15 * MINUTE_MS)           /* in the end */
 #define LIMITED_MAX_MS (7 * 24 * 60 * MINUTE_MS) /* whatever it says */
 #define REFUSED_MS (10 * MINUTE_MS)              /* of a series whose request it does not accept */
 #define LIST_PAGES_MAX 200
 #define WAIT_MIN_MS SECOND_MS
 #define WAIT_MAX_MS (2 * MINUTE_MS)
-
-static const char *const request_names[EXCHANGE_REQUEST_KIND_COUNT] = {
-    [EXCHANGE_INSTRUMENTS] = "instruments",
-    [EXCHANGE_CANDLES] = "candles",
-    [EXCHANGE_INTEREST_HISTORY] = "open interest",
-    [EXCHANGE_INTEREST_NOW] = "present open interest",
-};
 
 static const enum exchange_request_kind kinds[TRACK_COUNT] = {
     [TRACK_CANDLES] = EXCHANGE_CANDLES, [TRACK_INTEREST] = EXCHANGE_INTEREST_HISTORY};
@@ -78,101 +65,6 @@ static int64_t now_of(const struct venue *venue)
 static int64_t step_of(int64_t time_ms)
 {
     return time_ms - time_ms % CANDLE_MS;
-}
-
-/* -- failures ---------------------------------------------------------------------------------- */
-
-static void note_success(struct venue *venue, struct endpoint *endpoint)
-{
-    if (endpoint->failures_in_a_row >= FAILURES_LOGGED)
-        log_info("the exchange answers again", log_text("exchange", venue_name(venue)),
-                 log_text("what", request_names[endpoint - venue->endpoints]));
-    endpoint->failures_in_a_row = 0;
-    endpoint->fault[0] = '\0';
-    backoff_reset(&endpoint->backoff);
-}
-
-/* Of requests that were under way together the first that fails counts. `told_ms`: how long the
- * exchange asks to wait; 0: it does not. */
-static void note_failure(struct venue *venue, struct endpoint *endpoint, const char *why,
-                         int64_t told_ms)
-{
-    int64_t now_ms = now_of(venue), due_ms = endpoint->due_ms;
-    endpoint->failed++;
-    if (now_ms + told_ms > due_ms)
-        endpoint->due_ms = now_ms + told_ms;
-    if (now_ms < due_ms)
-        return;
-    int64_t wait_ms = (int64_t)backoff_next_ms(&endpoint->backoff);
-    if (wait_ms > told_ms)
-        endpoint->due_ms = now_ms + wait_ms;
-    snprintf(endpoint->fault, sizeof endpoint->fault, "%s", why);
-    if (++endpoint->failures_in_a_row == FAILURES_LOGGED)
-        log_warn("the exchange does not answer as it should; it is asked again ever more seldom",
-                 log_text("exchange", venue_name(venue)),
-                 log_text("what", request_names[endpoint - venue->endpoints]),
-                 log_text("reason", why));
-}
-
-/* From this network nothing is to be had: every kind of request rests. */
-static void note_blocked(struct venue *venue, const char *why)
-{
-    if (!venue->is_blocked)
-        log_error("the exchange does not serve this network",
-                  log_text("exchange", venue_name(venue)), log_text("reason", why));
-    venue->is_blocked = true;
-    for (int i = 0; i < EXCHANGE_REQUEST_KIND_COUNT; i++) {
-        venue->endpoints[i].due_ms = now_of(venue) + BLOCKED_MS;
-        snprintf(venue->endpoints[i].fault, sizeof venue->endpoints[i].fault, "%s", why);
-    }
-}
-
-static void note_unblocked(struct venue *venue)
-{
-    if (!venue->is_blocked)
-        return;
-    venue->is_blocked = false;
-    log_info("the exchange serves this network again", log_text("exchange", venue_name(venue)));
-    for (int i = 0; i < EXCHANGE_REQUEST_KIND_COUNT; i++)
-        venue->endpoints[i].due_ms = 0;
-}
-
-/* How long to wait where the exchange does not say: twice as long each time, as long as every try
- * meets the same. Answers to requests that were under way together count once. */
-static int64_t untold_wait(struct venue *venue, bool is_ban)
-{
-    int64_t now_ms = now_of(venue), wait_ms = is_ban ? BANNED_MS : LIMITED_MS;
-    if (now_ms < venue->untold_until_ms)
-        return venue->untold_until_ms - now_ms;
-    bool is_again = now_ms < venue->untold_until_ms + venue->untold_wait_ms;
-    if (is_again && venue->untold_wait_ms * 2 > wait_ms)
-        wait_ms = venue->untold_wait_ms * 2;
-    venue->untold_wait_ms = wait_ms < UNTOLD_MAX_MS ? wait_ms : UNTOLD_MAX_MS;
-    venue->untold_until_ms = now_ms + venue->untold_wait_ms;
-    return venue->untold_wait_ms;
-}
-
-/* How long the exchange asks to wait; 0: it does not say. `until_ms` is of its clock, which was
- * taken to be `read_ms` when that was reckoned; 0: not told. */
-static int64_t told_wait(const struct venue *venue, int64_t until_ms, int64_t read_ms)
-{
-    int64_t now_ms = venue_now_ms(venue) < read_ms ? venue_now_ms(venue) : read_ms;
-    if (until_ms <= now_ms)
-        return 0;
-    return until_ms - now_ms < LIMITED_MAX_MS ? until_ms - now_ms : LIMITED_MAX_MS;
-}
-
-/* `told_ms`: how long it asks to wait; 0: it does not say. */
-static void note_limited(struct venue *venue, size_t budget, bool is_ban, int64_t told_ms,
-                         const char *why)
-{
-    int64_t wait_ms = told_ms > 0 ? told_ms : untold_wait(venue, is_ban);
-    for (size_t i = 0; i < EXCHANGE_BUDGETS_MAX; i++)
-        if (is_ban || i == budget)
-            rate_stop(&venue->rates[i], now_of(venue) + wait_ms);
-    log_warn("the exchange wants fewer requests; none is made for a while",
-             log_text("exchange", venue_name(venue)), log_int("seconds", wait_ms / SECOND_MS),
-             log_text("reason", why));
 }
 
 /* -- what answers bring ------------------------------------------------------------------------ */
@@ -255,23 +147,60 @@ static void rest(struct pull_transfer *transfer)
         market->interest_polled_ms = until_ms;
 }
 
+/* How long the exchange asks to wait; 0: it does not say. `until_ms` is of its clock, which was
+ * taken to be `read_ms` when that was reckoned; 0: not told. */
+static int64_t told_wait(const struct venue *venue, int64_t until_ms, int64_t read_ms)
+{
+    int64_t now_ms = venue_now_ms(venue) < read_ms ? venue_now_ms(venue) : read_ms;
+    if (until_ms <= now_ms)
+        return 0;
+    return until_ms - now_ms < LIMITED_MAX_MS ? until_ms - now_ms : LIMITED_MAX_MS;
+}
+
+/* The series of a market that the request was for, be it its past or its present; NULL: of none. */
+static struct track *series_of(const struct pull_transfer *transfer)
+{
+    bool is_candles = transfer->request.kind == EXCHANGE_CANDLES;
+    if (transfer->market == NULL || (!is_candles && transfer->track == NULL))
+        return NULL;
+    return &transfer->market->tracks[is_candles ? TRACK_CANDLES : TRACK_INTEREST];
+}
+
+static void note_failure(struct pull_transfer *transfer, const char *why, int64_t told_ms)
+{
+    struct track *series = series_of(transfer);
+    venue_note_failure(transfer->venue, transfer->request.kind, why, told_ms);
+    if (series != NULL)
+        snprintf(series->failure, sizeof series->failure, "%s", why);
+}
+
+/* That the present is answered says nothing of a past that is not. */
+static void note_success(struct pull_transfer *transfer)
+{
+    struct track *series = series_of(transfer);
+    venue_note_success(transfer->venue, transfer->request.kind, transfer->request.budget);
+    if (series != NULL &&
+        (transfer->track != NULL || market_missing(transfer->market, TRACK_CANDLES) == 0))
+        series->failure[0] = '\0';
+}
+
 /* `read_ms` is the exchange's time by which the verdict was made. */
 static void note_verdict(struct pull_transfer *transfer, const struct exchange_verdict *verdict,
                          int64_t read_ms)
 {
     struct venue *venue = transfer->venue;
-    struct endpoint *endpoint = &venue->endpoints[transfer->request.kind];
+    const struct exchange_request *request = &transfer->request;
     int64_t told_ms = told_wait(venue, verdict->until_ms, read_ms);
     switch (verdict->kind) {
     case EXCHANGE_OK:
         break;
     case EXCHANGE_RATE_LIMITED:
     case EXCHANGE_BANNED:
-        note_limited(venue, transfer->request.budget, verdict->kind == EXCHANGE_BANNED, told_ms,
-                     verdict->message);
+        venue_note_limited(venue, request->budget, verdict->kind == EXCHANGE_BANNED,
+                           verdict->message, told_ms);
         break;
     case EXCHANGE_BLOCKED:
-        note_blocked(venue, verdict->message);
+        venue_note_blocked(venue, request->kind, verdict->message, told_ms);
         break;
     case EXCHANGE_NO_SYMBOL:
         if (transfer->market != NULL)
@@ -283,11 +212,11 @@ static void note_verdict(struct pull_transfer *transfer, const struct exchange_v
         break;
     case EXCHANGE_REFUSED:
         rest(transfer);
-        note_failure(venue, endpoint, verdict->message, 0);
+        note_failure(transfer, verdict->message, 0);
         break;
     case EXCHANGE_BROKEN:
     case EXCHANGE_UNAVAILABLE:
-        note_failure(venue, endpoint, verdict->message, told_ms);
+        note_failure(transfer, verdict->message, told_ms);
         break;
     }
 }
@@ -300,7 +229,6 @@ static const char *find_header(const char *name, void *context)
 static void read_answer(struct pull_transfer *transfer, const struct http_result *result)
 {
     struct venue *venue = transfer->venue;
-    struct endpoint *endpoint = &venue->endpoints[transfer->request.kind];
     struct intake intake = {
         .venue = venue,
         .is_history = transfer->request.kind == EXCHANGE_INTEREST_HISTORY,
@@ -327,14 +255,13 @@ static void read_answer(struct pull_transfer *transfer, const struct http_result
     note_verdict(transfer, &answer.verdict, sink.now_ms);
     if (answer.verdict.kind != EXCHANGE_OK)
         return;
-    note_unblocked(venue);
     const char *fault =
         transfer->request.kind == EXCHANGE_INSTRUMENTS ? read_list_end(venue, &answer) : NULL;
     if (fault != NULL) {
-        note_failure(venue, endpoint, fault, 0);
+        note_failure(transfer, fault, 0);
         return;
     }
-    note_success(venue, endpoint);
+    note_success(transfer);
     if (transfer->track != NULL && !intake.has_undated)
         settle(transfer, RECENT_MS, LATE_RETRY_MS);
     else if (transfer->track != NULL)
@@ -352,7 +279,7 @@ static void on_done(const struct http_result *result, void *context)
     if (result->outcome == HTTP_ANSWERED)
         read_answer(transfer, result);
     else
-        note_failure(venue, &venue->endpoints[transfer->request.kind], result->message, 0);
+        note_failure(transfer, result->message, 0);
     if (transfer->request.kind == EXCHANGE_INSTRUMENTS)
         do_without_list(venue);
     free(transfer);
@@ -407,6 +334,9 @@ static enum asked ask(struct venue *venue, struct venue_market *market, struct t
     struct exchange_request request;
     if (!exchange_request_build(venue->api, query, &request))
         return ASKED_NONE;
+    venue->endpoints[request.kind].budget = request.budget;
+    if (track != NULL)
+        track->budget = request.budget;
     if (!rate_try_spend(&venue->rates[request.budget], request.weight, now_of(venue)))
         return ASKED_LATER;
     struct pull_transfer *transfer = memory_allocate_zeroed(1, sizeof *transfer);

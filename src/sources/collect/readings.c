@@ -26,11 +26,24 @@ size_t market_missing(const struct venue_market *market, enum track_kind kind)
                : 0;
 }
 
-/* The request by which a track is kept current where no socket does. */
-static const struct endpoint *endpoint_of(const struct venue *venue, enum track_kind kind)
+/* Why requests for a track are not answered, those by which it is kept current where no socket
+ * does, and when the next is due; "": they are. Before the exchange's list is read, it is that. */
+static const char *failure_of(const struct venue_market *market, enum track_kind kind,
+                              int64_t *due_ms)
 {
+    const struct venue *venue = market->venue;
+    const struct track *track = &market->tracks[kind];
     bool has_history = venue->api->offers[kinds[kind]].is_offered;
-    return &venue->endpoints[has_history ? kinds[kind] : EXCHANGE_INTEREST_NOW];
+    enum exchange_request_kind asked = market->state == MARKET_SOUGHT ? EXCHANGE_INSTRUMENTS
+                                       : has_history                  ? kinds[kind]
+                                                                      : EXCHANGE_INTEREST_NOW;
+    bool is_own = has_history && market->state == MARKET_TRADING;
+    size_t budget = is_own ? track->budget : venue->endpoints[asked].budget;
+    const char *why = venue_rest(venue, asked, budget, due_ms);
+    if (why[0] != '\0' || !is_own)
+        return why;
+    *due_ms = track->due_ms;
+    return track->failure;
 }
 
 static enum source_state state_of(const struct venue_market *market, bool is_pushed,
@@ -49,11 +62,15 @@ static enum source_state state_of(const struct venue_market *market, bool is_pus
 static void set_fault(struct source_reading *reading, const struct venue *venue, const char *fault,
                       int64_t due_ms)
 {
+    int64_t now_ms = collector_now_ms(venue->collector);
     if (reading->state == SOURCE_FOREIGN) {
         strcpy(reading->fault, FOREIGN_FAULT);
         return;
     }
-    int64_t now_ms = collector_now_ms(venue->collector);
+    if (reading->state == SOURCE_UNKNOWN) {
+        fault = "the exchange does not have this symbol; its list is read again every hour";
+        due_ms = venue->instruments_due_ms;
+    }
     snprintf(reading->fault, sizeof reading->fault, "%s", fault);
     reading->next_try_ms = due_ms > now_ms ? due_ms - now_ms : 0;
 }
@@ -70,9 +87,9 @@ static void read_track(const struct venue_market *market, enum track_kind kind,
 {
     const struct venue *venue = market->venue;
     const struct track *track = &market->tracks[kind];
-    const struct endpoint *endpoint = endpoint_of(venue, kind);
+    int64_t due_ms = 0;
+    const char *failure = failure_of(market, kind, &due_ms);
     bool is_pushed = kind == TRACK_CANDLES && market_is_pushed(market);
-    bool is_failing = endpoint->fault[0] != '\0' && !is_pushed;
     *reading = (struct source_reading){
         .symbol_index = market->symbol_index,
         .exchange = venue_name(venue),
@@ -81,10 +98,15 @@ static void read_track(const struct venue_market *market, enum track_kind kind,
         .refused = track->refused,
         .missing = market_missing(market, kind),
     };
+    /* What a socket brings is well without requests, but for the rows that only they can fill in.
+     */
+    bool is_failing = failure[0] != '\0' && (!is_pushed || reading->missing > 0);
     reading->state = state_of(market, is_pushed, reading->missing, is_failing);
     set_newest(reading, venue, track->newest_ms, kind == TRACK_CANDLES ? CANDLE_MS : 0);
-    set_fault(reading, venue, is_failing ? endpoint->fault : track->fault,
-              is_failing ? endpoint->due_ms : 0);
+    if (failure[0] != '\0')
+        set_fault(reading, venue, failure, due_ms);
+    else
+        set_fault(reading, venue, track->fault, 0);
 }
 
 /* Liquidations have no past that could be fetched: they come by a socket, or are lost. */
@@ -92,7 +114,8 @@ static void read_liquidations(const struct venue_market *market, struct source_r
 {
     const struct venue *venue = market->venue;
     int64_t due_ms = 0;
-    const char *fault = push_fault(venue, &due_ms);
+    const char *fault = market->state == MARKET_SOUGHT ? failure_of(market, TRACK_CANDLES, &due_ms)
+                                                       : push_fault(venue, &due_ms);
     bool is_failing = fault[0] != '\0';
     *reading = (struct source_reading){
         .symbol_index = market->symbol_index,

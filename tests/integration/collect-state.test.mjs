@@ -1,0 +1,172 @@
+// What the streams of the collector say of themselves while an exchange does wrong: the state, the
+// reason and the next try, in /readyz, /api/v1/symbols and the metrics.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { collectingServerFor, realStandIn } from '../support/collect.mjs';
+import { binance } from '../support/exchanges/binance.mjs';
+import { bybit } from '../support/exchanges/bybit.mjs';
+import { okx } from '../support/exchanges/okx.mjs';
+import { get } from '../support/http.mjs';
+import { eventually } from '../support/process.mjs';
+
+const hourSeconds = 3600;
+
+async function streamsOf(server, name = 'BTCUSDT') {
+    const { symbols } = JSON.parse((await get(`${server.url}/api/v1/symbols`)).text);
+    const { streams = [] } = symbols.find(({ symbol }) => symbol === name);
+    return Object.fromEntries(streams.map((stream) => [stream.stream, stream]));
+}
+
+// The streams of a symbol once they are as they should be.
+async function untilStreams(server, what, isSo) {
+    let streams;
+    await eventually(what, async () => {
+        streams = await streamsOf(server);
+        return isSo(streams);
+    }).catch((error) => {
+        throw new Error(`${error.message}: ${JSON.stringify(streams)}\n${server.logs()}`);
+    });
+    return streams;
+}
+
+async function metric(server, name, stream) {
+    const { text } = await get(`${server.url}/metrics`);
+    const match = new RegExp(`^${name}\\{.*stream="${stream}".*\\} (\\S+)$`, 'm').exec(text);
+    return match ? Number(match[1]) : undefined;
+}
+
+async function notWell(server) {
+    const { collect } = JSON.parse((await get(`${server.url}/readyz`)).text);
+    return collect.not_well;
+}
+
+const asked = ({ record }, what) => record.requests.filter(({ path }) => path.includes(what));
+const count = (text, words) => text.split(words).length - 1;
+
+async function serve(t, definition, faults) {
+    const exchange = await realStandIn(t, definition);
+    for (const fault of faults) exchange.faults.add({ count: Infinity, ...fault });
+    return { exchange, server: await collectingServerFor(t, [exchange], ['BTCUSDT']) };
+}
+
+describe('"not from here"', { concurrency: 2 }, () => {
+    test('to one kind of request rests that kind alone', async (t) => {
+        const { exchange, server } = await serve(t, binance, [
+            { on: 'rest', match: 'openInterestHist', kind: 'firewall' },
+        ]);
+        const { open_interest: interest } = await untilStreams(
+            server,
+            'all but the one',
+            ({ candles, open_interest }) =>
+                candles.state === 'live' && open_interest.state === 'failing',
+        );
+        assert.match(interest.error, /HTTP 403.*EXCHANGES/);
+        assert.ok(interest.next_try_seconds > hourSeconds - 120, `${interest.next_try_seconds}`);
+        assert.ok(asked(exchange, 'klines').length > 0);
+        assert.equal(asked(exchange, 'openInterestHist').length, 1);
+        assert.equal(count(server.logs(), 'refuses one kind of request'), 1);
+        assert.equal(count(server.logs(), 'does not serve this network'), 0);
+    });
+
+    test('to whatever is asked rests the exchange', async (t) => {
+        const { exchange, server } = await serve(t, binance, [
+            { on: 'rest', match: /klines|openInterest/, kind: 'firewall' },
+            { on: 'connect', kind: 'refuse', status: 403 },
+        ]);
+        const streams = await untilStreams(
+            server,
+            'blocked streams',
+            ({ candles }) => candles.state === 'blocked',
+        );
+        for (const { state, error } of [streams.candles, streams.open_interest]) {
+            assert.equal(state, 'blocked');
+            assert.match(error, /HTTP 403.*archive/);
+        }
+        assert.equal(asked(exchange, 'klines').length, 1);
+        assert.equal(count(server.logs(), 'does not serve this network'), 1);
+    });
+
+    test('to the list of instruments rests the exchange', async (t) => {
+        const { exchange, server } = await serve(t, okx, [
+            { on: 'rest', match: 'instruments', kind: 'firewall' },
+        ]);
+        const streams = await untilStreams(
+            server,
+            'blocked streams',
+            ({ candles }) => candles.state === 'blocked',
+        );
+        for (const { state, error, next_try_seconds: next } of Object.values(streams)) {
+            assert.equal(state, 'blocked');
+            assert.match(error, /OKX.*HTTP 403/);
+            assert.ok(next > hourSeconds - 120, `${next}`);
+        }
+        assert.equal(exchange.record.requests.length, 1);
+        assert.equal(count(server.logs(), 'does not serve this network'), 1);
+    });
+
+    test('of Bybit for too many requests is a rest of ten minutes', async (t) => {
+        const { exchange, server } = await serve(t, bybit, [
+            { on: 'rest', match: 'kline', kind: 'banned', ms: 600_000, count: 1 },
+        ]);
+        const { candles } = await untilStreams(
+            server,
+            'a rest',
+            ({ candles: { state } }) => state === 'failing',
+        );
+        assert.match(candles.error, /too many requests/);
+        assert.doesNotMatch(candles.error, /EXCHANGES/);
+        assert.ok(candles.next_try_seconds > 500 && candles.next_try_seconds <= 600);
+        assert.deepEqual(exchange.record.violations, []);
+    });
+});
+
+describe('an exchange that wants fewer requests', { concurrency: 2 }, () => {
+    test('a ban is the reason why rows are missing, also while a socket brings the present', async (t) => {
+        const { server } = await serve(t, binance, [
+            { on: 'rest', match: 'klines', kind: 'banned', ms: 3 * hourSeconds * 1000, count: 1 },
+        ]);
+        const { candles } = await untilStreams(
+            server,
+            'failing candles',
+            ({ candles: { state, missing } }) => state === 'failing' && missing > 0,
+        );
+        assert.match(candles.error, /banned until/);
+        assert.ok(candles.next_try_seconds > 3 * hourSeconds - 120, `${candles.next_try_seconds}`);
+        assert.equal(await metric(server, 'heatcast_collect_up', 'candles'), 0);
+        assert.ok((await metric(server, 'heatcast_collect_missing_rows', 'candles')) > 0);
+        const next = await metric(server, 'heatcast_collect_next_try_seconds', 'candles');
+        assert.ok(next > 3 * hourSeconds - 120, `${next}`);
+        const told = (await notWell(server)).find(({ stream }) => stream === 'candles');
+        assert.deepEqual([told.symbol, told.state], ['BTCUSDT', 'failing']);
+    });
+
+    test('a symbol that is still looked for has the reason of that', async (t) => {
+        const { server } = await serve(t, okx, [
+            { on: 'rest', match: 'instruments', kind: 'http', status: 429, retryAfter: 3600 },
+        ]);
+        const streams = await untilStreams(
+            server,
+            'failing streams',
+            ({ candles }) => candles.state === 'failing',
+        );
+        for (const { state, error, next_try_seconds: next } of Object.values(streams)) {
+            assert.equal(state, 'failing');
+            assert.match(error, /HTTP 429/);
+            assert.ok(next > hourSeconds - 120, `${next}`);
+        }
+    });
+
+    test('servers that fail are the reason why rows are missing', async (t) => {
+        const { server } = await serve(t, binance, [
+            { on: 'rest', match: 'klines', kind: 'http', status: 500 },
+        ]);
+        const { candles } = await untilStreams(
+            server,
+            'failing candles beside a live socket',
+            ({ candles: { state, newest, missing }, liquidations }) =>
+                liquidations.state === 'live' && state === 'failing' && missing > 0 && !newest,
+        );
+        assert.match(candles.error, /HTTP 500/);
+    });
+});

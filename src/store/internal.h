@@ -8,8 +8,8 @@
  *     schema.c     the tables                     rows.c       walking over results
  *     read.c, coverage.c, blocks.c                write.c, liquidations.c, prune.c,
  *                                                 merge.c, refused.c, conflicts.c,
- *                                                 archive_files.c, replaced.c, market.c,
- *                                                 delete.c */
+ *                                                 archive_files.c, replaced.c, uniques.c,
+ *                                                 market.c, delete.c */
 #ifndef HEATCAST_STORE_INTERNAL_H
 #define HEATCAST_STORE_INTERNAL_H
 
@@ -59,6 +59,20 @@ struct schema {
     char unfilled[TABLE_COUNT][COLUMN_NAME_SIZE];
 };
 
+#define UNIQUES_MAX 4 /* of a table, that are understood and matter */
+
+/* What a table may have only once, beside a row a symbol and time. */
+struct unique_rule {
+    char name[96]; /* for a person: "index by_price", "PRIMARY KEY(open_time)"; cut */
+    bool has[COLUMNS_MAX];
+};
+
+struct uniques {
+    bool is_known; /* they have been read */
+    size_t count;
+    struct unique_rule rules[UNIQUES_MAX];
+};
+
 /* Tells two states of the file apart without opening it. All members have 64 bits, so there is no
  * padding. */
 struct identity {
@@ -84,7 +98,8 @@ struct instance {
     bool is_writable;         /* owner mode, or a brief write */
     bool is_gone;             /* owner mode: the name does not mean this file any more */
     struct schema schema;
-    uint64_t opening; /* store_opening() */
+    struct uniques uniques[TABLE_COUNT]; /* under the write mutex */
+    uint64_t opening;                    /* store_opening() */
     size_t session_count;
     /* Not to be used for anything new: it closes with its last session. Any thread of a session
      * sets it; relaxed, as nothing is published by it. */
@@ -310,7 +325,7 @@ enum status store_merge_liquidations(struct store_session *session, struct error
 enum status store_has_liquidations(struct store_session *session, bool *is_there,
                                    struct error *error);
 
-/* -- merge.c, refused.c, replaced.c, conflicts.c ----------------------------------------------- */
+/* -- merge.c, refused.c, uniques.c, replaced.c, conflicts.c ------------------------------------ */
 
 struct buffer;
 
@@ -329,8 +344,16 @@ void store_append_match(enum table table, struct buffer *sql);
 enum status store_merge_stage(struct store_session *session, enum table table, uint64_t *row_count,
                               struct error *error);
 
-/* Takes the rows out of the stage that the columns of a foreign table cannot hold, and tells of
- * them. */
+/* Finds what a table may have only once, and that it is foreign where that may refuse rows. */
+enum status store_read_uniques(struct store_session *session, enum table table,
+                               struct error *error);
+
+/* Appends branches of a CASE, of which the one of the rule that refuses a staged row gives its
+ * place among them, counted from `first`. */
+void store_append_uniques(const struct store_session *session, enum table table, size_t first,
+                          struct buffer *sql);
+
+/* Takes the rows out of the stage that a foreign table cannot hold, and tells of them. */
 enum status store_refuse_rows(struct store_session *session, enum table table, struct error *error);
 
 /* Deletes what store_write_replaced() says, of one table, whose stage is still there. */

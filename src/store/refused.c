@@ -1,7 +1,8 @@
 /* Rows that a foreign table cannot hold. A table of another program's making may have narrower
- * numbers than ours, or want a value where a file has none; one such row would fail the whole
- * transaction. So before rows go from the stage into the table, those that do not fit are looked
- * for, told (the column, the value, the type) and left out. */
+ * numbers than ours, want a value where a file has none, or have something only once that we write
+ * twice (uniques.c); one such row would fail the whole transaction. So before rows go from the
+ * stage into the table, those that do not fit are looked for, told (the column, the value, the
+ * type) and left out. */
 #include "store/internal.h"
 
 #include "base/buffer.h"
@@ -19,11 +20,12 @@ static bool may_refuse(const struct store_session *session, enum table table, si
            strlen(schema->types[table][i]) < TYPE_SIZE - 1;
 }
 
-/* Which column refuses a staged row, as a number; NULL if none does. */
+/* Which column refuses a staged row, or above COLUMNS_MAX which rule of its table, as a number;
+ * NULL if none does. */
 static void append_which(const struct store_session *session, enum table table, struct buffer *sql)
 {
     const struct schema *schema = &session->instance->schema;
-    buffer_append_text(sql, "CASE");
+    buffer_append_text(sql, "CASE WHEN false THEN -1");
     for (size_t i = 0; i < store_tables[table].column_count; i++) {
         const char *staged = store_tables[table].columns[i].staged;
         if (!may_refuse(session, table, i))
@@ -36,13 +38,14 @@ static void append_which(const struct store_session *session, enum table table, 
                                  " WHEN (%s) IS NOT NULL AND TRY_CAST(%s AS %s) IS NULL THEN %zu",
                                  staged, staged, schema->types[table][i], i);
     }
+    store_append_uniques(session, table, COLUMNS_MAX, sql);
     buffer_append_text(sql, " END");
 }
 
 /* The value that the column refuses, as text. */
 static void append_value(const struct store_session *session, enum table table, struct buffer *sql)
 {
-    buffer_append_text(sql, "CASE which");
+    buffer_append_text(sql, "CASE which WHEN -1 THEN ''");
     for (size_t i = 0; i < store_tables[table].column_count; i++)
         if (may_refuse(session, table, i))
             buffer_append_format(sql, " WHEN %zu THEN CAST(%s AS VARCHAR)", i,
@@ -58,7 +61,12 @@ static enum status tell(struct store_session *session, enum table table, struct 
     enum status status = STATUS_OK;
     while (status == STATUS_OK && rows_next(rows)) {
         size_t column = (size_t)rows_int64(rows, 1);
-        if (!rows_has(rows, 2))
+        if (column >= COLUMNS_MAX)
+            snprintf(reason, sizeof reason,
+                     "the table %s has another row that its %s does not allow beside this one",
+                     store_tables[table].name,
+                     session->instance->uniques[table].rules[column - COLUMNS_MAX].name);
+        else if (!rows_has(rows, 2))
             snprintf(reason, sizeof reason, "%s is not known, which the table does not allow",
                      store_tables[table].columns[column].name);
         else
@@ -103,9 +111,11 @@ enum status store_refuse_rows(struct store_session *session, enum table table, s
     if (status != STATUS_OK || count == 0)
         return status;
     struct buffer sql = {0};
-    buffer_append_format(&sql, "DELETE FROM temp.%s AS staged WHERE ", store_stage_names[table]);
+    const char *stage = store_stage_names[table];
+    buffer_append_format(&sql, "DELETE FROM temp.%s WHERE row IN (SELECT row FROM (SELECT row, ",
+                         stage);
     append_which(session, table, &sql);
-    buffer_append_text(&sql, " IS NOT NULL");
+    buffer_append_format(&sql, " AS which FROM temp.%s AS staged) WHERE which IS NOT NULL)", stage);
     status = store_run(session, buffer_text(&sql), NULL, 0, NULL, error);
     buffer_deinit(&sql);
     return status;

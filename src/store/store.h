@@ -265,7 +265,8 @@ void store_write_source(struct store_session *session, const char *source);
 /* What is told of rows at the commit of their transaction. `origin` is the row's own. */
 struct store_telling {
     /* A row that a table of another program's shape cannot hold: it is left out. `reason` names the
-     * column. What is returned, if not STATUS_OK, fails the commit. */
+     * column, or what the table may have only once. What is returned, if not STATUS_OK, fails the
+     * commit. */
     enum status (*on_refused)(uint64_t origin, const char *reason, void *context,
                               struct error *error);
     /* A row that is left out because the table, or an earlier row of the transaction, has other
@@ -275,7 +276,8 @@ struct store_telling {
 };
 
 /* In an open transaction. Without it a row that cannot be held fails the commit. */
-void store_write_tell(struct store_session *session, const struct store_telling *telling);
+enum status store_write_tell(struct store_session *session, const struct store_telling *telling,
+                             struct error *error);
 
 /* By which rules the database was begun: see STORE_VERSION. 1 if it does not say, as those of
  * earlier versions and of other programs. */
@@ -286,7 +288,8 @@ enum status store_schema_version(struct store_session *session, int64_t *version
  * with, five minutes before. */
 #define STORE_VERSION 2
 
-/* Whether a table is of another shape than ours, so that rows may be refused. */
+/* Whether a table is of another shape than ours, so that rows may be refused; whether by an index,
+ * is known after store_write_tell(). */
 bool store_is_foreign(const struct store_session *session);
 
 /* A liquidation that is there already stays as it is, in a transaction of either kind. The table is

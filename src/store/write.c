@@ -54,10 +54,15 @@ void store_write_source(struct store_session *session, const char *source)
     snprintf(session->write.source, sizeof session->write.source, "%s", source);
 }
 
-void store_write_tell(struct store_session *session, const struct store_telling *telling)
+enum status store_write_tell(struct store_session *session, const struct store_telling *telling,
+                             struct error *error)
 {
     check(session->write.is_open);
     session->write.telling = *telling;
+    enum status status = STATUS_OK;
+    for (enum table table = 0; table < TABLE_COUNT && status == STATUS_OK; table++)
+        status = store_read_uniques(session, table, error);
+    return status;
 }
 
 void store_stage_time(struct stage *stage, int64_t time_ms)

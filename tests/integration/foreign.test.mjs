@@ -112,9 +112,35 @@ test('a key on the time alone refuses the second symbol, whose file is named', a
     assert.equal(code, 1, stderr);
     assert.match(
         stderr,
-        /^heatcast: ETHUSDT-5m-2025-12-01.csv: nothing of it was imported: .*open_time/m,
+        /^heatcast: ETHUSDT-5m-2025-12-01.csv:2: the table .* PRIMARY KEY\(open_time\) does not allow/m,
+    );
+    assert.match(
+        stderr,
+        /^heatcast: ETHUSDT-5m-2025-12-01.csv: nothing of it was imported: the database takes none/m,
     );
     assert.equal(summaries.klines.fresh, 60);
+    assert.equal(summaries['open interest'].fresh, market.interest.length);
+});
+
+test('rows that an index allows once are named, and the others are stored', async (t) => {
+    const { folder, files, heatcast } = await setUp(
+        t,
+        klinesTable('TIMESTAMP') +
+            interestTable() +
+            'CREATE UNIQUE INDEX by_time ON klines_5m_history (open_time);',
+    );
+    const later = makeMarket({ candles: 62 });
+    await writeFile(join(folder, 'ETHUSDT-5m-2025-12-01.csv'), klinesCsv(later.candles));
+    const { code, stderr, summaries } = await heatcast(
+        ...['import', files.klines, 'ETHUSDT-5m-2025-12-01.csv', files.metrics],
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(
+        stderr,
+        /^heatcast: ETHUSDT-5m-2025-12-01.csv:61: the table klines_5m_history .* index by_time does/m,
+    );
+    assert.equal(summaries.klines.fresh, 62);
+    assert.equal(summaries.klines.bad, 60);
     assert.equal(summaries['open interest'].fresh, market.interest.length);
 });
 

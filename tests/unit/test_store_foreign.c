@@ -114,9 +114,70 @@ static struct store_session *begin_refusing(struct store *store, struct refusals
 {
     struct store_session *session = begin(store);
     assert_ok(store_write_begin(session, "test", false, fault));
-    store_write_tell(session,
-                     &(struct store_telling){.on_refused = on_refused, .context = refusals});
+    const struct store_telling telling = {.on_refused = on_refused, .context = refusals};
+    assert_ok(store_write_tell(session, &telling, fault));
     return session;
+}
+
+/* Of two symbols in turn, from candle `first` on. */
+static void write_both(struct store_session *session, int first, int count)
+{
+    for (int i = first; i < first + count; i++)
+        for (int is_second = 0; is_second < 2; is_second++) {
+            struct kline_row candle =
+                kline(is_second ? "ETHUSDT" : "BTCUSDT", i, 100 + i, 200, 90, 100 + i);
+            candle.origin = (uint64_t)(2 * i + is_second);
+            assert_ok(store_write_kline(session, &candle, fault));
+        }
+}
+
+static void rows_that_an_index_does_not_allow_are_told_and_left_out(void **state)
+{
+    struct refusals refusals = {0};
+    uint64_t klines_new = 0;
+    store_close(open_store(database(state), STORE_OWNER));
+    run_foreign(database(state), "CREATE UNIQUE INDEX by_symbol ON klines_5m_history (symbol, "
+                                 "open_time); CREATE UNIQUE INDEX by_time ON klines_5m_history "
+                                 "(open_time);");
+    struct store *store = open_store(database(state), STORE_OWNER);
+    struct store_session *session = begin_refusing(store, &refusals);
+    assert_true(store_is_foreign(session));
+    write_both(session, 0, 2);
+    assert_ok(store_write_commit(session, &klines_new, NULL, fault));
+    store_end(session);
+    assert_int_equal(klines_new, 2);
+    assert_non_null(strstr(refusals.text, "1 the table klines_5m_history has another row that its "
+                                          "index by_time does not allow beside this one\n3 "));
+
+    /* Beside rows that are stored already, some of them its own. */
+    refusals = (struct refusals){0};
+    session = begin_refusing(store, &refusals);
+    write_both(session, 1, 2);
+    assert_ok(store_write_commit(session, &klines_new, NULL, fault));
+    store_end(session);
+    store_close(store);
+    assert_int_equal(klines_new, 1);
+    assert_int_equal(strncmp(refusals.text, "3 ", 2), 0);
+    assert_non_null(strstr(refusals.text, "\n5 "));
+    assert_int_equal(ask_foreign(database(state), "SELECT count(*) FROM klines_5m_history"), 3);
+}
+
+static void an_index_that_is_not_understood_makes_a_table_foreign(void **state)
+{
+    struct refusals refusals = {0};
+    store_close(open_store(database(state), STORE_OWNER));
+    run_foreign(database(state), "CREATE UNIQUE INDEX odd ON klines_5m_history ((close + 1));");
+    struct store *store = open_store(database(state), STORE_OWNER);
+    struct store_session *session = begin(store);
+    assert_false(store_is_foreign(session));
+    store_end(session);
+    session = begin_refusing(store, &refusals);
+    assert_true(store_is_foreign(session));
+    write_both(session, 0, 1);
+    struct error error;
+    assert_int_equal(store_write_commit(session, NULL, NULL, &error), STATUS_TOO_LARGE);
+    store_end(session);
+    store_close(store);
 }
 
 static void rows_that_a_column_cannot_hold_are_told_and_left_out(void **state)
@@ -268,6 +329,8 @@ int main(void)
         in_folder(times_that_are_numbers_are_named_with_what_to_do),
         in_folder(columns_of_a_type_that_cannot_be_read_are_named),
         in_folder(types_with_the_same_meaning_are_read),
+        in_folder(rows_that_an_index_does_not_allow_are_told_and_left_out),
+        in_folder(an_index_that_is_not_understood_makes_a_table_foreign),
         in_folder(rows_that_a_column_cannot_hold_are_told_and_left_out),
         in_folder(a_refusal_may_fail_the_commit),
         in_folder(a_column_that_nobody_fills_is_named_before_anything_is_written),

@@ -144,10 +144,12 @@ static enum status begin(struct import *import, struct error *error)
     enum status status =
         store_write_begin(import->session, SOURCE_ARCHIVE, import->options->replaces, error);
     if (status == STATUS_OK)
-        store_write_tell(import->session, &(struct store_telling){
-                                              .on_refused = on_refused,
-                                              .on_conflict = wants_conflicts ? on_conflict : NULL,
-                                              .context = import});
+        status = store_write_tell(
+            import->session,
+            &(struct store_telling){.on_refused = on_refused,
+                                    .on_conflict = wants_conflicts ? on_conflict : NULL,
+                                    .context = import},
+            error);
     return status;
 }
 
@@ -242,6 +244,12 @@ static enum status commit(struct import *import, struct error *error)
     if (status != STATUS_OK) {
         archive_settled_clear(&import->settled);
         return refuse_file(import, error);
+    }
+    if (refused_count > 0 && refused_count == transaction->row_count) {
+        archive_unusable(&import->problems,
+                         "%s: nothing of it was imported: the database takes none of its rows",
+                         transaction->file_path);
+        return STATUS_OK;
     }
     for (size_t kind = 0; kind < IMPORT_KIND_COUNT; kind++) {
         import->summaries[kind].files += transaction->usable_counts[kind];

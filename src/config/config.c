@@ -118,6 +118,8 @@ static const struct setting settings[] = {
     {"HEATMAP_TURNOVER", SHARE(heatmap_turnover), "0", NULL,
      "of survival: share of the traded volume that closes old positions and opens new ones (0 to "
      "1)"},
+    {"SCORE_EVERY", SECONDS(score_every_seconds, 0, 604800), "3600", NULL,
+     "seconds between two scores of a symbol for the metrics, at least; 0: none are made"},
     {"QUESTION_SECONDS_MAX", SECONDS(question_seconds_max, 0.1, 3600), "10", NULL,
      "seconds that making a history, a map or candles may take"},
     {"QUESTION_CANDLES_MAX", WHOLE(question_candles_max, CANDLES_MIN, CANDLES_MAX), "220000", NULL,

@@ -49,6 +49,7 @@ struct config {
     struct leverage_weights heatmap_weights;
     enum model_name heatmap_model;
     double heatmap_turnover;
+    double score_every_seconds; /* 0: never */
     double question_seconds_max;
     int question_candles_max;
     int questions_per_ip;

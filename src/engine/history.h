@@ -11,6 +11,7 @@
 #include "base/stop_token.h"
 #include "engine/range.h"
 #include "model/snapshot.h"
+#include "score/score.h"
 #include "store/store.h"
 
 #define HISTORY_SNAPSHOTS_MAX 5000 /* snapshots or candles one answer may hold */
@@ -88,6 +89,11 @@ enum status history_liquidations(struct history *history, const struct range *ra
 enum status history_score(struct history *history, const struct range *range,
                           const struct question_limits *limits, struct buffer *out,
                           struct error *error);
+
+/* The numbers of that answer, of the default range. */
+enum status history_score_numbers(struct history *history, const char *symbol,
+                                  const struct question_limits *limits, struct score *score,
+                                  struct error *error);
 
 /* The snapshot after the newest candle at or before `at_ms` (INT64_MAX: the newest), computed over
  * the default lookback before it. `model` may be NULL: that of the history. `snapshot` must be

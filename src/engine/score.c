@@ -9,11 +9,14 @@
  * answer says so. */
 #include "engine/question.h"
 
+#include "base/check.h"
 #include "base/iso_time.h"
 #include "model/rows.h"
 #include "score/score.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SCORE_WINDOW_MS (30 * DAY_MS) /* where the range says no start */
 #define PRINTS_MAX 2000000            /* liquidations that one score may read */
@@ -168,20 +171,13 @@ static void write_map(struct json *json, const struct score *score, enum score_m
 
 /* Whether the model leads all other maps beyond doubt. */
 static void write_verdict(struct json *json, const char *key, const struct score *score,
-                          size_t lead_offset)
+                          enum score_measure measure)
 {
-    bool is_known = true, is_better = true;
-    for (size_t map = SCORE_MODEL + 1; map < SCORE_MAP_COUNT; map++) {
-        const struct score_estimate *lead =
-            (const struct score_estimate *)(const void *)((const char *)&score->maps[map] +
-                                                          lead_offset);
-        is_known = is_known && lead->low == lead->low; /* not NaN */
-        is_better = is_better && lead->low > 0;
-    }
-    if (is_known)
-        json_member_bool(json, key, is_better);
-    else
+    const double lead = score_least_lead(score, measure);
+    if (isnan(lead))
         json_member_null(json, key);
+    else
+        json_member_bool(json, key, lead > 0);
 }
 
 static void write_score(const struct question *question, const struct evidence *evidence,
@@ -213,17 +209,24 @@ static void write_score(const struct question *question, const struct evidence *
     json_close_array(&json);
     json_key(&json, "better_than_all");
     json_open_object(&json);
-    write_verdict(&json, "location", score, offsetof(struct score_of_map, location_lead));
-    write_verdict(&json, "rank", score, offsetof(struct score_of_map, rank_lead));
+    write_verdict(&json, "location", score, SCORE_LOCATION);
+    write_verdict(&json, "rank", score, SCORE_RANK);
     json_close_object(&json);
     json_close_object(&json);
 }
 
 /* -- the answer -------------------------------------------------------------------------------- */
 
+/* A question for the text of a score, or for its numbers alone. */
+struct score_question {
+    struct question_type type; /* first: a pointer to it is one to the whole */
+    struct score *numbers;     /* NULL: the text is asked for */
+};
+
 static enum status score_series(const struct question *question, const struct evidence *evidence,
                                 struct buffer *out, struct error *error)
 {
+    const struct score_question *asked = (const void *)question->type;
     struct score score;
     int64_t start_ms;
     enum status status = find_start(question, evidence, &start_ms, error);
@@ -241,7 +244,9 @@ static enum status score_series(const struct question *question, const struct ev
         .stop = question->limits->stop,
     };
     status = score_compute(&request, &score, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && asked->numbers != NULL)
+        *asked->numbers = score;
+    else if (status == STATUS_OK)
         write_score(question, evidence, &request, &score, out);
     return status;
 }
@@ -261,17 +266,35 @@ static enum status answer(struct question *question, struct buffer *out, struct 
     return status;
 }
 
-static const struct question_type type = {.name = "score", .answer = answer};
-
-enum status history_score(struct history *history, const struct range *range,
-                          const struct question_limits *limits, struct buffer *out,
-                          struct error *error)
+static enum status ask(struct history *history, const struct range *range,
+                       const struct question_limits *limits, struct score *numbers,
+                       struct buffer *out, struct error *error)
 {
+    const struct score_question asked = {.type = {.name = "score", .answer = answer},
+                                         .numbers = numbers};
     struct range scored = *range;
     enum status status = range_check_five_minutes(range, error);
     if (status != STATUS_OK)
         return status;
     if (scored.window_ms == 0 && !scored.has_start)
         scored.window_ms = SCORE_WINDOW_MS;
-    return question_ask(history, &type, &scored, limits, out, error);
+    return question_ask(history, &asked.type, &scored, limits, out, error);
+}
+
+enum status history_score(struct history *history, const struct range *range,
+                          const struct question_limits *limits, struct buffer *out,
+                          struct error *error)
+{
+    return ask(history, range, limits, NULL, out, error);
+}
+
+enum status history_score_numbers(struct history *history, const char *symbol,
+                                  const struct question_limits *limits, struct score *score,
+                                  struct error *error)
+{
+    struct range range = {0};
+    struct buffer none = {0};
+    check(strlen(symbol) < sizeof range.symbol);
+    strcpy(range.symbol, symbol);
+    return ask(history, &range, limits, score, &none, error);
 }

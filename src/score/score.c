@@ -51,6 +51,20 @@ const char *score_map_name(enum score_map map)
     return names[map];
 }
 
+double score_least_lead(const struct score *score, enum score_measure measure)
+{
+    double least = INFINITY;
+    for (size_t map = SCORE_MODEL + 1; map < SCORE_MAP_COUNT; map++) {
+        const struct score_of_map *found = &score->maps[map];
+        const double low =
+            measure == SCORE_LOCATION ? found->location_lead.low : found->rank_lead.low;
+        if (isnan(low))
+            return low;
+        least = fmin(least, low);
+    }
+    return least;
+}
+
 static enum status no_memory(struct error *error)
 {
     return error_set(error, STATUS_NO_MEMORY, "not enough memory for a score just now");

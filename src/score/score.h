@@ -98,6 +98,12 @@ struct score {
     struct score_of_map maps[SCORE_MAP_COUNT];
 };
 
+enum score_measure { SCORE_LOCATION, SCORE_RANK };
+
+/* By how much the model leads every other map beyond doubt: the least of the lower ends of its
+ * leads' intervals. NaN: that cannot be told. */
+double score_least_lead(const struct score *score, enum score_measure measure);
+
 /* STATUS_NO_DATA: no candle can be scored. STATUS_TOO_LARGE: over SCORE_DAYS_MAX or
  * SCORE_PAIRS_MAX; the message says what fits. STATUS_NO_MEMORY; others as stop_token_check(). */
 enum status score_compute(const struct score_request *request, struct score *score,

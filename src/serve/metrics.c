@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "ops/process.h"
 #include "serve/collecting.h"
+#include "serve/scoring.h"
 #include "serve/server_internal.h"
 
 #define MS UINT64_C(1000000)
@@ -99,6 +100,7 @@ void serve_metrics_init(struct server *server)
     metrics_register(server->metrics, collect_database, server);
     metrics_register(server->metrics, collect_generator, server);
     metrics_register(server->metrics, collecting_collect_metrics, server);
+    metrics_register(server->metrics, scoring_collect_metrics, server);
 }
 
 void serve_metrics_on_computed(uint64_t query_ns, uint64_t compute_ns, void *context)

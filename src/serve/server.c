@@ -21,6 +21,7 @@
 #include "serve/backend.h"
 #include "serve/collecting.h"
 #include "serve/metrics.h"
+#include "serve/scoring.h"
 #include "serve/server_internal.h"
 #include "serve/stopping.h"
 #include "sources/collect/collector.h"
@@ -200,6 +201,7 @@ static enum status start_parts(struct server *server, struct error *error)
     };
     role_start(&server->role, role_is_relay(server->config) ? NULL : &generator, &server->loop,
                server->metrics);
+    server->scoring = scoring_start(server);
     enum status status = server->is_collecting ? collecting_start(server, error) : STATUS_OK;
     net_server_start(server->net);
     if (status == STATUS_OK)
@@ -215,6 +217,7 @@ static enum status stop_parts(struct server *server, bool is_started, struct err
         net_server_begin_stop(server->net);
         net_server_join(server->net); /* afterwards no question uses the parts below */
     }
+    scoring_stop(server->scoring);
     enum status status = source_stop(server->source, error);
     role_stop(&server->role);
     free_main_loop(server);
@@ -227,6 +230,7 @@ static void free_parts(struct server *server)
     role_deinit(&server->role);
     publisher_destroy(server->publisher);
     metrics_destroy(server->metrics);
+    scoring_destroy(server->scoring);
     history_destroy(server->history);
     store_close(server->store);
 }

@@ -22,7 +22,8 @@ struct server {
     struct store *store;   /* NULL: a relay, as the next two */
     struct source *source; /* NULL unless one fills the database here */
     struct history *history;
-    struct replay *replay; /* NULL: the data are of now */
+    struct replay *replay;   /* NULL: the data are of now */
+    struct scoring *scoring; /* NULL: nothing is scored */
     struct metrics *metrics;
     struct publisher *publisher;
     struct backend backend;

@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
+import { parseExposition } from '../support/exposition.mjs';
 import { get } from '../support/http.mjs';
 import { importMarkets, makeMarket } from '../support/market.mjs';
-import { makeFolder, removeFolder, run } from '../support/process.mjs';
+import { eventually, makeFolder, removeFolder, run } from '../support/process.mjs';
 import { serveFor, startServer } from '../support/server.mjs';
 
 const others = ['constant', 'recent', 'volume', 'shuffled', 'wrong_side', 'shifted'];
@@ -153,6 +154,42 @@ describe('a score', () => {
             assert.equal(answer.status, status, `${path}: ${answer.text}`);
             assert.match(answer.json().error.message, told);
         }
+    });
+
+    test('is a metric of each symbol', async (t) => {
+        const server = await serveFor(t, { database: demo, args: ['--score-every', '0.1'] });
+        const scrape = async () => {
+            const page = parseExposition((await get(`${server.url}/metrics`)).text);
+            const samples = [...page.values()].flatMap((family) => family.samples);
+            return (name, symbol) =>
+                samples.find((s) => s.name === name && s.labels.symbol === symbol)?.value;
+        };
+        for (const symbol of ['BTCUSDT', 'ETHUSDT']) {
+            const value = await eventually(`a score of ${symbol}`, async () => {
+                const found = await scrape();
+                return found('heatcast_score_age_seconds', symbol) !== undefined && found;
+            });
+            const { maps, amount } = await score(demo, ['--symbol', symbol]);
+            const [model, ...rest] = maps;
+            const least = (lead) => Math.min(...rest.map((map) => map[lead].low));
+            const expected = {
+                heatcast_score_location: model.location.value,
+                heatcast_score_location_lead: least('location_lead'),
+                heatcast_score_rank: model.rank.value,
+                heatcast_score_rank_lead: least('rank_lead'),
+                heatcast_score_factor: amount.factor.value,
+            };
+            for (const [name, number] of Object.entries(expected))
+                assert.ok(Math.abs(value(name, symbol) - number) < 1e-6, `${name} ${symbol}`);
+            assert.ok(value('heatcast_score_age_seconds', symbol) >= 0);
+        }
+        const page = parseExposition((await get(`${server.url}/metrics`)).text);
+        assert.equal(page.get('heatcast_score_failures_total').samples[0].value, 0);
+    });
+
+    test('is made for the metrics only where that is wanted', async (t) => {
+        const server = await serveFor(t, { database: demo, args: ['--score-every', '0'] });
+        assert.doesNotMatch((await get(`${server.url}/metrics`)).text, /heatcast_score/);
     });
 
     test('of what is wrong or too much says what is allowed', async () => {

@@ -192,6 +192,11 @@ static void show_turnover(const struct config *config, char *out)
     snprintf(out, 120, "%g", config->heatmap_turnover);
 }
 
+static void show_score_every(const struct config *config, char *out)
+{
+    snprintf(out, 120, "%g", config->score_every_seconds);
+}
+
 static void show_question_seconds(const struct config *config, char *out)
 {
     snprintf(out, 120, "%g", config->question_seconds_max);
@@ -489,6 +494,16 @@ static const struct expectation {
      "1",
      "a number from 0 to 1",
      {"-0.1", "1.1", "x", "nan"}},
+    {"SCORE_EVERY",
+     "score-every",
+     show_score_every,
+     "3600",
+     "0",
+     "0",
+     "604800",
+     "604800",
+     "a number of seconds from 0 to 604800",
+     {"-1", "604801", "1h"}},
     {"QUESTION_SECONDS_MAX",
      "question-seconds-max",
      show_question_seconds,

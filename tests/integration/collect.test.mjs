@@ -68,7 +68,7 @@ describe('back-filling at the start', { concurrency: 2 }, () => {
         test(`${definition.name} ${options.interestLabel ?? ''}: all that the lookback needs, row by row`, async (t) => {
             const exchange = await standInFor(t, definition, options);
             const to = floor(exchange.clock.now()) - candleMs;
-            const from = to - dayMs;
+            const from = to - 2 * dayMs; // the first moment of a map rests on the day before it
             const { database, ...collector } = await collectorFor(t, {
                 standIns: [exchange],
                 env: { HEATMAP_LOOKBACK: '1d' },
@@ -76,7 +76,7 @@ describe('back-filling at the start', { concurrency: 2 }, () => {
             await untilStored(database, 'BTCUSDT', from, to);
             await eventually('open interest', async () => {
                 const rows = await storedInterest(database, 'BTCUSDT');
-                return rows.filter(({ time }) => time >= from && time < to).length === 288;
+                return rows.filter(({ time }) => time >= from && time < to).length === 2 * 288;
             });
             await collector.stop();
             const market = exchange.market('BTCUSDT');
@@ -94,14 +94,29 @@ describe('back-filling at the start', { concurrency: 2 }, () => {
             standIns: [exchange],
             env: { HEATMAP_LOOKBACK: '1d' },
         });
-        await untilStored(database, 'BTCUSDT', to - dayMs, to);
+        await untilStored(database, 'BTCUSDT', to - 2 * dayMs, to);
         await collector.stop();
         assertCandles(
             await storedCandles(database, 'BTCUSDT'),
             exchange.market('BTCUSDT'),
-            to - dayMs,
+            to - 2 * dayMs,
             to,
         );
         assert.deepEqual(exchange.record.violations, []);
+    });
+
+    test('what is not kept is not asked for', async (t) => {
+        const exchange = await standInFor(t, binance);
+        const to = floor(exchange.clock.now()) - candleMs;
+        const { database } = await collectorFor(t, {
+            standIns: [exchange],
+            env: { HEATMAP_LOOKBACK: '2d', RETENTION_CANDLES: '3d' },
+        });
+        await untilStored(database, 'BTCUSDT', to - 2 * dayMs, to);
+        const starts = exchange.record.requests
+            .map(({ path }) => new URL(path, 'http://exchange').searchParams.get('startTime'))
+            .filter((start) => start !== null);
+        assert.ok(starts.length > 0);
+        assert.ok(Math.min(...starts) >= to - 3 * dayMs, starts.join());
     });
 });

@@ -17,8 +17,10 @@
 #include <time.h>
 
 #define BEAT_MS 100
-#define DEPTH_MARGIN_STEPS                                                                         \
-    24 /* beyond the lookback: the change into its first candle, and dating */
+/* How far back the database is to be complete: the first moment of a map of the lookback rests on
+ * the lookback before it. */
+#define DEPTH_LOOKBACKS 2
+#define DEPTH_MARGIN_STEPS 24      /* more: the change into the first candle, and dating */
 #define FORGET_MS (60 * MINUTE_MS) /* what the exchange did not have is asked for again */
 #define PROGRESS_MS (10 * SECOND_MS)
 #define READING_MS SECOND_MS
@@ -328,6 +330,15 @@ static void start_writer(struct collector *collector)
     });
 }
 
+/* No deeper than is kept: it would be fetched and removed in turns. */
+static int64_t depth_of(const struct config *config)
+{
+    int64_t depth_ms =
+        config->heatmap_lookback_ms * DEPTH_LOOKBACKS + DEPTH_MARGIN_STEPS * CANDLE_MS;
+    bool is_kept = config->retention_candles_ms == 0 || config->retention_candles_ms > depth_ms;
+    return is_kept ? depth_ms : config->retention_candles_ms;
+}
+
 enum status collector_start(const struct collector_options *options, struct source **source,
                             struct error *error)
 {
@@ -340,7 +351,7 @@ enum status collector_start(const struct collector_options *options, struct sour
         .store = options->store,
         .feed = options->feed,
         .clock = {.now_ms = even_now_ms, .wall_ms = machine_wall_ms, .rate = 1},
-        .depth_ms = config->heatmap_lookback_ms + DEPTH_MARGIN_STEPS * CANDLE_MS,
+        .depth_ms = depth_of(config),
         .random = random_seeded_by_system(),
         .stop_timeout_ms = options->stop_timeout_ms,
     };

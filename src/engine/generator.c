@@ -43,6 +43,13 @@ static void on_other(struct slice symbol, void *context)
     inventory_see_other(&generator->inventory, symbol);
 }
 
+static void on_interest(size_t index, int64_t time_ms, void *context)
+{
+    struct generator *generator = context;
+    if (generator->options.on_interest != NULL)
+        generator->options.on_interest(index, time_ms, generator->options.context);
+}
+
 static void on_stored(size_t index, int64_t open_time_ms, void *context)
 {
     struct generator *generator = context;
@@ -213,7 +220,10 @@ static void allocate_state(struct generator *generator)
     generator->batch.checked = memory_allocate_zeroed(count, sizeof *generator->batch.checked);
     inbox_init(&generator->inbox, count);
     survey_init(&generator->survey, generator->symbols,
-                &(struct survey_listener){on_stored, on_other, generator});
+                &(struct survey_listener){.on_newest = on_stored,
+                                          .on_interest = on_interest,
+                                          .on_other = on_other,
+                                          .context = generator});
     inventory_init(&generator->inventory, generator->symbols,
                    generator->options.settings->lookback_ms, generator->options.is_filled);
     for (size_t i = 0; i < count; i++) {

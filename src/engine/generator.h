@@ -77,6 +77,9 @@ struct generator_options {
      * file, and when one is fed, whether the symbol is wanted or not. 0: there is none any more.
      * May be NULL. */
     void (*on_newest)(size_t symbol_index, int64_t open_time_ms, void *context);
+    /* The time of a symbol's newest stored open interest, or SURVEY_NO_INTEREST; now and then. May
+     * be NULL. */
+    void (*on_interest)(size_t symbol_index, int64_t time_ms, void *context);
     /* What a snapshot has cost, for histograms; `query_ns` is 0 where nothing was read for it. May
      * be NULL. */
     void (*on_computed)(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context);

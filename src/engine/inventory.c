@@ -1,10 +1,11 @@
 /* Whoever starts a server wants to know whether it has what it is to show: a symbol that was never
- * imported, or was last months ago, gives an empty or an old map and no error. And who imports a
+ * imported, or was last months ago, gives an empty or an old map and no error, and so does one that
+ * has candles alone: positions come from open interest. And who imports a
  * symbol wonders why it is not in the list. Both are lines in the log, one a symbol up to
  * INVENTORY_LINES_MAX; of more, a sum and the names of the worst.
  *
- * How many candles there are, and how many are missing between the first and the last, comes from
- * digests (store.h), one query for all symbols whose data end at about the same time; of symbols
+ * How many rows there are, and how many are missing between the first and the last, comes from
+ * digests (store.h), two queries for all symbols whose data end at about the same time; of symbols
  * that end at many different times only those of the first QUERIES_MAX are counted. The count
  * begins with the block in which the window begins, so it is up to six hours more. */
 #include "engine/inventory.h"
@@ -21,13 +22,19 @@
 
 enum { QUERIES_MAX = 16, NAMES_SHOWN_MAX = 10, AGE_SIZE = 24 };
 
+/* Rows of a window. */
+struct span {
+    uint64_t count;
+    int64_t oldest_ms, newest_ms; /* of none: 0 */
+};
+
 /* What was found of one symbol. */
 struct finding {
     size_t index;
     const char *symbol;
     bool has_newest, is_counted;
-    int64_t newest_ms, oldest_ms;
-    uint64_t candles;
+    int64_t newest_ms; /* candle, whether candles are counted or not */
+    struct span candles, interest;
 };
 
 void inventory_init(struct inventory *inventory, const struct symbol_list *symbols,
@@ -59,17 +66,30 @@ static int64_t block_of(int64_t time_ms)
     return candle_floor_time(time_ms, STORE_BLOCK_MS) / STORE_BLOCK_MS;
 }
 
-static void on_digest(const struct store_digest *digest, void *context)
+static void add(const struct counting *counting, const struct store_digest *digest,
+                enum store_kind kind)
 {
-    const struct counting *counting = context;
     int index = symbol_list_find(counting->symbols, digest->symbol.data, digest->symbol.size);
     struct finding *finding = &counting->findings[counting->places[index]];
+    struct span *span = kind == STORE_CANDLES ? &finding->candles : &finding->interest;
     if (digest->newest_ms == STORE_NONE ||
         digest->block < block_of(finding->newest_ms - counting->lookback_ms))
         return;
-    if (finding->candles == 0 || digest->oldest_ms < finding->oldest_ms)
-        finding->oldest_ms = digest->oldest_ms;
-    finding->candles += digest->count;
+    if (span->count == 0 || digest->oldest_ms < span->oldest_ms)
+        span->oldest_ms = digest->oldest_ms;
+    if (span->count == 0 || digest->newest_ms > span->newest_ms)
+        span->newest_ms = digest->newest_ms;
+    span->count += digest->count;
+}
+
+static void on_candles(const struct store_digest *digest, void *context)
+{
+    add(context, digest, STORE_CANDLES);
+}
+
+static void on_interest(const struct store_digest *digest, void *context)
+{
+    add(context, digest, STORE_INTEREST);
 }
 
 /* Those with the newest candles first, those without any last. */
@@ -81,8 +101,8 @@ static int compare_findings(const void *a, const void *b)
     return (first->newest_ms < second->newest_ms) - (first->newest_ms > second->newest_ms);
 }
 
-static void count_candles(const struct inventory *inventory, struct store_session *session,
-                          struct finding *findings, const size_t *places)
+static void count_rows(const struct inventory *inventory, struct store_session *session,
+                       struct finding *findings, const size_t *places)
 {
     const size_t count = inventory->symbols->count;
     struct buffer names = {0};
@@ -100,20 +120,22 @@ static void count_candles(const struct inventory *inventory, struct store_sessio
         struct counting counting = {inventory->symbols, findings, places,
                                     block_of(start_ms - inventory->lookback_ms),
                                     inventory->lookback_ms};
-        bool is_counted = store_digest(session, STORE_CANDLES, buffer_text(&names),
-                                       counting.first_block * STORE_BLOCK_MS, on_digest, &counting,
-                                       NULL) == STATUS_OK;
+        const int64_t from_ms = counting.first_block * STORE_BLOCK_MS;
+        bool is_counted = store_digest(session, STORE_CANDLES, buffer_text(&names), from_ms,
+                                       on_candles, &counting, NULL) == STATUS_OK &&
+                          store_digest(session, STORE_INTEREST, buffer_text(&names), from_ms,
+                                       on_interest, &counting, NULL) == STATUS_OK;
         for (size_t j = first; j < i; j++)
-            findings[j].is_counted = is_counted && findings[j].candles > 0;
+            findings[j].is_counted = is_counted && findings[j].candles.count > 0;
     }
     buffer_deinit(&names);
 }
 
-/* How many candles are missing between the first and the last. */
-static uint64_t missing_of(const struct finding *finding)
+/* How many rows are missing between the first and the last. */
+static uint64_t missing_of(const struct span *span)
 {
-    uint64_t steps = (uint64_t)((finding->newest_ms - finding->oldest_ms) / CANDLE_MS + 1);
-    return finding->is_counted && steps > finding->candles ? steps - finding->candles : 0;
+    uint64_t steps = (uint64_t)((span->newest_ms - span->oldest_ms) / CANDLE_MS + 1);
+    return span->count > 0 && steps > span->count ? steps - span->count : 0;
 }
 
 /* -- telling ----------------------------------------------------------------------------------- */
@@ -121,6 +143,15 @@ static uint64_t missing_of(const struct finding *finding)
 static bool is_old(const struct finding *finding, int64_t now_ms)
 {
     return finding->has_newest && now_ms - finding->newest_ms > INVENTORY_OLD_MS;
+}
+
+/* Beside its candles, whose age is told of anyway. */
+static bool lacks_interest(const struct finding *finding, int64_t now_ms)
+{
+    (void)now_ms;
+    return finding->is_counted &&
+           (finding->interest.count == 0 ||
+            finding->newest_ms - finding->interest.newest_ms > INVENTORY_OLD_MS);
 }
 
 /* "7m", "5h", "148d" */
@@ -134,6 +165,13 @@ static const char *format_age(int64_t age_ms, char text[AGE_SIZE])
     else
         snprintf(text, AGE_SIZE, "%lldd", (long long)(minutes / (24 * 60)));
     return text;
+}
+
+static const char *format_interest_age(const struct finding *finding, int64_t now_ms,
+                                       char text[AGE_SIZE])
+{
+    return finding->interest.count > 0 ? format_age(now_ms - finding->interest.newest_ms, text)
+                                       : "";
 }
 
 /* What is wrong with the data is no surprise where they are being brought. */
@@ -152,7 +190,7 @@ static struct log_field hint_of(const struct inventory *inventory)
 static void tell_finding(const struct inventory *inventory, const struct finding *finding,
                          int64_t now_ms)
 {
-    char newest[ISO_TIME_SIZE], oldest[ISO_TIME_SIZE], age[AGE_SIZE];
+    char newest[ISO_TIME_SIZE], oldest[ISO_TIME_SIZE], age[AGE_SIZE], interest_age[AGE_SIZE];
     if (!finding->has_newest) {
         log_at(level_of(inventory), "a symbol has no data", log_text("symbol", finding->symbol),
                hint_of(inventory));
@@ -164,15 +202,23 @@ static void tell_finding(const struct inventory *inventory, const struct finding
         log_text("symbol", finding->symbol),
         log_text("newest", iso_time_format(finding->newest_ms, newest)),
         log_text("age", format_age(now_ms - finding->newest_ms, age)),
-        log_int("candles", (int64_t)finding->candles),
-        log_text("since", finding->is_counted ? iso_time_format(finding->oldest_ms, oldest) : ""),
-        log_int("missing", (int64_t)missing_of(finding)),
+        log_int("candles", (int64_t)finding->candles.count),
+        log_text("since",
+                 finding->is_counted ? iso_time_format(finding->candles.oldest_ms, oldest) : ""),
+        log_int("missing", (int64_t)missing_of(&finding->candles)),
+        log_int("open_interest", (int64_t)finding->interest.count),
+        log_text("open_interest_age", format_interest_age(finding, now_ms, interest_age)),
+        log_int("open_interest_missing", (int64_t)missing_of(&finding->interest)),
         is_old(finding, now_ms) ? hint_of(inventory) : (struct log_field){0},
         {.key = 0},
     };
     enum log_level level = is_old(finding, now_ms) ? level_of(inventory) : LOG_INFO;
     if (level >= log_threshold)
         log_event(level, fields);
+    if (lacks_interest(finding, now_ms))
+        log_at(level_of(inventory),
+               "a symbol has no open interest of the last day of its candles, and no map of it",
+               log_text("symbol", finding->symbol), hint_of(inventory));
 }
 
 /* Appends the name to "A, B", unless there are enough of them. */
@@ -215,21 +261,27 @@ static void tell_sum(const struct inventory *inventory, const struct finding *fi
 {
     const size_t count = inventory->symbols->count;
     const struct finding *worst = NULL;
-    uint64_t candles = 0, missing = 0;
+    uint64_t candles = 0, missing = 0, interest = 0, interest_missing = 0;
     size_t with_data = 0;
     for (size_t i = 0; i < count; i++) {
         with_data += findings[i].has_newest;
-        candles += findings[i].candles;
-        missing += missing_of(&findings[i]);
-        if (missing_of(&findings[i]) > (worst != NULL ? missing_of(worst) : 0))
+        candles += findings[i].candles.count;
+        interest += findings[i].interest.count;
+        missing += missing_of(&findings[i].candles);
+        interest_missing += missing_of(&findings[i].interest);
+        if (missing_of(&findings[i].candles) > (worst != NULL ? missing_of(&worst->candles) : 0))
             worst = &findings[i];
     }
     log_info("found data", log_int("symbols", (int64_t)count),
              log_int("with_data", (int64_t)with_data), log_int("candles", (int64_t)candles),
              log_int("missing", (int64_t)missing),
-             log_text("most_missing", worst != NULL ? worst->symbol : "none"));
+             log_text("most_missing", worst != NULL ? worst->symbol : "none"),
+             log_int("open_interest", (int64_t)interest),
+             log_int("open_interest_missing", (int64_t)interest_missing));
     tell_some(inventory, findings, now_ms, has_none, "symbols have no data");
     tell_some(inventory, findings, now_ms, is_old, "the data of symbols are old");
+    tell_some(inventory, findings, now_ms, lacks_interest,
+              "symbols have no open interest of the last day of their candles, and no map of it");
 }
 
 static int compare_indexes(const void *a, const void *b)
@@ -254,7 +306,7 @@ static void tell_all(const struct inventory *inventory, const struct survey *sur
     qsort(findings, count, sizeof *findings, compare_findings);
     for (size_t i = 0; i < count; i++)
         places[findings[i].index] = i;
-    count_candles(inventory, session, findings, places);
+    count_rows(inventory, session, findings, places);
     if (count > INVENTORY_LINES_MAX) {
         tell_sum(inventory, findings, now_ms);
     } else {

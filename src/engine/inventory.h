@@ -10,7 +10,7 @@
 
 #define INVENTORY_LINES_MAX 50    /* symbols up to which each has a line of its own */
 #define INVENTORY_OTHERS_MAX 8192 /* of symbols that are not served; more are not told */
-#define INVENTORY_OLD_MS DAY_MS   /* a market does not stop: a newest candle so old is told of */
+#define INVENTORY_OLD_MS DAY_MS   /* a market does not stop: a newest row so old is told of */
 
 struct inventory {
     const struct symbol_list *symbols;

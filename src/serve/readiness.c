@@ -12,7 +12,7 @@
 #include "serve/collecting.h"
 #include "serve/server_internal.h"
 
-enum { READINESS_NAMED_MAX = 20 }; /* symbols without data, and with old ones */
+enum { READINESS_NAMED_MAX = 20 }; /* symbols of a kind, such as those without data */
 
 /* A writer that held the file during the last tick holds it no more if it could be opened now. */
 static enum status check_database(struct server *server, struct error *error)
@@ -83,12 +83,20 @@ static void append_symbols(struct json *json, struct named_symbols *symbols)
     json_close_object(json);
 }
 
-/* Which symbols have no data, or old ones. That makes no server unready: it serves the others, and
- * these as far as they go. */
+/* Known to be none, or none of the last day: what is known was found at some time before. */
+static bool lacks_interest(const struct server *server, size_t symbol_index, int64_t newest_ms)
+{
+    int64_t time_ms = publisher_interest_time_ms(server->publisher, symbol_index);
+    return time_ms != 0 && newest_ms - time_ms > INVENTORY_OLD_MS;
+}
+
+/* Which symbols have no data, or old ones, or candles without open interest, of which no map comes.
+ * That makes no server unready: it serves the others, and these as far as they go. */
 static void append_data(struct server *server, struct json *json)
 {
     const struct symbol_list *list = &server->config->symbols;
     struct named_symbols without = {.kind = "without"}, old = {.kind = "old"};
+    struct named_symbols bare = {.kind = "without_open_interest"};
     int64_t now_ms = server_now_ms(server);
     for (size_t i = 0; i < list->count; i++) {
         int64_t newest_ms = publisher_data_time_ms(server->publisher, i);
@@ -96,15 +104,20 @@ static void append_data(struct server *server, struct json *json)
             add_symbol(&without, list->names[i]);
         else if (now_ms - newest_ms > INVENTORY_OLD_MS)
             add_symbol(&old, list->names[i]);
+        else if (lacks_interest(server, i, newest_ms))
+            add_symbol(&bare, list->names[i]);
     }
+    bool is_ok = without.count + old.count + bare.count == 0;
     json_key(json, "data");
     json_open_object(json);
-    json_member_text(json, "status", without.count + old.count == 0 ? "ok" : "degraded");
+    json_member_text(json, "status", is_ok ? "ok" : "degraded");
     append_symbols(json, &without);
     append_symbols(json, &old);
+    append_symbols(json, &bare);
     json_close_object(json);
     buffer_deinit(&without.names);
     buffer_deinit(&old.names);
+    buffer_deinit(&bare.names);
 }
 
 enum status readiness_append_json(struct server *server, struct buffer *out, struct error *error)

@@ -86,6 +86,12 @@ static void on_newest(size_t symbol_index, int64_t open_time_ms, void *context)
         publisher_note_data_time(role->publisher, symbol_index, open_time_ms);
 }
 
+static void on_interest(size_t symbol_index, int64_t time_ms, void *context)
+{
+    const struct role *role = context;
+    publisher_note_interest_time(role->publisher, symbol_index, time_ms);
+}
+
 static void on_computed(size_t symbol_index, uint64_t query_ns, uint64_t compute_ns, void *context)
 {
     (void)symbol_index;
@@ -217,6 +223,7 @@ static void start_generator(struct role *role)
         .on_published = on_published,
         .on_checked = on_checked,
         .on_newest = on_newest,
+        .on_interest = on_interest,
         .on_computed = on_computed,
         .context = role,
     });

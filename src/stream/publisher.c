@@ -32,7 +32,8 @@ struct symbol_state {
     atomic_int_least64_t requested_until_ms; /* monotonic */
     atomic_bool is_followed;           /* the last check went well, and there was interest since */
     atomic_int_least64_t data_time_ms; /* of the newest candle known; 0: none is */
-    struct frame *newest;              /* guarded by publisher.lock, written under both mutexes */
+    atomic_int_least64_t interest_time_ms; /* publisher_interest_time_ms() */
+    struct frame *newest; /* guarded by publisher.lock, written under both mutexes */
 };
 
 struct publisher {
@@ -306,6 +307,19 @@ void publisher_note_data_time(struct publisher *publisher, size_t symbol_index,
 int64_t publisher_data_time_ms(const struct publisher *publisher, size_t symbol_index)
 {
     return atomic_load_explicit(&publisher->symbols[symbol_index].data_time_ms,
+                                memory_order_relaxed);
+}
+
+void publisher_note_interest_time(struct publisher *publisher, size_t symbol_index, int64_t time_ms)
+{
+    check(symbol_index < publisher->symbol_count);
+    atomic_store_explicit(&publisher->symbols[symbol_index].interest_time_ms, time_ms,
+                          memory_order_relaxed);
+}
+
+int64_t publisher_interest_time_ms(const struct publisher *publisher, size_t symbol_index)
+{
+    return atomic_load_explicit(&publisher->symbols[symbol_index].interest_time_ms,
                                 memory_order_relaxed);
 }
 

@@ -80,6 +80,12 @@ void publisher_note_data_time(struct publisher *publisher, size_t symbol_index,
                               int64_t open_time_ms);
 int64_t publisher_data_time_ms(const struct publisher *publisher, size_t symbol_index);
 
+/* The time of the newest open interest that was found of the symbol, by the one who reads the
+ * database: 0: not known here; below 0: there is none. */
+void publisher_note_interest_time(struct publisher *publisher, size_t symbol_index,
+                                  int64_t time_ms);
+int64_t publisher_interest_time_ms(const struct publisher *publisher, size_t symbol_index);
+
 /* The newest frame with a reference for the caller, or NULL. */
 struct frame *publisher_newest(struct publisher *publisher, size_t symbol_index);
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { get } from '../support/http.mjs';
-import { candleMs, importMarkets, makeMarket } from '../support/market.mjs';
-import { eventually, scratch } from '../support/process.mjs';
+import { candleMs, importMarkets, makeMarket, writeMarket } from '../support/market.mjs';
+import { eventually, run, scratch } from '../support/process.mjs';
 import { serveFor } from '../support/server.mjs';
 
 const linesOf = (server, text) =>
@@ -39,11 +39,11 @@ test('the log and /readyz tell what there is of each symbol', async (t) => {
     });
     assert.match(
         await lineOf(server, 'symbol=BTCUSDT'),
-        /info +found data symbol=BTCUSDT newest=\S+ age=\dm candles=37 since=\S+ missing=3$/,
+        /info +found data symbol=BTCUSDT newest=\S+ age=\dm candles=37 since=\S+ missing=3 open_interest=\d+ open_interest_age=\d+m open_interest_missing=\d+$/,
     );
     assert.match(
         await lineOf(server, 'symbol=ETHUSDT'),
-        /warn +the data of a symbol are old symbol=ETHUSDT newest=2025-12-01T02:25:00Z age=\d+d candles=30 since=2025-12-01T00:00:00Z missing=0 hint=/,
+        /warn +the data of a symbol are old symbol=ETHUSDT newest=2025-12-01T02:25:00Z age=\d+d candles=30 since=2025-12-01T00:00:00Z missing=0 open_interest=\d+ open_interest_age=\d+d open_interest_missing=\d+ hint=/,
     );
     assert.match(
         await lineOf(server, 'symbol=NEWUSDT'),
@@ -73,6 +73,38 @@ test('the log and /readyz tell what there is of each symbol', async (t) => {
     assert.equal(linesOf(server, 'found data').length, 1, 'at the start alone');
 });
 
+test('symbols without open interest are told, and in /readyz until they have some', async (t) => {
+    const folder = await scratch(t);
+    const database = join(folder, 'market.duckdb');
+    const btc = marketOfToday('BTCUSDT', 40);
+    const bare = await writeMarket(folder, marketOfToday('SOLUSDT', 40), { label: 'bare' });
+    const { code, stderr } = await run(['import', bare.klines, '--db', database]);
+    assert.equal(code, 0, stderr);
+    const late = marketOfToday('XRPUSDT', 3 * 288);
+    const full = late.interest;
+    late.interest = full.filter(({ time }) => time < Date.now() - 2 * 288 * candleMs);
+    await importMarkets(folder, database, btc, late);
+    const server = await serveFor(t, {
+        database,
+        args: ['--symbols', 'BTCUSDT,SOLUSDT,XRPUSDT', '--ws-update-interval', '0.2'],
+    });
+    const line = /warn +a symbol has no open interest of the last day of its candles/;
+    for (const symbol of ['SOLUSDT', 'XRPUSDT'])
+        assert.match(await lineOf(server, `symbol=${symbol} hint=`), line);
+    assert.equal(linesOf(server, 'no open interest').length, 2);
+    assert.match(linesOf(server, 'symbol=SOLUSDT')[0], / open_interest=0 /);
+    assert.match(linesOf(server, 'symbol=XRPUSDT')[0], / open_interest_age=2d /);
+    const data = async () => JSON.parse((await get(`${server.url}/readyz`)).text).data;
+    assert.deepEqual(await data(), {
+        status: 'degraded',
+        without_open_interest: { count: 2, symbols: ['SOLUSDT', 'XRPUSDT'] },
+    });
+    const brought = await run(['import', bare.metrics, '--db', database]);
+    assert.equal(brought.code, 0, brought.stderr);
+    await importMarkets(folder, database, { ...late, interest: full });
+    await eventually('all have some', async () => (await data()).status === 'ok');
+});
+
 test('of many symbols the log tells the sum, and names some', async (t) => {
     const folder = await scratch(t);
     const database = join(folder, 'market.duckdb');
@@ -87,7 +119,7 @@ test('of many symbols the log tells the sum, and names some', async (t) => {
     const server = await serveFor(t, { database, args: ['--symbols', symbols] });
     assert.match(
         await lineOf(server, 'found data'),
-        /info +found data symbols=60 with_data=2 candles=50 missing=0 most_missing=none$/,
+        /info +found data symbols=60 with_data=2 candles=50 missing=0 most_missing=none open_interest=\d+ open_interest_missing=\d+$/,
     );
     assert.match(
         await lineOf(server, 'have no data'),

@@ -69,7 +69,9 @@ static struct watch *open_watch(void **state)
     store_close(open_store(watch->path, STORE_OWNER)); /* makes the tables */
     watch->store = open_store(watch->path, STORE_SHARED);
     survey_init(&watch->survey, &symbols,
-                &(struct survey_listener){ignore_newest, ignore_other, NULL});
+                &(struct survey_listener){.on_newest = ignore_newest,
+                                          .on_interest = ignore_newest,
+                                          .on_other = ignore_other});
     for (size_t i = 0; i < SYMBOL_COUNT; i++)
         follower_init(&watch->followers[i], symbols.names[i], model, &settings);
     assert_true(run_books_init(&watch->books, model, &settings));

@@ -9,8 +9,9 @@
  * at a time, and all others are to have their turn.
  *
  * A client is served with all others until it is known: as a WebSocket that has kept to its rates
- * for PROBATION_MS. From then on it is of POLL_FIRST, and no flood of requests, handshakes or
- * newcomers delays it; a breach of the rates sends it back. */
+ * for PROBATION_MS, whether it has said anything or only listens. From then on it is of POLL_FIRST,
+ * and no flood of requests, handshakes or newcomers delays it. One that passes the rates is served
+ * with the crowd, and is on probation again. */
 #include "net/connection.h"
 
 #include "base/check.h"
@@ -105,6 +106,8 @@ static void enter(struct connection *connection, enum connection_state state)
         limit_writing(connection);
     if (state == CONNECTION_WEBSOCKET || state == CONNECTION_CLOSED)
         list_remove(&connection->in_http);
+    if (state == CONNECTION_WEBSOCKET)
+        list_push_back(&connection->worker->on_probation, &connection->in_http);
     if (state == CONNECTION_CLOSED)
         bury(connection);
     else
@@ -373,23 +376,46 @@ static void end_reading(struct connection *connection)
     }
 }
 
-/* See above; after each time that it has been heard. */
-static void rank(struct connection *connection)
+/* See above. Where the kernel has no memory for the change, it stays where it is. */
+static void move_to(struct connection *connection, enum poll_class class)
 {
-    const struct session *session = connection->session;
-    bool is_known = session->alive_ns >= connection->deadline_ns && session_keeps_to_rates(session);
-    enum poll_class class = is_known ? POLL_FIRST : connection->first_class;
-    if (class == connection->poll_class || connection->state != CONNECTION_WEBSOCKET)
-        return;
-    if (poller_move(&connection->worker->poller, connection->poll_class, class,
+    if (class != connection->poll_class &&
+        poller_move(&connection->worker->poller, connection->poll_class, class,
                     connection->transport.fd, connection->events, connection))
         connection->poll_class = (uint8_t) class;
+}
+
+static void begin_probation(struct connection *connection)
+{
+    connection->deadline_ns = clock_monotonic_ns() + PROBATION_MS * MS_NS;
+    list_remove(&connection->in_http);
+    list_push_back(&connection->worker->on_probation, &connection->in_http);
+}
+
+/* A flood is noticed at once, not at the end of a probation. */
+static void notice_flood(struct connection *connection)
+{
+    const struct session *session = connection->session;
+    if (connection->state != CONNECTION_WEBSOCKET || connection->poll_class == POLL_CROWD ||
+        session_keeps_to_rates(session, session->alive_ns))
+        return;
+    move_to(connection, POLL_CROWD);
+    begin_probation(connection);
+}
+
+void connection_end_probation(struct connection *connection, uint64_t now_ns)
+{
+    list_remove(&connection->in_http);
+    if (session_keeps_to_rates(connection->session, now_ns))
+        move_to(connection, POLL_FIRST);
+    else
+        begin_probation(connection);
 }
 
 static void take_messages(struct connection *connection, char *bytes, size_t size)
 {
     session_receive(connection->session, bytes, size);
-    rank(connection);
+    notice_flood(connection);
 }
 
 static void on_readable(struct connection *connection)
@@ -488,7 +514,7 @@ void connection_start(struct worker *worker, int fd, const struct connection_sta
     connection->place = start->place;
     connection->refusal = start->refusal;
     connection->is_proxied = start->is_proxied;
-    connection->poll_class = connection->first_class = (uint8_t)start->poll_class;
+    connection->poll_class = (uint8_t)start->poll_class;
     if (!poller_add(&worker->poller, start->poll_class, fd, 0, connection)) {
         places_give_back(&worker->shared->places, &connection->place);
         close(fd);

@@ -47,14 +47,15 @@ enum connection_state {
 /* What a write needs comes first: a broadcast fetches it ahead (stream/hub.c). */
 struct connection {
     struct transport transport;
-    uint8_t state;                   /* enum connection_state */
-    uint8_t poll_class, first_class; /* enum poll_class: now; as long as it is not known */
-    bool is_proxied;                 /* the peer is a trusted proxy */
-    uint16_t wanted;                 /* the events of epoll(7) that the state waits for */
-    uint16_t events;                 /* what is watched: those, and what the transport waits for */
+    uint8_t state;      /* enum connection_state */
+    uint8_t poll_class; /* enum poll_class */
+    bool is_proxied;    /* the peer is a trusted proxy */
+    uint16_t wanted;    /* the events of epoll(7) that the state waits for */
+    uint16_t events;    /* what is watched: those, and what the transport waits for */
     uint16_t lingering_reads;
     struct list in_worker;
-    struct list in_http; /* of the worker, until it is a WebSocket; or in `refused`, or `closed` */
+    /* Of the worker, until it is a WebSocket; or in `refused`, `on_probation` or `closed`. */
+    struct list in_http;
     struct worker *worker;
     struct exchange *exchange; /* while there is anything of a request; else NULL */
     struct session *session;   /* NULL until it is a WebSocket */
@@ -92,6 +93,9 @@ void connection_put_off(struct connection *connection, uint64_t away_ns);
 
 /* About once a second. */
 void connection_check_liveness(struct connection *connection, uint64_t now_ns);
+
+/* Of a WebSocket on probation, when its deadline has passed. */
+void connection_end_probation(struct connection *connection, uint64_t now_ns);
 
 /* The server is stopping: a WebSocket is closed with 1001, and what waits for a request at once. */
 void connection_drain(struct connection *connection);

@@ -1,11 +1,12 @@
 /* A ping is answered in microseconds, a TLS handshake takes half a millisecond, and a thousand
  * requests that come at once take as long as they take. On one list of ready sockets the ping waits
- * for whatever happens to stand before it. So a loop has several lists: those of clients that are
- * known to be well are served first, and all others share a slice of time, however many they are
- * and whatever they want. That a flood cannot delay a healthy client by more than the slices of one
- * turn is all that is promised; it is not that the flood is served.
+ * for whatever happens to stand before it. So a loop has several lists, each with a slice of time
+ * in every turn, however many sockets it has and whatever they want: that of clients which are
+ * known to be well, which is hardly ever used up, and those of all others. That a flood cannot
+ * delay a healthy client by more than the slices of one turn is all that is promised; it is not
+ * that the flood is served.
  *
- *     loop (libuv) ── POLL_FIRST    ── sockets      all that are ready
+ *     loop (libuv) ── POLL_FIRST    ── sockets      for POLLER_FIRST_SLICE_US
  *                  ├─ POLL_ORDINARY ── sockets      for POLLER_SLICE_US
  *                  ├─ POLL_CROWD    ── sockets      for POLLER_SLICE_US
  *                  ├─ listener, timers
@@ -14,8 +15,8 @@
  * The lists are epoll sets, which the loop watches like sockets of its own: a set is readable while
  * one of its sockets is ready. What is left in a set after its slice makes it readable in the next
  * turn, and costs nothing in between. The kernel keeps ready sockets in the order in which they
- * became so, and puts one that was reported behind all others; hence one event at a time is fetched
- * from a set that has a slice, so that none is reported that is not served.
+ * became so, and puts one that was reported behind all others; hence one event at a time is
+ * fetched, so that none is reported that is not served.
  *
  * A uv_poll_t for each connection, which is what this replaces, also costs 160 bytes and two more
  * system calls when it begins, and when what it watches changes. */
@@ -29,41 +30,32 @@
 
 /* -- a turn ------------------------------------------------------------------------------------ */
 
-static int fetch(const struct poll_set *set, struct epoll_event *events, int count)
+static bool fetch(const struct poll_set *set, struct epoll_event *event)
 {
-    int ready = epoll_wait(set->fd, events, count, 0);
+    int ready = epoll_wait(set->fd, event, 1, 0);
     check(ready >= 0 || errno == EINTR);
-    return ready;
+    return ready == 1;
 }
 
-static void on_first_ready(uv_poll_t *handle, int status, int events)
+/* When the slice of a set that begins now is over. Newcomers take all that they need while there is
+ * nobody whom they keep waiting. */
+static uint64_t slice_end_ns(const struct poll_set *set)
 {
-    (void)status, (void)events;
-    const struct poll_set *set = handle->data;
-    struct epoll_event ready[POLLER_EVENTS_MAX];
-    int count = fetch(set, ready, POLLER_EVENTS_MAX);
-    for (int i = 0; i < count; i++)
-        set->poller->on_ready(ready[i].data.ptr, ready[i].events);
-}
-
-/* When the slice that begins now is over; never, if nobody is kept waiting by it. */
-static uint64_t slice_end_ns(const struct poller *poller)
-{
-    return poller->sets[POLL_FIRST].count > 0
-               ? clock_monotonic_ns() + POLLER_SLICE_US * UINT64_C(1000)
-               : UINT64_MAX;
+    const struct poll_set *first = &set->poller->sets[POLL_FIRST];
+    uint64_t slice_us = set == first ? POLLER_FIRST_SLICE_US : POLLER_SLICE_US;
+    return first->count > 0 ? clock_monotonic_ns() + slice_us * 1000 : UINT64_MAX;
 }
 
 /* At least one is served, so that each turn brings the rest nearer. */
-static void on_others_ready(uv_poll_t *handle, int status, int events)
+static void on_set_ready(uv_poll_t *handle, int status, int events)
 {
     (void)status, (void)events;
     struct poll_set *set = handle->data;
     struct epoll_event ready;
-    uint64_t end_ns = slice_end_ns(set->poller);
+    uint64_t end_ns = slice_end_ns(set);
     int served = 0;
     set->is_behind = false;
-    while (!set->is_behind && fetch(set, &ready, 1) == 1) {
+    while (!set->is_behind && fetch(set, &ready)) {
         set->poller->on_ready(ready.data.ptr, ready.events);
         set->is_behind = ++served == POLLER_EVENTS_MAX ||
                          (end_ns != UINT64_MAX && clock_monotonic_ns() >= end_ns);
@@ -103,8 +95,7 @@ void poller_init(struct poller *poller, uv_loop_t *loop,
         check(set->fd >= 0);
         check(uv_poll_init(loop, &set->handle, set->fd) == 0);
         set->handle.data = set;
-        check(uv_poll_start(&set->handle, UV_READABLE,
-                            i == POLL_FIRST ? on_first_ready : on_others_ready) == 0);
+        check(uv_poll_start(&set->handle, UV_READABLE, on_set_ready) == 0);
     }
 }
 

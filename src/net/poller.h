@@ -1,8 +1,8 @@
 /* The sockets of a loop's connections, in classes that do not wait for each other. Private to net/.
  *
- * Each class is an epoll set of its own, and the loop watches the sets. Of the first class all that
- * is ready is served in a turn; the others get a slice of time each, and what is still ready then
- * comes in the next turn, before what became ready later. All on the loop's thread. */
+ * Each class is an epoll set of its own, and the loop watches the sets. Each gets a slice of time
+ * in a turn, and what is still ready then comes in the next turn, before what became ready later.
+ * All on the loop's thread. */
 #ifndef HEATCAST_NET_POLLER_H
 #define HEATCAST_NET_POLLER_H
 
@@ -12,8 +12,11 @@
 #include <sys/epoll.h>
 #include <uv.h>
 
-#define POLLER_SLICE_US 500    /* of a turn, for each class but the first, if that has any */
-#define POLLER_EVENTS_MAX 1024 /* of a class in a turn */
+/* Of a turn, for each class but the first, while that has any sockets. A broadcast may have to wait
+ * for all slices of a turn, so they are short. */
+#define POLLER_SLICE_US 500
+#define POLLER_FIRST_SLICE_US 1000 /* a thousand clients that are well */
+#define POLLER_EVENTS_MAX 1024     /* of a class in a turn */
 
 enum poll_class {
     POLL_FIRST,    /* known to cost little */

@@ -34,8 +34,9 @@ enum {
     ACCEPT_PAUSE_MS = 100,     /* after the process has run out of file descriptors */
     ACCEPT_WARNING_MS = 60000, /* at most one line in this time says so */
     LIVENESS_PERIOD_MS = 1000,
-    DRAIN_SPREAD_MS = 500, /* over which the 1001s go out, so that clients come back spread */
-    DRAIN_MAX_MS = 4000,   /* for clients to take what is queued for them */
+    PROBATIONS_PER_TICK = 256, /* that end: each takes two system calls */
+    DRAIN_SPREAD_MS = 500,     /* over which the 1001s go out, so that clients come back spread */
+    DRAIN_MAX_MS = 4000,       /* for clients to take what is queued for them */
 };
 
 /* -- listening --------------------------------------------------------------------------------- */
@@ -204,6 +205,18 @@ static void put_deadlines_off(struct worker *worker, uint64_t away_ns)
         connection_put_off(list_entry(link, struct connection, in_worker), away_ns);
 }
 
+static void end_probations(struct worker *worker, uint64_t now_ns)
+{
+    for (int left = PROBATIONS_PER_TICK; left > 0 && !list_is_empty(&worker->on_probation);
+         left--) {
+        struct connection *connection =
+            list_entry(worker->on_probation.next, struct connection, in_http);
+        if (now_ns < connection->deadline_ns)
+            return;
+        connection_end_probation(connection, now_ns);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
@@ -212,6 +225,7 @@ static void on_tick(uv_timer_t *timer)
     if (away_ns > 0)
         put_deadlines_off(worker, away_ns);
     resume_accepting(worker, now_ns);
+    end_probations(worker, now_ns);
     if (now_ns >= worker->liveness_due_ns) {
         worker->liveness_due_ns = now_ns + LIVENESS_PERIOD_MS * MS_NS;
         list_for_each_safe(link, following, &worker->connections)
@@ -258,6 +272,7 @@ struct worker *worker_create(struct net_shared *shared, int listener_fd)
     list_init(&worker->http);
     list_init(&worker->refused);
     list_init(&worker->closed);
+    list_init(&worker->on_probation);
     check(uv_loop_init(&worker->loop) == 0);
     check(uv_async_init(&worker->loop, &worker->wake, on_wake) == 0);
     check(uv_async_init(&worker->loop, &worker->answered, on_answers) == 0);

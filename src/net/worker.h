@@ -30,9 +30,10 @@ struct worker {
     uint64_t liveness_due_ns, drain_started_ns;
     struct net_shared *shared;
     struct list connections;
-    struct list http;    /* those of them that are not WebSockets, oldest first */
-    struct list refused; /* those that are told so; oldest first */
-    struct list closed;  /* those that are freed at the end of this turn */
+    struct list http;         /* those of them that are not WebSockets, oldest first */
+    struct list refused;      /* those that are told so; oldest first */
+    struct list closed;       /* those that are freed at the end of this turn */
+    struct list on_probation; /* WebSockets that are not known yet, in the order of their ends */
     size_t refused_count;
     size_t connection_count;
     struct mailbox mailbox;

@@ -12,19 +12,19 @@
  * before it is closed (REQUEST_REFUSALS_MAX). */
 #include "stream/allowance.h"
 
-static void refill(struct allowance *allowance, uint64_t now_ns)
+static float tokens_at(const struct allowance *allowance, uint64_t now_ns)
 {
     double tokens = ALLOWANCE_BURST;
     if (allowance->updated_ns != 0)
         tokens = (double)allowance->tokens +
                  (double)(now_ns - allowance->updated_ns) / 1e9 * ALLOWANCE_PER_SECOND;
-    allowance->tokens = (float)(tokens < ALLOWANCE_BURST ? tokens : ALLOWANCE_BURST);
-    allowance->updated_ns = now_ns;
+    return (float)(tokens < ALLOWANCE_BURST ? tokens : ALLOWANCE_BURST);
 }
 
 bool allowance_try_take(struct allowance *allowance, uint64_t now_ns)
 {
-    refill(allowance, now_ns);
+    allowance->tokens = tokens_at(allowance, now_ns);
+    allowance->updated_ns = now_ns;
     if (allowance->tokens < 1) {
         if (allowance->refusals < UINT16_MAX)
             allowance->refusals++;
@@ -34,6 +34,11 @@ bool allowance_try_take(struct allowance *allowance, uint64_t now_ns)
     if (allowance->tokens * 2 > ALLOWANCE_BURST)
         allowance->refusals = 0;
     return true;
+}
+
+bool allowance_is_kept(const struct allowance *allowance, uint64_t now_ns)
+{
+    return allowance->refusals == 0 || tokens_at(allowance, now_ns) * 2 > ALLOWANCE_BURST;
 }
 
 void allowance_charge_refused(struct allowance *allowance, size_t bytes)

@@ -22,6 +22,9 @@ struct allowance {
 /* Takes the token of a message. False, and counted as a refusal, if there is none. */
 bool allowance_try_take(struct allowance *allowance, uint64_t now_ns);
 
+/* Whether no message has been refused since the bucket was last half full, or it is again. */
+bool allowance_is_kept(const struct allowance *allowance, uint64_t now_ns);
+
 /* What an accepted message caused: its bytes, inflated, and those of its replies. Its token has
  * paid for ALLOWANCE_WORK_SIZE of them; each further such size costs another one. */
 void allowance_charge(struct allowance *allowance, size_t bytes);

@@ -63,13 +63,13 @@ static inline struct hub *session_hub(const struct session *session)
     return hub_of(&session->subscriber);
 }
 
-/* Whether the client has lately sent no more than one that is well: no message of it was refused,
- * and it sent few frames. */
-#define SESSION_FRAMES_FEW 100 /* from one session_check_liveness() to the next */
+/* Whether the client has lately sent no more than one that is well: its allowance sufficed, and it
+ * sent few frames. */
+#define SESSION_FRAMES_FEW 1000 /* from one session_check_liveness() to the next */
 
-static inline bool session_keeps_to_rates(const struct session *session)
+static inline bool session_keeps_to_rates(const struct session *session, uint64_t now_ns)
 {
-    return session->allowance.refusals == 0 && session->frames <= SESSION_FRAMES_FEW;
+    return session->frames <= SESSION_FRAMES_FEW && allowance_is_kept(&session->allowance, now_ns);
 }
 
 /* Bytes from the peer; they are unmasked in place. */

@@ -47,11 +47,16 @@ static enum status answer_status; /* if it is not STATUS_OK, it is answered with
 static const char *answer_message = "";
 static atomic_uint data_version; /* answers are kept until it changes */
 
+/* What the loop does when it is asked a question; NULL: nothing. */
+static void (*on_question)(const struct backend_request *request);
+
 /* The parameters as they are given. */
 static inline enum status canonicalize(void *context, const struct backend_request *request,
                                        struct buffer *canonical, struct error *error)
 {
     (void)context;
+    if (on_question != NULL)
+        on_question(request);
     buffer_append_text(canonical, request->symbol);
     for (size_t i = 0; i < request->parameter_count; i++) {
         const struct backend_parameter *parameter = &request->parameters[i];
@@ -119,6 +124,7 @@ static inline int prepare(void **state)
     set("allowed-hosts", "*");
     sem_init(&asked, 0, 0);
     sem_init(&may_answer, 0, 0);
+    on_question = NULL;
     answer_size = 100;
     answer_status = STATUS_OK;
     return 0;

@@ -130,6 +130,20 @@ static void a_client_that_is_well_waits_for_a_slice_and_not_for_all(void **state
     assert_true(fixture->order[1] == SOCKETS - 1 || fixture->order[2] == SOCKETS - 1);
 }
 
+static void clients_that_are_well_are_many_at_times_and_have_a_slice_as_well(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < SOCKETS; i++) {
+        move(&fixture->pairs[i], POLL_FIRST);
+        fixture->pairs[i].on_served = take_long;
+        write_to(&fixture->pairs[i]);
+    }
+    uv_run(&fixture->loop, UV_RUN_NOWAIT);
+    assert_in_range(fixture->served, 1, POLLER_FIRST_SLICE_US / POLLER_SLICE_US);
+    run(fixture);
+    assert_int_equal(fixture->served, SOCKETS);
+}
+
 static void those_that_share_a_slice_are_served_in_the_order_in_which_they_came(void **state)
 {
     struct fixture *fixture = *state;
@@ -212,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_poller(a_client_that_is_well_waits_for_a_slice_and_not_for_all),
+        with_poller(clients_that_are_well_are_many_at_times_and_have_a_slice_as_well),
         with_poller(those_that_share_a_slice_are_served_in_the_order_in_which_they_came),
         with_poller(one_that_is_ready_again_and_again_comes_behind_the_others),
         with_poller(it_is_known_whether_all_that_were_ready_had_their_turn),

@@ -275,6 +275,25 @@ static void a_client_that_floods_with_pings_is_closed(void **state)
 
 /* -- replies that wait ------------------------------------------------------------------------- */
 
+static void a_client_keeps_to_its_rates_while_it_sends_few_frames_and_none_is_refused(void **state)
+{
+    (void)state;
+    struct client *client = connect_client();
+    for (int i = 0; i < SESSION_FRAMES_FEW; i++)
+        send_frame(client, 0x89, "", 0);
+    assert_true(session_keeps_to_rates(&client->session, fake_now_ns));
+    send_frame(client, 0x89, "", 0);
+    assert_false(session_keeps_to_rates(&client->session, fake_now_ns));
+    session_check_liveness(&client->session, fake_now_ns);
+    assert_true(session_keeps_to_rates(&client->session, fake_now_ns));
+    for (int i = 0; i <= ALLOWANCE_BURST; i++)
+        send_frame(client, 0x81, "{\"action\":\"ping\"}", 17);
+    assert_false(session_keeps_to_rates(&client->session, fake_now_ns));
+    fake_now_ns += UINT64_C(1000000000) * ALLOWANCE_BURST / ALLOWANCE_PER_SECOND;
+    assert_true(session_keeps_to_rates(&client->session, fake_now_ns));
+    disconnect(client);
+}
+
 static void a_client_that_causes_replies_without_reading_them_is_cut_off(void **state)
 {
     (void)state;
@@ -306,6 +325,7 @@ int main(void)
         fact(a_large_message_counts_as_several_however_well_it_is_compressed),
         fact(a_debt_is_paid_off_in_a_pause_of_a_few_seconds),
         fact(a_client_that_floods_with_pings_is_closed),
+        fact(a_client_keeps_to_its_rates_while_it_sends_few_frames_and_none_is_refused),
         fact(a_client_that_causes_replies_without_reading_them_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

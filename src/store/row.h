@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What DECIMAL(18,8) holds, the type of the tables' prices and quantities. */
+#define ROW_DECIMAL_MAX_E8 INT64_C(999999999999999999)
+
 /* A row of klines_5m_history. Columns that no model uses may be unknown. */
 struct kline_row {
     char symbol[SYMBOL_SIZE];

@@ -20,12 +20,13 @@ static void read_line(const uint8_t *data, size_t size, const struct archive_col
     struct archive_columns columns;
     struct kline_row kline;
     struct interest_row interest;
+    struct archive_unheld unheld;
     struct error error;
     archive_columns_guess(IMPORT_KLINES, line, &columns);
     check_columns(&columns);
     if (header->field_count > 0 && header->kind == IMPORT_KLINES)
         columns = *header;
-    enum status status = archive_row_read_kline(&columns, line, &kline, &error);
+    enum status status = archive_row_read_kline(&columns, line, &kline, &unheld, &error);
     if (status != STATUS_OK)
         fuzz_check_refusal(status, &error);
     else
@@ -35,7 +36,7 @@ static void read_line(const uint8_t *data, size_t size, const struct archive_col
     check_columns(&columns);
     if (header->field_count > 0 && header->kind == IMPORT_INTEREST)
         columns = *header;
-    status = archive_row_read_interest(&columns, line, &interest, &error);
+    status = archive_row_read_interest(&columns, line, &interest, &unheld, &error);
     if (status == STATUS_OK)
         check_interest(&interest);
     else

@@ -13,6 +13,8 @@
 #define T0 INT64_C(1764547200000) /* 2025-12-01T00:00:00Z */
 #define TAIL ",5804.585,1764547499999,1,2,3,4,0"
 
+static struct archive_unheld unheld; /* of the row that was read last */
+
 /* The columns of a file that begins with this line, and has no header. */
 static struct archive_columns columns_of(enum import_kind kind, const char *line)
 {
@@ -24,13 +26,13 @@ static struct archive_columns columns_of(enum import_kind kind, const char *line
 static enum status read_kline(const char *line, struct kline_row *row, struct error *error)
 {
     const struct archive_columns columns = columns_of(IMPORT_KLINES, ",,,,,,,,,,,");
-    return archive_row_read_kline(&columns, slice_of(line), row, error);
+    return archive_row_read_kline(&columns, slice_of(line), row, &unheld, error);
 }
 
 static enum status read_interest(const char *line, struct interest_row *row, struct error *error)
 {
     const struct archive_columns columns = columns_of(IMPORT_INTEREST, "");
-    return archive_row_read_interest(&columns, slice_of(line), row, error);
+    return archive_row_read_interest(&columns, slice_of(line), row, &unheld, error);
 }
 
 static struct kline_row good_kline(const char *line)
@@ -199,6 +201,15 @@ static void an_amount_beyond_the_tables_is_unknown(void **state)
     assert_true(row.candle.volume == 0);
     assert_false(row.has_quote_volume || row.has_count || row.has_taker_buy_volume ||
                  row.has_taker_buy_quote_volume);
+    assert_string_equal(unheld.name, "volume");
+    assert_true(slice_equals(unheld.value, "123456789012.5"));
+    struct interest_row interest;
+    assert_int_equal(read_interest("1764547200000,BTCUSDT,20000000000,5,,,,", &interest, NULL),
+                     STATUS_OK);
+    assert_false(interest.has_contracts);
+    assert_string_equal(unheld.name, "sum_open_interest");
+    assert_int_equal(read_interest("1764547200000,BTCUSDT,None,5,,,,", &interest, NULL), STATUS_OK);
+    assert_string_equal(unheld.name, "");
 }
 
 static void the_number_of_columns_must_be_right(void **state)

@@ -406,9 +406,25 @@ static void what_is_passed_over_in_a_folder_is_counted_and_named(void **state)
     assert_null(strstr(outcome.notes, "CHECKSUM"));
 }
 
+static void figures_that_no_column_holds_are_told_once(void **state)
+{
+    const char *path = put(state, "BTCUSDT-5m-2025-12-01.csv",
+                           "1764547200000,100,103,97,101,5,,,,,,0\n"
+                           "1764547500000,101,104,98,102,20000000000.5,,,,3e10,,0\n"
+                           "1764547800000,102,105,99,103,5,,,,1e10,,0\n");
+    struct outcome outcome = run_new(state, NULL, false, path);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(outcome.klines.rows_new, 3);
+    assert_int_equal(outcome.klines.rows_bad, 0);
+    assert_int_equal(outcome.problems, 1);
+    assert_says(&outcome, "2 rows have a figure that is too large for the database's column, and "
+                          "unknown there (line 2: volume 20000000000.5)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        in_folder(figures_that_no_column_holds_are_told_once),
         in_folder(columns_in_another_order_are_taken_by_name),
         in_folder(files_that_went_through_scripts_are_read),
         in_folder(a_header_that_lacks_a_column_says_which),

@@ -7,6 +7,7 @@
 
 #include "base/decimal.h"
 #include "base/iso_time.h"
+#include "store/row.h"
 
 #include <math.h>
 
@@ -151,7 +152,7 @@ static enum number parse_number(struct slice field, int64_t max_e8, int64_t *val
 enum status archive_field_price(const char *name, struct slice field, int64_t *price_e8,
                                 struct error *error)
 {
-    switch (parse_number(field, DECIMAL_18_8_MAX, price_e8)) {
+    switch (parse_number(field, ROW_DECIMAL_MAX_E8, price_e8)) {
     case NUMBER_NONE:
         return archive_field_wrong(name, field, "is not a number", error);
     case NUMBER_TOO_LARGE:

@@ -10,9 +10,6 @@
 
 #define ARCHIVE_FIELDS_MAX 64
 
-/* What DECIMAL(18,8) holds: ten digits before the point. */
-#define DECIMAL_18_8_MAX INT64_C(999999999999999999)
-
 /* Splits a line, whose fields may be in double quotes and then hold the separator; quotes and
  * blanks around a field are no part of it. The number of fields, of which at most
  * ARCHIVE_FIELDS_MAX are stored. */

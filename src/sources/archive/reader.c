@@ -37,13 +37,14 @@ static bool tell_kind(struct slice line, enum import_kind *kind)
     struct archive_columns columns;
     struct kline_row kline;
     struct interest_row interest;
+    struct archive_unheld unheld;
     *kind = IMPORT_INTEREST;
     archive_columns_guess(*kind, line, &columns);
-    if (archive_row_read_interest(&columns, line, &interest, NULL) == STATUS_OK)
+    if (archive_row_read_interest(&columns, line, &interest, &unheld, NULL) == STATUS_OK)
         return true;
     *kind = IMPORT_KLINES;
     archive_columns_guess(*kind, line, &columns);
-    return archive_row_read_kline(&columns, line, &kline, NULL) == STATUS_OK;
+    return archive_row_read_kline(&columns, line, &kline, &unheld, NULL) == STATUS_OK;
 }
 
 /* Rows of it may have gone to the sink already. */
@@ -131,11 +132,22 @@ static enum status settle_row_symbol(const struct archive_reader *reader, char s
     return STATUS_OK;
 }
 
+/* The row is good, but for a figure that is unknown from now on. */
+static void note_unheld(struct archive_reader *reader, const struct archive_unheld *unheld)
+{
+    if (unheld->name[0] == '\0' || reader->rows_unheld++ > 0)
+        return;
+    snprintf(reader->unheld, sizeof reader->unheld, "line %llu: %s %.*s",
+             (unsigned long long)reader->lines.number, unheld->name,
+             slice_arguments(unheld->value));
+}
+
 static enum status read_kline(struct archive_reader *reader, struct slice line, struct error *error)
 {
     struct kline_row row;
     char fault[ARCHIVE_CANDLE_FAULT_SIZE];
-    enum status status = archive_row_read_kline(&reader->columns, line, &row, error);
+    struct archive_unheld unheld;
+    enum status status = archive_row_read_kline(&reader->columns, line, &row, &unheld, error);
     if (!archive_candle_check_add(&reader->candle_check, &row, status == STATUS_OK, fault))
         return refuse(reader, fault);
     if (status == STATUS_OK)
@@ -146,6 +158,7 @@ static enum status read_kline(struct archive_reader *reader, struct slice line, 
         return status;
     if (row.close_time_ms == 0)
         row.close_time_ms = row.candle.open_time_ms + CANDLE_MS - 1;
+    note_unheld(reader, &unheld);
     return reader->sink->on_kline(&row, reader->sink->context, error);
 }
 
@@ -153,13 +166,15 @@ static enum status read_interest(struct archive_reader *reader, struct slice lin
                                  struct error *error)
 {
     struct interest_row row;
-    enum status status = archive_row_read_interest(&reader->columns, line, &row, error);
+    struct archive_unheld unheld;
+    enum status status = archive_row_read_interest(&reader->columns, line, &row, &unheld, error);
     if (status == STATUS_OK)
         status = check_time(reader, row.timestamp_ms, error);
     if (status == STATUS_OK)
         status = settle_row_symbol(reader, row.symbol, error);
     if (status != STATUS_OK)
         return status;
+    note_unheld(reader, &unheld);
     return reader->sink->on_interest(&row, reader->sink->context, error);
 }
 
@@ -242,6 +257,12 @@ enum status archive_reader_run(struct archive_reader *reader, struct error *erro
 {
     settle_name(reader);
     enum status status = read_lines(reader, error);
+    if (reader->rows_unheld > 0)
+        archive_problem(reader->problems,
+                        "%s: %llu row%s a figure that is too large for the database's column, and "
+                        "unknown there (%s)",
+                        reader->path, (unsigned long long)reader->rows_unheld,
+                        reader->rows_unheld == 1 ? " has" : "s have", reader->unheld);
     if (reader->rows_bad > BAD_ROWS_NAMED_MAX)
         archive_problem(reader->problems, "%s: %llu more bad rows", reader->path,
                         (unsigned long long)(reader->rows_bad - BAD_ROWS_NAMED_MAX));

@@ -36,6 +36,8 @@ struct archive_reader {
     bool is_broken; /* nothing of the whole file may be used, which was reported (STATUS_NO_DATA) */
     enum import_kind kind;
     uint64_t rows_read, rows_bad;
+    uint64_t rows_unheld; /* good ones with a figure that no column can hold */
+    char unheld[96];      /* the first of these */
     struct archive_candle_check candle_check;
     struct archive_columns columns;   /* field_count is 0 before the first line with content */
     struct archive_name name;         /* what its path says */

@@ -50,6 +50,19 @@ static enum status read_symbol(const struct row *row, char symbol[SYMBOL_SIZE], 
     return status;
 }
 
+/* A figure that may be unknown, as archive_field_amount() reads it. */
+static enum status read_amount(const struct row *row, const char *name, enum archive_column column,
+                               int64_t max_e8, bool *is_known, int64_t *value_e8,
+                               struct archive_unheld *unheld, struct error *error)
+{
+    struct slice text = field(row, column);
+    enum status status = archive_field_amount(name, text, max_e8, is_known, value_e8, error);
+    bool is_unheld = status == STATUS_OK && !*is_known && !archive_field_is_unknown(text);
+    if (is_unheld && unheld->name[0] == '\0')
+        *unheld = (struct archive_unheld){name, text};
+    return status;
+}
+
 /* -- candles ----------------------------------------------------------------------------------- */
 
 static enum status read_times(const struct row *row, struct kline_row *kline, struct error *error)
@@ -96,54 +109,58 @@ static enum status read_prices(const struct row *row, struct candle *candle, str
     return STATUS_OK;
 }
 
-static enum status read_volume(const struct row *row, struct kline_row *kline, struct error *error)
+static enum status read_volume(const struct row *row, struct kline_row *kline,
+                               struct archive_unheld *unheld, struct error *error)
 {
     bool is_known;
     struct slice text = field(row, COLUMN_VOLUME);
     kline->volume_e8 = -1;
     if (archive_field_is_unknown(text))
         return archive_field_wrong("volume", text, "is not a number", error);
-    enum status status =
-        archive_field_amount("volume", text, DECIMAL_18_8_MAX, &is_known, &kline->volume_e8, error);
+    enum status status = read_amount(row, "volume", COLUMN_VOLUME, ROW_DECIMAL_MAX_E8, &is_known,
+                                     &kline->volume_e8, unheld, error);
     kline->candle.volume = is_known ? decimal_to_double(kline->volume_e8) : 0;
     if (!is_known)
         kline->volume_e8 = -1;
     return status;
 }
 
-static enum status read_rest(const struct row *row, struct kline_row *kline, struct error *error)
+static enum status read_rest(const struct row *row, struct kline_row *kline,
+                             struct archive_unheld *unheld, struct error *error)
 {
     enum status status =
-        archive_field_amount("quote_volume", field(row, COLUMN_QUOTE_VOLUME), INT64_MAX,
-                             &kline->has_quote_volume, &kline->quote_volume_e8, error);
+        read_amount(row, "quote_volume", COLUMN_QUOTE_VOLUME, INT64_MAX, &kline->has_quote_volume,
+                    &kline->quote_volume_e8, unheld, error);
     if (status == STATUS_OK)
         status = archive_field_count("count", field(row, COLUMN_TRADE_COUNT), &kline->has_count,
                                      &kline->count, error);
     if (status == STATUS_OK)
-        status = archive_field_amount("taker_buy_volume", field(row, COLUMN_TAKER_BUY_VOLUME),
-                                      DECIMAL_18_8_MAX, &kline->has_taker_buy_volume,
-                                      &kline->taker_buy_volume_e8, error);
+        status =
+            read_amount(row, "taker_buy_volume", COLUMN_TAKER_BUY_VOLUME, ROW_DECIMAL_MAX_E8,
+                        &kline->has_taker_buy_volume, &kline->taker_buy_volume_e8, unheld, error);
     if (status == STATUS_OK)
-        status = archive_field_amount(
-            "taker_buy_quote_volume", field(row, COLUMN_TAKER_BUY_QUOTE_VOLUME), INT64_MAX,
-            &kline->has_taker_buy_quote_volume, &kline->taker_buy_quote_volume_e8, error);
+        status = read_amount(row, "taker_buy_quote_volume", COLUMN_TAKER_BUY_QUOTE_VOLUME,
+                             INT64_MAX, &kline->has_taker_buy_quote_volume,
+                             &kline->taker_buy_quote_volume_e8, unheld, error);
     return status;
 }
 
 enum status archive_row_read_kline(const struct archive_columns *columns, struct slice line,
-                                   struct kline_row *kline, struct error *error)
+                                   struct kline_row *kline, struct archive_unheld *unheld,
+                                   struct error *error)
 {
     struct row row;
+    *unheld = (struct archive_unheld){.name = ""};
     *kline = (struct kline_row){.volume_e8 = -1};
     enum status status = split(columns, line, &row, error);
     if (status == STATUS_OK)
         status = read_times(&row, kline, error);
     if (status == STATUS_OK)
-        status = read_volume(&row, kline, error);
+        status = read_volume(&row, kline, unheld, error);
     if (status == STATUS_OK)
         status = read_prices(&row, &kline->candle, error);
     if (status == STATUS_OK)
-        status = read_rest(&row, kline, error);
+        status = read_rest(&row, kline, unheld, error);
     if (status == STATUS_OK)
         status = read_symbol(&row, kline->symbol, error);
     return status;
@@ -152,9 +169,11 @@ enum status archive_row_read_kline(const struct archive_columns *columns, struct
 /* -- open interest ----------------------------------------------------------------------------- */
 
 enum status archive_row_read_interest(const struct archive_columns *columns, struct slice line,
-                                      struct interest_row *interest, struct error *error)
+                                      struct interest_row *interest, struct archive_unheld *unheld,
+                                      struct error *error)
 {
     struct row row;
+    *unheld = (struct archive_unheld){.name = ""};
     *interest = (struct interest_row){0};
     enum status status = split(columns, line, &row, error);
     if (status == STATUS_OK)
@@ -163,9 +182,8 @@ enum status archive_row_read_interest(const struct archive_columns *columns, str
     if (status == STATUS_OK)
         status = read_symbol(&row, interest->symbol, error);
     if (status == STATUS_OK)
-        status = archive_field_amount("sum_open_interest", field(&row, COLUMN_CONTRACTS),
-                                      DECIMAL_18_8_MAX, &interest->has_contracts,
-                                      &interest->contracts_e8, error);
+        status = read_amount(&row, "sum_open_interest", COLUMN_CONTRACTS, ROW_DECIMAL_MAX_E8,
+                             &interest->has_contracts, &interest->contracts_e8, unheld, error);
     if (status != STATUS_OK)
         return status;
     struct slice value = field(&row, COLUMN_VALUE);

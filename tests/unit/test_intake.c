@@ -1,4 +1,5 @@
 /* Rows on their way in: how open interest is valued and sampled around the full five minutes. */
+#include "foreign_database.h"
 #include "market_fixture.h"
 #include "sources/collect/collect_internal.h"
 
@@ -42,14 +43,19 @@ static struct exchange_sink sink_of(struct fixture *fixture, struct intake *inta
 }
 
 /* The candle that forms, from a socket. */
-static void feed_candle(struct fixture *fixture, int64_t open_ms, int price)
+static void feed_candle_e8(struct fixture *fixture, int64_t open_ms, int64_t price_e8)
 {
     struct intake intake;
     struct exchange_sink sink = sink_of(fixture, &intake);
     struct kline_row row = {.candle = {.open_time_ms = open_ms}, .close_time_ms = open_ms + 299999};
-    row.candle.open_e8 = row.candle.high_e8 = price * DECIMAL_ONE;
-    row.candle.low_e8 = row.candle.close_e8 = price * DECIMAL_ONE;
+    row.candle.open_e8 = row.candle.high_e8 = price_e8;
+    row.candle.low_e8 = row.candle.close_e8 = price_e8;
     sink.on_candle(&fixture->venue.found[0]->instrument, &row, false, &intake);
+}
+
+static void feed_candle(struct fixture *fixture, int64_t open_ms, int price)
+{
+    feed_candle_e8(fixture, open_ms, price * DECIMAL_ONE);
 }
 
 static void feed_coins(struct fixture *fixture, int64_t time_ms, int coins)
@@ -128,6 +134,25 @@ static void a_reading_of_a_clock_that_was_ahead_does_not_hold_up_later_ones(void
     stop(fixture);
 }
 
+/* Of a coin that is worth a thousandth of a cent. */
+static void more_contracts_than_a_column_holds_cost_no_open_interest(void **state)
+{
+    struct fixture *fixture = start(state, 1, NULL);
+    struct intake intake;
+    struct exchange_sink sink = sink_of(fixture, &intake);
+    const struct exchange_interest interest = {
+        .time_ms = T0, .has_value = true, .value_e8 = 5000000 * DECIMAL_ONE};
+    feed_candle_e8(fixture, T0, 10000);
+    sink.on_interest(&fixture->venue.found[0]->instrument, &interest, &intake);
+    assert_int_equal(fixture->fed.last.contracts_e8, INT64_C(50000000000) * DECIMAL_ONE);
+    stop(fixture);
+    assert_int_equal(
+        ask_foreign(database(state),
+                    "SELECT count(*) FROM open_interest_history WHERE "
+                    "open_interest_value = 5000000 AND open_interest_contracts IS NULL"),
+        1);
+}
+
 /* The subscription is the first one's, and by it the socket is taken for silent or not. */
 static void a_symbol_that_wants_no_candles_hears_those_of_its_twin(void **state)
 {
@@ -196,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         in_folder(a_reading_is_never_valued_by_the_price_of_a_window_ago),
         in_folder(a_reading_of_a_clock_that_was_ahead_does_not_hold_up_later_ones),
+        in_folder(more_contracts_than_a_column_holds_cost_no_open_interest),
         in_folder(a_symbol_that_wants_no_candles_hears_those_of_its_twin),
         in_folder(what_is_dropped_for_want_of_room_is_a_hole_that_is_fetched_again),
         cmocka_unit_test(the_log_hears_ever_more_seldom_of_what_goes_on),

@@ -24,8 +24,6 @@ enum { WHY_SIZE = 256, ORDINAL_LOOK_BACK = 64 };
 
 /* 2010-01-01: before that there is nothing to trade. */
 #define EARLIEST_MS INT64_C(1262304000000)
-/* What DECIMAL(18,8) holds, the type of the tables' prices and quantities. */
-#define COLUMN_MAX INT64_C(999999999999999999)
 #define VALUE_MAX 9e10 /* of a decimal */
 
 /* -- refusing ---------------------------------------------------------------------------------- */
@@ -160,9 +158,9 @@ static bool take_price(struct exchange_reader *reader, const struct exchange_ins
                         : figure == EXCHANGE_FIGURE_ROUNDED
                             ? "which has more than 8 decimals: collect a thousand of it as one "
                               "(1000PEPEUSDT)"
-                        : *price_e8 <= 0         ? "which is not above 0"
-                        : *price_e8 > COLUMN_MAX ? "which is too large"
-                                                 : NULL;
+                        : *price_e8 <= 0                 ? "which is not above 0"
+                        : *price_e8 > ROW_DECIMAL_MAX_E8 ? "which is too large"
+                                                         : NULL;
     if (fault != NULL)
         exchange_refuse(reader, instrument, kind, "its %s is %s, %s", name,
                         exchange_json_show(value, shown), fault);
@@ -243,7 +241,7 @@ static bool take_volume(struct exchange_reader *reader,
                         exchange_json_show(value, shown));
         return false;
     }
-    if (figure == EXCHANGE_FIGURE_TOO_LARGE || row->volume_e8 > COLUMN_MAX)
+    if (figure == EXCHANGE_FIGURE_TOO_LARGE || row->volume_e8 > ROW_DECIMAL_MAX_E8)
         row->volume_e8 = -1;
     row->candle.volume = volume;
     return true;
@@ -265,7 +263,7 @@ void exchange_take_candle(struct exchange_reader *reader,
     row.has_quote_volume = read_optional(candle->quote_volume, 0, INT64_MAX, &row.quote_volume_e8);
     row.has_count = exchange_json_whole(candle->count, &row.count) && row.count <= INT32_MAX;
     row.has_taker_buy_volume =
-        read_optional(candle->taker_volume, coins, COLUMN_MAX, &row.taker_buy_volume_e8);
+        read_optional(candle->taker_volume, coins, ROW_DECIMAL_MAX_E8, &row.taker_buy_volume_e8);
     row.has_taker_buy_quote_volume =
         read_optional(candle->taker_quote_volume, 0, INT64_MAX, &row.taker_buy_quote_volume_e8);
     if (closed == EXCHANGE_CLOSED_YES &&
@@ -303,7 +301,7 @@ static bool take_amount(struct exchange_reader *reader,
     }
     if (figure != EXCHANGE_FIGURE_TOO_LARGE) {
         *amount_e8 /= divisor;
-        *is_known = *amount_e8 > 0 && *amount_e8 <= COLUMN_MAX;
+        *is_known = *amount_e8 > 0 && *amount_e8 <= ROW_DECIMAL_MAX_E8;
     }
     return true;
 }
@@ -370,7 +368,7 @@ static bool take_quantity(struct exchange_reader *reader,
         contracts * decimal_to_double(instrument->contract_e8) * decimal_to_double(row->price_e8);
     if (figure != EXCHANGE_FIGURE_TOO_LARGE)
         coins_e8 = ((__int128)contracts_e8 * instrument->contract_e8 + one / 2) / one;
-    row->has_quantity = coins_e8 > 0 && coins_e8 <= COLUMN_MAX;
+    row->has_quantity = coins_e8 > 0 && coins_e8 <= ROW_DECIMAL_MAX_E8;
     row->quantity_e8 = row->has_quantity ? (int64_t)coins_e8 : 0;
     if (row->has_quantity)
         value_e8 = (coins_e8 * row->price_e8 + one / 2) / one;

@@ -188,14 +188,15 @@ static void feed_interest(const struct venue_market *market,
         feed->on_interest(market->symbol_index, &fed, feed->context);
 }
 
-/* `source` is whose figures they are. */
+/* `source` is whose figures they are. Contracts that the table cannot hold cost no row: a model
+ * reckons them from the value. */
 static void put_interest(const struct venue_market *market,
                          const struct exchange_interest *interest, const char *source)
 {
     struct interest_row row = {
         .timestamp_ms = interest->time_ms,
         .value_e8 = interest->value_e8,
-        .has_contracts = true,
+        .has_contracts = interest->contracts_e8 <= ROW_DECIMAL_MAX_E8,
         .contracts_e8 = interest->contracts_e8,
     };
     strcpy(row.symbol, market->instrument.symbol);

@@ -30,8 +30,10 @@ import {
     isSuccessor,
     parseServerMessage,
     type ClientMessage,
+    type Liquidation,
     type ServerMessage,
     type Snapshot,
+    type UnsubscribeRequest,
 } from './protocol.js';
 import { Repeater } from './repeat.js';
 
@@ -54,6 +56,7 @@ export interface WarningDetail {
     code: string;
     message: string;
     droppedMessages: number;
+    droppedLiquidations: number;
 }
 
 export interface ErrorDetail {
@@ -73,6 +76,7 @@ export interface PollingDetail {
 
 export interface HeatmapEvents {
     snapshot: Snapshot;
+    liquidation: Liquidation;
     age: AgeDetail;
     status: StatusDetail;
     polling: PollingDetail;
@@ -101,6 +105,8 @@ export interface SubscribeOptions {
     updateInterval?: number;
     /** Each snapshot says what happened since the one before (`since_last`). */
     sinceLast?: boolean;
+    /** The symbol's liquidations come as well, one by one (`liquidation`). */
+    liquidations?: boolean;
 }
 
 export interface HeatmapWebSocketOptions {
@@ -110,7 +116,10 @@ export interface HeatmapWebSocketOptions {
     updateInterval?: number;
     /** The same. */
     sinceLast?: boolean;
+    /** The same. */
+    liquidations?: boolean;
     onSnapshot?: (snapshot: Snapshot) => void;
+    onLiquidation?: (liquidation: Liquidation) => void;
     onAge?: (detail: AgeDetail) => void;
     onStatus?: (detail: StatusDetail) => void;
     onPolling?: (detail: PollingDetail) => void;
@@ -145,6 +154,7 @@ export interface HeatmapWebSocketOptions {
 interface Wish {
     updateInterval: number | undefined;
     sinceLast: boolean | undefined;
+    liquidations: boolean | undefined;
 }
 
 type Timer = ReturnType<typeof setTimeout>;
@@ -196,6 +206,8 @@ class Connection {
     probeTimer: Timer | undefined;
     /** Unsubscribed here; the server may not have taken it in. */
     readonly unsubscribed = new Set<string>();
+    /** Whose liquidations the server was asked for. */
+    readonly followingLiquidations = new Set<string>();
     readonly repeater: Repeater;
 
     constructor(socket: WebSocketLike, everything: () => ClientMessage[]) {
@@ -275,8 +287,10 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
                 if (isPolling && this.#retryTimer !== undefined) this.#open();
             },
         });
-        const { onSnapshot, onAge, onStatus, onPolling, onWarning, onError } = options;
+        const { onSnapshot, onLiquidation, onAge, onStatus, onPolling, onWarning, onError } =
+            options;
         if (onSnapshot) this.addEventListener('snapshot', (event) => onSnapshot(event.detail));
+        if (onLiquidation) this.addEventListener('liquidation', (e) => onLiquidation(e.detail));
         if (onAge) this.addEventListener('age', (event) => onAge(event.detail));
         if (onStatus) this.addEventListener('status', (event) => onStatus(event.detail));
         if (onPolling) this.addEventListener('polling', (event) => onPolling(event.detail));
@@ -346,6 +360,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
         const wish = {
             updateInterval: options.updateInterval ?? this.#options.updateInterval,
             sinceLast: options.sinceLast ?? this.#options.sinceLast,
+            liquidations: options.liquidations ?? this.#options.liquidations,
         };
         for (const symbol of list) {
             this.#wanted.set(symbol, wish);
@@ -362,6 +377,7 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             this.#ages.forget(symbol);
             this.#poller.forget(symbol);
             this.#connection?.unsubscribed.add(symbol);
+            this.#connection?.followingLiquidations.delete(symbol);
         }
         this.#tellSoon(list);
     }
@@ -475,12 +491,17 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
                 this.#recover();
                 this.#receiveSnapshot(message, connection);
                 break;
+            case 'liquidation':
+                if (this.#wanted.get(message.symbol)?.liquidations)
+                    this.emit('liquidation', message);
+                break;
             case 'warning':
                 if (message.code === 'SLOW_CONSUMER') this.#becomeSlow();
                 this.emit('warning', {
                     code: message.code,
                     message: message.message,
                     droppedMessages: message.dropped_messages ?? 0,
+                    droppedLiquidations: message.dropped_liquidations ?? 0,
                 });
                 break;
             case 'error':
@@ -572,7 +593,25 @@ export class HeatmapWebSocket extends TypedEventTarget<HeatmapEvents> {
             if (same) same.group.push(symbol);
             else byWish.set(key, { wish, group: [symbol] });
         }
-        return [...byWish.values()].flatMap(({ wish, group }) => subscribeMessages(group, wish));
+        return [...byWish.values()].flatMap(({ wish, group }) => [
+            ...subscribeMessages(group, wish),
+            ...this.#withoutLiquidations(group, wish),
+        ]);
+    }
+
+    /** Subscribing adds a channel and takes none away. */
+    #withoutLiquidations(symbols: readonly string[], wish: Wish): ClientMessage[] {
+        const following = this.#connection?.followingLiquidations;
+        if (!following) return [];
+        if (wish.liquidations) {
+            for (const symbol of symbols) following.add(symbol);
+            return [];
+        }
+        const left = symbols.filter((symbol) => following.delete(symbol));
+        return unsubscribeMessages(left).map((message) => ({
+            ...message,
+            channels: ['liquidations'],
+        }));
     }
 
     // --- the page around it, in a browser ---
@@ -619,14 +658,15 @@ function chunks(symbols: readonly string[]): string[][] {
 
 const subscribeMessages = (
     symbols: readonly string[],
-    { updateInterval, sinceLast }: Wish,
+    { updateInterval, sinceLast, liquidations }: Wish,
 ): ClientMessage[] =>
     chunks(symbols).map((part) => ({
         action: 'subscribe',
         symbols: part,
         ...(updateInterval !== undefined && { update_interval: updateInterval }),
         ...(sinceLast !== undefined && { since_last: sinceLast }),
+        ...(liquidations && { channels: ['snapshots', 'liquidations'] }),
     }));
 
-const unsubscribeMessages = (symbols: readonly string[]): ClientMessage[] =>
+const unsubscribeMessages = (symbols: readonly string[]): UnsubscribeRequest[] =>
     chunks(symbols).map((part) => ({ action: 'unsubscribe', symbols: part }));

@@ -14,4 +14,4 @@ export {
     type WebSocketConstructor,
     type WebSocketLike,
 } from './heatmap-websocket.js';
-export type { Level, Snapshot } from './protocol.js';
+export type { Level, Liquidation, PositionSums, Snapshot } from './protocol.js';

@@ -54,11 +54,30 @@ export interface Snapshot {
     };
 }
 
+/** A position of somebody that its exchange has closed. */
+export interface Liquidation {
+    readonly type: 'liquidation';
+    readonly symbol: string;
+    readonly exchange: string;
+    /** ISO 8601, UTC. */
+    readonly time: string;
+    /** Whose position it was. */
+    readonly side: 'long' | 'short';
+    readonly price: number;
+    /** In coins. */
+    readonly quantity: number;
+    /** In the quote currency. */
+    readonly value: number;
+    /** With `exchange`, `symbol` and `time` what it is known by. */
+    readonly id: string;
+}
+
 export interface WarningMessage {
     readonly type: 'warning';
     readonly code: string;
     readonly message: string;
     readonly dropped_messages?: number;
+    readonly dropped_liquidations?: number;
 }
 
 export interface ErrorMessage {
@@ -80,11 +99,21 @@ export interface AckMessage {
     readonly symbols?: readonly string[];
 }
 
-export type ServerMessage = Snapshot | WarningMessage | ErrorMessage | PongMessage | AckMessage;
+export type ServerMessage =
+    | Snapshot
+    | Liquidation
+    | WarningMessage
+    | ErrorMessage
+    | PongMessage
+    | AckMessage;
+
+/** What can be followed of a symbol. */
+export type Channel = 'snapshots' | 'liquidations';
 
 export interface SubscribeRequest {
     action: 'subscribe';
     symbols: string[];
+    channels?: Channel[];
     update_interval?: number;
     since_last?: boolean;
 }
@@ -92,6 +121,7 @@ export interface SubscribeRequest {
 export interface UnsubscribeRequest {
     action: 'unsubscribe';
     symbols: string[];
+    channels?: Channel[];
 }
 
 export interface PingRequest {
@@ -121,6 +151,17 @@ function isSnapshot(message: Json): boolean {
     );
 }
 
+function isLiquidation(message: Json): boolean {
+    return (
+        typeof message.symbol === 'string' &&
+        typeof message.time === 'string' &&
+        (message.side === 'long' || message.side === 'short') &&
+        typeof message.price === 'number' &&
+        typeof message.quantity === 'number' &&
+        typeof message.value === 'number'
+    );
+}
+
 /** The message in `text`; null if this client does not know it. */
 export function parseServerMessage(text: string): ServerMessage | null {
     let message: unknown;
@@ -133,6 +174,8 @@ export function parseServerMessage(text: string): ServerMessage | null {
     switch (message.type) {
         case 'snapshot':
             return isSnapshot(message) ? (message as unknown as Snapshot) : null;
+        case 'liquidation':
+            return isLiquidation(message) ? (message as unknown as Liquidation) : null;
         case 'warning':
         case 'error':
             return hasCodeAndMessage(message)

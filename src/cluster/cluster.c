@@ -393,6 +393,9 @@ static void on_command_reply(struct redis_link *link, uint32_t tag, const redisR
     case COMMAND_KEEP:
         outgoing_on_reply(cluster, (enum command)(tag & 0xff), symbol_index, reply);
         break;
+    case COMMAND_PRINT:
+        outgoing_on_printed(cluster);
+        break;
     case COMMAND_RELEASE:
         end_goodbye(&cluster->timer);
         break;

@@ -35,6 +35,9 @@ struct cluster_options {
     /* A snapshot from Redis for the clients. `is_foreign`: it came without numbers, and this
      * server has given it those that it has. False if the clients have a newer one. */
     bool (*on_publication)(const struct publication *publication, bool is_foreign, void *context);
+    /* A liquidation from Redis for the clients, with its key. False if it is known. */
+    bool (*on_print)(size_t symbol_index, uint64_t key, const char *text, size_t text_size,
+                     void *context);
     /* The numbers of the newest snapshot that the clients have; 0, 0 if there is none. */
     void (*find_newest)(size_t symbol_index, uint64_t *epoch, uint64_t *seq, void *context);
     void *context;
@@ -53,6 +56,11 @@ struct cluster *cluster_create(const struct cluster_options *options);
 /* The generator has made a snapshot: sends it to the other servers, if this one leads. Takes a
  * reference of its own, and returns at once. Any thread. */
 void cluster_publish(struct cluster *cluster, struct frame *frame);
+
+/* Sends a liquidation to the other servers, whichever of them generates. It is lost while Redis
+ * cannot be reached: nothing waits. Copies the text, and returns at once. Any thread. */
+void cluster_publish_print(struct cluster *cluster, size_t symbol_index, const char *text,
+                           size_t text_size);
 
 /* Whether a snapshot of this epoch may still be published, here or in Redis. Any thread. */
 bool cluster_admits(struct cluster *cluster, uint64_t epoch);

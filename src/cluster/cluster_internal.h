@@ -32,7 +32,8 @@ enum command {
     COMMAND_SUBSCRIBE,
     COMMAND_FETCH,
     COMMAND_PUBLISH,
-    COMMAND_KEEP
+    COMMAND_KEEP,
+    COMMAND_PRINT
 };
 
 static inline uint32_t command_tag(enum command command, size_t symbol_index)
@@ -45,6 +46,8 @@ enum ignored {
     IGNORED_OWN = MESSAGE_FAULT_COUNT, /* this server's, come back */
     IGNORED_OLD,                       /* the clients have a newer one */
     IGNORED_UNKNOWN_SYMBOL,            /* not in SYMBOLS */
+    IGNORED_NOT_A_LIQUIDATION,         /* of that type, with a member that is missing or wrong */
+    IGNORED_KNOWN_LIQUIDATION,         /* the clients have it, as this server's that came back */
     IGNORED_COUNT,
 };
 
@@ -61,6 +64,7 @@ enum publish_failure {
 struct cluster_counters {
     atomic_uint_least64_t received, ignored[IGNORED_COUNT];
     atomic_uint_least64_t published, replaced, failures[PUBLISH_FAILURE_COUNT];
+    atomic_uint_least64_t prints_published, prints_dropped;
     atomic_uint_least64_t losses, probe_failures, probe_ns, state_changes;
     atomic_bool commands_ready, subscription_ready;
 };
@@ -115,6 +119,7 @@ struct cluster {
     struct mailbox outbox;     /* from the generator */
     struct mail *mail;         /* what was taken out of it; room for all symbols */
     struct outgoing *outgoing; /* by symbol */
+    size_t prints_under_way;   /* liquidations that Redis has not answered for yet */
     struct buffer numbered;    /* the feed's, reused */
     struct incoming *incoming; /* by symbol */
     uint64_t ignored_logged_ns[IGNORED_COUNT], replaced_logged_ns;
@@ -157,6 +162,7 @@ void outgoing_keep(struct cluster *cluster, struct frame *frame); /* takes the r
 void outgoing_flush(struct cluster *cluster);
 void outgoing_on_reply(struct cluster *cluster, enum command command, size_t symbol_index,
                        const redisReply *reply);
+void outgoing_on_printed(struct cluster *cluster);
 void outgoing_on_lost(struct cluster *cluster);
 void outgoing_deinit(struct cluster *cluster);
 

@@ -65,6 +65,8 @@ void cluster_collect(struct buffer *out, void *context)
         [IGNORED_OWN] = "own",
         [IGNORED_OLD] = "old",
         [IGNORED_UNKNOWN_SYMBOL] = "unknown_symbol",
+        [IGNORED_NOT_A_LIQUIDATION] = "not_a_liquidation",
+        [IGNORED_KNOWN_LIQUIDATION] = "known_liquidation",
     };
     struct cluster *cluster = context;
     struct cluster_counters *counters = &cluster->counters;
@@ -82,6 +84,11 @@ void cluster_collect(struct buffer *out, void *context)
     collect_labelled(out, "heatcast_redis_publish_failures_total",
                      "Publications that failed, by reason.", failures, PUBLISH_FAILURE_COUNT,
                      counters->failures);
+    collect_counter(out, "heatcast_redis_liquidations_published_total", "Liquidations published.",
+                    &counters->prints_published);
+    collect_counter(out, "heatcast_redis_liquidations_dropped_total",
+                    "Liquidations not published, because Redis was away or slow.",
+                    &counters->prints_dropped);
     collect_counter(out, "heatcast_redis_messages_received_total",
                     "Messages that came over the channels.", &counters->received);
     /* The first value of message_fault is no fault. */

@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cluster/print_message.h"
 #include "cluster/reply.h"
 
 #include <stdlib.h>
@@ -295,6 +296,28 @@ static void take_probe(struct cluster *cluster, const redisReply *text)
     cluster->probe_heard_ns = now_ns;
 }
 
+/* False: it is no liquidation. */
+static bool try_take_print(struct cluster *cluster, size_t symbol_index, const char *channel,
+                           const redisReply *text)
+{
+    struct error error = {0};
+    uint64_t key;
+    switch (print_message_parse(text->str, text->len, symbol_name(cluster, symbol_index), &key,
+                                &error)) {
+    case PRINT_TAKEN:
+        if (!cluster->options.on_print(symbol_index, key, text->str, text->len,
+                                       cluster->options.context))
+            count(&cluster->counters.ignored[IGNORED_KNOWN_LIQUIDATION]);
+        return true;
+    case PRINT_REFUSED:
+        ignore(cluster, IGNORED_NOT_A_LIQUIDATION, channel, error.message);
+        return true;
+    case PRINT_OTHER:
+        break;
+    }
+    return false;
+}
+
 void feed_on_publication(struct cluster *cluster, const redisReply *channel, const redisReply *text)
 {
     static const char probes[] = "__probe__:";
@@ -311,7 +334,7 @@ void feed_on_publication(struct cluster *cluster, const redisReply *channel, con
     int index = symbol_list_find(&cluster->options.config->symbols, symbol.data, symbol.size);
     if (index < 0)
         ignore(cluster, IGNORED_UNKNOWN_SYMBOL, channel->str, "its symbol is not one of SYMBOLS");
-    else
+    else if (!try_take_print(cluster, (size_t)index, channel->str, text))
         take(cluster, (size_t)index, channel->str, text, false);
 }
 

@@ -11,6 +11,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+
+enum { PRINTS_UNDER_WAY_MAX = 512 };
 
 void cluster_publish(struct cluster *cluster, struct frame *frame)
 {
@@ -19,6 +22,14 @@ void cluster_publish(struct cluster *cluster, struct frame *frame)
     if (replaced != NULL)
         count(&cluster->counters.replaced);
     frame_release(replaced);
+}
+
+void cluster_publish_print(struct cluster *cluster, size_t symbol_index, const char *text,
+                           size_t text_size)
+{
+    struct frame *frame = frame_create((uint32_t)symbol_index, 0, 0, 0, text, text_size);
+    mailbox_put_print(&cluster->outbox, frame);
+    frame_release(frame);
 }
 
 /* Takes the reference over. */
@@ -32,6 +43,29 @@ static void put(struct cluster *cluster, struct frame *frame, bool is_foreign)
     outgoing->is_foreign = is_foreign;
 }
 
+/* A liquidation tells what happens now, so that it does not wait for a Redis that is away or slow.
+ */
+static void send_print(struct cluster *cluster, const struct frame *print)
+{
+    char channel[REDIS_NAME_SIZE];
+    if (cluster->commands.state != LINK_READY ||
+        cluster->prints_under_way >= PRINTS_UNDER_WAY_MAX) {
+        count(&cluster->counters.prints_dropped);
+        return;
+    }
+    cluster_channel(cluster, cluster->options.config->symbols.names[print->symbol_index], channel);
+    redis_link_command(&cluster->commands, command_tag(COMMAND_PRINT, print->symbol_index), 3,
+                       (const char *[]){"PUBLISH", channel, frame_json(print)},
+                       (const size_t[]){7, strlen(channel), frame_json_size(print)});
+    cluster->prints_under_way++;
+    count(&cluster->counters.prints_published);
+}
+
+void outgoing_on_printed(struct cluster *cluster)
+{
+    cluster->prints_under_way--;
+}
+
 void outgoing_take_mail(struct cluster *cluster)
 {
     size_t count = mailbox_take(&cluster->outbox, cluster->mail);
@@ -40,6 +74,11 @@ void outgoing_take_mail(struct cluster *cluster)
             put(cluster, cluster->mail[i].frame, false);
     if (count > 0)
         outgoing_flush(cluster);
+    struct frame *print;
+    while (mailbox_take_prints(&cluster->outbox, &print, 1) == 1) {
+        send_print(cluster, print);
+        frame_release(print);
+    }
 }
 
 void outgoing_keep(struct cluster *cluster, struct frame *frame)
@@ -159,6 +198,7 @@ void outgoing_on_reply(struct cluster *cluster, enum command command, size_t sym
  * server that gets it twice drops it by its numbers. */
 void outgoing_on_lost(struct cluster *cluster)
 {
+    cluster->prints_under_way = 0;
     for (size_t i = 0; i < cluster->options.config->symbols.count; i++) {
         struct outgoing *outgoing = &cluster->outgoing[i];
         if (outgoing->under_way == NULL)

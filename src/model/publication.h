@@ -31,4 +31,8 @@ struct publication {
  * not be sent. */
 uint64_t publication_hash(int64_t timestamp_ms, const char *data, size_t data_size);
 
+/* What tells a liquidation from others of its symbol: the same for the same one, whoever tells it.
+ */
+uint64_t publication_print_key(const char *exchange, int64_t time_ms, const char *id);
+
 #endif

@@ -274,6 +274,13 @@ void server_stats_collect(struct buffer *out, void *context)
                    "Snapshots replaced by newer ones while a socket was full.");
     metrics_sample(out, "heatcast_messages_dropped_total",
                    (double)sum_over_workers(server, offsetof(struct outbox_meter, dropped)));
+    metrics_family(out, "heatcast_liquidations_sent_total", "counter", "Liquidations sent whole.");
+    metrics_sample(out, "heatcast_liquidations_sent_total",
+                   (double)sum_over_workers(server, offsetof(struct outbox_meter, prints_sent)));
+    metrics_family(out, "heatcast_liquidations_dropped_total", "counter",
+                   "Liquidations that clients did not read in time.");
+    metrics_sample(out, "heatcast_liquidations_dropped_total",
+                   (double)sum_over_workers(server, offsetof(struct outbox_meter, prints_missed)));
     collect_bytes(out, server);
     collect_connections(out, server);
     collect_tls(out, server);

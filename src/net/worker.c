@@ -27,6 +27,7 @@
 #define MS_NS UINT64_C(1000000)
 
 enum {
+    PRINTS_A_TIME = 64, /* liquidations between two writes */
     /* In one turn; see accepts_in_turn(). The greater is all that the kernel's queue holds as it
      * comes (net.core.somaxconn). */
     ACCEPTS_MIN = 32,
@@ -175,10 +176,20 @@ static void deliver_mail(struct worker *worker)
         hub_deliver(&worker->hub, worker->mail, count);
 }
 
+/* After the snapshots, so that liquidations that came with one do not hold it back. */
+static void deliver_prints(struct worker *worker)
+{
+    struct frame *prints[PRINTS_A_TIME];
+    size_t count;
+    while ((count = mailbox_take_prints(&worker->mailbox, prints, PRINTS_A_TIME)) > 0)
+        hub_deliver_prints(&worker->hub, prints, count);
+}
+
 static void on_wake(uv_async_t *async)
 {
     struct worker *worker = async->data;
     deliver_mail(worker);
+    deliver_prints(worker);
     if (atomic_load_explicit(&worker->shared->is_stopping, memory_order_acquire) &&
         !worker->is_draining)
         begin_drain(worker);

@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "base/decimal.h"
-#include "serve/server_internal.h"
+#include "serve/prints.h"
 #include "sources/collect/collector.h"
 
 #include <stdlib.h>
@@ -48,6 +48,11 @@ static void on_interest(size_t symbol_index, const struct interest *interest, vo
     generator_feed_interest(server->role.generator, symbol_index, interest);
 }
 
+static void on_liquidation(size_t symbol_index, const struct liquidation_row *row, void *context)
+{
+    prints_publish(context, symbol_index, row);
+}
+
 enum status collecting_start(struct server *server, struct error *error)
 {
     return collector_start(
@@ -55,7 +60,10 @@ enum status collecting_start(struct server *server, struct error *error)
             .config = server->config,
             .store = server->store,
             .stop_timeout_ms = STOP_TIMEOUT_MS,
-            .feed = {.on_candle = on_candle, .on_interest = on_interest, .context = server},
+            .feed = {.on_candle = on_candle,
+                     .on_interest = on_interest,
+                     .on_liquidation = on_liquidation,
+                     .context = server},
         },
         &server->source, error);
 }

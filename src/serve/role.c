@@ -99,6 +99,26 @@ static void on_computed(size_t symbol_index, uint64_t query_ns, uint64_t compute
     role->parts.on_computed(query_ns, compute_ns, role->parts.context);
 }
 
+/* -- liquidations (the source's thread, the main loop) -------------------------------------------
+ */
+
+void role_publish_print(struct role *role, size_t symbol_index, uint64_t key, const char *text,
+                        size_t text_size)
+{
+    bool is_new = publisher_publish_print(role->publisher, symbol_index, key, text, text_size);
+    /* Acquire: pairs with the release in join_servers(), which has set `cluster` before. */
+    if (is_new && atomic_load_explicit(&role->has_joined, memory_order_acquire))
+        cluster_publish_print(role->cluster, symbol_index, text, text_size);
+}
+
+/* From another server, or this one's own come back. */
+static bool on_print(size_t symbol_index, uint64_t key, const char *text, size_t text_size,
+                     void *context)
+{
+    struct role *role = context;
+    return publisher_publish_print(role->publisher, symbol_index, key, text, text_size);
+}
+
 /* -- clients' wishes --------------------------------------------------------------------------- */
 
 static void answer_without_generator(struct role *role, size_t symbol_index)
@@ -241,9 +261,11 @@ static void join_servers(struct role *role, uv_loop_t *loop, struct metrics *met
         .may_generate = !role_is_relay(role->config),
         .on_state = on_cluster_state,
         .on_publication = on_publication,
+        .on_print = on_print,
         .find_newest = find_newest,
         .context = role,
     });
+    atomic_store_explicit(&role->has_joined, true, memory_order_release);
     metrics_register(metrics, cluster_collect, role->cluster);
 }
 

@@ -39,6 +39,7 @@ struct role {
     atomic_bool *is_asked;           /* by symbol: a client wants it, and no generator here can
                                         be woken */
     uv_async_t asked;                /* some of these are set */
+    atomic_bool has_joined;          /* `cluster` is there, for threads that began before it */
     struct frame **frames;           /* the generator's scratch; room for all symbols */
 };
 
@@ -56,6 +57,10 @@ void role_start(struct role *role, const struct role_generator *generator, uv_lo
 
 /* A symbol that was not kept current is wanted. `role` is a struct role. Any thread. */
 void role_on_wanted(size_t symbol_index, void *role);
+
+/* A liquidation for the clients of all servers; see publisher_publish_print(). Any thread. */
+void role_publish_print(struct role *role, size_t symbol_index, uint64_t key, const char *text,
+                        size_t text_size);
 
 /* Its place among the servers. Any thread. */
 enum cluster_state role_cluster_state(const struct role *role);

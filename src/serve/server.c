@@ -21,8 +21,8 @@
 #include "serve/backend.h"
 #include "serve/collecting.h"
 #include "serve/metrics.h"
+#include "serve/prints.h"
 #include "serve/scoring.h"
-#include "serve/server_internal.h"
 #include "serve/stopping.h"
 #include "sources/collect/collector.h"
 #include "sources/simulate/simulate.h"
@@ -149,6 +149,11 @@ static enum status open_replay(struct server *server, const struct server_option
     return STATUS_OK;
 }
 
+static void on_print(size_t symbol_index, const struct liquidation_row *row, void *context)
+{
+    prints_publish(context, symbol_index, row);
+}
+
 /* A database that is not there yet is no reason not to start: it may come. But there has to be a
  * past to replay it. */
 static enum status open_market(struct server *server, const struct server_options *options,
@@ -161,8 +166,8 @@ static enum status open_market(struct server *server, const struct server_option
         config->duckdb_path, server->is_demo ? STORE_OWNER : STORE_SHARED, &server->store, error);
     if (status == STATUS_OK && server->is_demo) {
         log_info("simulating a market", log_text("database", config->duckdb_path));
-        status = simulate_start(server->store, &config->symbols, DEMO_STEP_SECONDS, &server->source,
-                                error);
+        status = simulate_start(server->store, &config->symbols, DEMO_STEP_SECONDS, on_print,
+                                server, &server->source, error);
     }
     if (status == STATUS_OK && options->is_replaying)
         status = open_replay(server, options, error);

@@ -30,11 +30,13 @@ void hub_init(struct hub *hub, const struct config *config, struct publisher *pu
     hub->symbols = &config->symbols;
     hub->by_symbol = memory_allocate_lines(hub->symbols->count, sizeof *hub->by_symbol);
     hub->found = memory_allocate_lines(hub->symbols->count, sizeof *hub->found);
+    hub->found_prints = memory_allocate_lines(hub->symbols->count, sizeof *hub->found_prints);
     hub->sent_before = memory_allocate_lines(hub->symbols->count, sizeof *hub->sent_before);
     list_init(&hub->held);
     for (size_t i = 0; i < hub->symbols->count; i++) {
         for (size_t stream = 0; stream < HUB_STREAMS; stream++)
             list_init(&hub->by_symbol[i].subscriptions[stream]);
+        list_init(&hub->by_symbol[i].print_subscriptions);
         list_init(&hub->by_symbol[i].waiters);
     }
 }
@@ -45,14 +47,16 @@ void hub_deinit(struct hub *hub)
         struct hub_symbol *symbol = &hub->by_symbol[i];
         for (size_t stream = 0; stream < HUB_STREAMS; stream++)
             check(list_is_empty(&symbol->subscriptions[stream]));
-        check(list_is_empty(&symbol->waiters));
+        check(list_is_empty(&symbol->print_subscriptions) && list_is_empty(&symbol->waiters));
         frame_release(symbol->newest);
+        print_ring_destroy(symbol->prints);
         if (symbol->since_last != NULL)
             since_last_deinit(symbol->since_last);
         free(symbol->since_last);
     }
     free(hub->by_symbol);
     free(hub->found);
+    free(hub->found_prints);
     free(hub->sent_before);
     subscriber_group_deinit(&hub->group);
     ws_inflater_destroy(hub->inflater);

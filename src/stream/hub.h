@@ -32,8 +32,10 @@ enum hub_stream {
 
 struct hub_symbol {
     struct list subscriptions[HUB_STREAMS];
+    struct list print_subscriptions; /* of its liquidations */
     struct list waiters;
     struct frame *newest;
+    struct print_ring *prints;     /* NULL: nobody has followed them yet */
     struct since_last *since_last; /* NULL: nobody has asked for it yet */
 };
 
@@ -47,6 +49,7 @@ struct hub {
     /* Scratch by symbol: what a client is subscribed to, while that is looked up; and what had been
      * sent, while mail is delivered. */
     struct subscription **found;
+    struct print_subscription **found_prints;
     uint64_t *sent_before;
 };
 
@@ -73,6 +76,15 @@ void hub_subscribe(struct hub *hub, struct subscriber *subscriber, const uint16_
                    size_t count, struct subscription_wish wish);
 void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber, const uint16_t symbols[],
                      size_t count);
+
+/* The same of liquidations, from the next one on (hub_prints.c). */
+void hub_subscribe_prints(struct hub *hub, struct subscriber *subscriber, const uint16_t symbols[],
+                          size_t count);
+void hub_unsubscribe_prints(struct hub *hub, struct subscriber *subscriber,
+                            const uint16_t symbols[], size_t count);
+
+/* Liquidations that the mailbox held. Takes the references of the frames over. */
+void hub_deliver_prints(struct hub *hub, struct frame *const prints[], size_t count);
 
 /* Broadcasts what the mailbox held. Takes the references of the frames over. */
 void hub_deliver(struct hub *hub, const struct mail mail[], size_t count);

@@ -35,6 +35,9 @@ void mailbox_deinit(struct mailbox *mailbox)
 {
     for (size_t i = 0; i < mailbox->symbol_count; i++)
         frame_release(mailbox->slots[i].frame);
+    for (size_t i = 0; i < mailbox->print_count; i++)
+        frame_release(mailbox->prints[(mailbox->print_first + i) % MAILBOX_PRINTS_MAX]);
+    free(mailbox->prints);
     free(mailbox->slots);
     free(mailbox->waiting);
     pthread_mutex_destroy(&mailbox->lock);
@@ -77,6 +80,34 @@ void mailbox_put_frames(struct mailbox *mailbox, struct frame *const frames[], s
     if (count > 0)
         announce(mailbox);
     pthread_mutex_unlock(&mailbox->lock);
+}
+
+void mailbox_put_print(struct mailbox *mailbox, struct frame *frame)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    if (mailbox->prints == NULL)
+        mailbox->prints = memory_allocate_zeroed(MAILBOX_PRINTS_MAX, sizeof *mailbox->prints);
+    if (mailbox->print_count == MAILBOX_PRINTS_MAX) {
+        frame_release(mailbox->prints[mailbox->print_first]);
+        mailbox->print_first = (mailbox->print_first + 1) % MAILBOX_PRINTS_MAX;
+        mailbox->print_count--;
+    }
+    const size_t place = (mailbox->print_first + mailbox->print_count++) % MAILBOX_PRINTS_MAX;
+    mailbox->prints[place] = frame_acquire(frame);
+    announce(mailbox);
+    pthread_mutex_unlock(&mailbox->lock);
+}
+
+size_t mailbox_take_prints(struct mailbox *mailbox, struct frame *prints[], size_t count_max)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&mailbox->lock);
+    for (; count < count_max && mailbox->print_count > 0; count++, mailbox->print_count--) {
+        prints[count] = mailbox->prints[mailbox->print_first];
+        mailbox->print_first = (mailbox->print_first + 1) % MAILBOX_PRINTS_MAX;
+    }
+    pthread_mutex_unlock(&mailbox->lock);
+    return count;
 }
 
 void mailbox_put_checked(struct mailbox *mailbox, size_t symbol_index, enum status status)

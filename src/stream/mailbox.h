@@ -22,12 +22,18 @@ struct mail {
     enum status status; /* what that found: OK, NO_DATA, or why there is nothing newer */
 };
 
+/* Liquidations that a mailbox holds at most, of all symbols; the oldest give way. The loop finds by
+ * their numbers that some are missing. */
+#define MAILBOX_PRINTS_MAX 1024
+
 struct mailbox {
     pthread_mutex_t lock; /* guards all that follows */
     size_t symbol_count;
     struct mail *slots; /* by symbol */
     size_t waiting_count;
     uint32_t *waiting; /* symbols that there is mail of, each once */
+    size_t print_first, print_count;
+    struct frame **prints; /* a ring of MAILBOX_PRINTS_MAX; NULL: there was none yet */
     /* Makes the loop call mailbox_take() soon. Called on the putting thread with the lock held, so
      * it must not block (uv_async_send). NULL: the loop has ended, or needs no waking. */
     void (*wake)(void *context);
@@ -48,6 +54,12 @@ void mailbox_close(struct mailbox *mailbox);
  * taken and does not get any more, with its reference for the caller, or NULL. */
 void mailbox_put_frames(struct mailbox *mailbox, struct frame *const frames[], size_t count,
                         struct frame *replaced[]);
+
+/* Puts a liquidation in, with a reference of its own. */
+void mailbox_put_print(struct mailbox *mailbox, struct frame *frame);
+
+/* Moves liquidations out, at most `count_max`, in the order in which they came. */
+size_t mailbox_take_prints(struct mailbox *mailbox, struct frame *prints[], size_t count_max);
 
 /* Says that a symbol was checked. A frame that the same thread put before comes with this mail or
  * an earlier one. */

@@ -43,7 +43,9 @@ struct item {
     size_t offset;
     uint64_t waiting_since_ns; /* of a frame */
     uint32_t warned_of;        /* of a warning that is not begun: the dropped snapshots it names */
-    bool is_warning;
+    uint64_t warned_of_missed;
+    struct outbox_tape *tape; /* of a liquidation that is not begun */
+    bool is_print, is_warning;
     bool is_deflated; /* the frame goes in its compressed form */
 };
 
@@ -64,12 +66,13 @@ void outbox_init(struct outbox *outbox)
 {
     memset(outbox, 0, sizeof *outbox);
     list_init(&outbox->slots);
+    list_init(&outbox->tapes);
     outbox->reply_bytes_max = OUTBOX_REPLY_BYTES_MAX;
 }
 
 void outbox_deinit(struct outbox *outbox)
 {
-    check(list_is_empty(&outbox->slots));
+    check(list_is_empty(&outbox->slots) && list_is_empty(&outbox->tapes));
     frame_release(outbox->begun_frame);
     free(outbox->begun_reply);
     while (outbox->replies != NULL) {
@@ -91,6 +94,18 @@ void outbox_remove_slot(struct outbox *outbox, struct outbox_slot *slot)
     list_remove(&slot->in_outbox);
     frame_release(slot->pending);
     slot->pending = NULL;
+}
+
+void outbox_add_tape(struct outbox *outbox, struct outbox_tape *tape, const struct print_ring *ring)
+{
+    tape->ring = ring;
+    tape->next = ring->end;
+    list_push_back(&outbox->tapes, &tape->in_outbox);
+}
+
+void outbox_remove_tape(struct outbox_tape *tape)
+{
+    list_remove(&tape->in_outbox);
 }
 
 static struct outbox_reply *make_reply(enum ws_opcode opcode, const char *payload,
@@ -198,13 +213,17 @@ static struct item take_warning(struct outbox *outbox)
     json_member_text(&json, "code", "SLOW_CONSUMER");
     json_member_text(&json, "message", "Connection slow - may miss updates");
     json_member_integer(&json, "dropped_messages", outbox->dropped);
+    if (outbox->missed > 0)
+        json_member_integer(&json, "dropped_liquidations", (int64_t)outbox->missed);
     json_close_object(&json);
     struct item item = {.reply = make_reply(WS_TEXT, text.data, text.size),
                         .warned_of = outbox->dropped,
+                        .warned_of_missed = outbox->missed,
                         .is_warning = true};
     buffer_deinit(&text);
     outbox->owes_warning = false;
     outbox->dropped = 0;
+    outbox->missed = 0;
     return item;
 }
 
@@ -213,15 +232,40 @@ static bool takes_deflated(const struct outbox *outbox, const struct frame *fram
     return outbox->deflates && frame_deflated(frame) != NULL;
 }
 
+/* The next liquidation of any symbol. Where some were missed, the warning that says so goes first.
+ */
+static bool take_print(struct outbox *outbox, struct item *item, struct outbox_meter *meter)
+{
+    for (struct list *link = outbox->tapes.next; link != &outbox->tapes; link = link->next) {
+        struct outbox_tape *tape = list_entry(link, struct outbox_tape, in_outbox);
+        uint64_t missed = 0;
+        struct frame *frame = print_ring_find(tape->ring, &tape->next, &missed);
+        if (missed > 0) {
+            outbox->missed += missed;
+            meter_add(&meter->prints_missed, missed);
+            *item = take_warning(outbox);
+            return true;
+        }
+        if (frame == NULL)
+            continue;
+        *item = (struct item){.frame = frame_acquire(frame), .tape = tape, .is_print = true};
+        tape->next++;
+        return true;
+    }
+    return false;
+}
+
 /* The next thing to send, taken off its place; false if there is none. */
-static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct item *item)
+static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct item *item,
+                      struct outbox_meter *meter)
 {
     if (outbox->begun_frame != NULL || outbox->begun_reply != NULL) {
         *item = (struct item){.frame = outbox->begun_frame,
                               .reply = outbox->begun_reply,
                               .offset = outbox->begun_offset,
                               .waiting_since_ns = outbox->begun_waiting_since_ns,
-                              .is_deflated = outbox->is_begun_deflated};
+                              .is_deflated = outbox->is_begun_deflated,
+                              .is_print = outbox->is_begun_print};
         outbox->begun_frame = NULL;
         outbox->begun_reply = NULL;
         return true;
@@ -234,6 +278,8 @@ static bool take_next(struct outbox *outbox, struct list **slot_cursor, struct i
         *item = take_warning(outbox);
         return true;
     }
+    if (take_print(outbox, item, meter))
+        return true;
     for (; *slot_cursor != &outbox->slots; *slot_cursor = (*slot_cursor)->next) {
         struct outbox_slot *slot = list_entry(*slot_cursor, struct outbox_slot, in_outbox);
         if (slot->pending == NULL || slot->is_held)
@@ -286,7 +332,10 @@ static void note_sent(const struct item *item)
 
 static void finish_item(struct item *item, uint64_t now_ns, struct outbox_meter *meter)
 {
-    if (item->frame != NULL) {
+    if (item->is_print) {
+        meter_add(&meter->prints_sent, 1);
+        frame_release(item->frame);
+    } else if (item->frame != NULL) {
         note_sent(item);
         count_deliveries(meter, item->frame->symbol_index, 1, item->waiting_since_ns, now_ns);
         frame_release(item->frame);
@@ -301,6 +350,9 @@ static void begin_item(struct outbox *outbox, const struct item *item, size_t ta
     outbox->begun_reply = item->reply;
     outbox->begun_offset = item->offset + taken;
     outbox->is_begun_deflated = item->is_deflated;
+    outbox->is_begun_print = item->is_print;
+    if (item->is_print)
+        outbox->is_begun_late = true; /* snapshots alone have a deadline */
     if (item->slot != NULL) {
         note_sent(item);
         outbox->begun_waiting_since_ns = item->slot->waiting_since_ns;
@@ -312,12 +364,17 @@ static void begin_item(struct outbox *outbox, const struct item *item, size_t ta
  * goes out. */
 static void put_back(struct outbox *outbox, const struct item *item)
 {
-    if (item->frame != NULL) {
+    if (item->is_print) {
+        check(item->tape != NULL); /* as below */
+        item->tape->next = item->frame->seq;
+        frame_release(item->frame);
+    } else if (item->frame != NULL) {
         check(item->slot != NULL); /* the begun one is begun again instead */
         item->slot->pending = item->frame;
     } else if (item->is_warning) {
         outbox->owes_warning = true;
         outbox->dropped += item->warned_of;
+        outbox->missed += item->warned_of_missed;
         free(item->reply);
     } else {
         push_front(outbox, item->reply);
@@ -383,7 +440,7 @@ enum outbox_result outbox_flush(struct outbox *outbox, uint64_t now_ns, outbox_w
         struct iovec pieces[BATCH];
         int count = 0;
         size_t total = 0;
-        while (count < BATCH && take_next(outbox, &cursor, &items[count])) {
+        while (count < BATCH && take_next(outbox, &cursor, &items[count], meter)) {
             pieces[count] = item_piece(&items[count]);
             total += pieces[count++].iov_len;
         }

@@ -5,13 +5,14 @@
  * snapshots live in the client's subscriptions, one slot each, where the newest wins: memory is
  * O(symbols), whatever the backlog. A frame of which a part is out stays referenced, with an
  * offset, until the rest is. Order: the rest of what was begun, replies and control frames, an
- * owed warning, then the newest snapshot of each symbol, in turn. One thread: the connection's
- * loop. */
+ * owed warning, liquidations, then the newest snapshot of each symbol, in turn. One thread: the
+ * connection's loop. */
 #ifndef HEATCAST_STREAM_OUTBOX_H
 #define HEATCAST_STREAM_OUTBOX_H
 
 #include "base/list.h"
 #include "stream/frame.h"
+#include "stream/print_ring.h"
 #include "stream/since_last.h"
 #include "wire/websocket.h"
 
@@ -30,7 +31,9 @@ struct outbox {
     bool owes_warning;
     bool is_begun_late;     /* begun_frame has been counted */
     bool is_begun_deflated; /* it is the compressed form of begun_frame that is partly out */
+    bool is_begun_print;    /* it is a liquidation */
     struct list slots;      /* struct outbox_slot */
+    struct list tapes;      /* struct outbox_tape */
     struct outbox_reply *replies, *replies_last;
     struct frame *begun_frame; /* partly written, or NULL */
     struct outbox_reply *begun_reply;
@@ -39,6 +42,14 @@ struct outbox {
     uint64_t blocked_since_ns; /* when it last took anything, while it is full; 0: it is not */
     uint32_t reply_bytes, reply_bytes_max; /* of replies that wait, in memory */
     uint32_t dropped;                      /* snapshots replaced since the last warning */
+    uint64_t missed;                       /* liquidations, the same */
+};
+
+/* A client's place in the liquidations of a symbol. */
+struct outbox_tape {
+    const struct print_ring *ring;
+    uint64_t next; /* the number of the next one that it gets */
+    struct list in_outbox;
 };
 
 /* One symbol's place in the outbox. */
@@ -60,6 +71,7 @@ struct outbox_meter {
     atomic_uint_least64_t *frames_sent; /* whole snapshots, by symbol */
     atomic_uint_least64_t *slow;        /* snapshots that became late, by symbol */
     atomic_uint_least64_t dropped;      /* snapshots replaced while the socket was blocked */
+    atomic_uint_least64_t prints_sent, prints_missed;              /* liquidations */
     atomic_uint_least64_t plain_bytes_sent, compressed_bytes_sent; /* snapshots and replies */
     /* Whole snapshots by how long they had waited: those within outbox_delivery_bounds_ns[i], and
      * last those beyond all. From publication (or when the client could first have it: its
@@ -86,6 +98,11 @@ void outbox_deinit(struct outbox *outbox); /* slots must have been removed */
 
 void outbox_add_slot(struct outbox *outbox, struct outbox_slot *slot);
 void outbox_remove_slot(struct outbox *outbox, struct outbox_slot *slot); /* drops its snapshot */
+
+/* From the next liquidation on. The ring must outlive the tape's time in the outbox. */
+void outbox_add_tape(struct outbox *outbox, struct outbox_tape *tape,
+                     const struct print_ring *ring);
+void outbox_remove_tape(struct outbox_tape *tape);
 
 /* Queues a reply: a final frame of that opcode. `is_deflated`: ws_deflate() made the payload.
  * False if reply_bytes_max would be passed. */

@@ -24,6 +24,15 @@
 
 enum { MAILBOXES_MAX = 256 };
 
+enum { PRINTS_KNOWN = 512 }; /* the newest of a symbol, by which repeated ones are found */
+
+/* The liquidations of a symbol. */
+struct prints {
+    uint64_t count; /* numbered so far */
+    size_t known_next;
+    uint64_t known[PRINTS_KNOWN]; /* keys */
+};
+
 struct symbol_state {
     /* Relaxed order is enough for all of these: each is read by itself, and what a reader may
      * do next depends on no memory that their writer has written before. See also
@@ -33,7 +42,8 @@ struct symbol_state {
     atomic_bool is_followed;           /* the last check went well, and there was interest since */
     atomic_int_least64_t data_time_ms; /* of the newest candle known; 0: none is */
     atomic_int_least64_t interest_time_ms; /* publisher_interest_time_ms() */
-    struct frame *newest; /* guarded by publisher.lock, written under both mutexes */
+    struct frame *newest;  /* guarded by publisher.lock, written under both mutexes */
+    struct prints *prints; /* guarded by publisher.printing; NULL: there were none */
 };
 
 struct publisher {
@@ -47,6 +57,8 @@ struct publisher {
     pthread_mutex_t publishing; /* held while frames are made, compressed and put into mailboxes */
     pthread_mutex_t lock;       /* guards symbol_state.newest */
     struct ws_deflater *deflater; /* guarded by `publishing` */
+    pthread_mutex_t printing;     /* held while a liquidation is numbered and put into mailboxes */
+    atomic_size_t print_followers;
     /* As the counters of symbol_state, of compressed frames. */
     atomic_size_t deflaters;
     atomic_int_least64_t deflated_requested_until_ms;
@@ -73,6 +85,7 @@ struct publisher *publisher_create(const struct symbol_list *symbols,
     publisher->deflater = ws_deflater_create();
     check(pthread_mutex_init(&publisher->lock, NULL) == 0);
     check(pthread_mutex_init(&publisher->publishing, NULL) == 0);
+    check(pthread_mutex_init(&publisher->printing, NULL) == 0);
     return publisher;
 }
 
@@ -82,11 +95,14 @@ void publisher_destroy(struct publisher *publisher)
         return;
     for (size_t i = 0; i < publisher->symbol_count; i++)
         frame_release(publisher->symbols[i].newest);
+    for (size_t i = 0; i < publisher->symbol_count; i++)
+        free(publisher->symbols[i].prints);
     free(publisher->symbols);
     free(publisher->changed);
     free(publisher->replaced);
     ws_deflater_destroy(publisher->deflater);
     pthread_mutex_destroy(&publisher->publishing);
+    pthread_mutex_destroy(&publisher->printing);
     pthread_mutex_destroy(&publisher->lock);
     free(publisher);
 }
@@ -329,4 +345,58 @@ struct frame *publisher_newest(struct publisher *publisher, size_t symbol_index)
     struct frame *frame = frame_acquire(publisher->symbols[symbol_index].newest);
     pthread_mutex_unlock(&publisher->lock);
     return frame;
+}
+
+/* -- liquidations ------------------------------------------------------------------------------ */
+
+/* Whether this key is new, which is noted. 0 stands for none. */
+static bool note_key(struct prints *prints, uint64_t key)
+{
+    key += key == 0;
+    for (size_t i = 0; i < PRINTS_KNOWN; i++)
+        if (prints->known[i] == key)
+            return false;
+    prints->known[prints->known_next++ % PRINTS_KNOWN] = key;
+    return true;
+}
+
+bool publisher_publish_print(struct publisher *publisher, size_t symbol_index, uint64_t key,
+                             const char *text, size_t text_size)
+{
+    struct symbol_state *symbol = &publisher->symbols[symbol_index];
+    check(symbol_index < publisher->symbol_count);
+    pthread_mutex_lock(&publisher->printing);
+    if (symbol->prints == NULL)
+        symbol->prints = memory_allocate_zeroed(1, sizeof *symbol->prints);
+    const bool is_new = note_key(symbol->prints, key);
+    /* Relaxed: one who follows from this moment on gets the next one. */
+    if (is_new && atomic_load_explicit(&publisher->print_followers, memory_order_relaxed) > 0) {
+        struct frame *frame =
+            frame_create((uint32_t)symbol_index, 0, ++symbol->prints->count, key, text, text_size);
+        for (size_t i = 0; i < publisher->mailbox_count; i++)
+            mailbox_put_print(publisher->mailboxes[i], frame);
+        frame_release(frame);
+    }
+    pthread_mutex_unlock(&publisher->printing);
+    return is_new;
+}
+
+uint64_t publisher_next_print(struct publisher *publisher, size_t symbol_index)
+{
+    pthread_mutex_lock(&publisher->printing);
+    const struct prints *prints = publisher->symbols[symbol_index].prints;
+    const uint64_t next = prints != NULL ? prints->count + 1 : 1;
+    pthread_mutex_unlock(&publisher->printing);
+    return next;
+}
+
+void publisher_add_print_follower(struct publisher *publisher)
+{
+    atomic_fetch_add_explicit(&publisher->print_followers, 1, memory_order_relaxed);
+}
+
+void publisher_remove_print_follower(struct publisher *publisher)
+{
+    size_t before = atomic_fetch_sub_explicit(&publisher->print_followers, 1, memory_order_relaxed);
+    check(before > 0);
 }

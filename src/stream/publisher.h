@@ -47,6 +47,19 @@ void publisher_observe(struct publisher *publisher,
                                             void *context),
                        void *context);
 
+/* A liquidation, as the message that clients get (JSON, copied): puts it into every loop's mailbox,
+ * if any client follows liquidations. `key` tells prints apart: one that came lately, as from two
+ * servers, is dropped, and false is returned. */
+bool publisher_publish_print(struct publisher *publisher, size_t symbol_index, uint64_t key,
+                             const char *text, size_t text_size);
+
+/* The number that the symbol's next print will have at least. */
+uint64_t publisher_next_print(struct publisher *publisher, size_t symbol_index);
+
+/* One client more or less that follows the liquidations of a symbol. */
+void publisher_add_print_follower(struct publisher *publisher);
+void publisher_remove_print_follower(struct publisher *publisher);
+
 /* A loop is done with a frame that it took from its mailbox: its subscribers had it at `now_ns`; 0
  * if none took it in that turn. Once a loop and frame. */
 void publisher_delivered(struct publisher *publisher, struct frame *frame, uint64_t now_ns);

@@ -161,8 +161,12 @@ static void reply_unknown(struct session *session, const json_t *id, const struc
 
 /* -- requests ---------------------------------------------------------------------------------- */
 
+/* What can be followed of a symbol; a bit each. */
+enum { CHANNEL_SNAPSHOTS = 1, CHANNEL_LIQUIDATIONS = 2 };
+
 struct request {
     const char *action;
+    unsigned channels;
     const json_t *id; /* NULL: no acknowledgement is wanted */
     bool has_names;
     struct names names;
@@ -208,6 +212,28 @@ static const char *read_since_last(const json_t *value, bool *since_last)
                : "'since_last' must be true or false";
 }
 
+/* `*channels` stays as it is where none are named. */
+static const char *read_channels(const json_t *value, unsigned *channels)
+{
+    static const char wrong[] =
+        "'channels' must be a list of at least one of \"snapshots\" and \"liquidations\"";
+    unsigned found = 0;
+    if (value == NULL || json_is_null(value))
+        return NULL;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const char *name = json_string_value(json_array_get(value, i));
+        const unsigned channel = name == NULL                        ? 0
+                                 : strcmp(name, "snapshots") == 0    ? CHANNEL_SNAPSHOTS
+                                 : strcmp(name, "liquidations") == 0 ? CHANNEL_LIQUIDATIONS
+                                                                     : 0;
+        if (channel == 0)
+            return wrong;
+        found |= channel;
+    }
+    *channels = found;
+    return found != 0 ? NULL : wrong;
+}
+
 static void reply_ack(struct session *session, const struct request *request)
 {
     if (request->id == NULL)
@@ -235,11 +261,17 @@ static void change_subscriptions(struct session *session, const struct request *
     reply_unknown(session, request->id, names);
     if (!session_is_open(session))
         return;
-    if (subscribes)
-        hub_subscribe(hub, &session->subscriber, names->symbols, names->symbol_count,
-                      request->wish);
-    else
-        hub_unsubscribe(hub, &session->subscriber, names->symbols, names->symbol_count);
+    struct subscriber *subscriber = &session->subscriber;
+    const bool has_snapshots = (request->channels & CHANNEL_SNAPSHOTS) != 0;
+    const bool has_prints = (request->channels & CHANNEL_LIQUIDATIONS) != 0;
+    if (has_snapshots && subscribes)
+        hub_subscribe(hub, subscriber, names->symbols, names->symbol_count, request->wish);
+    else if (has_snapshots)
+        hub_unsubscribe(hub, subscriber, names->symbols, names->symbol_count);
+    if (has_prints && subscribes)
+        hub_subscribe_prints(hub, subscriber, names->symbols, names->symbol_count);
+    else if (has_prints)
+        hub_unsubscribe_prints(hub, subscriber, names->symbols, names->symbol_count);
     if (names->symbol_count > 0)
         reply_ack(session, request);
 }
@@ -272,6 +304,10 @@ static void perform(struct session *session, const json_t *root, struct request 
     request->has_names = true;
     const char *fault = read_names(json_object_get(root, "symbols"), session_hub(session)->symbols,
                                    &request->names);
+    /* Who names no channel gets snapshots, and gives up all. */
+    request->channels = subscribes ? CHANNEL_SNAPSHOTS : CHANNEL_SNAPSHOTS | CHANNEL_LIQUIDATIONS;
+    if (fault == NULL)
+        fault = read_channels(json_object_get(root, "channels"), &request->channels);
     if (fault == NULL && subscribes)
         fault = read_update_interval(json_object_get(root, "update_interval"),
                                      &request->wish.update_interval_ms);

@@ -96,10 +96,46 @@ void subscription_end(struct subscription *subscription)
     free(subscription);
 }
 
+static struct print_subscription *tape_subscription(struct list *link)
+{
+    return list_entry(link, struct print_subscription, tape.in_outbox);
+}
+
+void subscriber_visit_prints(const struct subscriber *subscriber,
+                             void (*visit)(struct print_subscription *subscription, void *context),
+                             void *context)
+{
+    const struct list *tapes = &subscriber->outbox.tapes;
+    for (struct list *link = tapes->next; link != tapes; link = link->next)
+        visit(tape_subscription(link), context);
+}
+
+struct print_subscription *subscriber_add_prints(struct subscriber *subscriber, size_t symbol_index,
+                                                 const struct print_ring *ring)
+{
+    struct print_subscription *subscription = memory_allocate_zeroed(1, sizeof *subscription);
+    subscription->subscriber = subscriber;
+    subscription->symbol_index = (uint16_t)symbol_index;
+    list_init(&subscription->in_symbol);
+    outbox_add_tape(&subscriber->outbox, &subscription->tape, ring);
+    publisher_add_print_follower(subscriber->group->publisher);
+    return subscription;
+}
+
+void print_subscription_end(struct print_subscription *subscription)
+{
+    outbox_remove_tape(&subscription->tape);
+    list_remove(&subscription->in_symbol);
+    publisher_remove_print_follower(subscription->subscriber->group->publisher);
+    free(subscription);
+}
+
 static void end_subscriptions(struct subscriber *subscriber)
 {
     list_for_each_safe(link, following, &subscriber->outbox.slots)
         subscription_end(slot_subscription(link));
+    list_for_each_safe(link, following, &subscriber->outbox.tapes)
+        print_subscription_end(tape_subscription(link));
 }
 
 /* -- life -------------------------------------------------------------------------------------- */

@@ -113,6 +113,14 @@ struct subscription {
     struct list in_held; /* hub.held, while a snapshot waits for its time */
 };
 
+/* One client's interest in the liquidations of one symbol. */
+struct print_subscription {
+    struct list in_symbol; /* hub_symbol.print_subscriptions */
+    struct subscriber *subscriber;
+    uint16_t symbol_index;
+    struct outbox_tape tape;
+};
+
 /* The publisher and the transport must outlive the group; the configuration is only read here. */
 void subscriber_group_init(struct subscriber_group *group, const struct config *config,
                            struct publisher *publisher,
@@ -151,6 +159,14 @@ void subscriber_visit(const struct subscriber *subscriber,
  * the subscriber, or by subscription_end(). */
 struct subscription *subscriber_add(struct subscriber *subscriber, size_t symbol_index);
 void subscription_end(struct subscription *subscription); /* unlinks and frees it */
+
+/* The same of liquidations, which the ring holds. */
+void subscriber_visit_prints(const struct subscriber *subscriber,
+                             void (*visit)(struct print_subscription *subscription, void *context),
+                             void *context);
+struct print_subscription *subscriber_add_prints(struct subscriber *subscriber, size_t symbol_index,
+                                                 const struct print_ring *ring);
+void print_subscription_end(struct print_subscription *subscription);
 
 /* Something in the outbox may go: it is written at the end of this turn, unless the socket is
  * full. */

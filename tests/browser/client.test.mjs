@@ -104,6 +104,46 @@ test('subscribes_with_the_interval_asked_for', async () => {
     assert.equal(client.url, `ws://127.0.0.1:${server.port}/ws/heatmap`);
 });
 
+test('liquidations_come_to_who_wants_them_and_can_be_given_up', async () => {
+    const server = await startServer();
+    const liquidations = [];
+    const { client } = connect(server.port, {
+        liquidations: true,
+        onLiquidation: (liquidation) => liquidations.push(liquidation),
+    });
+    await until(() => server.requests.length === 1, 'subscribe');
+    const print = {
+        type: 'liquidation',
+        symbol: 'BTCUSDT',
+        exchange: 'bybit',
+        time: '2025-12-28T14:30:00.5Z',
+        side: 'long',
+        price: 87650.1,
+        quantity: 0.42,
+        value: 36813.042,
+        id: 'a1',
+    };
+    server.broadcast(JSON.stringify({ ...print, side: 'up' }));
+    server.broadcast(JSON.stringify(print));
+    await until(() => liquidations.length === 1, 'the liquidation');
+    assert.deepEqual(liquidations, [print]);
+    client.subscribe('BTCUSDT', { liquidations: false });
+    await until(() => server.requests.length === 3, 'it is given up');
+    server.broadcast(JSON.stringify(print));
+    server.broadcast(snapshot(1, 1));
+    await until(() => client.lastSnapshot('BTCUSDT'), 'a snapshot');
+    assert.equal(liquidations.length, 1);
+    assert.deepEqual(server.requests, [
+        {
+            action: 'subscribe',
+            symbols: ['BTCUSDT'],
+            channels: ['snapshots', 'liquidations'],
+        },
+        { action: 'subscribe', symbols: ['BTCUSDT'] },
+        { action: 'unsubscribe', symbols: ['BTCUSDT'], channels: ['liquidations'] },
+    ]);
+});
+
 test('an_older_snapshot_never_follows_a_newer_one', async () => {
     const server = await startServer();
     const { client, seen } = connect(server.port);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cluster/cluster_internal.h"
+#include "cluster/print_message.h"
 
 #include <stdio.h>
 
@@ -46,6 +47,17 @@ static bool on_publication(const struct publication *publication, bool is_foreig
     return true;
 }
 
+static bool on_print(size_t symbol_index, uint64_t key, const char *text, size_t text_size,
+                     void *context)
+{
+    uint64_t again;
+    (void)context;
+    check(print_message_parse(text, text_size, config.symbols.names[symbol_index], &again, NULL) ==
+              PRINT_TAKEN &&
+          again == key);
+    return key % 2 == 0;
+}
+
 static void find_newest(size_t symbol_index, uint64_t *epoch, uint64_t *seq, void *context)
 {
     (void)context;
@@ -68,6 +80,7 @@ static struct cluster *start(uv_loop_t *loop)
         .may_generate = true,
         .on_state = on_state,
         .on_publication = on_publication,
+        .on_print = on_print,
         .find_newest = find_newest,
     });
     memset(newest, 0, sizeof newest);

@@ -10,7 +10,7 @@ static const struct symbol_list symbols = {.count = 3, .names = {"BTCUSDT", "ETH
 static struct source *simulate(struct store *store, double step_seconds)
 {
     struct source *source = NULL;
-    assert_ok(simulate_start(store, &symbols, step_seconds, &source, fault));
+    assert_ok(simulate_start(store, &symbols, step_seconds, NULL, NULL, &source, fault));
     return source;
 }
 
@@ -238,7 +238,8 @@ static void real_data_is_left_alone(void **state)
     write_market(store, "BTCUSDT", 0, 10, 1000);
     struct source *source = NULL;
     struct error error = {0};
-    assert_int_equal(simulate_start(store, &symbols, 1, &source, &error), STATUS_INVALID);
+    assert_int_equal(simulate_start(store, &symbols, 1, NULL, NULL, &source, &error),
+                     STATUS_INVALID);
     assert_null(source);
     assert_non_null(strstr(error.message, "real data"));
     assert_non_null(strstr(error.message, database(state)));

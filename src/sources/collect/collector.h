@@ -13,6 +13,7 @@
 #include "model/candle.h"
 #include "model/interest.h"
 #include "sources/source.h"
+#include "store/row.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@ struct collector_feed {
     void (*on_candle)(size_t symbol_index, const struct candle *candle, bool is_closed,
                       void *context);
     void (*on_interest)(size_t symbol_index, const struct interest *interest, void *context);
+    void (*on_liquidation)(size_t symbol_index, const struct liquidation_row *row, void *context);
     void *context;
 };
 

@@ -412,6 +412,7 @@ static void on_liquidation(const struct exchange_instrument *instrument,
                            const struct exchange_liquidation *liquidation, void *context)
 {
     const struct intake *intake = context;
+    const struct collector *collector = intake->venue->collector;
     for (struct venue_market *market = market_of(instrument); market != NULL;
          market = market->twin) {
         struct liquidation_row row = {
@@ -424,7 +425,9 @@ static void on_liquidation(const struct exchange_instrument *instrument,
         strcpy(row.exchange, venue_name(intake->venue));
         strcpy(row.symbol, market->instrument.symbol);
         make_id(liquidation, row.id);
-        writer_put_liquidation(intake->venue->collector->writer, &row);
+        writer_put_liquidation(collector->writer, &row);
+        if (collector->feed.on_liquidation != NULL)
+            collector->feed.on_liquidation(market->symbol_index, &row, collector->feed.context);
         market->liquidations++;
         if (liquidation->time_ms > market->liquidation_ms)
             market->liquidation_ms = liquidation->time_ms;

@@ -34,7 +34,8 @@
                            */
 
 enum {
-    HISTORY_STEPS = 10, /* of a candle of the past */
+    HISTORY_STEPS = 10,       /* of a candle of the past */
+    PRINTS_A_STEP_MAX = 1024, /* liquidations that are told of at once; the rest is stored alone */
     RETRY_STEPS = 5, /* until the next try, after one that failed: it reads the whole log again */
 };
 
@@ -47,7 +48,14 @@ struct simulator {
     struct crowd *crowds; /* of each market */
     uint64_t opening;     /* store_opening() of the last step that succeeded; 0: it did not */
     uint64_t logged_ns;
-    bool is_logged; /* that it stands still */
+    bool is_logged;           /* that it stands still */
+    simulate_print *on_print; /* or NULL */
+    void *context;
+    size_t print_count;
+    struct stepped_print {
+        size_t symbol_index;
+        struct liquidation_row row;
+    } prints[PRINTS_A_STEP_MAX]; /* of the step under way, until it is stored */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wakeup;
@@ -64,18 +72,40 @@ static enum status write_market(const struct market *market, struct store_sessio
     return status == STATUS_OK ? store_write_interest(session, &interest, error) : status;
 }
 
-static enum status write_liquidation(const struct liquidation_row *row, void *session,
+/* Where the liquidations of a market go. */
+struct printing {
+    struct store_session *session;
+    struct simulator *simulator; /* NULL: the past is filled in, which nobody is told of */
+    size_t symbol_index;
+};
+
+static enum status write_liquidation(const struct liquidation_row *row, void *context,
                                      struct error *error)
 {
-    return store_write_liquidation(session, row, error);
+    const struct printing *printing = context;
+    struct simulator *simulator = printing->simulator;
+    if (simulator != NULL && simulator->on_print != NULL &&
+        simulator->print_count < PRINTS_A_STEP_MAX)
+        simulator->prints[simulator->print_count++] =
+            (struct stepped_print){printing->symbol_index, *row};
+    return store_write_liquidation(printing->session, row, error);
+}
+
+/* They are stored. */
+static void tell_prints(struct simulator *simulator)
+{
+    for (size_t i = 0; i < simulator->print_count; i++)
+        simulator->on_print(simulator->prints[i].symbol_index, &simulator->prints[i].row,
+                            simulator->context);
+    simulator->print_count = 0;
 }
 
 /* Moves a market and those who hold positions in it, up to a moment. */
 static enum status move_to(struct market *market, struct crowd *crowd, double seconds,
-                           int64_t time_ms, struct store_session *session, struct error *error)
+                           int64_t time_ms, struct printing *printing, struct error *error)
 {
     market_step(market, seconds);
-    return crowd_step(crowd, market, time_ms, write_liquidation, session, error);
+    return crowd_step(crowd, market, time_ms, write_liquidation, printing, error);
 }
 
 /* -- history ----------------------------------------------------------------------------------- */
@@ -105,6 +135,7 @@ static enum status fill_market(struct market *market, struct crowd *crowd,
 {
     int64_t forming_ms = now_ms - now_ms % CANDLE_MS;
     int64_t first_ms = forming_ms - HISTORY_MS, newest_ms;
+    struct printing printing = {.session = session};
     enum status status = resume_market(market, session, &newest_ms, error);
     if (status == STATUS_OK && newest_ms + CANDLE_MS > first_ms)
         first_ms = newest_ms + CANDLE_MS;
@@ -117,7 +148,7 @@ static enum status fill_market(struct market *market, struct crowd *crowd,
         market_begin_candle(market, open_ms);
         for (int step = 1; step <= HISTORY_STEPS && status == STATUS_OK; step++)
             status = move_to(market, crowd, CANDLE_SECONDS / HISTORY_STEPS,
-                             open_ms + step * CANDLE_MS / HISTORY_STEPS - 1, session, error);
+                             open_ms + step * CANDLE_MS / HISTORY_STEPS - 1, &printing, error);
         if (status == STATUS_OK)
             status = write_market(market, session, error);
         if (status != STATUS_OK)
@@ -133,10 +164,13 @@ static enum status fill_market(struct market *market, struct crowd *crowd,
 /* -- the live market --------------------------------------------------------------------------- */
 
 /* Finishes the candles that the clock has passed and moves the forming one. */
-static enum status move_market(struct market *market, struct crowd *crowd,
-                               struct store_session *session, double seconds, int64_t now_ms,
-                               struct error *error)
+static enum status move_market(struct simulator *simulator, size_t index,
+                               struct store_session *session, int64_t now_ms, struct error *error)
 {
+    struct market *market = &simulator->markets[index];
+    struct crowd *crowd = &simulator->crowds[index];
+    struct printing printing = {session, simulator, index};
+    const double seconds = simulator->step_seconds;
     int64_t forming_ms = now_ms - now_ms % CANDLE_MS;
     enum status status = STATUS_OK;
     if (forming_ms - market->candle.candle.open_time_ms > HISTORY_MS)
@@ -146,10 +180,10 @@ static enum status move_market(struct market *market, struct crowd *crowd,
         market_begin_candle(market, market->candle.candle.open_time_ms + CANDLE_MS);
         if (status == STATUS_OK && market->candle.candle.open_time_ms < forming_ms)
             status = move_to(market, crowd, CANDLE_SECONDS,
-                             market->candle.candle.open_time_ms + CANDLE_MS - 1, session, error);
+                             market->candle.candle.open_time_ms + CANDLE_MS - 1, &printing, error);
     }
     if (status == STATUS_OK)
-        status = move_to(market, crowd, seconds, now_ms, session, error);
+        status = move_to(market, crowd, seconds, now_ms, &printing, error);
     return status == STATUS_OK ? write_market(market, session, error) : status;
 }
 
@@ -175,9 +209,8 @@ static enum status write_all(struct simulator *simulator, struct store_session *
     for (size_t i = 0; i < simulator->market_count && status == STATUS_OK; i++) {
         struct market *market = &simulator->markets[i];
         struct crowd *crowd = &simulator->crowds[i];
-        status = fills
-                     ? fill_market(market, crowd, session, now_ms, error)
-                     : move_market(market, crowd, session, simulator->step_seconds, now_ms, error);
+        status = fills ? fill_market(market, crowd, session, now_ms, error)
+                       : move_market(simulator, i, session, now_ms, error);
     }
     if (status == STATUS_OK)
         return store_write_commit(session, NULL, NULL, error);
@@ -193,12 +226,15 @@ static enum status step(struct simulator *simulator, struct error *error)
     if (status != STATUS_OK)
         return status;
     bool fills = store_opening(session) != simulator->opening;
+    simulator->print_count = 0;
     if (fills)
         status = refuse_real_data(simulator, session, error);
     if (status == STATUS_OK)
         status = write_all(simulator, session, fills, error);
     simulator->opening = status == STATUS_OK ? store_opening(session) : 0;
     store_end(session);
+    if (status == STATUS_OK)
+        tell_prints(simulator);
     return status;
 }
 
@@ -297,13 +333,16 @@ static const struct source_type simulated = {
 };
 
 enum status simulate_start(struct store *store, const struct symbol_list *symbols,
-                           double step_seconds, struct source **source, struct error *error)
+                           double step_seconds, simulate_print *on_print, void *context,
+                           struct source **source, struct error *error)
 {
     *source = NULL;
     struct simulator *simulator = memory_allocate_zeroed(1, sizeof *simulator);
     simulator->base.type = &simulated;
     simulator->store = store;
     simulator->step_seconds = step_seconds;
+    simulator->on_print = on_print;
+    simulator->context = context;
     simulator->market_count = symbols->count;
     simulator->markets = memory_allocate_zeroed(symbols->count, sizeof *simulator->markets);
     simulator->crowds = memory_allocate_zeroed(symbols->count, sizeof *simulator->crowds);

@@ -15,11 +15,16 @@
 #include "sources/source.h"
 #include "store/store.h"
 
+/* Where liquidations go at once, when they are stored; those of the past that is filled in do not.
+ * Called on the simulator's thread; must not block. May be NULL. */
+typedef void simulate_print(size_t symbol_index, const struct liquidation_row *row, void *context);
+
 /* Fills what is missing up to now (an owner-mode store), then starts the thread. `symbols` is
  * copied. STATUS_INVALID: the database holds real data, which a simulation must not be mixed with;
  * others as store_begin() and store_write_commit(). `step_seconds` is the time between two
  * movements. */
 enum status simulate_start(struct store *store, const struct symbol_list *symbols,
-                           double step_seconds, struct source **source, struct error *error);
+                           double step_seconds, simulate_print *on_print, void *context,
+                           struct source **source, struct error *error);
 
 #endif

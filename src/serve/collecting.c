@@ -22,10 +22,9 @@ static const char *const stream_names[SOURCE_STREAM_COUNT] = {
 };
 
 static const char *const state_names[SOURCE_STATE_COUNT] = {
-    [SOURCE_LIVE] = "live",         [SOURCE_POLLED] = "polled",
-    [SOURCE_STARTING] = "starting", [SOURCE_FILLING] = "filling",
-    [SOURCE_FAILING] = "failing",   [SOURCE_BLOCKED] = "blocked",
-    [SOURCE_UNKNOWN] = "no_symbol", [SOURCE_FOREIGN] = "other_market",
+    [SOURCE_LIVE] = "live",       [SOURCE_POLLED] = "polled",     [SOURCE_STARTING] = "starting",
+    [SOURCE_FILLING] = "filling", [SOURCE_FAILING] = "failing",   [SOURCE_REFUSED] = "refused",
+    [SOURCE_BLOCKED] = "blocked", [SOURCE_UNKNOWN] = "no_symbol", [SOURCE_FOREIGN] = "other_market",
 };
 
 static bool is_well(enum source_state state)

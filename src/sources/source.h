@@ -36,6 +36,7 @@ enum source_state {
     SOURCE_STARTING, /* it has just begun */
     SOURCE_FILLING,  /* rows of the past are missing, and fetched; that does not fail */
     SOURCE_FAILING,  /* `fault` says why */
+    SOURCE_REFUSED,  /* the exchange does not accept its subscription; `fault` has its words */
     SOURCE_BLOCKED,  /* the exchange does not serve this network */
     SOURCE_UNKNOWN,  /* the exchange does not have the symbol */
     SOURCE_FOREIGN,  /* the database has candles of another market as the symbol's */

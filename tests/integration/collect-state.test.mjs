@@ -170,3 +170,61 @@ describe('an exchange that wants fewer requests', { concurrency: 2 }, () => {
         assert.match(candles.error, /HTTP 500/);
     });
 });
+
+describe('subscriptions', { concurrency: 2 }, () => {
+    for (const [definition, match] of [
+        [binance, 'forceOrder'],
+        [bybit, 'allLiquidation'],
+        [okx, 'liquidation-orders'],
+    ])
+        test(`${definition.name}: one that is refused says so, and the others come`, async (t) => {
+            const { exchange, server } = await serve(t, definition, [
+                { on: 'reply', match, kind: 'refuse' },
+            ]);
+            const { liquidations, candles } = await untilStreams(
+                server,
+                'refused liquidations beside live candles',
+                ({ candles, liquidations }) =>
+                    candles.state === 'live' && liquidations.state === 'refused',
+            );
+            assert.match(liquidations.error, /refused|Invalid request/);
+            assert.ok(liquidations.next_try_seconds > 1200, `${liquidations.next_try_seconds}`);
+            assert.equal(candles.error, undefined);
+            assert.equal(await metric(server, 'heatcast_collect_up', 'liquidations'), 0);
+            assert.equal(count(server.logs(), 'refuses a subscription'), 1);
+            const subscribed = exchange.connections.flatMap(({ subscriptions }) => [
+                ...subscriptions.keys(),
+            ]);
+            assert.ok(
+                subscribed.some((topic) => /kline|candle/.test(topic)),
+                `${subscribed}`,
+            );
+        });
+
+    test('liquidations are live when their subscription is acknowledged, and not before', async (t) => {
+        const { exchange, server } = await serve(t, binance, [{ on: 'reply', kind: 'drop' }]);
+        await untilStreams(
+            server,
+            'subscriptions that are not answered',
+            ({ liquidations: { state, error } }) =>
+                state === 'failing' && /not answered/.test(error),
+        );
+        exchange.faults.clear();
+        await untilStreams(server, 'live', ({ liquidations }) => liquidations.state === 'live');
+    });
+
+    test('a socket that is silent fails until one has brought something', async (t) => {
+        const { exchange, server } = await serve(t, okx, [{ on: 'connect', kind: 'silent' }]);
+        await untilStreams(
+            server,
+            'a silent socket',
+            ({ liquidations: { state } }) => state === 'failing',
+        );
+        const opened = exchange.record.connections.length;
+        await eventually('three more sockets', async () => {
+            assert.equal((await streamsOf(server)).liquidations.state, 'failing');
+            assert.equal(await metric(server, 'heatcast_collect_up', 'liquidations'), 0);
+            return exchange.record.connections.length >= opened + 3;
+        });
+    });
+});

@@ -214,6 +214,9 @@ static void replies_are_told_from_rows(void **state)
     assert_int_equal(test.message.kind, EXCHANGE_MESSAGE_FAULT);
     assert_int_equal(test.message.verdict.kind, EXCHANGE_NO_SYMBOL);
     assert_int_equal(test.message.number, 9);
+    feed_text(&test, "{\"success\":false,\"ret_msg\":\"error:already subscribed,topic:"
+                     "kline.5.BTCUSDT\",\"req_id\":\"9\",\"op\":\"subscribe\"}");
+    assert_int_equal(test.message.kind, EXCHANGE_MESSAGE_ACKNOWLEDGED);
     feed_text(&test, "{\"success\":false,\"ret_msg\":\"Too many requests\",\"op\":\"subscribe\"}");
     assert_int_equal(test.message.verdict.kind, EXCHANGE_RATE_LIMITED);
     feed_text(&test, "{\"topic\":\"orderbook.1.BTCUSDT\",\"data\":{},\"ts\":1}");

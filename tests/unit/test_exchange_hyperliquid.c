@@ -160,6 +160,12 @@ static void replies_are_told_from_rows(void **state)
     feed_text(&test, "{\"channel\":\"subscriptionResponse\",\"data\":{\"method\":\"subscribe\","
                      "\"subscription\":{\"type\":\"candle\",\"coin\":\"BTC\"}}}");
     assert_int_equal(test.message.kind, EXCHANGE_MESSAGE_ACKNOWLEDGED);
+    /* The end of a subscription is no answer to the beginning of another. */
+    feed_text(&test, "{\"channel\":\"subscriptionResponse\",\"data\":{\"method\":\"unsubscribe\","
+                     "\"subscription\":{\"type\":\"candle\",\"coin\":\"BTC\"}}}");
+    assert_int_equal(test.message.kind, EXCHANGE_MESSAGE_OTHER);
+    feed_text(&test, "{\"channel\":\"error\",\"data\":\"Already subscribed: {}\"}");
+    assert_int_equal(test.message.kind, EXCHANGE_MESSAGE_ACKNOWLEDGED);
     feed_text(&test, "{\"channel\":\"error\",\"data\":\"Invalid subscription\"}");
     assert_int_equal(test.message.kind, EXCHANGE_MESSAGE_FAULT);
     assert_int_equal(test.message.verdict.kind, EXCHANGE_REFUSED);

@@ -213,14 +213,18 @@ static void subscriptions_name_channels(void **state)
     struct exchange_subscription candles[] = {{EXCHANGE_STREAM_CANDLES, btc},
                                               {EXCHANGE_STREAM_CANDLES, btc}};
     struct exchange_subscription others[] = {{EXCHANGE_STREAM_LIQUIDATIONS, NULL},
-                                             {EXCHANGE_STREAM_TICKER, btc}};
+                                             {EXCHANGE_STREAM_TICKER, btc},
+                                             {EXCHANGE_STREAM_LIQUIDATIONS, NULL}};
     expect_subscribe(&test, candles, 2, false, 2,
                      "{\"id\":\"7\",\"op\":\"subscribe\",\"args\":[{\"channel\":\"candle5m\","
                      "\"instId\":\"BTC-USDT-SWAP\"},{\"channel\":\"candle5m\",\"instId\":"
                      "\"BTC-USDT-SWAP\"}]}");
-    expect_subscribe(&test, others, 2, true, 2,
+    /* The one for all contracts goes alone, wherever it stands. */
+    expect_subscribe(&test, others, 2, true, 1,
                      "{\"id\":\"7\",\"op\":\"unsubscribe\",\"args\":[{\"channel\":"
-                     "\"liquidation-orders\",\"instType\":\"SWAP\"},{\"channel\":\"mark-price\","
+                     "\"liquidation-orders\",\"instType\":\"SWAP\"}]}");
+    expect_subscribe(&test, others + 1, 2, false, 1,
+                     "{\"id\":\"7\",\"op\":\"subscribe\",\"args\":[{\"channel\":\"mark-price\","
                      "\"instId\":\"BTC-USDT-SWAP\"},{\"channel\":\"open-interest\",\"instId\":"
                      "\"BTC-USDT-SWAP\"}]}");
     assert_string_not_equal(test.api->streams[EXCHANGE_STREAM_CANDLES].path,

@@ -30,6 +30,7 @@
 #include "sources/collect/coverage.h"
 #include "sources/collect/exchange.h"
 #include "sources/collect/rate.h"
+#include "sources/collect/subscriptions.h"
 #include "sources/collect/sum.h"
 #include "sources/collect/writer.h"
 #include "sources/source.h"
@@ -106,9 +107,9 @@ struct venue_market {
     bool is_twin;              /* another symbol is the same instrument, and leads here by `twin` */
     struct venue_market *twin; /* the next symbol of the same instrument */
     struct sum *sum;           /* that it is part of; NULL: it stands for itself */
-    struct exchange_instrument offered;          /* the best of the exchange's list so far */
-    size_t offered_rank;                         /* among the names that it may have there */
-    bool has_stream[EXCHANGE_STREAM_KIND_COUNT]; /* is dealt out to a connection */
+    struct exchange_instrument offered; /* the best of the exchange's list so far */
+    size_t offered_rank;                /* among the names that it may have there */
+    struct stream streams[EXCHANGE_STREAM_KIND_COUNT];
     bool is_labelled; /* its open interest comes with labels (intake.c) */
     bool was_polled;  /* the candle that forms was asked for: now it is the turn of the past */
     int64_t lost_ms;  /* when the exchange last did not know it; 0: never */
@@ -184,7 +185,7 @@ struct venue {
     size_t connection_count;
     struct rate connects, messages; /* by the exchange's rules, where it has them */
     struct pace socket_pace, message_pace;
-    bool has_stream[EXCHANGE_STREAM_KIND_COUNT]; /* one that is for all, and is dealt out */
+    struct stream streams[EXCHANGE_STREAM_KIND_COUNT]; /* those that are for all markets */
 };
 
 struct collector {
@@ -306,9 +307,16 @@ void push_plan(struct venue *venue);
 /* Whether a socket brings the candles of this market at present. */
 bool market_is_pushed(const struct venue_market *market);
 
-/* Why a connection is not open, and when it is tried again; "" if all are. */
-const char *push_fault(const struct venue *venue, int64_t *due_ms);
-size_t push_open_count(const struct venue *venue);
+/* The subscription that brings a market what is of this kind. */
+const struct stream *market_stream(const struct venue_market *market,
+                                   enum exchange_stream_kind kind);
+
+/* Whether its connection stands, and the exchange has acknowledged it. */
+bool push_is_live(const struct stream *stream);
+
+/* Why it does not come, and when that is tried again; "": nothing has failed. A connection whose
+ * last one failed has to bring something before it counts as well. */
+const char *push_fault(const struct stream *stream, int64_t *due_ms);
 
 /* -- readings.c -------------------------------------------------------------------------------- */
 

@@ -373,7 +373,8 @@ static void read_reply(const json_t *root, struct exchange_message *message)
         message->number = (uint64_t)number;
     if (exchange_json_is(root, "op", "pong") || exchange_json_is(root, "op", "ping")) {
         message->kind = EXCHANGE_MESSAGE_PONG;
-    } else if (json_is_true(success)) {
+    } else if (json_is_true(success) ||
+               (text != NULL && strcasestr(text, "already subscribed") != NULL)) {
         message->kind = EXCHANGE_MESSAGE_ACKNOWLEDGED;
     } else if (json_is_false(success)) {
         message->kind = EXCHANGE_MESSAGE_FAULT;

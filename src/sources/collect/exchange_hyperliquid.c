@@ -20,6 +20,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* An answer's weight, and for how many candles one more is added. */
 enum { CANDLES_MAX = 5000, WEIGHT = 20, CANDLES_OF_WEIGHT = 60 };
@@ -223,11 +224,16 @@ static void read_message(const json_t *root, const char *text, size_t size,
         message->kind = EXCHANGE_MESSAGE_ROWS;
         read_context(exchange_json_text(data, "coin"), json_object_get(data, "ctx"), reader);
     } else if (strcmp(channel, "subscriptionResponse") == 0) {
-        message->kind = EXCHANGE_MESSAGE_ACKNOWLEDGED;
+        if (!exchange_json_is(data, "method", "unsubscribe"))
+            message->kind = EXCHANGE_MESSAGE_ACKNOWLEDGED;
     } else if (strcmp(channel, "pong") == 0) {
         message->kind = EXCHANGE_MESSAGE_PONG;
     } else if (strcmp(channel, "error") == 0) {
         const char *why = json_string_value(data);
+        if (why != NULL && strncasecmp(why, "already subscribed", 18) == 0) {
+            message->kind = EXCHANGE_MESSAGE_ACKNOWLEDGED;
+            return;
+        }
         message->kind = EXCHANGE_MESSAGE_FAULT;
         exchange_judge(&message->verdict, EXCHANGE_REFUSED, 0, "Hyperliquid: %.300s",
                        why != NULL ? why : "no reason given");

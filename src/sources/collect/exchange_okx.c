@@ -260,18 +260,27 @@ static void append_channel(struct buffer *out, bool is_first, const char *channe
     buffer_append_char(out, '}');
 }
 
+/* The one for the liquidations of all contracts goes alone: if it is refused, the others are not.
+ */
+static size_t fit_message(const struct exchange_subscription *subscriptions, size_t count)
+{
+    size_t taken = 0;
+    while (taken < count && taken < SUBSCRIBE_MAX &&
+           subscriptions[taken].kind != EXCHANGE_STREAM_LIQUIDATIONS)
+        taken++;
+    return taken > 0 ? taken : 1;
+}
+
 static size_t subscribe(const struct exchange_subscription *subscriptions, size_t count,
                         bool is_end, uint64_t number, struct buffer *out)
 {
-    size_t taken = count < SUBSCRIBE_MAX ? count : SUBSCRIBE_MAX;
+    size_t taken = fit_message(subscriptions, count);
     buffer_append_format(out, "{\"id\":\"%llu\",\"op\":\"%s\",\"args\":[",
                          (unsigned long long)number, is_end ? "unsubscribe" : "subscribe");
     for (size_t i = 0; i < taken; i++) {
         enum exchange_stream_kind kind = subscriptions[i].kind;
         if (kind == EXCHANGE_STREAM_LIQUIDATIONS) {
-            buffer_append_format(out,
-                                 "%s{\"channel\":\"liquidation-orders\",\"instType\":\"SWAP\"}",
-                                 i > 0 ? "," : "");
+            buffer_append_text(out, "{\"channel\":\"liquidation-orders\",\"instType\":\"SWAP\"}");
             continue;
         }
         const char *native = subscriptions[i].instrument->native;

@@ -8,8 +8,12 @@
  *
  * A socket that says nothing looks like one that is well: a retired address connects and stays
  * silent. So silence ends a connection (the rules' silence_ms), and a subscription that alone is
- * silent is made again. Whatever a socket does not bring, pull.c fetches; nothing here has to be
- * complete. */
+ * silent is made again. One that fails counts as failing until its successor has brought something:
+ * that it opens says little.
+ *
+ * Each subscription is acknowledged or refused by itself (subscriptions.h); a refused one is tried
+ * again seldom. Whatever a socket does not bring, pull.c fetches; nothing here has to be complete.
+ */
 #include "sources/collect/collect_internal.h"
 
 #include "base/check.h"
@@ -27,15 +31,14 @@
                       */
 #define WAIT_MIN_MS SECOND_MS
 #define WAIT_MAX_MS MINUTE_MS
-#define REFUSED_MS (60 * MINUTE_MS) /* the handshake says "not from here" */
+#define REFUSED_MS (60 * MINUTE_MS)    /* the handshake says "not from here" */
+#define SAID_AGAIN_MS (30 * MINUTE_MS) /* a subscription that the exchange refuses */
+#define UNAVAILABLE_MS MINUTE_MS       /* one that its servers cannot make now */
+#define DOUBTED_MS (10 * MINUTE_MS)
+#define BANNED_MS (5 * MINUTE_MS)
 #define LIMITED_MS MINUTE_MS
 #define COMPRESSION true
 #define PUSHED_WITHIN_MS (30 * SECOND_MS) /* a candle that moves comes every second or so */
-
-struct push_subscription {
-    struct exchange_subscription what;
-    int64_t said_ms; /* 0: not yet */
-};
 
 struct push_connection {
     struct list link; /* of its venue's */
@@ -49,10 +52,9 @@ struct push_connection {
     int64_t heard_ms, sent_ms, pinged_ms;
     struct rate requests; /* where the exchange has a rule for them */
     uint64_t number;      /* of the last message that subscribed */
-    size_t unanswered;
-    int64_t unanswered_since_ms;
-    size_t subscription_count, said_count;
-    struct push_subscription *subscriptions;
+    int64_t answered_ms;  /* when one was answered last */
+    bool has_brought;     /* rows, since it was opened */
+    struct subscriptions subscriptions;
     bool is_told;                  /* the log has heard of the fault */
     char fault[ERROR_MESSAGE_MAX]; /* "": none since it was steady */
 };
@@ -94,9 +96,7 @@ static void wait_for(struct push_connection *connection, int64_t wait_ms)
     connection->socket = NULL;
     connection->state = WAITING;
     connection->due_ms = now_of(connection) + wait_ms;
-    connection->said_count = connection->unanswered = 0;
-    for (size_t i = 0; i < connection->subscription_count; i++)
-        connection->subscriptions[i].said_ms = 0;
+    subscriptions_reset(&connection->subscriptions);
 }
 
 /* Open long enough that a failure is not one in a row. */
@@ -131,33 +131,56 @@ static void on_open(void *context)
     struct push_connection *connection = context;
     connection->state = OPEN;
     connection->opened_ms = connection->heard_ms = connection->pinged_ms = now_of(connection);
-    connection->sent_ms = 0;
+    connection->sent_ms = connection->answered_ms = 0;
+    connection->has_brought = false;
     begin_rule(&connection->requests, connection->venue->api->socket.requests, now_of(connection));
 }
 
-static void note_acknowledged(struct push_connection *connection)
+/* One symbol that is not there any more must not end the others. */
+static void note_refused(struct push_connection *connection, uint64_t number,
+                         const struct exchange_verdict *verdict)
 {
-    if (connection->unanswered > 0)
-        connection->unanswered--;
-    connection->unanswered_since_ms = now_of(connection);
+    static const char *const names[EXCHANGE_STREAM_KIND_COUNT] = {
+        [EXCHANGE_STREAM_CANDLES] = "candles",
+        [EXCHANGE_STREAM_LIQUIDATIONS] = "liquidations",
+        [EXCHANGE_STREAM_TICKER] = "ticker",
+    };
+    int64_t now_ms = now_of(connection);
+    int64_t wait_ms = verdict->kind == EXCHANGE_UNAVAILABLE ? UNAVAILABLE_MS : SAID_AGAIN_MS;
+    const struct dealt_stream *refused = subscriptions_refuse(&connection->subscriptions, number,
+                                                              verdict->message, now_ms + wait_ms);
+    connection->answered_ms = now_ms;
+    if (refused == NULL || !pace_allows(&connection->venue->message_pace, now_ms))
+        return;
+    const struct exchange_instrument *instrument = refused->what.instrument;
+    log_warn("the exchange refuses a subscription; it is tried again seldom",
+             log_text("exchange", venue_name(connection->venue)),
+             log_text("stream", names[refused->what.kind]),
+             log_text("symbol", instrument != NULL ? instrument->symbol : "all"),
+             log_text("reason", verdict->message),
+             log_int("next_try_seconds", wait_ms / SECOND_MS));
 }
 
 static void note_fault(struct push_connection *connection, const struct exchange_message *message)
 {
     const struct exchange_verdict *verdict = &message->verdict;
-    note_acknowledged(connection);
     if (verdict->kind == EXCHANGE_RATE_LIMITED || verdict->kind == EXCHANGE_BANNED) {
         int64_t wait_ms = verdict->until_ms - venue_now_ms(connection->venue);
         end(connection, verdict->message,
             verdict->until_ms > 0 && wait_ms > 0 ? wait_ms : LIMITED_MS);
-        return;
+    } else if (verdict->kind != EXCHANGE_BROKEN) {
+        note_refused(connection, message->number, verdict);
+    } else if (pace_allows(&connection->venue->message_pace, now_of(connection))) {
+        log_warn("the exchange sends what is not understood",
+                 log_text("exchange", venue_name(connection->venue)),
+                 log_text("reason", verdict->message));
     }
-    /* One symbol that is not there any more must not end the others. */
-    if (!pace_allows(&connection->venue->message_pace, now_of(connection)))
-        return;
-    log_warn("the exchange refuses a subscription",
-             log_text("exchange", venue_name(connection->venue)),
-             log_text("reason", verdict->message));
+}
+
+static void note_acknowledged(struct push_connection *connection, uint64_t number)
+{
+    connection->answered_ms = now_of(connection);
+    subscriptions_acknowledge(&connection->subscriptions, number);
 }
 
 static void on_text(char *data, size_t size, void *context)
@@ -172,27 +195,40 @@ static void on_text(char *data, size_t size, void *context)
     exchange_message_read(venue->api, data, size, &sink, &message);
     venue_note_clock(venue, message.server_ms);
     if (message.kind == EXCHANGE_MESSAGE_ACKNOWLEDGED)
-        note_acknowledged(connection);
+        note_acknowledged(connection, message.number);
+    else if (message.kind == EXCHANGE_MESSAGE_ROWS)
+        connection->has_brought = true;
     else if (message.kind == EXCHANGE_MESSAGE_FAULT)
         note_fault(connection, &message);
     else if (message.kind == EXCHANGE_MESSAGE_CLOSING)
         end(connection, "the exchange is about to close it", 0);
 }
 
-/* RFC 9110 §15.5.4, RFC 7725 §3: not from here. */
-static bool is_refusal(const struct websocket_end *told)
+/* How long to wait after a handshake that was answered so; 0: as long as the failures in a row make
+ * it. 451 is "not from here" (RFC 7725 §3); a 403 may also be a firewall's, which changes its mind
+ * sooner, and liquidations of the meantime are lost. */
+static int64_t wait_after(const struct venue *venue, const struct websocket_end *told)
 {
-    return told->http_status == 403 || told->http_status == 451;
+    if (told->retry_after_ms > 0)
+        return told->retry_after_ms;
+    switch (told->http_status) {
+    case 403:
+        return venue->is_blocked ? REFUSED_MS : DOUBTED_MS;
+    case 451:
+        return REFUSED_MS;
+    case 418:
+        return BANNED_MS;
+    case 429:
+        return LIMITED_MS;
+    default:
+        return 0;
+    }
 }
 
 static void on_closed(const struct websocket_end *told, void *context)
 {
     struct push_connection *connection = context;
-    int64_t wait_ms = told->retry_after_ms > 0   ? told->retry_after_ms
-                      : is_refusal(told)         ? REFUSED_MS
-                      : told->http_status == 429 ? LIMITED_MS
-                                                 : 0;
-    end(connection, told->message, wait_ms);
+    end(connection, told->message, wait_after(connection->venue, told));
 }
 
 /* -- subscribing ------------------------------------------------------------------------------- */
@@ -219,26 +255,23 @@ static void connect_now(struct push_connection *connection)
 /* The next message that subscribes, when its time has come. */
 static void subscribe(struct push_connection *connection)
 {
-    struct venue *venue = connection->venue;
-    size_t left = connection->subscription_count - connection->said_count;
+    const struct subscriptions *list = &connection->subscriptions;
     int64_t now_ms = now_of(connection);
-    if (left == 0 || !may_request(connection))
+    if (!subscriptions_has_unsaid(list, now_ms) || !may_request(connection))
         return;
-    struct exchange_subscription *next = memory_allocate_zeroed(left, sizeof *next);
+    struct exchange_subscription *chosen = memory_allocate_zeroed(list->count, sizeof *chosen);
+    struct stream **streams = memory_allocate_zeroed(list->count, sizeof(struct stream *));
     struct buffer text = {0};
-    for (size_t i = 0; i < left; i++)
-        next[i] = connection->subscriptions[connection->said_count + i].what;
-    size_t count = exchange_subscribe(venue->api, next, left, false, ++connection->number, &text);
-    if (websocket_client_send_text(connection->socket, text.data, text.size)) {
-        if (connection->unanswered++ == 0)
-            connection->unanswered_since_ms = now_ms;
+    size_t count = subscriptions_choose(list, now_ms, chosen, streams);
+    count = exchange_subscribe(connection->venue->api, chosen, count, false, ++connection->number,
+                               &text);
+    if (websocket_client_send_text(connection->socket, text.data, text.size))
         for (size_t i = 0; i < count; i++)
-            connection->subscriptions[connection->said_count + i].said_ms = now_ms;
-        connection->said_count += count;
-    }
+            stream_say(streams[i], connection->number, now_ms);
     connection->sent_ms = now_ms;
     buffer_deinit(&text);
-    free(next);
+    free(chosen);
+    free(streams);
 }
 
 static void ping(struct push_connection *connection)
@@ -258,38 +291,43 @@ static void ping(struct push_connection *connection)
 /* -- silence ----------------------------------------------------------------------------------- */
 
 /* When something of the subscription came last; its beginning if nothing has. */
-static int64_t heard_of(const struct push_subscription *subscription)
+static int64_t heard_of(const struct dealt_stream *subscription)
 {
     const struct venue_market *market = market_of_instrument(subscription->what.instrument);
     enum track_kind kind =
         subscription->what.kind == EXCHANGE_STREAM_CANDLES ? TRACK_CANDLES : TRACK_INTEREST;
     int64_t pushed_ms = market != NULL ? market->tracks[kind].pushed_ms : 0;
-    return pushed_ms > subscription->said_ms ? pushed_ms : subscription->said_ms;
+    int64_t said_ms = subscription->stream->said_ms;
+    return pushed_ms > said_ms ? pushed_ms : said_ms;
 }
 
-/* Of one whose silence means something, and which has been silent too long. */
+/* Whether it is made, and its silence means something. */
+static bool should_speak(const struct push_connection *connection,
+                         const struct dealt_stream *subscription)
+{
+    enum stream_state state = subscription->stream->state;
+    return connection->venue->api->streams[subscription->what.kind].silence_ms > 0 &&
+           (state == STREAM_SAID || state == STREAM_TAKEN);
+}
+
 static bool is_silent(const struct push_connection *connection,
-                      const struct push_subscription *subscription)
+                      const struct dealt_stream *subscription)
 {
     int64_t silence_ms = connection->venue->api->streams[subscription->what.kind].silence_ms;
     const struct venue_market *market = market_of_instrument(subscription->what.instrument);
-    return silence_ms > 0 && subscription->said_ms > 0 && market != NULL &&
-           market->state == MARKET_TRADING &&
+    return market != NULL && market->state == MARKET_TRADING &&
            now_of(connection) - heard_of(subscription) > silence_ms;
 }
 
-/* Makes a silent subscription again: it is ended, and takes the place of the next to be made. */
+/* Makes a silent subscription again: it is ended first. */
 static void subscribe_again(struct push_connection *connection, size_t index)
 {
     struct buffer text = {0};
-    struct push_subscription *subscription = &connection->subscriptions[index];
+    struct dealt_stream *subscription = &connection->subscriptions.items[index];
     exchange_subscribe(connection->venue->api, &subscription->what, 1, true, ++connection->number,
                        &text);
-    if (websocket_client_send_text(connection->socket, text.data, text.size)) {
-        struct push_subscription again = {.what = subscription->what};
-        *subscription = connection->subscriptions[--connection->said_count];
-        connection->subscriptions[connection->said_count] = again;
-    }
+    if (websocket_client_send_text(connection->socket, text.data, text.size))
+        subscription->stream->state = STREAM_UNSAID;
     connection->sent_ms = now_of(connection);
     buffer_deinit(&text);
 }
@@ -298,9 +336,9 @@ static void subscribe_again(struct push_connection *connection, size_t index)
 static void look_for_silence(struct push_connection *connection)
 {
     size_t silent = 0, spoken = 0, last = 0;
-    for (size_t i = 0; i < connection->said_count; i++) {
-        const struct push_subscription *subscription = &connection->subscriptions[i];
-        if (connection->venue->api->streams[subscription->what.kind].silence_ms == 0)
+    for (size_t i = 0; i < connection->subscriptions.count; i++) {
+        const struct dealt_stream *subscription = &connection->subscriptions.items[i];
+        if (!should_speak(connection, subscription))
             continue;
         spoken++;
         if (is_silent(connection, subscription))
@@ -322,19 +360,38 @@ static int64_t silence_of(const struct push_connection *connection)
     return silent_ms < (double)unread_ms ? (int64_t)silent_ms : unread_ms;
 }
 
+/* Since when it has waited for an answer, of whichever subscription; 0: it does not. */
+static int64_t unanswered_since(const struct push_connection *connection)
+{
+    int64_t since_ms = subscriptions_unanswered_since(&connection->subscriptions);
+    bool was_answered = since_ms != 0 && since_ms < connection->answered_ms;
+    return was_answered ? connection->answered_ms : since_ms;
+}
+
 static bool is_over(struct push_connection *connection)
 {
     const struct exchange_socket_rules *rules = &connection->venue->api->socket;
-    int64_t now_ms = now_of(connection);
+    int64_t now_ms = now_of(connection), unanswered_ms = unanswered_since(connection);
     if (rules->silence_ms > 0 && silence_of(connection) > rules->silence_ms)
         end(connection, "it is open, and nothing comes", 0);
-    else if (rules->acknowledge_ms > 0 && connection->unanswered > 0 &&
-             now_ms - connection->unanswered_since_ms > rules->acknowledge_ms)
+    else if (rules->acknowledge_ms > 0 && unanswered_ms > 0 &&
+             now_ms - unanswered_ms > rules->acknowledge_ms)
         end(connection, "subscriptions are not answered", 0);
     else if (rules->lifetime_ms > 0 &&
              now_ms - connection->opened_ms > rules->lifetime_ms - LIFETIME_MARGIN_MS)
         wait_for(connection, 1); /* in good order, and at once */
     return connection->state != OPEN;
+}
+
+/* Steady, and it has brought something, or has nothing that has to speak. */
+static bool is_well(const struct push_connection *connection)
+{
+    bool has_speaker = false, is_taken = false;
+    for (size_t i = 0; i < connection->subscriptions.count; i++) {
+        has_speaker |= should_speak(connection, &connection->subscriptions.items[i]);
+        is_taken |= connection->subscriptions.items[i].stream->state == STREAM_TAKEN;
+    }
+    return is_steady(connection) && (connection->has_brought || (!has_speaker && is_taken));
 }
 
 static void beat(struct push_connection *connection)
@@ -345,7 +402,7 @@ static void beat(struct push_connection *connection)
         connect_now(connection);
     if (connection->state != OPEN || is_over(connection))
         return;
-    if (is_steady(connection) && connection->fault[0] != '\0') {
+    if (connection->fault[0] != '\0' && is_well(connection)) {
         if (connection->is_told)
             log_info("the socket of the exchange is well again",
                      log_text("exchange", venue_name(venue)));
@@ -383,7 +440,7 @@ static struct push_connection *find_connection(struct venue *venue, const char *
     list_for_each_safe(link, following, &venue->connections)
     {
         struct push_connection *connection = list_entry(link, struct push_connection, link);
-        if (strcmp(connection->path, path) == 0 && connection->subscription_count < room_of(api))
+        if (strcmp(connection->path, path) == 0 && connection->subscriptions.count < room_of(api))
             return connection;
     }
     size_t most = api->socket.connections_max;
@@ -395,21 +452,22 @@ static bool is_full(const struct venue *venue)
 {
     size_t most = venue->api->socket.all_subscriptions_max, count = 0;
     list_for_each_safe(link, following, &venue->connections) count +=
-        list_entry(link, struct push_connection, link)->subscription_count;
+        list_entry(link, struct push_connection, link)->subscriptions.count;
     return most > 0 && count >= most;
 }
 
+/* False: there is no room for it. */
 static bool add(struct venue *venue, enum exchange_stream_kind kind, struct venue_market *market)
 {
+    struct stream *stream = market != NULL ? &market->streams[kind] : &venue->streams[kind];
     struct push_connection *connection =
         is_full(venue) ? NULL : find_connection(venue, venue->api->streams[kind].path);
     if (connection == NULL)
         return false;
-    size_t count = connection->subscription_count++;
-    connection->subscriptions =
-        memory_resize(connection->subscriptions, count + 1, sizeof *connection->subscriptions);
-    connection->subscriptions[count] = (struct push_subscription){
-        .what = {.kind = kind, .instrument = market != NULL ? &market->instrument : NULL}};
+    const struct exchange_subscription what = {
+        .kind = kind, .instrument = market != NULL ? &market->instrument : NULL};
+    subscriptions_add(&connection->subscriptions, what, stream);
+    stream->connection = connection;
     return true;
 }
 
@@ -435,15 +493,14 @@ void push_plan(struct venue *venue)
         bool is_for_all = venue->api->streams[kind].is_for_all;
         if (!wants(venue->api, (enum exchange_stream_kind)kind))
             continue;
-        if (is_for_all && !venue->has_stream[kind] && venue->market_count > 0)
-            venue->has_stream[kind] = add(venue, (enum exchange_stream_kind)kind, NULL);
+        if (is_for_all && venue->streams[kind].connection == NULL && venue->market_count > 0)
+            has_room &= add(venue, (enum exchange_stream_kind)kind, NULL);
         for (size_t i = 0; i < venue->market_count && !is_for_all; i++) {
             struct venue_market *market = &venue->markets[i];
             bool is_wanted = kind != EXCHANGE_STREAM_CANDLES || leads_to_candles(market);
             if (market->state == MARKET_TRADING && !market->is_twin && is_wanted &&
-                !market->has_stream[kind])
-                has_room &= market->has_stream[kind] =
-                    add(venue, (enum exchange_stream_kind)kind, market);
+                market->streams[kind].connection == NULL)
+                has_room &= add(venue, (enum exchange_stream_kind)kind, market);
         }
     }
     if (!has_room)
@@ -461,26 +518,36 @@ bool market_is_pushed(const struct venue_market *market)
            collector_now_ms(market->venue->collector) - pushed_ms < PUSHED_WITHIN_MS;
 }
 
-const char *push_fault(const struct venue *venue, int64_t *due_ms)
+const struct stream *market_stream(const struct venue_market *market,
+                                   enum exchange_stream_kind kind)
 {
-    const char *fault = "";
-    list_for_each_safe(link, following, &venue->connections)
-    {
-        const struct push_connection *connection = list_entry(link, struct push_connection, link);
-        if (connection->state == OPEN || connection->fault[0] == '\0')
-            continue;
-        fault = connection->fault;
-        *due_ms = connection->due_ms;
-    }
-    return fault;
+    struct venue *venue = market->venue;
+    if (venue->api->streams[kind].is_for_all)
+        return &venue->streams[kind];
+    const struct venue_market *first =
+        market->is_twin ? venue_find(venue, market->instrument.native) : market;
+    return &(first != NULL ? first : market)->streams[kind];
 }
 
-size_t push_open_count(const struct venue *venue)
+bool push_is_live(const struct stream *stream)
 {
-    size_t count = 0;
-    list_for_each_safe(link, following, &venue->connections) count +=
-        list_entry(link, struct push_connection, link)->state == OPEN;
-    return count;
+    return stream->state == STREAM_TAKEN && stream->connection->state == OPEN &&
+           stream->connection->fault[0] == '\0';
+}
+
+const char *push_fault(const struct stream *stream, int64_t *due_ms)
+{
+    const struct push_connection *connection = stream->connection;
+    *due_ms = 0;
+    if (connection == NULL)
+        return "";
+    if (stream->fault[0] != '\0') {
+        *due_ms = stream->due_ms;
+        return stream->fault;
+    }
+    if (connection->state == WAITING && connection->fault[0] != '\0')
+        *due_ms = connection->due_ms;
+    return connection->fault;
 }
 
 void push_beat(struct venue *venue)
@@ -505,7 +572,7 @@ void push_deinit(struct venue *venue)
     {
         struct push_connection *connection = list_entry(link, struct push_connection, link);
         websocket_client_destroy(connection->socket);
-        free(connection->subscriptions);
+        subscriptions_deinit(&connection->subscriptions);
         free(connection);
     }
     list_init(&venue->connections);

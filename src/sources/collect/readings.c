@@ -103,30 +103,43 @@ static void read_track(const struct venue_market *market, enum track_kind kind,
     bool is_failing = failure[0] != '\0' && (!is_pushed || reading->missing > 0);
     reading->state = state_of(market, is_pushed, reading->missing, is_failing);
     set_newest(reading, venue, track->newest_ms, kind == TRACK_CANDLES ? CANDLE_MS : 0);
+    if (failure[0] == '\0' && kind == TRACK_CANDLES && !is_pushed)
+        failure = push_fault(market_stream(market, EXCHANGE_STREAM_CANDLES), &due_ms);
     if (failure[0] != '\0')
         set_fault(reading, venue, failure, due_ms);
     else
         set_fault(reading, venue, track->fault, 0);
 }
 
+static enum source_state liquidation_state(const struct venue_market *market,
+                                           const struct stream *stream, const char *fault)
+{
+    bool is_refused = market->state == MARKET_TRADING && stream->fault[0] != '\0';
+    enum source_state state = state_of(market, push_is_live(stream), 0, fault[0] != '\0');
+    return is_refused                   ? SOURCE_REFUSED
+           : state != SOURCE_POLLED     ? state
+           : stream->connection == NULL ? SOURCE_FAILING
+                                        : SOURCE_STARTING;
+}
+
 /* Liquidations have no past that could be fetched: they come by a socket, or are lost. */
 static void read_liquidations(const struct venue_market *market, struct source_reading *reading)
 {
     const struct venue *venue = market->venue;
+    const struct stream *stream = market_stream(market, EXCHANGE_STREAM_LIQUIDATIONS);
     int64_t due_ms = 0;
     const char *fault = market->state == MARKET_SOUGHT ? failure_of(market, TRACK_CANDLES, &due_ms)
-                                                       : push_fault(venue, &due_ms);
-    bool is_failing = fault[0] != '\0';
+                                                       : push_fault(stream, &due_ms);
     *reading = (struct source_reading){
         .symbol_index = market->symbol_index,
         .exchange = venue_name(venue),
         .stream = SOURCE_LIQUIDATIONS,
         .taken = market->liquidations,
     };
-    reading->state = state_of(market, push_open_count(venue) > 0, 0, is_failing);
-    if (reading->state == SOURCE_POLLED) /* which they cannot be */
-        reading->state = SOURCE_STARTING;
+    reading->state = liquidation_state(market, stream, fault);
     set_newest(reading, venue, market->liquidation_ms, 0);
+    if (market->state == MARKET_TRADING && stream->connection == NULL)
+        fault = "the exchange allows fewer subscriptions than there are symbols";
     set_fault(reading, venue, fault, due_ms);
 }
 

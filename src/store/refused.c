@@ -20,6 +20,24 @@ static bool may_refuse(const struct store_session *session, enum table table, si
            strlen(schema->types[table][i]) < TYPE_SIZE - 1;
 }
 
+/* Whether what the column makes of a value is another one: a time without its time of day, or a
+ * price that is rounded by more than a binary fraction would be. */
+static void append_is_changed(const struct store_session *session, enum table table, size_t i,
+                              struct buffer *sql)
+{
+    const struct table_shape *shape = &store_tables[table];
+    const struct column *column = &shape->columns[i];
+    const char *type = session->instance->schema.types[table][i];
+    if (strcmp(column->name, shape->time_column) == 0)
+        buffer_append_format(sql, " WHEN TRY_CAST(TRY_CAST(%s AS %s) AS TIMESTAMP) <> %s THEN %zu",
+                             column->staged, type, column->staged, i);
+    else if (column->is_read && !store_is_key(table, i) && strcmp(column->name, "volume") != 0)
+        buffer_append_format(sql,
+                             " WHEN abs(TRY_CAST(TRY_CAST(%s AS %s) AS DOUBLE) - "
+                             "CAST(%s AS DOUBLE)) > 1e-6 * CAST(%s AS DOUBLE) THEN %zu",
+                             column->staged, type, column->staged, column->staged, i);
+}
+
 /* Which column refuses a staged row, or above COLUMNS_MAX which rule of its table, as a number;
  * NULL if none does. */
 static void append_which(const struct store_session *session, enum table table, struct buffer *sql)
@@ -37,6 +55,7 @@ static void append_which(const struct store_session *session, enum table table, 
             buffer_append_format(sql,
                                  " WHEN (%s) IS NOT NULL AND TRY_CAST(%s AS %s) IS NULL THEN %zu",
                                  staged, staged, schema->types[table][i], i);
+        append_is_changed(session, table, i, sql);
     }
     store_append_uniques(session, table, COLUMNS_MAX, sql);
     buffer_append_text(sql, " END");

@@ -162,6 +162,39 @@ static void rows_that_an_index_does_not_allow_are_told_and_left_out(void **state
     assert_int_equal(ask_foreign(database(state), "SELECT count(*) FROM klines_5m_history"), 3);
 }
 
+static void values_that_a_column_would_change_are_refused(void **state)
+{
+    struct refusals refusals = {0};
+    uint64_t klines_new = 0, interest_new = 0;
+    run_foreign(database(state),
+                "CREATE TABLE klines_5m_history (open_time DATE, symbol VARCHAR, open FLOAT, high "
+                "INTEGER, low DECIMAL(18,1), close DOUBLE, volume INTEGER);" INTEREST_OF(
+                    "TIMESTAMP", "FLOAT", ""));
+    struct store *store = open_store(database(state), STORE_OWNER);
+    struct store_session *session = begin_refusing(store, &refusals);
+    const struct interest_row stamp = interest("BTCUSDT", 1, 123456789);
+    struct kline_row rows[] = {
+        kline("BTCUSDT", 0, 100, 101, 99, 100), kline("BTCUSDT", 1, 100, 101, 99, 100),
+        kline("BTCUSDT", 288, 100, 101, 99, 100), kline("BTCUSDT", 576, 100, 101, 99, 100)};
+    rows[0].candle.open_e8 += 1234;      /* as a FLOAT has it */
+    rows[2].candle.high_e8 += 12345678;  /* no whole number */
+    rows[3].candle.low_e8 -= 5000000;    /* more than a decimal */
+    rows[0].volume_e8 = DECIMAL_ONE + 5; /* which no model needs to the last digit */
+    for (size_t i = 0; i < 4; i++) {
+        rows[i].origin = i;
+        assert_ok(store_write_kline(session, &rows[i], fault));
+    }
+    assert_ok(store_write_interest(session, &stamp, fault));
+    assert_ok(store_write_commit(session, &klines_new, &interest_new, fault));
+    store_end(session);
+    store_close(store);
+    assert_int_equal(klines_new, 1);
+    assert_int_equal(interest_new, 1);
+    assert_non_null(strstr(refusals.text, "1 open_time '2025-12-01 00:05:00' does not fit the "
+                                          "column's type DATE\n2 high '101.12345678' does not"));
+    assert_non_null(strstr(refusals.text, "\n3 low '98.95"));
+}
+
 static void an_index_that_is_not_understood_makes_a_table_foreign(void **state)
 {
     struct refusals refusals = {0};
@@ -330,6 +363,7 @@ int main(void)
         in_folder(columns_of_a_type_that_cannot_be_read_are_named),
         in_folder(types_with_the_same_meaning_are_read),
         in_folder(rows_that_an_index_does_not_allow_are_told_and_left_out),
+        in_folder(values_that_a_column_would_change_are_refused),
         in_folder(an_index_that_is_not_understood_makes_a_table_foreign),
         in_folder(rows_that_a_column_cannot_hold_are_told_and_left_out),
         in_folder(a_refusal_may_fail_the_commit),

@@ -210,13 +210,17 @@ static void settle_all(struct follower *follower)
         settle(follower, i - 1);
 }
 
+static bool differ(double a, double b) /* neither is a NAN */
+{
+    return a < b || a > b;
+}
+
 static bool is_same(const struct fed_slot *fed, const struct candle *candle, bool is_closed)
 {
     const struct candle *known = &fed->candle;
     return fed->has_candle && fed->is_closed == is_closed && known->open_e8 == candle->open_e8 &&
            known->high_e8 == candle->high_e8 && known->low_e8 == candle->low_e8 &&
-           known->close_e8 == candle->close_e8 && !(known->volume < candle->volume) &&
-           !(known->volume > candle->volume);
+           known->close_e8 == candle->close_e8 && !differ(known->volume, candle->volume);
 }
 
 bool follower_feed_candle(struct follower *follower, const struct candle *candle, bool is_closed)
@@ -254,12 +258,15 @@ bool follower_feed_interest(struct follower *follower, const struct interest *in
         fed = make_fed(follower, slot);
     if (is_stored || fed == NULL)
         return false;
+    const double before = fed->interest, contracts_before = fed->contracts;
     if (has_value)
         fed->interest = (double)interest->value_e8 / 1e8;
     if (has_contracts && (fed->contracts == 0 || interest->time_ms <= fed->contracts_ms)) {
         fed->contracts = (double)interest->contracts_e8 / 1e8;
         fed->contracts_ms = interest->time_ms;
     }
+    if (!differ(before, fed->interest) && !differ(contracts_before, fed->contracts))
+        return false;
     settle(follower, (size_t)(fed - follower->fed));
     return true;
 }

@@ -147,7 +147,7 @@ static inline void generator_feed_candle(struct generator *generator, size_t sym
 }
 
 /* Open interest. The newest given of each five minutes counts, until the database has rows of these
- * five minutes. It wakes the generator as an open candle does. */
+ * five minutes. It wakes the generator as an open candle does; the same again does not. */
 static inline void generator_feed_interest(struct generator *generator, size_t symbol_index,
                                            const struct interest *interest)
 {

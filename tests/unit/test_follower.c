@@ -713,6 +713,28 @@ static void a_candle_that_has_not_changed_is_no_news(void **state)
     close_oracle(oracle);
 }
 
+/* An exchange is asked every few seconds, and often says the same. */
+static void open_interest_that_has_not_changed_is_no_news(void **state)
+{
+    struct oracle *oracle = open_oracle(state);
+    fill(oracle);
+    refresh(oracle);
+    struct interest reading = {.time_ms = T0 + (FIRST + 1) * CANDLE_MS + 1000,
+                               .value_e8 = 5000 * DECIMAL_ONE,
+                               .contracts_e8 = 5 * DECIMAL_ONE};
+    assert_true(follower_feed_interest(oracle->follower, &reading));
+    reading.time_ms += 5000;
+    assert_false(follower_feed_interest(oracle->follower, &reading));
+    reading.contracts_e8 += DECIMAL_ONE; /* the first ones of the five minutes stay */
+    assert_false(follower_feed_interest(oracle->follower, &reading));
+    reading.value_e8 += DECIMAL_ONE;
+    assert_true(follower_feed_interest(oracle->follower, &reading));
+    reading.time_ms -= 6000;
+    assert_true(follower_feed_interest(oracle->follower, &reading));
+    assert_false(follower_feed_interest(oracle->follower, &reading));
+    close_oracle(oracle);
+}
+
 static void the_first_contracts_that_are_fed_of_five_minutes_count(void **state)
 {
     struct oracle *oracle = open_oracle(state);
@@ -751,6 +773,7 @@ int main(void)
         in_folder(fed_rows_are_bounded),
         in_folder(rows_that_cannot_be_are_not_taken),
         in_folder(a_candle_that_has_not_changed_is_no_news),
+        in_folder(open_interest_that_has_not_changed_is_no_news),
         in_folder(the_first_contracts_that_are_fed_of_five_minutes_count),
     };
     int failed = 0;

@@ -3,7 +3,32 @@
 #include "foreign_database.h"
 #include "market_fixture.h"
 #include "other_process.h"
+
+#include "base/clock.h"
 #include "sources/collect/writer.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+/* The machine's clocks, of which the date can be set: these take the place of base/clock.c. */
+static _Atomic int64_t wall_off_ms;
+
+static uint64_t clock_ns(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+int64_t clock_wall_ms(void)
+{
+    return (int64_t)(clock_ns(CLOCK_REALTIME) / 1000000) + atomic_load(&wall_off_ms);
+}
 
 enum { STOP_MS = 20000 };
 
@@ -80,7 +105,7 @@ static void all_kinds_are_written_and_the_final_candle_replaces_a_half_one(void 
     assert_int_equal(status.written_klines, 2);
     assert_int_equal(status.written_interest, 1);
     assert_int_equal(status.written_liquidations, 1);
-    assert_int_equal(status.waiting_since_ms, 0);
+    assert_int_equal(status.waiting_ms, 0);
     assert_true(status.held_seconds > 0);
     writer_stop(writer, STOP_MS, NULL);
     store_close(store);
@@ -166,7 +191,7 @@ static void rows_wait_while_another_process_has_the_file(void **state)
         wait_until(status_of(writer).failures >= failures + 3);
         struct writer_status status = status_of(writer);
         assert_int_equal(status.waiting_rows, 100);
-        assert_true(status.waiting_since_ms > T0);
+        assert_true(status.waiting_ms > 0);
         assert_int_equal(status.fault.status, STATUS_BUSY);
         let_go_elsewhere(other);
         wait_until(is_idle(writer));
@@ -174,6 +199,25 @@ static void rows_wait_while_another_process_has_the_file(void **state)
     }
     assert_int_equal(status_of(writer).written_klines, 101);
     assert_int_equal(status_of(writer).written_liquidations, 100);
+    writer_stop(writer, STOP_MS, NULL);
+    store_close(store);
+}
+
+static void how_long_rows_wait_is_no_matter_of_the_date(void **state)
+{
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct writer *writer = start(store);
+    put_candle(writer, 0, 100);
+    wait_until(is_idle(writer));
+    pid_t other = hold_elsewhere(database(state), F_WRLCK);
+    put_candle(writer, 1, 100);
+    wait_until(status_of(writer).waiting_ms > 0);
+    for (int i = 0; i < 2; i++) {
+        atomic_store(&wall_off_ms, i == 0 ? 400 * DAY_MS : -400 * DAY_MS);
+        assert_in_range(status_of(writer).waiting_ms, 1, DAY_MS);
+    }
+    atomic_store(&wall_off_ms, 0);
+    let_go_elsewhere(other);
     writer_stop(writer, STOP_MS, NULL);
     store_close(store);
 }
@@ -399,6 +443,7 @@ int main(void)
         in_folder(what_waits_is_written_before_the_end),
         in_folder(in_a_long_queue_others_get_the_file_between_transactions),
         in_folder(rows_wait_while_another_process_has_the_file),
+        in_folder(how_long_rows_wait_is_no_matter_of_the_date),
         in_folder(the_end_does_not_wait_for_ever),
         in_folder(over_its_memory_the_oldest_candles_are_dropped_and_liquidations_kept),
         in_folder(a_full_disk_loses_nothing),

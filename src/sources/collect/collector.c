@@ -213,7 +213,7 @@ static void read_backlog(struct source *source, struct source_backlog *backlog)
         .waiting_bytes = written.waiting_bytes,
         .lost_rows =
             written.dropped_klines + written.dropped_interest + written.dropped_liquidations,
-        .waiting_ms = written.waiting_since_ms > 0 ? clock_wall_ms() - written.waiting_since_ms : 0,
+        .waiting_ms = written.waiting_ms,
         .fault = written.fault,
     };
 }

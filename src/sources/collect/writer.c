@@ -85,13 +85,19 @@ static void log_dropped(const uint64_t dropped[static WAITING_KINDS])
              log_int("liquidations", (int64_t)dropped[WAITING_LIQUIDATIONS]));
 }
 
+/* The machine's clock may be set while rows wait. */
+static int64_t monotonic_ms(void)
+{
+    return (int64_t)(clock_monotonic_ns() / 1000000);
+}
+
 static void put(struct writer *writer, enum waiting_kind kind, const void *row)
 {
     uint64_t dropped[WAITING_KINDS];
     pthread_mutex_lock(&writer->mutex);
     uint64_t now_ns = clock_monotonic_ns();
     bool is_first = writer->first_put_ns == 0;
-    bool has_dropped = !waiting_put(&writer->waiting, kind, row, clock_wall_ms());
+    bool has_dropped = !waiting_put(&writer->waiting, kind, row, monotonic_ms());
     bool is_told = has_dropped && log_end_pause(&writer->drop_log);
     memcpy(dropped, writer->waiting.dropped, sizeof dropped);
     if (is_first)
@@ -134,8 +140,9 @@ void writer_status(struct writer *writer, struct writer_status *status)
     *status = writer->status;
     status->waiting_rows = waiting_count(waiting);
     status->waiting_bytes = waiting->bytes;
-    status->waiting_since_ms =
+    int64_t since_ms =
         writer->taken_since_ms != 0 ? writer->taken_since_ms : waiting_since_ms(waiting);
+    status->waiting_ms = since_ms != 0 ? monotonic_ms() - since_ms : 0;
     status->dropped_klines = waiting->dropped[WAITING_KLINES];
     status->dropped_interest = waiting->dropped[WAITING_INTEREST];
     status->dropped_liquidations = waiting->dropped[WAITING_LIQUIDATIONS];

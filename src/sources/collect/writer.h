@@ -46,7 +46,7 @@ struct writer_options {
 /* What is counted is counted since the start. */
 struct writer_status {
     uint64_t waiting_rows, waiting_bytes; /* those that are being written as well */
-    int64_t waiting_since_ms; /* wall clock, when the oldest of them was put; 0: nothing waits */
+    int64_t waiting_ms;                   /* since the oldest of them was put */
     uint64_t written_klines, written_interest,
         written_liquidations; /* that were not there before */
     uint64_t dropped_klines, dropped_interest, dropped_liquidations; /* for want of room */

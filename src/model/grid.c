@@ -298,6 +298,14 @@ static int64_t count_interest_changes(const struct grid_options *options)
     return count;
 }
 
+static int64_t count_known_interest(const struct series *series)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < series->count; i++)
+        count += series_interest(series, i).contracts > 0;
+    return count;
+}
+
 static void write_known_from(const struct grid_options *options, struct json *json)
 {
     if (!model_is_of_moment(options->model))
@@ -326,6 +334,7 @@ static void write_meta(const struct grid *grid, struct json *json)
     json_member_integer(json, "columns", (int64_t)grid->column_count);
     json_member_number(json, "max_density", grid->max_density);
     json_member_number(json, "greatest_density", grid->greatest_density);
+    json_member_integer(json, "interest_known", count_known_interest(grid->options->series));
     json_member_integer(json, "interest_changes", count_interest_changes(grid->options));
     json_close_object(json);
 }

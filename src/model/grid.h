@@ -1,7 +1,8 @@
 /* The map of a whole series as a picture: one byte a cell, for pages. Pure computation.
  *
  *   {"meta":{"symbol","start_time","end_time","interval","step","known_from","bucket","price_min",
- *            "rows","columns","max_density","greatest_density","interest_changes"},
+ *            "rows","columns","max_density","greatest_density","interest_known",
+ *            "interest_changes"},
  *    "times":[epoch seconds of each column],
  *    "closes":[...],
  *    "long":"<base64>","short":"<base64>"}
@@ -16,8 +17,9 @@
  * GRID_COLUMNS_MAX) and always the newest one, each as it ends. `interval` and `step` are durations
  * as text ("5m"). `known_from` is there with a model of moments (model.h): columns before it lack
  * positions of which the database does not know; null: all of them do.
- * `interest_changes` counts the candles of the series, those that only feed the book included, with
- * which open interest changed: without one there is no level. */
+ * `interest_known` counts the candles of the series, those that only feed the book included, of
+ * whose end open interest is known, and `interest_changes` those with which it changed: without one
+ * there is no level. */
 #ifndef HEATCAST_MODEL_GRID_H
 #define HEATCAST_MODEL_GRID_H
 

@@ -14,6 +14,7 @@ const WEEK = 2016; /* candles */
 const markets = [
     drawMarket({ symbol: 'NEWUSDT', candles: 600, price: wave(2500) }),
     drawMarket({ symbol: 'ONEUSDT', candles: 1, price: wave(2500), interest: growing }),
+    drawMarket({ symbol: 'SAMEUSDT', candles: 300, price: wave(2500), interest: () => 5e8 }),
     drawMarket({
         symbol: 'GONEUSDT',
         candles: 300,
@@ -168,6 +169,14 @@ test('a_map_without_open_interest_shows_the_candles_and_says_so', async (t) => {
     await page.check('#range input[value="48h"]');
     await waitForCandles(page);
     assert.ok(await page.locator('#note').isVisible());
+    assert.deepEqual(complaints, []);
+});
+
+test('open_interest_that_does_not_change_is_not_told_as_missing', async (t) => {
+    const { page, complaints } = await open(t, '/?symbol=SAMEUSDT');
+    await waitForCandles(page);
+    assert.match(await text(page, '#note'), /^Open interest did not change here/);
+    assert.equal(await text(page, '#total-long'), '$0');
     assert.deepEqual(complaints, []);
 });
 

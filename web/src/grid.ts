@@ -23,6 +23,8 @@ export interface GridMessage {
         greatest_density?: number;
         /** Candles with which open interest changed; absent from servers that do not count them. */
         interest_changes?: number;
+        /** Candles of whose end it is known; absent from servers that do not count them. */
+        interest_known?: number;
         /** Columns before it lack positions of which the database does not know; null: all do;
          * absent: that is not said. */
         known_from?: string | null;
@@ -112,6 +114,8 @@ export class Grid {
     readonly closes: number[];
     /** Candles with which open interest changed; null: not known. */
     readonly interestChanges: number | null;
+    /** Candles of whose end it is known; null: not known. */
+    readonly interestKnown: number | null;
     /** Seconds since 1970: before it a cell holds at least what it says, since older positions are
      * not known. Infinity: everywhere; -Infinity: nowhere. */
     readonly knownFrom: number;
@@ -150,6 +154,7 @@ export class Grid {
         this.#greatestDensity = meta.greatest_density ?? meta.max_density;
         this.#maxDensityLimit = meta.max_density > 0 ? meta.max_density * RESCALE_MAX : DENSITY_MAX;
         this.interestChanges = meta.interest_changes ?? null;
+        this.interestKnown = meta.interest_known ?? null;
         this.knownFrom = knownFrom(meta.known_from);
         this.long = transpose(longBytes, rows, columns, SPARE_COLUMNS);
         this.short = transpose(shortBytes, rows, columns, SPARE_COLUMNS);

@@ -16,6 +16,9 @@ export function missingIn(grid: Grid | null, side: Side, fitting: number | null)
         const step = formatPrice(fitting, bucketDecimals(fitting));
         return `Prices range too widely for price steps below $${step}.`;
     }
+    if (grid.interestChanges === 0 && (grid.interestKnown ?? 0) > 1) {
+        return 'Open interest did not change here: levels are estimated from its changes.';
+    }
     if (grid.interestChanges === 0) {
         return 'No open interest yet: levels are estimated from its changes, and none is known here.';
     }

@@ -51,6 +51,19 @@ export interface Snapshot {
          * then levels lack positions. Absent where nothing is lacking.
          */
         readonly known_from?: string | null;
+        /**
+         * What price would liquidate on its way through all levels of a side: `factor` times what
+         * waits there, by what was liquidated in the days before `until` (ISO 8601).
+         * Absent where too few liquidations were recorded to tell.
+         */
+        readonly expected?: {
+            readonly long: number;
+            readonly short: number;
+            readonly factor: number;
+            readonly low: number;
+            readonly high: number;
+            readonly until: string;
+        };
     };
 }
 

@@ -74,6 +74,21 @@ static bool take_epoch(struct generator *generator)
     return generator->epoch != 0;
 }
 
+/* Takes what generator_calibrate() was given. Under the lock. */
+static void take_calibrations(struct generator *generator)
+{
+    for (size_t i = 0; i < generator->symbols->count && generator->has_calibrated; i++) {
+        struct given_calibration *given = &generator->calibrated[i];
+        struct known_symbol *state = &generator->states[i];
+        if (!given->is_new)
+            continue;
+        given->is_new = false;
+        state->calibration = given->calibration;
+        state->is_computed = false;
+    }
+    generator->has_calibrated = false;
+}
+
 /* What has woken the thread. */
 struct wakening {
     bool is_new_epoch, has_woken; /* the latter: some flag is set in `woken` */
@@ -97,6 +112,7 @@ static void wait_for_work(struct generator *generator, uint64_t due_ns, struct w
     }
     generator->is_woken = generator->has_woken = false;
     wakening->is_new_epoch = take_epoch(generator);
+    take_calibrations(generator);
     pthread_mutex_unlock(&generator->mutex);
 }
 
@@ -213,6 +229,7 @@ static void allocate_state(struct generator *generator)
     const size_t count = generator->symbols->count;
     generator->woken = memory_allocate_zeroed(count, sizeof *generator->woken);
     generator->used = memory_allocate_zeroed(count, sizeof *generator->used);
+    generator->calibrated = memory_allocate_zeroed(count, sizeof *generator->calibrated);
     generator->states = memory_allocate_zeroed(count, sizeof *generator->states);
     generator->live = memory_allocate_zeroed(count, sizeof *generator->live);
     generator->items = memory_allocate_zeroed(count, sizeof *generator->items);
@@ -295,6 +312,25 @@ void generator_skip(struct generator *generator, size_t symbol_index, uint64_t e
     pthread_mutex_unlock(&generator->mutex);
 }
 
+static bool is_same(const struct calibration *a, const struct calibration *b)
+{
+    return a->factor == b->factor && a->low == b->low && a->high == b->high &&
+           a->until_ms == b->until_ms;
+}
+
+void generator_calibrate(struct generator *generator, size_t symbol_index,
+                         const struct calibration *calibration)
+{
+    check(symbol_index < generator->symbols->count);
+    pthread_mutex_lock(&generator->mutex);
+    struct given_calibration *given = &generator->calibrated[symbol_index];
+    if (!is_same(&given->calibration, calibration)) {
+        given->calibration = *calibration;
+        given->is_new = generator->has_calibrated = true;
+    }
+    pthread_mutex_unlock(&generator->mutex);
+}
+
 void generator_feed(struct generator *generator, size_t symbol_index,
                     const struct generator_feed *feed)
 {
@@ -329,6 +365,7 @@ static void free_state(struct generator *generator)
     buffer_deinit(&generator->data);
     free(generator->woken);
     free(generator->used);
+    free(generator->calibrated);
     free(generator->states);
     free(generator->live);
     free(generator->items);

@@ -18,6 +18,7 @@
 #include "model/interest.h"
 #include "model/model.h"
 #include "model/publication.h"
+#include "model/snapshot.h"
 #include "store/store.h"
 
 struct generator;
@@ -104,6 +105,11 @@ void generator_lead(struct generator *generator, uint64_t epoch);
 /* Another server has used the numbers of this epoch and symbol up to `seq`: the next snapshot's is
  * greater. Any thread, does not block. */
 void generator_skip(struct generator *generator, size_t symbol_index, uint64_t epoch, uint64_t seq);
+
+/* From now on the symbol's snapshots say what is expected by this; where it is another than before,
+ * the next tick makes one. Any thread, does not block. */
+void generator_calibrate(struct generator *generator, size_t symbol_index,
+                         const struct calibration *calibration);
 
 /* -- the live feed -----------------------------------------------------------------------------
  *

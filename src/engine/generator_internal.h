@@ -26,6 +26,8 @@ struct known_symbol {
     struct buffer text; /* of the message, until it is published */
     uint64_t wanted_ns; /* when it was last found to be wanted */
 
+    struct calibration calibration;
+
     bool is_computed; /* `version` and `status` are of a completed computation */
     uint64_t version;
     enum status status; /* STATUS_OK or STATUS_NO_DATA; if it has failed, why */
@@ -81,9 +83,14 @@ struct generator {
     pthread_mutex_t mutex;
     pthread_cond_t wakeup;
     bool is_stopping;
-    bool is_woken;  /* some flag below is set, or the inbox has rows */
-    bool has_woken; /* some of the next */
-    bool *woken;    /* by symbol */
+    bool is_woken;       /* some flag below is set, or the inbox has rows */
+    bool has_woken;      /* some of the next */
+    bool *woken;         /* by symbol */
+    bool has_calibrated; /* some of the next are new */
+    struct given_calibration {
+        bool is_new;
+        struct calibration calibration;
+    } * calibrated; /* by symbol */
     struct inbox inbox;
     uint64_t wanted_epoch; /* what generator_lead() has asked for */
     struct used_numbers {

@@ -95,9 +95,19 @@ enum status history_score_numbers(struct history *history, const char *symbol,
                                   const struct question_limits *limits, struct score *score,
                                   struct error *error);
 
+#define CALIBRATION_DAYS_MIN 7 /* with recorded liquidations, before anything is calibrated */
+
+/* What the 30 days before the day of a moment (UTC) say of the amounts of a symbol's map; of that
+ * day itself nothing is used. `model` may be NULL: that of the history. STATUS_OK with a factor of
+ * 0: they do not tell, as on fewer than CALIBRATION_DAYS_MIN days something was recorded, or more
+ * than a score may read. */
+enum status history_calibrate(struct history *history, const char *symbol, int64_t moment_ms,
+                              const struct model *model, const struct question_limits *limits,
+                              struct calibration *calibration, struct error *error);
+
 /* The snapshot after the newest candle at or before `at_ms` (INT64_MAX: the newest), computed over
- * the default lookback before it. `model` may be NULL: that of the history. `snapshot` must be
- * zeroed or an earlier result. */
+ * the default lookback before it, and calibrated. `model` may be NULL: that of the history.
+ * `snapshot` must be zeroed or an earlier result. */
 enum status history_snapshot(struct history *history, const char *symbol, int64_t at_ms,
                              const struct model *model, struct snapshot *snapshot,
                              struct error *error);

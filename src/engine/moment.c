@@ -73,5 +73,8 @@ enum status history_snapshot(struct history *history, const char *symbol, int64_
         status = compute(history, model, symbol, &series, snapshot, error);
     store_end(session);
     series_deinit(&series);
+    if (status == STATUS_OK)
+        status = history_calibrate(history, symbol, snapshot->timestamp_ms, model, NULL,
+                                   &snapshot->calibration, error);
     return status;
 }

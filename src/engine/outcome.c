@@ -123,6 +123,7 @@ bool outcome_publish(struct generator *generator, size_t index)
     struct batch *batch = &generator->batch;
     struct buffer *data = &generator->data;
     buffer_clear(data);
+    generator->snapshot.calibration = state->calibration;
     snapshot_text_append_data(data, &generator->snapshot);
     uint64_t hash = publication_hash(generator->snapshot.timestamp_ms, data->data, data->size);
     if (state->is_published && state->hash == hash)

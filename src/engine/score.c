@@ -221,6 +221,7 @@ static void write_score(const struct question *question, const struct evidence *
 struct score_question {
     struct question_type type; /* first: a pointer to it is one to the whole */
     struct score *numbers;     /* NULL: the text is asked for */
+    bool needs_prints;         /* falls of open interest do not do */
 };
 
 static enum status score_series(const struct question *question, const struct evidence *evidence,
@@ -257,7 +258,11 @@ static enum status answer(struct question *question, struct buffer *out, struct 
     int64_t from_ms = question->window.start_ms;
     if (!model_is_of_moment(question->model)) /* its book is to hold what one of now would */
         from_ms -= question->settings.lookback_ms;
+    const struct score_question *asked = (const void *)question->type;
     enum status status = read_prints(question, &evidence, error);
+    if (status == STATUS_OK && asked->needs_prints && evidence.count == 0)
+        status = error_set(error, STATUS_NO_DATA, "no liquidation of %s in the range",
+                           question->range->symbol);
     if (status == STATUS_OK)
         status = question_load(question, from_ms, error);
     if (status == STATUS_OK)
@@ -266,35 +271,66 @@ static enum status answer(struct question *question, struct buffer *out, struct 
     return status;
 }
 
-static enum status ask(struct history *history, const struct range *range,
-                       const struct question_limits *limits, struct score *numbers,
+static enum status ask(struct history *history, const struct score_question *asked,
+                       const struct range *range, const struct question_limits *limits,
                        struct buffer *out, struct error *error)
 {
-    const struct score_question asked = {.type = {.name = "score", .answer = answer},
-                                         .numbers = numbers};
     struct range scored = *range;
     enum status status = range_check_five_minutes(range, error);
     if (status != STATUS_OK)
         return status;
     if (scored.window_ms == 0 && !scored.has_start)
         scored.window_ms = SCORE_WINDOW_MS;
-    return question_ask(history, &asked.type, &scored, limits, out, error);
+    return question_ask(history, &asked->type, &scored, limits, out, error);
 }
 
 enum status history_score(struct history *history, const struct range *range,
                           const struct question_limits *limits, struct buffer *out,
                           struct error *error)
 {
-    return ask(history, range, limits, NULL, out, error);
+    const struct score_question asked = {.type = {.name = "score", .answer = answer}};
+    return ask(history, &asked, range, limits, out, error);
+}
+
+static struct range range_of(const char *symbol)
+{
+    struct range range = {0};
+    check(strlen(symbol) < sizeof range.symbol);
+    strcpy(range.symbol, symbol);
+    return range;
 }
 
 enum status history_score_numbers(struct history *history, const char *symbol,
                                   const struct question_limits *limits, struct score *score,
                                   struct error *error)
 {
-    struct range range = {0};
+    const struct score_question asked = {.type = {.name = "score", .answer = answer},
+                                         .numbers = score};
+    const struct range range = range_of(symbol);
     struct buffer none = {0};
-    check(strlen(symbol) < sizeof range.symbol);
-    strcpy(range.symbol, symbol);
-    return ask(history, &range, limits, score, &none, error);
+    return ask(history, &asked, &range, limits, &none, error);
+}
+
+enum status history_calibrate(struct history *history, const char *symbol, int64_t moment_ms,
+                              const struct model *model, const struct question_limits *limits,
+                              struct calibration *calibration, struct error *error)
+{
+    struct score score = {0};
+    const struct score_question asked = {
+        .type = {.name = "calibration", .answer = answer}, .numbers = &score, .needs_prints = true};
+    struct range range = range_of(symbol);
+    struct buffer none = {0};
+    const int64_t day_ms = candle_floor_time(range_clamp_time(moment_ms), DAY_MS);
+    range.model = model;
+    range.has_end = true;
+    range.end_ms = day_ms - CANDLE_MS;
+    *calibration = (struct calibration){0};
+    enum status status = ask(history, &asked, &range, limits, &none, error);
+    if (status == STATUS_NO_DATA || status == STATUS_TOO_LARGE)
+        return STATUS_OK;
+    if (status == STATUS_OK && score.liquidated_days >= CALIBRATION_DAYS_MIN &&
+        score.factor.low > 0)
+        *calibration =
+            (struct calibration){score.factor.value, score.factor.low, score.factor.high, day_ms};
+    return status;
 }

@@ -9,6 +9,13 @@
 #define SNAPSHOT_KNOWN 0
 #define SNAPSHOT_UNKNOWN INT64_MAX
 
+/* What recorded liquidations say of a map's amounts: so much of what lay where price went was
+ * liquidated. It rests on days before the snapshot's alone. */
+struct calibration {
+    double factor, low, high; /* with its interval; a factor of 0: nothing is known */
+    int64_t until_ms;         /* it knows of nothing that came then or later */
+};
+
 struct snapshot {
     char symbol[SYMBOL_SIZE];
     int64_t timestamp_ms; /* open time of the newest candle */
@@ -18,6 +25,7 @@ struct snapshot {
     /* Where the rows of the window lack what the levels rest on: the first moment of which they
      * would know all. SNAPSHOT_KNOWN: nothing is lacking; SNAPSHOT_UNKNOWN: they know nothing. */
     int64_t known_from_ms;
+    struct calibration calibration;
     struct level_list levels;
 };
 

@@ -152,6 +152,28 @@ static void append_known_from(struct json *json, int64_t known_from_ms)
         json_member_time(json, "known_from", known_from_ms);
 }
 
+/* What price would liquidate on its way through all levels of a side. */
+static void append_expected(struct json *json, const struct snapshot *snapshot)
+{
+    const struct calibration *calibration = &snapshot->calibration;
+    double longs = 0, shorts = 0;
+    if (!(calibration->factor > 0))
+        return;
+    for (size_t i = 0; i < snapshot->levels.count; i++) {
+        longs += snapshot->levels.levels[i].long_density;
+        shorts += snapshot->levels.levels[i].short_density;
+    }
+    json_key(json, "expected");
+    json_open_object(json);
+    json_member_number(json, "long", longs * calibration->factor);
+    json_member_number(json, "short", shorts * calibration->factor);
+    json_member_number(json, "factor", calibration->factor);
+    json_member_number(json, "low", calibration->low);
+    json_member_number(json, "high", calibration->high);
+    json_member_time(json, "until", calibration->until_ms);
+    json_close_object(json);
+}
+
 void snapshot_text_append_data(struct buffer *out, const struct snapshot *snapshot)
 {
     struct json json = json_start(out);
@@ -163,6 +185,7 @@ void snapshot_text_append_data(struct buffer *out, const struct snapshot *snapsh
     json_member_integer(&json, "positions_created", snapshot->change.created);
     json_member_integer(&json, "positions_consumed", snapshot->change.consumed);
     json_member_decimal(&json, "bucket", snapshot->bucket_e8);
+    append_expected(&json, snapshot);
     append_known_from(&json, snapshot->known_from_ms);
     json_close_object(&json);
 }

@@ -8,7 +8,8 @@
 #include "model/snapshot.h"
 
 /* {"levels":[...],"current_price":...,"positions_created":...,"positions_consumed":...,
- * "bucket":...}, and known_from where the window's rows lack something. */
+ * "bucket":...}, expected where the snapshot is calibrated, and known_from where the window's rows
+ * lack something. */
 void snapshot_text_append_data(struct buffer *out, const struct snapshot *snapshot);
 
 /* What a message has around the data. */

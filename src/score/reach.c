@@ -125,12 +125,17 @@ static void place_prints(struct reach *reach, const struct score_request *reques
 
 static void note_days(struct reach *reach)
 {
+    size_t liquidated_end = 0; /* the day after the last one that counts */
     for (size_t i = 0; i < reach->count; i++) {
         const struct reach_candle *candle = &reach->candles[i];
         const size_t count = (size_t)candle->below_count + candle->above_count;
         for (size_t pair = 0; pair < count; pair++)
             reach->days[candle->first_pair + pair] = candle->day;
         reach->liquidated += candle->outcome;
+        if (candle->outcome > 0 && candle->day >= liquidated_end) {
+            reach->liquidated_days++;
+            liquidated_end = candle->day + 1;
+        }
     }
 }
 

@@ -21,6 +21,7 @@ struct reach_candle {
 /* Owns its arrays: reach_deinit(). `= {0}` is a valid empty one. */
 struct reach {
     size_t count, pair_count, day_count;
+    size_t liquidated_days; /* in which anything was liquidated */
     struct reach_candle *candles;
     double *values;    /* of each pair: what was liquidated in it, of its side; quote currency */
     uint32_t *days;    /* of each pair; REACH_NO_DAY: it does not count */

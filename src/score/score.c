@@ -443,6 +443,8 @@ enum status score_compute(const struct score_request *request, struct score *sco
     score->candle_count = work.reach.count;
     score->pair_count = work.reach.pair_count;
     score->day_count = work.reach.day_count;
+    score->liquidated_days = work.reach.liquidated_days;
+    score->has_prints = request->has_prints;
     score->liquidated = work.reach.liquidated;
     score->in_reach = work.reach.in_reach;
     if (status == STATUS_OK)

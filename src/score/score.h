@@ -86,10 +86,12 @@ struct score_tier {
 };
 
 struct score {
+    bool has_prints; /* of the request */
     size_t candle_count, pair_count, day_count;
-    double liquidated; /* in the candles that are scored, quote currency */
-    double in_reach;   /* of prints: what of it lies in a bucket and on a side that price reached */
-    double predicted;  /* that lay in the buckets that price reached */
+    size_t liquidated_days; /* those of them in which anything was */
+    double liquidated;      /* in the candles that are scored, quote currency */
+    double in_reach;  /* of prints: what of it lies in a bucket and on a side that price reached */
+    double predicted; /* that lay in the buckets that price reached */
     struct score_estimate factor; /* liquidated / predicted */
     /* What a candle liquidated is divided among tiers as the map has it. Only of models of moments;
      * else none. */

@@ -4,6 +4,10 @@
  * a thousand symbols take longer than SCORE_EVERY then, and never more than a twentieth of a core.
  * The limits of a client's question hold for each.
  *
+ * By the same means the thread finds what recorded liquidations say of the amounts, and hands it to
+ * the generator, whose snapshots then say what is expected. It rests on whole days before the
+ * newest candle's, so it is the same all day long, on every server, unless rows of the past come.
+ *
  * The metrics page reads what was found under a lock that is held for the copy of some numbers. A
  * score that cannot be made (too little data, the database is busy) leaves the one before, whose
  * age is a metric too; only where there are no data any more it is forgotten. */
@@ -22,6 +26,8 @@
 #include <unistd.h>
 
 enum { SCORING_NICENESS = 10 }; /* added: a tenth of a loop's weight */
+#define FIRST_NS                                                                                   \
+    (60 * UINT64_C(1000000000)) /* after the start, or SCORE_EVERY where that is less */
 #define SCORING_REST 19         /* times as long as a score has taken */
 
 /* What the page says of a symbol. */
@@ -62,43 +68,65 @@ static bool wait_until(struct scoring *scoring, uint64_t time_ns)
 
 /* -- scoring ----------------------------------------------------------------------------------- */
 
-static struct scored scored_of(const struct score *score)
+static void note_score(struct scored *scored, const struct score *score)
 {
-    return (struct scored){
-        .time_ms = clock_wall_ms(),
-        .location = score->maps[SCORE_MODEL].location.value,
-        .location_lead = score_least_lead(score, SCORE_LOCATION),
-        .rank = score->maps[SCORE_MODEL].rank.value,
-        .rank_lead = score_least_lead(score, SCORE_RANK),
-        .factor = score->factor.value,
-    };
+    scored->time_ms = clock_wall_ms();
+    scored->location = score->maps[SCORE_MODEL].location.value;
+    scored->location_lead = score_least_lead(score, SCORE_LOCATION);
+    scored->rank = score->maps[SCORE_MODEL].rank.value;
+    scored->rank_lead = score_least_lead(score, SCORE_RANK);
+    scored->factor = score->factor.value;
 }
 
-static void score_symbol(struct scoring *scoring, size_t index)
+static struct question_limits limits_of(const struct scoring *scoring)
 {
-    const struct server *server = scoring->server;
-    const struct config *config = server->config;
-    const struct question_limits limits = {
+    const struct config *config = scoring->server->config;
+    return (struct question_limits){
         .stop = {.is_cancelled = &scoring->is_stopping,
                  .deadline_ns =
                      clock_monotonic_ns() + (uint64_t)(config->question_seconds_max * 1e9)},
         .candles_max = config->question_candles_max,
         .memory_bytes_max = config->question_memory_max,
     };
+}
+
+static enum status calibrate_symbol(struct scoring *scoring, size_t index, struct error *error)
+{
+    const struct server *server = scoring->server;
+    const struct question_limits limits = limits_of(scoring);
+    const int64_t newest_ms = publisher_data_time_ms(server->publisher, index);
+    struct calibration calibration;
+    if (newest_ms == 0)
+        return STATUS_OK;
+    const enum status status =
+        history_calibrate(server->history, server->config->symbols.names[index], newest_ms, NULL,
+                          &limits, &calibration, error);
+    if (status == STATUS_OK)
+        generator_calibrate(server->role.generator, index, &calibration);
+    return status;
+}
+
+static void score_symbol(struct scoring *scoring, size_t index)
+{
+    const struct server *server = scoring->server;
+    const char *symbol = server->config->symbols.names[index];
+    const struct question_limits limits = limits_of(scoring);
     struct score score;
     struct error error;
-    const enum status status = history_score_numbers(server->history, config->symbols.names[index],
-                                                     &limits, &score, &error);
-    if (status != STATUS_OK)
-        log_debug("not scored", log_text("symbol", config->symbols.names[index]),
-                  log_text("reason", error.message));
+    enum status status = history_score_numbers(server->history, symbol, &limits, &score, &error);
     pthread_mutex_lock(&scoring->mutex);
     if (status == STATUS_OK)
-        scoring->of[index] = scored_of(&score);
+        note_score(&scoring->of[index], &score);
     else if (status == STATUS_NO_DATA)
         scoring->of[index].time_ms = 0;
-    else if (status != STATUS_CANCELLED)
-        scoring->failures++;
+    pthread_mutex_unlock(&scoring->mutex);
+    if (status == STATUS_OK)
+        status = calibrate_symbol(scoring, index, &error);
+    if (status == STATUS_OK)
+        return;
+    log_debug("not scored", log_text("symbol", symbol), log_text("reason", error.message));
+    pthread_mutex_lock(&scoring->mutex);
+    scoring->failures += status != STATUS_NO_DATA && status != STATUS_CANCELLED;
     pthread_mutex_unlock(&scoring->mutex);
 }
 
@@ -106,11 +134,12 @@ static void *run(void *context)
 {
     struct scoring *scoring = context;
     const size_t count = scoring->server->config->symbols.count;
-    uint64_t begun_ns = clock_monotonic_ns();
+    const uint64_t first_ns = scoring->interval_ns < FIRST_NS ? scoring->interval_ns : FIRST_NS;
+    uint64_t next_ns = clock_monotonic_ns() + first_ns;
     errno = 0;
     check(nice(SCORING_NICENESS) != -1 || errno == 0); /* of this thread alone, as Linux has it */
-    while (wait_until(scoring, begun_ns + scoring->interval_ns)) {
-        begun_ns = clock_monotonic_ns();
+    while (wait_until(scoring, next_ns)) {
+        next_ns = clock_monotonic_ns() + scoring->interval_ns;
         for (size_t i = 0; i < count; i++) {
             const uint64_t start_ns = clock_monotonic_ns();
             score_symbol(scoring, i);

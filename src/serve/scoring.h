@@ -1,4 +1,5 @@
-/* The score of each symbol's map as a metric: computed now and then, on a thread of its own. */
+/* The score of each symbol's map as a metric, and the calibration of its snapshots: computed now
+ * and then, on a thread of its own. */
 #ifndef HEATCAST_SERVE_SCORING_H
 #define HEATCAST_SERVE_SCORING_H
 
@@ -8,7 +9,8 @@ struct server;
 struct scoring;
 
 /* Scores every symbol of a server that has a database each SCORE_EVERY seconds, the first time when
- * these are over. NULL if that is 0 or there is no database. The server's parts must outlive it. */
+ * these or a minute are over. NULL if that is 0 or there is no database. The server's parts must
+ * outlive it. */
 struct scoring *scoring_start(struct server *server);
 
 /* Ends the thread, and what it computes; returns when it is gone. NULL is harmless. What was found

@@ -192,6 +192,48 @@ describe('a score', () => {
         assert.doesNotMatch((await get(`${server.url}/metrics`)).text, /heatcast_score/);
     });
 
+    test('calibrates snapshots by the days before theirs, and by nothing later', async (t) => {
+        const snapshot = async (args = []) => {
+            const result = await run(['snapshot', '--db', demo, ...args]);
+            assert.equal(result.code, 0, result.stderr);
+            return JSON.parse(result.stdout);
+        };
+        const { data, timestamp } = await snapshot();
+        const { expected, levels } = data;
+        const midnight = Math.floor(Date.parse(timestamp) / 86_400_000) * 86_400_000;
+        assert.equal(Date.parse(expected.until), midnight);
+        const before = await score(demo, [
+            '--to',
+            new Date(midnight - 300_000).toISOString(),
+            '--window',
+            '30d',
+        ]);
+        assert.equal(before.measured_by, 'liquidations');
+        const { value, low, high } = before.amount.factor;
+        assert.deepEqual([expected.factor, expected.low, expected.high], [value, low, high]);
+        for (const side of ['long', 'short']) {
+            const waiting = levels.reduce((sum, level) => sum + level[`${side}_density`], 0);
+            assert.ok(Math.abs(expected[side] / (waiting * value) - 1) < 1e-6, side);
+        }
+        // With fewer than seven days nothing of the kind is said.
+        const early = await snapshot(['--at', new Date(midnight - 3 * 86_400_000).toISOString()]);
+        assert.equal('expected' in early.data, false);
+
+        // The stream says the same, as soon as it has been found.
+        const server = await serveFor(t, { database: demo, args: ['--score-every', '0.1'] });
+        const live = await eventually('a calibrated snapshot', async () => {
+            const newest = (await get(`${server.url}/api/v1/heatmap/BTCUSDT`)).json();
+            return newest.data.expected !== undefined && newest;
+        });
+        assert.deepEqual(live.data, data);
+    });
+
+    test('calibrates nothing where no liquidation is recorded', async () => {
+        const result = await run(['snapshot', '--db', quiet]);
+        assert.equal(result.code, 0, result.stderr);
+        assert.equal('expected' in JSON.parse(result.stdout).data, false);
+    });
+
     test('of what is wrong or too much says what is allowed', async () => {
         for (const [args, code, told] of [
             [['--from', 'yesterday'], 2, /--from.*'yesterday' is not a time/],

@@ -299,6 +299,33 @@ static void a_change_makes_the_next_snapshot(void **state)
     assert_int_equal(witness.snapshots[ETH], 1);
 }
 
+static void a_calibration_makes_the_next_snapshot(void **state)
+{
+    struct witness witness = {.wanted = {true, true}};
+    const struct calibration calibration = {0.5, 0.25, 0.75, T0};
+    make_database(state, 20, 20);
+    struct store *store = open_store(database(state), STORE_SHARED);
+    struct generator *generator = start(store, &witness, 0.02);
+    wait_until(read_witness(&witness).snapshots[BTC] == 1 &&
+               read_witness(&witness).snapshots[ETH] == 1);
+    assert_null(strstr(read_witness(&witness).end[BTC], "factor"));
+    generator_calibrate(generator, BTC, &calibration);
+    wait_until(read_witness(&witness).snapshots[BTC] == 2);
+    assert_non_null(
+        strstr(read_witness(&witness).end[BTC], "\"factor\":0.5,\"low\":0.25,\"high\":0.75"));
+    /* The same one is no news. */
+    generator_calibrate(generator, BTC, &calibration);
+    const unsigned checks = read_witness(&witness).checks[BTC];
+    wait_until(read_witness(&witness).checks[BTC] >= checks + 3);
+    assert_int_equal(stats_of(generator).computed, 3);
+    generator_calibrate(generator, BTC, &(struct calibration){0});
+    wait_until(read_witness(&witness).snapshots[BTC] == 3);
+    assert_null(strstr(read_witness(&witness).end[BTC], "factor"));
+    generator_stop(generator);
+    store_close(store);
+    assert_int_equal(witness.snapshots[ETH], 1);
+}
+
 static void the_symbols_of_a_tick_are_published_together(void **state)
 {
     struct witness witness = {.wanted = {true, true}};
@@ -713,6 +740,7 @@ int main(void)
         in_folder(nobody_who_wants_to_write_waits_for_what_is_computed),
         in_folder(an_unchanged_file_is_not_opened),
         in_folder(a_change_makes_the_next_snapshot),
+        in_folder(a_calibration_makes_the_next_snapshot),
         in_folder(the_symbols_of_a_tick_are_published_together),
         in_folder(a_write_that_changes_nothing_visible_is_not_published),
         in_folder(a_wake_is_answered_at_once),

@@ -64,6 +64,21 @@ static void data_that_lacks_something_says_from_when_on_it_will_not(void **state
     buffer_deinit(&out);
 }
 
+static void data_that_is_calibrated_says_what_is_expected(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = example();
+    struct buffer out = {0};
+    snapshot.calibration = (struct calibration){0.5, 0.25, 0.75, TIME_MS - DAY_MS};
+    snapshot.known_from_ms = SNAPSHOT_UNKNOWN;
+    snapshot_text_append_data(&out, &snapshot);
+    assert_non_null(strstr(buffer_text(&out),
+                           ",\"bucket\":100,\"expected\":{\"long\":750000,\"short\":717283.9455,"
+                           "\"factor\":0.5,\"low\":0.25,\"high\":0.75,"
+                           "\"until\":\"2025-12-27T14:30:00Z\"},\"known_from\":null}"));
+    buffer_deinit(&out);
+}
+
 static void a_message_carries_symbol_time_and_order(void **state)
 {
     (void)state;
@@ -249,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(data_reads_as_the_protocol_says),
         cmocka_unit_test(data_that_lacks_something_says_from_when_on_it_will_not),
+        cmocka_unit_test(data_that_is_calibrated_says_what_is_expected),
         cmocka_unit_test(a_message_carries_symbol_time_and_order),
         cmocka_unit_test(an_empty_book_is_an_empty_list),
         cmocka_unit_test(levels_after_levels_read_as_they_do_alone),

@@ -149,7 +149,8 @@ struct write {
         bool is_series;
         char symbol[SYMBOL_SIZE]; /* of the first row */
     } stages[TABLE_COUNT], liquidations;
-    uint64_t liquidations_new; /* of the last transaction */
+    uint64_t rows_new[TABLE_COUNT]; /* so far */
+    uint64_t liquidations_new;      /* of the last transaction */
     struct store_telling telling;
     struct replaced_range {
         enum table table;

@@ -259,6 +259,10 @@ enum status store_write_kline(struct store_session *session, const struct kline_
 enum status store_write_interest(struct store_session *session, const struct interest_row *row,
                                  struct error *error);
 
+/* From here on the session's reads find the rows that were written so far in the transaction. What
+ * store_write_replaced() says after it is for rows that come after it. */
+enum status store_write_merge(struct store_session *session, struct error *error);
+
 /* What the open interest that follows in the transaction names as its source instead. */
 void store_write_source(struct store_session *session, const char *source);
 

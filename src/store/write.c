@@ -203,15 +203,28 @@ static enum status end_stage(struct store_session *session, enum table table, ui
     return status == STATUS_OK ? store_merge_stage(session, table, row_count, error) : status;
 }
 
+enum status store_write_merge(struct store_session *session, struct error *error)
+{
+    check(session->write.is_open);
+    enum status status = STATUS_OK;
+    for (enum table table = 0; table < TABLE_COUNT && status == STATUS_OK; table++) {
+        struct stage *stage = &session->write.stages[table];
+        uint64_t row_count = 0;
+        if (stage->appender == NULL)
+            continue;
+        status = end_stage(session, table, &row_count, error);
+        session->write.rows_new[table] += row_count;
+        duckdb_appender_destroy(&stage->appender);
+        *stage = (struct stage){0};
+    }
+    return status;
+}
+
 enum status store_write_commit(struct store_session *session, uint64_t *klines_new,
                                uint64_t *interest_new, struct error *error)
 {
-    check(session->write.is_open);
-    uint64_t counts[TABLE_COUNT] = {0};
-    enum status status = STATUS_OK;
-    for (enum table table = 0; table < TABLE_COUNT && status == STATUS_OK; table++)
-        if (session->write.stages[table].appender != NULL)
-            status = end_stage(session, table, &counts[table], error);
+    enum status status = store_write_merge(session, error);
+    const uint64_t *counts = session->write.rows_new;
     if (status == STATUS_OK && session->write.liquidations.appender != NULL)
         status = store_merge_liquidations(session, error);
     if (status == STATUS_OK) {

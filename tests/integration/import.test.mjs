@@ -133,6 +133,26 @@ test('two symbols with the same open times both survive', async (t) => {
     assertSnapshot(await snapshot('ETHUSDT'), 'ETHUSDT', expectedSnapshot(other));
 });
 
+test('an archive of a tree holds the candles that tell what its open interest means', async (t) => {
+    const { folder, importFiles, snapshot } = await setUp(t);
+    // Labelled by the beginning of the five minutes at whose end it was so.
+    const labelled = market.interest.map((row) => ({ ...row, time: row.time - 300_000 }));
+    await writeFile(
+        join(folder, 'tree.zip'),
+        zip({
+            'um/daily/klines/BTCUSDT/5m/BTCUSDT-5m-2025-12.csv': klinesCsv(market.candles),
+            'um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2025-12.csv': metricsCsv('BTCUSDT', labelled),
+            'read me.txt': 'These are candles.',
+        }),
+    );
+    const { code, stderr, summaries } = await importFiles('tree.zip');
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^heatcast: passed over 1 file .*read me\.txt$/m);
+    assert.equal(stderr.trim().split('\n').length, 1);
+    assert.equal(summaries['open interest'].fresh, market.interest.length);
+    assertSnapshot(await snapshot(), 'BTCUSDT', expectedSnapshot(market));
+});
+
 test('files are imported as the archive packs them, zip, and as gzip', async (t) => {
     const { folder, importFiles, snapshot } = await setUp(t);
     await mkdir(join(folder, 'in'));

@@ -58,6 +58,7 @@ struct transaction {
     uint64_t begin_ns;
     size_t file_count;
     uint64_t row_count;
+    bool has_unseen_candles;                 /* which reading does not find yet */
     size_t usable_counts[IMPORT_KIND_COUNT]; /* CSV files */
 };
 
@@ -326,6 +327,19 @@ static enum status on_dated(const struct interest_row *row, const char *why, voi
     return STATUS_OK;
 }
 
+/* The candles that came before tell what its labels mean, also those of the same archive. */
+static enum status date_interest(struct work *work, struct error *error)
+{
+    struct import *import = work->import;
+    enum status status = STATUS_OK;
+    if (import->transaction.has_unseen_candles && import->dating.held_count > 0) {
+        status = store_write_merge(import->session, error);
+        import->transaction.has_unseen_candles = false;
+    }
+    return status == STATUS_OK ? archive_dating_run(&import->dating, on_dated, work, error)
+                               : status;
+}
+
 static enum status store_rows(struct work *work, const struct archive_item *item,
                               struct error *error)
 {
@@ -337,10 +351,10 @@ static enum status store_rows(struct work *work, const struct archive_item *item
         return status;
     if (item->rows.kind == IMPORT_INTEREST) {
         archive_dating_hold(&import->dating, item->rows.interest, item->rows.count, table);
-        return import->dating.held_count >= INTEREST_HELD_MAX
-                   ? archive_dating_run(&import->dating, on_dated, work, error)
-                   : STATUS_OK;
+        return import->dating.held_count >= INTEREST_HELD_MAX ? date_interest(work, error)
+                                                              : STATUS_OK;
     }
+    import->transaction.has_unseen_candles = true;
     for (size_t i = 0; i < item->rows.count && status == STATUS_OK; i++) {
         item->rows.klines[i].origin |= table;
         note_time(work, item->rows.klines[i].candle.open_time_ms);
@@ -365,7 +379,7 @@ static enum status end_interest(struct work *work, struct error *error)
     struct import *import = work->import;
     enum status status = STATUS_OK;
     if (!work->is_broken)
-        status = archive_dating_run(&import->dating, on_dated, work, error);
+        status = date_interest(work, error);
     uint64_t undated = work->undated_count;
     import->dating.held_count = 0;
     work->undated_count = 0;

@@ -89,10 +89,21 @@ static enum status take_header(struct archive_reader *reader, struct slice line)
     return settle_symbol(reader);
 }
 
+/* Text in an archive that lies beside the data. */
+static bool is_read_me(const struct archive_reader *reader)
+{
+    size_t size = strlen(reader->path);
+    return reader->archive != NULL && size > 4 && strcmp(reader->path + size - 4, ".txt") == 0;
+}
+
 /* Settles by the first row what neither a header nor the name has said. */
 static enum status take_first_row(struct archive_reader *reader, struct slice line)
 {
     if (!reader->is_kind_known && !tell_kind(line, &reader->kind)) {
+        if (is_read_me(reader)) {
+            archive_pass_over(reader->problems, reader->path, ARCHIVE_NO_NAME);
+            return STATUS_NO_DATA;
+        }
         archive_unusable(reader->problems,
                          "%s: neither its name nor its first line is that of 5-minute klines or "
                          "open interest (names like BTCUSDT-5m-2025-12.csv, "

@@ -406,6 +406,19 @@ static void what_is_passed_over_in_a_folder_is_counted_and_named(void **state)
     assert_null(strstr(outcome.notes, "CHECKSUM"));
 }
 
+static void text_of_another_kind_is_refused_once(void **state)
+{
+    assert_refused(state,
+                   put(state, "BTCUSDT-5m-1.csv",
+                       "\xff\xfe"
+                       "1,2,3\n4,5,6\n"),
+                   "it is UTF-16");
+    assert_refused(
+        state,
+        put(state, "BTCUSDT-5m-2.csv", "1764547200000,100,103,97,101,5\r1764547500000,1,1,1,1,5\r"),
+        "its lines end with CR alone");
+}
+
 static void figures_that_no_column_holds_are_told_once(void **state)
 {
     const char *path = put(state, "BTCUSDT-5m-2025-12-01.csv",
@@ -424,6 +437,7 @@ static void figures_that_no_column_holds_are_told_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        in_folder(text_of_another_kind_is_refused_once),
         in_folder(figures_that_no_column_holds_are_told_once),
         in_folder(columns_in_another_order_are_taken_by_name),
         in_folder(files_that_went_through_scripts_are_read),

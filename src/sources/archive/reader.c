@@ -222,10 +222,25 @@ static enum status take_row(struct archive_reader *reader, struct slice line, st
 
 /* -- lines ------------------------------------------------------------------------------------- */
 
+/* Why the text of a file that begins with this line cannot be read; NULL: it may be. Said once and
+ * not of each line. */
+static const char *find_foreign_text(struct slice line)
+{
+    if (slice_starts_with(line, "\xff\xfe") || slice_starts_with(line, "\xfe\xff"))
+        return "it is UTF-16, and UTF-8 is read";
+    line = slice_trim(line);
+    if (memchr(line.data, '\r', line.size) != NULL)
+        return "its lines end with CR alone, and LF or CRLF is read";
+    return NULL;
+}
+
 /* A line with content. */
 static enum status take_line(struct archive_reader *reader, struct slice line, struct error *error)
 {
     bool is_first = reader->columns.field_count == 0;
+    const char *foreign = is_first && reader->rows_read == 0 ? find_foreign_text(line) : NULL;
+    if (foreign != NULL)
+        return refuse(reader, foreign);
     bool is_text = !reader->lines.is_too_long && !reader->lines.has_nul;
     if (is_first && archive_line_is_preamble(line))
         return STATUS_OK;

@@ -13,7 +13,10 @@
 enum {
     POLL_MS = 100,        /* from a signal to the stop, at most */
     SAME_SIGNAL_MS = 100, /* signals that come together are one: `timeout` sends two */
+    STOP_S = 8,           /* for a source to stop: one that reads a pipe may never */
 };
+
+static volatile sig_atomic_t asked_by; /* the signal; set before on_alarm() is installed */
 
 static bool is_ignored(int number)
 {
@@ -49,15 +52,36 @@ void signals_unblock(const sigset_t *awaited)
     pthread_sigmask(SIG_UNBLOCK, awaited, NULL);
 }
 
+/* What is stored by now is whole, so the program may end anywhere. */
+static void on_alarm(int number)
+{
+    static const char message[] = "heatcast: stopping takes too long, the program ends now\n";
+    (void)number;
+    (void)!write(STDERR_FILENO, message, sizeof message - 1);
+    signal(asked_by, SIG_DFL);
+    raise(asked_by);
+}
+
+static enum status stop(struct source *source, int number, struct error *error)
+{
+    asked_by = number;
+    signal(SIGALRM, on_alarm);
+    alarm(STOP_S);
+    enum status status = source_stop(source, error);
+    alarm(0);
+    return status;
+}
+
 enum status signals_run(struct source *source, const sigset_t *awaited, int *number,
                         struct error *error)
 {
     *number = 0;
     while (*number == 0 && !source_wait(source, POLL_MS))
         *number = signals_take(awaited);
-    if (*number != 0)
-        signals_unblock(awaited);
-    return source_stop(source, error);
+    if (*number == 0)
+        return source_stop(source, error);
+    signals_unblock(awaited);
+    return stop(source, *number, error);
 }
 
 _Noreturn void signals_end_by(int number)

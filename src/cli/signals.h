@@ -20,7 +20,8 @@ int signals_take(const sigset_t *awaited);
 void signals_unblock(const sigset_t *awaited);
 
 /* Waits for a source that ends by itself, or for a signal, which becomes `number`, and then stops
- * it. The status is source_stop()'s. */
+ * it. The status is source_stop()'s. A source that does not stop within some seconds is left to end
+ * with the program, by the signal. */
 enum status signals_run(struct source *source, const sigset_t *awaited, int *number,
                         struct error *error);
 

@@ -1,7 +1,7 @@
 // `heatcast import`: files of the Binance archive into the database (docs/model.md, "Files").
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -131,6 +131,23 @@ test('two symbols with the same open times both survive', async (t) => {
     assert.deepEqual(summaries.klines, { files: 2, read: 240, fresh: 240, bad: 0 });
     assertSnapshot(await snapshot('BTCUSDT'), 'BTCUSDT', expectedSnapshot(market));
     assertSnapshot(await snapshot('ETHUSDT'), 'ETHUSDT', expectedSnapshot(other));
+});
+
+test('an import that waits for a pipe is ended by a signal all the same', async (t) => {
+    const { folder, database, importFiles } = await setUp(t);
+    await writeMarket(folder, market);
+    const pipe = join(folder, 'BTCUSDT-5m-2025-11.csv');
+    assert.equal((await run([pipe], { program: 'mkfifo' })).code, 0);
+    const child = start(['import', '--db', database, pipe]);
+    t.after(() => child.kill('SIGKILL'));
+    let stderr = '';
+    child.stderr.on('data', (text) => (stderr += text));
+    const writer = await open(pipe, 'w'); // opens when the import has opened it
+    t.after(() => writer.close());
+    child.kill('SIGTERM');
+    assert.deepEqual(await child.ended, { code: null, signal: 'SIGTERM' });
+    assert.match(stderr, /^heatcast: stopping takes too long, the program ends now$/m);
+    assert.equal((await importFiles('BTCUSDT')).code, 0, 'the database is sound');
 });
 
 test('an archive of a tree holds the candles that tell what its open interest means', async (t) => {

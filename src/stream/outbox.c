@@ -39,12 +39,12 @@ const uint64_t outbox_delivery_bounds_ns[OUTBOX_DELIVERY_BOUNDS] = {
 struct item {
     struct frame *frame;
     struct outbox_slot *slot; /* where the frame came from; NULL for the begun one */
+    struct outbox_tape *tape; /* of a liquidation that is not begun */
     struct outbox_reply *reply;
     size_t offset;
     uint64_t waiting_since_ns; /* of a frame */
+    uint64_t warned_of_missed; /* as the next, of liquidations */
     uint32_t warned_of;        /* of a warning that is not begun: the dropped snapshots it names */
-    uint64_t warned_of_missed;
-    struct outbox_tape *tape; /* of a liquidation that is not begun */
     bool is_print, is_warning;
     bool is_deflated; /* the frame goes in its compressed form */
 };
@@ -248,7 +248,8 @@ static bool take_print(struct outbox *outbox, struct item *item, struct outbox_m
         }
         if (frame == NULL)
             continue;
-        *item = (struct item){.frame = frame_acquire(frame), .tape = tape, .is_print = true};
+        frame_acquire(frame);
+        *item = (struct item){.frame = frame, .tape = tape, .is_print = true};
         tape->next++;
         return true;
     }

@@ -18,7 +18,7 @@ struct import_summary;
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-#define COMMAND_OPTIONS_MAX 8
+#define COMMAND_OPTIONS_MAX 10
 
 /* What was given on the command line. Texts point into argv. */
 struct invocation {

@@ -48,5 +48,6 @@ const struct command command_history = {
                 {"interval", "INTERVAL", "5m, 15m, 30m, 1h, 2h, 4h, 8h, 12h or 1d"},
                 {"bucket", "PRICE", "price step of the levels"},
                 {"weights", "LIST", "leverage weights, as in " LEVERAGE_WEIGHTS_DEFAULT},
-                {"model", "MODEL", "the model (HEATMAP_MODEL if not given)"}},
+                {"model", "MODEL", "the model (HEATMAP_MODEL if not given)"},
+                {"tiers", "LIST", "positions of these tiers alone: low, medium, high"}},
 };

@@ -451,3 +451,54 @@ enum status value_parse_address(const char *text, struct listen_address *address
     address->port = (int)number;
     return STATUS_OK;
 }
+
+/* -- groups of tiers --------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    enum tier_group group;
+} tier_groups[] = {{"low", TIERS_LOW}, {"medium", TIERS_MEDIUM}, {"high", TIERS_HIGH}};
+
+enum tier_group tier_group_of(int leverage)
+{
+    return leverage >= TIERS_HIGH_FROM     ? TIERS_HIGH
+           : leverage >= TIERS_MEDIUM_FROM ? TIERS_MEDIUM
+                                           : TIERS_LOW;
+}
+
+static unsigned find_tier_group(struct slice name)
+{
+    for (size_t i = 0; i < sizeof tier_groups / sizeof tier_groups[0]; i++)
+        if (slice_equals(name, tier_groups[i].name))
+            return tier_groups[i].group;
+    return 0;
+}
+
+enum status value_parse_tier_groups(const char *text, unsigned *groups, struct error *error)
+{
+    struct slice rest = slice_of(text), name;
+    unsigned found = 0;
+    while (rest.size > 0) {
+        slice_split(&rest, ',', &name);
+        const unsigned group = find_tier_group(slice_trim(name));
+        if (group == 0)
+            return error_set(error, STATUS_INVALID, "'%.60s' is not a list of low, medium and high",
+                             text);
+        found |= group;
+    }
+    if (found == 0)
+        return error_set(error, STATUS_INVALID, "'%.60s' is not a list of low, medium and high",
+                         text);
+    *groups = found;
+    return STATUS_OK;
+}
+
+char *value_format_tier_groups(unsigned groups, char text[TIER_GROUPS_SIZE])
+{
+    char *to = text;
+    for (size_t i = 0; i < sizeof tier_groups / sizeof tier_groups[0]; i++)
+        if ((groups & tier_groups[i].group) != 0)
+            to += sprintf(to, "%s%s", to > text ? "," : "", tier_groups[i].name);
+    *to = '\0';
+    return text;
+}

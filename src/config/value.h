@@ -108,6 +108,21 @@ struct leverage_weights {
     } tiers[TIERS_MAX];
 };
 
+/* Groups of tiers by leverage; a bit each. */
+enum tier_group { TIERS_LOW = 1, TIERS_MEDIUM = 2, TIERS_HIGH = 4 };
+#define TIERS_ALL (TIERS_LOW | TIERS_MEDIUM | TIERS_HIGH)
+#define TIERS_MEDIUM_FROM 20 /* the least leverage of a group */
+#define TIERS_HIGH_FROM 50
+
+enum tier_group tier_group_of(int leverage);
+
+/* "high", "high,low": the bits of those that are named. */
+enum status value_parse_tier_groups(const char *text, unsigned *groups, struct error *error);
+
+/* The same back, in one order: "low,medium,high". Returns `text`. */
+#define TIER_GROUPS_SIZE 24
+char *value_format_tier_groups(unsigned groups, char text[TIER_GROUPS_SIZE]);
+
 #define LEVERAGE_WEIGHTS_DEFAULT "5:15,10:30,25:25,50:20,100:10"
 
 /* "5:15,10:30,25:25": leverage:weight, normalised by the weights' sum. */

@@ -103,8 +103,12 @@ static void write_known_from(const struct question *question, struct json *json)
 static void write_meta(const struct question *question, int64_t bucket_e8,
                        const struct totals *totals, struct json *json)
 {
+    char tiers[TIER_GROUPS_SIZE];
     question_open_meta(question, json);
     write_known_from(question, json);
+    if (question->settings.tier_groups != 0)
+        json_member_text(json, "tiers",
+                         value_format_tier_groups(question->settings.tier_groups, tiers));
     json_member_decimal(json, "bucket", bucket_e8);
     json_member_integer(json, "total_snapshots", (int64_t)totals->snapshots);
     write_price_range(json, totals);

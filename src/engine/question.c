@@ -127,6 +127,8 @@ enum status question_ask(struct history *history, const struct question_type *ty
         .model = range->model != NULL ? range->model : history->model,
         .settings = history->settings,
     };
+    if (range->tier_groups != TIERS_ALL)
+        question.settings.tier_groups = range->tier_groups;
     if (range->has_weights)
         question.settings.weights = range->weights;
     question.limits = limits != NULL ? limits : &no_limits;

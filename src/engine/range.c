@@ -109,6 +109,11 @@ static enum status set_model(struct range *range, const char *value, struct erro
     return model_find(value, &range->model, error);
 }
 
+static enum status set_tiers(struct range *range, const char *value, struct error *error)
+{
+    return value_parse_tier_groups(value, &range->tier_groups, error);
+}
+
 static enum status set_shown_start(struct range *range, const char *value, struct error *error)
 {
     return parse_time(value, &range->has_shown_start, &range->shown_start_ms, error);
@@ -123,10 +128,9 @@ static const struct {
     const char *name;
     enum status (*set)(struct range *range, const char *value, struct error *error);
 } parameters[] = {
-    {"start", set_start},         {"end", set_end},
-    {"window", set_window},       {"interval", set_interval},
-    {"bucket", set_bucket},       {"weights", set_weights},
-    {"model", set_model},         {"shown_start", set_shown_start},
+    {"start", set_start},         {"end", set_end},       {"window", set_window},
+    {"interval", set_interval},   {"bucket", set_bucket}, {"weights", set_weights},
+    {"model", set_model},         {"tiers", set_tiers},   {"shown_start", set_shown_start},
     {"shown_end", set_shown_end},
 };
 
@@ -167,6 +171,8 @@ enum status range_check_no_part(const struct range *range, struct error *error)
 
 enum status range_check_five_minutes(const struct range *range, struct error *error)
 {
+    if (range->tier_groups != 0)
+        return error_set(error, STATUS_INVALID, "tiers are not scored alone");
     if (range->interval_ms != 0)
         return error_set(error, STATUS_INVALID,
                          "a score has no interval: it is of candles of five minutes "
@@ -176,9 +182,11 @@ enum status range_check_five_minutes(const struct range *range, struct error *er
 
 enum status range_check_times_only(const struct range *range, struct error *error)
 {
-    if (range->interval_ms != 0 || range->bucket_e8 != 0 || range->has_weights)
-        return error_set(error, STATUS_INVALID,
-                         "liquidations have no interval, bucket or weights (start, end, window)");
+    if (range->interval_ms != 0 || range->bucket_e8 != 0 || range->has_weights ||
+        range->tier_groups != 0)
+        return error_set(
+            error, STATUS_INVALID,
+            "liquidations have no interval, bucket, weights or tiers (start, end, window)");
     return range_check_no_part(range, error);
 }
 
@@ -230,6 +238,8 @@ void range_append_canonical(struct buffer *out, const struct range *range)
     append_weights(out, range);
     if (range->model != NULL)
         buffer_append_format(out, " model=%s", range->model->name);
+    append_number(out, "tiers", range->tier_groups != 0 && range->tier_groups != TIERS_ALL,
+                  range->tier_groups);
     append_number(out, "shown_start", both.has_shown_start, both.shown_start_ms);
     append_number(out, "shown_end", both.has_shown_end, both.shown_end_ms);
 }

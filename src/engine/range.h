@@ -24,6 +24,7 @@ struct range {
     bool has_weights;
     struct leverage_weights weights; /* ascending by leverage, all above 0 */
     const struct model *model;       /* NULL: configured or default */
+    unsigned tier_groups;            /* bits of enum tier_group; 0: all */
     /* Of a grid alone: the part of the range whose columns are wanted. */
     bool has_shown_start, has_shown_end;
     int64_t shown_start_ms, shown_end_ms; /* inclusive */
@@ -31,7 +32,7 @@ struct range {
 
 /* For messages. */
 #define RANGE_PARAMETERS                                                                           \
-    "start, end, window, interval, bucket, weights, model; a grid's shown_start, shown_end"
+    "start, end, window, interval, bucket, weights, model, tiers; a grid's shown_start, shown_end"
 
 /* Sets one of RANGE_PARAMETERS by its name. STATUS_NOT_FOUND if there is none of that name,
  * STATUS_INVALID (which names it) if the value is wrong. */

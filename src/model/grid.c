@@ -320,6 +320,7 @@ static void write_meta(const struct grid *grid, struct json *json)
 {
     const struct grid_column *first = &grid->columns[0];
     const struct grid_column *last = &grid->columns[grid->column_count - 1];
+    char tiers[TIER_GROUPS_SIZE];
     json_key(json, "meta");
     json_open_object(json);
     json_member_text(json, "symbol", grid->options->symbol);
@@ -328,6 +329,9 @@ static void write_meta(const struct grid *grid, struct json *json)
     write_duration(json, "interval", grid->options->interval_ms);
     write_duration(json, "step", grid->step_ms);
     write_known_from(grid->options, json);
+    if (grid->options->settings->tier_groups != 0)
+        json_member_text(json, "tiers",
+                         value_format_tier_groups(grid->options->settings->tier_groups, tiers));
     json_member_decimal(json, "bucket", grid->options->bucket_e8);
     json_member_decimal(json, "price_min", grid->price_min_e8);
     json_member_integer(json, "rows", (int64_t)grid->rows);

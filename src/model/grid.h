@@ -15,11 +15,11 @@
  *
  * Columns are the intervals at multiples of `step` (chosen so that there are at most
  * GRID_COLUMNS_MAX) and always the newest one, each as it ends. `interval` and `step` are durations
- * as text ("5m"). `known_from` is there with a model of moments (model.h): columns before it lack
- * positions of which the database does not know; null: all of them do.
- * `interest_known` counts the candles of the series, those that only feed the book included, of
- * whose end open interest is known, and `interest_changes` those with which it changed: without one
- * there is no level. */
+ * as text ("5m"). `tiers` is there where not all are shown ("high"). `known_from` is there with a
+ * model of moments (model.h): columns before it lack positions of which the database does not know;
+ * null: all of them do. `interest_known` counts the candles of the series, those that only feed the
+ * book included, of whose end open interest is known, and `interest_changes` those with which it
+ * changed: without one there is no level. */
 #ifndef HEATCAST_MODEL_GRID_H
 #define HEATCAST_MODEL_GRID_H
 

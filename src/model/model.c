@@ -35,3 +35,13 @@ enum status model_find(const char *name, const struct model **model, struct erro
     buffer_deinit(&names);
     return STATUS_INVALID;
 }
+
+uint32_t model_tiers_of(const struct leverage_weights *weights, unsigned tier_groups)
+{
+    uint32_t tiers = 0;
+    for (size_t tier = 0; tier < weights->count; tier++)
+        if (tier_groups == 0 ||
+            (tier_groups & (unsigned)tier_group_of(weights->tiers[tier].leverage)) != 0)
+            tiers |= (uint32_t)1 << tier;
+    return tiers;
+}

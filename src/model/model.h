@@ -26,7 +26,8 @@ struct model;
  * but change and list nothing, until it is reset: what runs a model asks once, at the end. */
 struct book {
     const struct model *model;
-    int64_t lookback_ms; /* of the settings */
+    int64_t lookback_ms;  /* of the settings */
+    uint32_t shown_tiers; /* a bit for each tier of the weights that snapshots are of */
     bool has_failed;
 };
 
@@ -41,6 +42,8 @@ struct model_settings {
     struct leverage_weights weights;
     int64_t lookback_ms; /* how long a position is followed */
     double turnover;     /* share of the traded volume that replaces positions; 0 to 1 */
+    /* What snapshots are of, as bits of enum tier_group; 0: of all tiers. The book is the same. */
+    unsigned tier_groups;
 };
 
 #define TURNOVER_MAX 1.0
@@ -93,6 +96,9 @@ static inline int64_t model_begin(const struct model *model, int64_t moment_ms, 
     return model->begin != NULL ? model->begin(moment_ms, lookback_ms) : moment_ms - lookback_ms;
 }
 
+/* Which tiers are of these groups, a bit each; 0: all of them. */
+uint32_t model_tiers_of(const struct leverage_weights *weights, unsigned tier_groups);
+
 /* An empty book, or NULL if there is no memory for it. The settings are copied. */
 static inline struct book *book_create(const struct model *model,
                                        const struct model_settings *settings)
@@ -101,6 +107,7 @@ static inline struct book *book_create(const struct model *model,
     if (book != NULL) {
         book->model = model;
         book->lookback_ms = settings->lookback_ms;
+        book->shown_tiers = model_tiers_of(&settings->weights, settings->tier_groups);
     }
     return book;
 }

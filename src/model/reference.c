@@ -403,11 +403,17 @@ static void prepare(struct book *base, int64_t bucket_e8)
         assign_all_buckets(book, bucket_e8);
 }
 
-static void sum_side(const struct side *side, int64_t bucket_lowest, double *sums)
+static bool is_shown(const struct reference *book, const struct position *position)
 {
+    return position->volume > 0 && (book->base.shown_tiers >> position->tier & 1) != 0;
+}
+
+static void sum_side(const struct reference *book, const struct side *side, double *sums)
+{
+    const int64_t bucket_lowest = book->bucket_lowest;
     for (uint32_t i = 0; i < side->slot_count; i++) {
         const struct position *position = &side->positions[i];
-        if (position->volume > 0)
+        if (is_shown(book, position))
             sums[position->bucket - bucket_lowest] += position->volume;
     }
 }
@@ -438,7 +444,7 @@ static void snapshot_dense(struct reference *book, struct level_list *levels)
     }
     for (size_t s = 0; s < POSITION_SIDES; s++) {
         memset(book->sums[s], 0, range * sizeof *book->sums[s]);
-        sum_side(&book->sides[s], book->bucket_lowest, book->sums[s]);
+        sum_side(book, &book->sides[s], book->sums[s]);
     }
     const double *longs = book->sums[POSITION_LONG], *shorts = book->sums[POSITION_SHORT];
     for (size_t i = 0; i < range; i++)
@@ -467,19 +473,19 @@ static int compare_places(const void *a, const void *b)
     return (first->slot > second->slot) - (first->slot < second->slot);
 }
 
-/* The places of all positions, in order; NULL if there is no memory for them. */
-static struct placed *make_places(const struct reference *book)
+/* The places of all positions that are shown, in order; NULL if there is no memory for them. */
+static struct placed *make_places(const struct reference *book, size_t *count)
 {
     struct placed *places = memory_try_resize(NULL, book->count, sizeof *places);
-    size_t count = 0;
+    *count = 0;
     if (places == NULL)
         return NULL;
     for (uint32_t s = 0; s < POSITION_SIDES; s++)
         for (uint32_t i = 0; i < book->sides[s].slot_count; i++)
-            if (book->sides[s].positions[i].volume > 0)
-                places[count++] = (struct placed){book->sides[s].positions[i].bucket, s, i};
-    check(count == book->count);
-    qsort(places, count, sizeof *places, compare_places);
+            if (is_shown(book, &book->sides[s].positions[i]))
+                places[(*count)++] = (struct placed){book->sides[s].positions[i].bucket, s, i};
+    check(*count <= book->count);
+    qsort(places, *count, sizeof *places, compare_places);
     return places;
 }
 
@@ -489,15 +495,16 @@ static struct placed *make_places(const struct reference *book)
 static void snapshot_sorted(struct reference *book, struct level_list *levels)
 {
     double scale = (double)book->scale;
-    struct placed *places = make_places(book);
+    size_t count;
+    struct placed *places = make_places(book, &count);
     if (places == NULL) {
         book->base.has_failed = true;
         return;
     }
-    for (size_t i = 0; i < book->count;) {
+    for (size_t i = 0; i < count;) {
         const int64_t bucket = places[i].bucket;
         double sums[POSITION_SIDES] = {0};
-        for (; i < book->count && places[i].bucket == bucket; i++)
+        for (; i < count && places[i].bucket == bucket; i++)
             sums[places[i].side] += book->sides[places[i].side].positions[places[i].slot].volume;
         level_list_push(levels, (struct level){
                                     .price_e8 = bucket * book->bucket_e8,

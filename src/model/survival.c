@@ -518,7 +518,7 @@ static void sum_side(const struct survival *book, const struct lot_side *side, i
         const struct lot *lot = &side->lots[place];
         const int32_t *buckets = &side->buckets[place * tiers];
         const double volume = lot_volume(book, lot);
-        for (uint32_t left = lot->tiers; left != 0; left &= left - 1) {
+        for (uint32_t left = lot->tiers & book->base.shown_tiers; left != 0; left &= left - 1) {
             const size_t tier = (size_t)__builtin_ctz(left);
             const double of_tier = tier_volume(book, volume, tier);
             if (!is_dust(of_tier))
@@ -577,7 +577,7 @@ static void add_places(const struct survival *book, uint32_t s, struct placed_ti
     const size_t tiers = tier_count(book);
     for (uint32_t place = side->first; place < side->end; place++) {
         const double volume = lot_volume(book, &side->lots[place]);
-        const uint32_t live = live_tiers(book, &side->lots[place]);
+        const uint32_t live = live_tiers(book, &side->lots[place]) & book->base.shown_tiers;
         for (uint32_t tier = 0; tier < tiers; tier++) {
             if ((live >> tier & 1) == 0)
                 continue;

@@ -29,7 +29,7 @@ static inline bool question_is_short(enum question_kind kind)
     return kind == QUESTION_SYMBOLS || kind == QUESTION_READY || kind == QUESTION_METRICS;
 }
 
-#define BACKEND_PARAMETERS_MAX 8
+#define BACKEND_PARAMETERS_MAX 10
 #define BACKEND_PARAMETER_SIZE 256
 
 struct backend_parameter {

@@ -187,8 +187,7 @@ static bool read_parameters(struct exchange *exchange, struct slice query,
             return false;
         }
         if (request->parameter_count == BACKEND_PARAMETERS_MAX) {
-            respond_error(exchange, 400, "INVALID_PARAMETER", "More than 8 parameters in the query",
-                          NULL);
+            respond_error(exchange, 400, "INVALID_PARAMETER", "More than 10 parameters", NULL);
             return false;
         }
         request->parameters[request->parameter_count++] = parameter;

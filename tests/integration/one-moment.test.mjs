@@ -201,6 +201,71 @@ describe('a moment has one number', () => {
         for (const text of texts) assert.equal(text, JSON.stringify(command.data));
     });
 
+    test('of a group of tiers as well, and the groups add up to the whole', async (t) => {
+        const server = await serveFor(t, { database, env });
+        const groups = { low: [0, 20], medium: [20, 50], high: [50, 1000] };
+        const found = {};
+        for (const [name, [least, below]] of Object.entries(groups)) {
+            const range = `bucket=1000&tiers=${name}`;
+            found[name] = await answer(server, `/history?window=30h&${range}`);
+            assert.equal(found[name].meta.tiers, name);
+            const moments = textsOf(found[name]);
+            for (const window of ['7d', '14d'])
+                for (const [time, text] of textsOf(
+                    await answer(server, `/history?window=${window}&interval=1h&${range}`),
+                ))
+                    if (Date.parse(time) > newestMs - 7_200_000)
+                        assert.equal(
+                            text,
+                            moments.get(iso(Math.min(Date.parse(time) + 11 * candleMs, newestMs))),
+                            `${name} ${window} ${time}`,
+                        );
+            for (const window of ['30h', '7d', '30d'])
+                assertColumns(
+                    await answer(server, `/grid?window=${window}&${range}`),
+                    found[name],
+                    `${name} ${window}`,
+                );
+            assertMoment(
+                found[name].data.at(-1),
+                momentOf(
+                    'BTCUSDT',
+                    flows.filter((flow) => flow.time > newestMs - lookbackMs),
+                    {
+                        lookbackMs,
+                        bucket: 100_000_000_000n,
+                        shows: (leverage) => leverage >= least && leverage < below,
+                    },
+                ),
+            );
+        }
+        const whole = await answer(server, '/history?window=30h&bucket=1000');
+        assert.equal(whole.meta.tiers, undefined);
+        assert.deepEqual(
+            (await answer(server, '/history?window=30h&bucket=1000&tiers=high,low,medium')).data,
+            whole.data,
+        );
+        whole.data.forEach((moment, i) => {
+            for (const level of moment.levels)
+                for (const side of ['long_density', 'short_density']) {
+                    const parts = Object.values(found).map(
+                        ({ data }) =>
+                            data[i].levels.find(({ price }) => price === level.price)?.[side] ?? 0,
+                    );
+                    const sum = parts.reduce((a, b) => a + b);
+                    assert.ok(Math.abs(sum - level[side]) <= 1e-9 * level[side], moment.timestamp);
+                }
+        });
+        const two = await answer(server, '/history?window=1h&bucket=1000&tiers=high,low');
+        assert.equal(two.meta.tiers, 'low,high');
+        const wrong = await get(`${server.url}/api/v1/heatmap/BTCUSDT/grid?tiers=25x`);
+        assert.equal(wrong.status, 400);
+        assert.match(
+            wrong.json().error.message,
+            /tiers: '25x' is not a list of low, medium and high/,
+        );
+    });
+
     test('`reference` is what it was, beside it', async (t) => {
         const asked = await snapshot('--model', 'reference');
         const configured = await ask(['snapshot'], database, {

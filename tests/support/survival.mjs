@@ -60,6 +60,7 @@ function* positions(flows, tiers, lookbackMs) {
             const numerator = flow.close * (isLong ? 1000n * L - 996n : 1000n * L + 996n);
             const reached = after.findIndex((c) => isReached(isLong, numerator, 1000n * L, c));
             yield {
+                leverage,
                 isLong,
                 isNew: after.length === 0,
                 price: numerator / (1000n * L),
@@ -77,7 +78,7 @@ function* positions(flows, tiers, lookbackMs) {
 export function momentOf(
     symbol,
     flows,
-    { lookbackMs = 7 * dayMs, weights = defaultWeights, bucket } = {},
+    { lookbackMs = 7 * dayMs, weights = defaultWeights, bucket, shows = () => true } = {},
 ) {
     const newest = flows.at(-1);
     const size = bucket ?? defaultBucket(symbol, newest.close);
@@ -88,6 +89,7 @@ export function momentOf(
         consumed += position.isConsumed ? 1 : 0;
         if (position.volume < 0.01) continue;
         created += position.isNew ? 1 : 0;
+        if (!shows(position.leverage)) continue;
         const price = (position.price / size) * size;
         const level = levels.get(price) ?? { long: 0, short: 0 };
         level[position.isLong ? 'long' : 'short'] += position.volume;

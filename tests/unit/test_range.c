@@ -38,7 +38,8 @@ static void parameters_are_set_by_name(void **state)
     (void)state;
     struct range range = range_of("start=2025-12-01&end=2025-12-02T00:00:00Z&window=48h&"
                                   "interval=1h&bucket=0.5&weights=10:1,20:3&"
-                                  "shown_start=2025-12-01T01:00:00Z&shown_end=2025-12-01T02:00");
+                                  "shown_start=2025-12-01T01:00:00Z&shown_end=2025-12-01T02:00&"
+                                  "tiers=high, low");
     assert_true(range.has_start && range.has_end && range.has_weights);
     assert_int_equal(range.start_ms, T0);
     assert_int_equal(range.end_ms, T0 + DAY_MS);
@@ -46,6 +47,7 @@ static void parameters_are_set_by_name(void **state)
     assert_int_equal(range.interval_ms, HOUR_MS);
     assert_int_equal(range.bucket_e8, DECIMAL_ONE / 2);
     assert_int_equal(range.weights.count, 2);
+    assert_int_equal(range.tier_groups, TIERS_HIGH | TIERS_LOW);
     assert_true(range.has_shown_start && range.has_shown_end);
     assert_int_equal(range.shown_start_ms, T0 + HOUR_MS);
     assert_int_equal(range.shown_end_ms, T0 + 2 * HOUR_MS);
@@ -56,7 +58,8 @@ static void a_wrong_parameter_is_named(void **state)
     (void)state;
     static const char *const wrong[][2] = {
         {"start", "yesterday"}, {"end", "12:00"}, {"window", "2"},        {"interval", "7m"},
-        {"bucket", "0"},        {"weights", "x"}, {"shown_start", "now"}, {"shown_end", "9"}};
+        {"bucket", "0"},        {"weights", "x"}, {"shown_start", "now"}, {"shown_end", "9"},
+        {"tiers", "5x"},        {"tiers", ""},    {"tiers", "high,all"}};
     struct range range = {0};
     struct error error;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

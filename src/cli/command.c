@@ -38,11 +38,13 @@ enum exit_code command_print(struct buffer *out)
 
 void command_print_imports(const struct import_summary *summaries)
 {
-    static const char *const kinds[IMPORT_KIND_COUNT] = {"klines", "open interest"};
+    static const char *const kinds[IMPORT_KIND_COUNT] = {"klines", "open interest", "liquidations"};
     for (int i = 0; i < IMPORT_KIND_COUNT; i++)
-        printf("%s: %" PRIu64 " files, %" PRIu64 " rows read, %" PRIu64 " new, %" PRIu64 " bad\n",
-               kinds[i], summaries[i].files, summaries[i].rows_read, summaries[i].rows_new,
-               summaries[i].rows_bad);
+        if (i != IMPORT_LIQUIDATIONS || summaries[i].rows_read > 0)
+            printf("%s: %" PRIu64 " files, %" PRIu64 " rows read, %" PRIu64 " new, %" PRIu64
+                   " bad\n",
+                   kinds[i], summaries[i].files, summaries[i].rows_read, summaries[i].rows_new,
+                   summaries[i].rows_bad);
 }
 
 enum status command_symbol(const struct invocation *invocation, char symbol[SYMBOL_SIZE],

@@ -77,10 +77,11 @@ enum status history_grid(struct history *history, const struct range *range,
 
 /* The recorded liquidations of a range of times, by default of a day. A range without an end goes
  * up to the newest candle's close or the newest liquidation. STATUS_TOO_LARGE: over
- * HISTORY_LIQUIDATIONS_MAX; a start fits. STATUS_INVALID: it has other parameters than times. */
+ * HISTORY_LIQUIDATIONS_MAX; a start fits. STATUS_INVALID: it has other parameters than times.
+ * `as_csv`: the text is what an import takes, with the ids, and not JSON. */
 enum status history_liquidations(struct history *history, const struct range *range,
-                                 const struct question_limits *limits, struct buffer *out,
-                                 struct error *error);
+                                 const struct question_limits *limits, bool as_csv,
+                                 struct buffer *out, struct error *error);
 
 /* How good the map of the range was, candle by candle, beside maps that know less
  * (score/score.h), by default over 30 days. Candles before `known_from`, or before the first

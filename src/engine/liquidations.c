@@ -5,6 +5,7 @@
  * `recorded_from` tells the two apart, as far as that can be known: nothing is told before it. */
 #include "engine/question.h"
 
+#include "base/decimal.h"
 #include "base/iso_time.h"
 
 /* What the answer is made of, while it grows. */
@@ -124,9 +125,59 @@ static enum status answer(struct question *question, struct buffer *out, struct 
 static const struct question_type type = {
     .name = "liquidations", .find_newest = find_newest, .answer = answer, .may_be_empty = true};
 
+/* -- CSV --------------------------------------------------------------------------------------- */
+
+/* Names of exchanges and ids hold neither commas nor quotes, or import would refuse them. */
+static void write_line(const struct store_liquidation *row, void *context)
+{
+    struct writing *writing = context;
+    struct buffer *out = writing->json.out;
+    char time[ISO_TIME_SIZE];
+    if (writing->status != STATUS_OK)
+        return;
+    writing->status = stop_token_check(&writing->question->limits->stop, &writing->error);
+    buffer_append(out, row->exchange.data, row->exchange.size);
+    buffer_append_format(out, ",%s,%s,%s,", writing->question->range->symbol,
+                         iso_time_format(row->time_ms, time), row->is_long ? "long" : "short");
+    decimal_append(out, row->price_e8);
+    buffer_append_char(out, ',');
+    decimal_append(out, row->quantity_e8);
+    buffer_append_char(out, ',');
+    decimal_append(out, row->value_e8);
+    buffer_append_char(out, ',');
+    buffer_append(out, row->id.data, row->id.size);
+    buffer_append_char(out, '\n');
+}
+
+static enum status answer_csv(struct question *question, struct buffer *out, struct error *error)
+{
+    const struct window *window = &question->window;
+    const char *symbol = question->range->symbol;
+    struct writing writing = {.question = question, .json = {.out = out}};
+    struct store_extent extent;
+    enum status status = store_liquidations_extent(question->session, symbol, window->start_ms,
+                                                   window->end_ms, &extent, error);
+    if (status == STATUS_OK)
+        status = check_count(question, extent.count, error);
+    if (status != STATUS_OK)
+        return status;
+    buffer_append_text(out, "exchange,symbol,time,side,price,quantity,value,id\n");
+    if (extent.count > 0)
+        status = store_read_liquidations(question->session, symbol, window->start_ms,
+                                         window->end_ms, write_line, &writing, error);
+    if (status == STATUS_OK && writing.status != STATUS_OK)
+        status = error_set(error, writing.status, "%s", writing.error.message);
+    return status;
+}
+
+static const struct question_type type_csv = {.name = "liquidations as CSV",
+                                              .find_newest = find_newest,
+                                              .answer = answer_csv,
+                                              .may_be_empty = true};
+
 enum status history_liquidations(struct history *history, const struct range *range,
-                                 const struct question_limits *limits, struct buffer *out,
-                                 struct error *error)
+                                 const struct question_limits *limits, bool as_csv,
+                                 struct buffer *out, struct error *error)
 {
     struct range day = *range;
     enum status status = range_check_times_only(range, error);
@@ -134,5 +185,5 @@ enum status history_liquidations(struct history *history, const struct range *ra
         return status;
     if (day.window_ms == 0 && !day.has_start)
         day.window_ms = DAY_MS;
-    return question_ask(history, &type, &day, limits, out, error);
+    return question_ask(history, as_csv ? &type_csv : &type, &day, limits, out, error);
 }

@@ -19,6 +19,7 @@ enum question_kind {
     QUESTION_CANDLES,
     QUESTION_GRID,
     QUESTION_LIQUIDATIONS,
+    QUESTION_LIQUIDATIONS_CSV, /* whose answer is no JSON */
     QUESTION_SCORE,
     /* Short, too: the page of metrics. Not the backend's: net/server.c answers it. */
     QUESTION_METRICS,

@@ -60,10 +60,15 @@ static void unlock(struct questions *questions)
 static const char *kind_name(enum question_kind kind)
 {
     static const char *const names[] = {
-        [QUESTION_SYMBOLS] = "symbols", [QUESTION_READY] = "ready",
-        [QUESTION_HISTORY] = "history", [QUESTION_CANDLES] = "candles",
-        [QUESTION_GRID] = "grid",       [QUESTION_LIQUIDATIONS] = "liquidations",
-        [QUESTION_SCORE] = "score",     [QUESTION_METRICS] = "metrics",
+        [QUESTION_SYMBOLS] = "symbols",
+        [QUESTION_READY] = "ready",
+        [QUESTION_HISTORY] = "history",
+        [QUESTION_CANDLES] = "candles",
+        [QUESTION_GRID] = "grid",
+        [QUESTION_LIQUIDATIONS] = "liquidations",
+        [QUESTION_SCORE] = "score",
+        [QUESTION_METRICS] = "metrics",
+        [QUESTION_LIQUIDATIONS_CSV] = "liquidations as CSV",
     };
     return names[kind];
 }

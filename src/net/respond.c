@@ -92,14 +92,14 @@ static void complete(struct exchange *exchange, int status, const char *content_
     exchange_complete(exchange);
 }
 
-static void complete_json(struct exchange *exchange, size_t body_size, bool is_gzipped,
-                          const char *extra)
+static void complete_tagged(struct exchange *exchange, const char *content_type, size_t body_size,
+                            bool is_gzipped, const char *extra)
 {
     char headers[TAG_LINES_SIZE + 64];
     snprintf(headers, sizeof headers, "%s%s", extra,
              is_gzipped ? "Content-Encoding: gzip\r\n" : "");
     exchange->body_size = body_size;
-    complete(exchange, 200, TYPE_JSON, headers);
+    complete(exchange, 200, content_type, headers);
 }
 
 /* -- texts of one client ----------------------------------------------------------------------- */
@@ -244,13 +244,13 @@ static bool try_tag(struct exchange *exchange, uint64_t hash, char lines[static 
     return respond_if_decided(exchange, etag, lines);
 }
 
-void respond_answer(struct exchange *exchange, struct answer *answer)
+void respond_answer(struct exchange *exchange, struct answer *answer, const char *content_type)
 {
     char lines[TAG_LINES_SIZE];
     if (try_tag(exchange, answer->tag, lines))
         return;
     exchange->answer_body = answer_acquire(answer);
-    complete_json(exchange, answer->body.size, answer->is_gzipped, lines);
+    complete_tagged(exchange, content_type, answer->body.size, answer->is_gzipped, lines);
 }
 
 void respond_page(struct exchange *exchange, struct answer *answer, const char *content_type)
@@ -270,14 +270,14 @@ void respond_frame(struct exchange *exchange, struct frame *frame)
     if (exchange->accepts_gzip && deflated != NULL &&
         gzip_wrap(&exchange->body, frame_deflated_payload(deflated), frame_json(frame),
                   frame_json_size(frame))) {
-        complete_json(exchange, exchange->body.size, true, lines);
+        complete_tagged(exchange, TYPE_JSON, exchange->body.size, true, lines);
     } else if (exchange->accepts_gzip && deflated == NULL) {
         /* Published before any client wanted that: rare. */
         buffer_append(&exchange->body, frame_json(frame), frame_json_size(frame));
         respond(exchange, 200, TYPE_JSON, lines);
     } else {
         exchange->frame_body = frame_acquire(frame);
-        complete_json(exchange, frame_json_size(frame), false, lines);
+        complete_tagged(exchange, TYPE_JSON, frame_json_size(frame), false, lines);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "net/exchange.h"
 
 #define TYPE_JSON "application/json"
+#define TYPE_CSV "text/csv; charset=utf-8"
 #define NO_STORE "Cache-Control: no-store\r\n"
 
 /* The body is exchange->body, gzipped where the client accepts it. `extra` are further header
@@ -26,7 +27,7 @@ void respond_failure(struct exchange *exchange, enum status status, const char *
 
 /* 200 with an answer of the backend, of which it keeps a reference, and its ETag; 304 to a client
  * that has it. */
-void respond_answer(struct exchange *exchange, struct answer *answer);
+void respond_answer(struct exchange *exchange, struct answer *answer, const char *content_type);
 
 /* 200 with an answer that is about this moment: it has no tag, and is not to be kept. */
 void respond_page(struct exchange *exchange, struct answer *answer, const char *content_type);

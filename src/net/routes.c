@@ -124,7 +124,8 @@ static void respond_to_question(struct exchange *exchange, struct answer *answer
     if (answer->status == STATUS_OK && exchange->question_kind == QUESTION_METRICS) {
         respond_page(exchange, answer, "text/plain; version=0.0.4; charset=utf-8");
     } else if (answer->status == STATUS_OK) {
-        respond_answer(exchange, answer);
+        respond_answer(exchange, answer,
+                       exchange->question_kind == QUESTION_LIQUIDATIONS_CSV ? TYPE_CSV : TYPE_JSON);
     } else if (exchange->question_kind == QUESTION_READY) {
         buffer_append(&exchange->body, answer->body.data, answer->body.size);
         respond(exchange, 503, TYPE_JSON, NO_STORE);
@@ -177,13 +178,23 @@ static bool read_parameters(struct exchange *exchange, struct slice query,
                             struct backend_request *request)
 {
     struct backend_parameter parameter;
-    bool is_valid;
+    bool is_valid, wants_csv = false;
     while (!question_is_short(request->kind)) {
         if (!http_query_next(&query, parameter.name, sizeof parameter.name, parameter.value,
-                             sizeof parameter.value, &is_valid))
+                             sizeof parameter.value, &is_valid)) {
+            request->kind = wants_csv ? QUESTION_LIQUIDATIONS_CSV : request->kind;
             return true;
+        }
         if (!is_valid) {
             refuse_parameter(exchange, parameter.name);
+            return false;
+        }
+        if (request->kind == QUESTION_LIQUIDATIONS && strcmp(parameter.name, "format") == 0) {
+            wants_csv = strcmp(parameter.value, "csv") == 0;
+            if (wants_csv || strcmp(parameter.value, "json") == 0)
+                continue;
+            respond_error(exchange, 400, "INVALID_PARAMETER", "format: it is neither json nor csv",
+                          NULL);
             return false;
         }
         if (request->parameter_count == BACKEND_PARAMETERS_MAX) {

@@ -214,7 +214,9 @@ static enum status answer_past(struct server *server, const struct backend_reque
     if (request->kind == QUESTION_GRID)
         return history_grid(server->history, &range, &limits, out, error);
     if (request->kind == QUESTION_LIQUIDATIONS)
-        return history_liquidations(server->history, &range, &limits, out, error);
+        return history_liquidations(server->history, &range, &limits, false, out, error);
+    if (request->kind == QUESTION_LIQUIDATIONS_CSV)
+        return history_liquidations(server->history, &range, &limits, true, out, error);
     if (request->kind == QUESTION_SCORE)
         return history_score(server->history, &range, &limits, out, error);
     return history_candles(server->history, &range, &limits, out, error);
@@ -234,7 +236,8 @@ static enum status canonicalize(void *context, const struct backend_request *req
     enum status status = read_range(request, &range, error);
     if (status == STATUS_OK)
         status = range_check(&range, error);
-    if (status == STATUS_OK && request->kind == QUESTION_LIQUIDATIONS)
+    if (status == STATUS_OK &&
+        (request->kind == QUESTION_LIQUIDATIONS || request->kind == QUESTION_LIQUIDATIONS_CSV))
         status = range_check_times_only(&range, error);
     else if (status == STATUS_OK && request->kind == QUESTION_SCORE)
         status = range_check_five_minutes(&range, error);
@@ -259,6 +262,7 @@ static enum status answer(void *context, const struct backend_request *request,
     case QUESTION_GRID:
     case QUESTION_CANDLES:
     case QUESTION_LIQUIDATIONS:
+    case QUESTION_LIQUIDATIONS_CSV:
     case QUESTION_SCORE:
         return answer_past(server, request, control, out, error);
     case QUESTION_METRICS:

@@ -31,6 +31,19 @@ static enum status take_kline(const struct kline_row *row, void *context, struct
     return STATUS_OK;
 }
 
+static enum status take_liquidation(const struct liquidation_row *row, void *context,
+                                    struct error *error)
+{
+    struct outcome *outcome = context;
+    (void)error;
+    check(outcome->reader->kind == IMPORT_LIQUIDATIONS);
+    check(value_is_symbol(row->symbol, strnlen(row->symbol, sizeof row->symbol)));
+    check(row->exchange[0] != '\0' && row->id[0] != '\0');
+    check(row->price_e8 >= 0 && row->quantity_e8 >= 0 && row->value_e8 >= 0);
+    outcome->row_count++;
+    return STATUS_OK;
+}
+
 static enum status take_interest(const struct interest_row *row, void *context, struct error *error)
 {
     struct outcome *outcome = context;
@@ -73,7 +86,7 @@ static void read_table(const char *path, const char *archive, const char *symbol
     static struct archive_reader reader; /* large */
     struct outcome outcome = {.reader = &reader};
     struct archive_problems problems = {.on_report = note_problem, .context = &outcome};
-    const struct archive_sink sink = {take_kline, take_interest, &outcome};
+    const struct archive_sink sink = {take_kline, take_interest, take_liquidation, &outcome};
     struct error error = {0};
     reader = (struct archive_reader){.path = path,
                                      .archive = archive,

@@ -101,7 +101,7 @@ static void headers_in_the_middle_may_differ(void **state)
     assert_int_equal(series.candles[1].close_e8, 102 * DECIMAL_ONE);
     series_deinit(&series);
     assert_refused(state, put(state, "ETHUSDT-5m-x.csv", SIX KLINE_0 METRICS_HEADER METRIC_0),
-                   "candles and open interest");
+                   "rows of several kinds");
 }
 
 static void a_header_says_what_a_file_holds_whatever_its_name(void **state)

@@ -32,7 +32,7 @@ static json_t *ask(struct store *store, const struct range *range)
     struct history *history = open_history(store);
     struct buffer out = {0};
     json_error_t reason;
-    assert_ok(history_liquidations(history, range, NULL, &out, fault));
+    assert_ok(history_liquidations(history, range, NULL, false, &out, fault));
     json_t *answer = json_loads(buffer_text(&out), 0, &reason);
     if (answer == NULL)
         fail_msg("%s in %s", reason.text, buffer_text(&out));
@@ -112,7 +112,8 @@ static void who_recorded_nothing_says_so(void **state)
     assert_true(json_is_null(json_object_get(json_object_get(answer, "meta"), "recorded_from")));
     json_decref(answer);
     struct history *history = open_history(store);
-    assert_int_equal(history_liquidations(history, &range, NULL, &out, &error), STATUS_NO_DATA);
+    assert_int_equal(history_liquidations(history, &range, NULL, false, &out, &error),
+                     STATUS_NO_DATA);
     history_destroy(history);
     store_close(store);
 }
@@ -144,7 +145,8 @@ static void too_many_are_refused_with_a_start_that_fits(void **state)
     write_walk(store, 10);
     write_prints(store, rows, COUNT);
     struct history *history = open_history(store);
-    assert_int_equal(history_liquidations(history, &range, NULL, &out, &error), STATUS_TOO_LARGE);
+    assert_int_equal(history_liquidations(history, &range, NULL, false, &out, &error),
+                     STATUS_TOO_LARGE);
     assert_string_equal(error.fit.parameter, "start");
     assert_ok(range_set(&range, "start", error.fit.value, fault));
     size_t count = count_of(store, range);
@@ -163,7 +165,7 @@ static void parameters_of_maps_are_refused(void **state)
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         struct buffer out = {0};
         struct error error;
-        assert_int_equal(history_liquidations(history, &ranges[i], NULL, &out, &error),
+        assert_int_equal(history_liquidations(history, &ranges[i], NULL, false, &out, &error),
                          STATUS_INVALID);
         assert_int_equal(out.size, 0);
     }

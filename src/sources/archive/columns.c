@@ -97,14 +97,20 @@ static const struct name {
     {"open_interest_usd", COLUMN_VALUE},
     {"oi_value", COLUMN_VALUE},
     {"oi_usd", COLUMN_VALUE},
+    {"exchange", COLUMN_EXCHANGE},
+    {"side", COLUMN_SIDE},
+    {"price", COLUMN_PRICE},
+    {"quantity", COLUMN_QUANTITY},
+    {"value", COLUMN_QUOTE_VALUE},
+    {"id", COLUMN_ID},
 };
 enum { NAME_COUNT = sizeof names / sizeof names[0] };
 
 /* What a column is called in a message: by its name in the archive. */
 static const char *column_name(enum import_kind kind, enum archive_column column)
 {
-    if (kind == IMPORT_INTEREST && column == COLUMN_TIME)
-        return "create_time";
+    if (kind != IMPORT_KLINES && column == COLUMN_TIME)
+        return kind == IMPORT_INTEREST ? "create_time" : "time";
     for (size_t i = 0; i < NAME_COUNT; i++)
         if (names[i].column == column)
             return names[i].text;
@@ -199,12 +205,20 @@ static enum archive_column find_missing(const struct archive_columns *columns)
     static const enum archive_column klines[] = {COLUMN_TIME, COLUMN_OPEN,  COLUMN_HIGH,
                                                  COLUMN_LOW,  COLUMN_CLOSE, COLUMN_VOLUME};
     static const enum archive_column interest[] = {COLUMN_TIME, COLUMN_VALUE};
-    bool is_klines = columns->kind == IMPORT_KLINES;
-    const enum archive_column *needed = is_klines ? klines : interest;
-    size_t count = is_klines ? sizeof klines / sizeof klines[0] : 2;
-    for (size_t i = 0; i < count; i++)
-        if (!has(columns, needed[i]))
-            return needed[i];
+    static const enum archive_column liquidations[] = {
+        COLUMN_EXCHANGE, COLUMN_SYMBOL,   COLUMN_TIME,        COLUMN_SIDE,
+        COLUMN_PRICE,    COLUMN_QUANTITY, COLUMN_QUOTE_VALUE, COLUMN_ID};
+    static const struct {
+        const enum archive_column *columns;
+        size_t count;
+    } needed[IMPORT_KIND_COUNT] = {
+        [IMPORT_KLINES] = {klines, sizeof klines / sizeof klines[0]},
+        [IMPORT_INTEREST] = {interest, sizeof interest / sizeof interest[0]},
+        [IMPORT_LIQUIDATIONS] = {liquidations, sizeof liquidations / sizeof liquidations[0]},
+    };
+    for (size_t i = 0; i < needed[columns->kind].count; i++)
+        if (!has(columns, needed[columns->kind].columns[i]))
+            return needed[columns->kind].columns[i];
     return COLUMN_COUNT;
 }
 
@@ -214,13 +228,15 @@ static enum status check_columns(struct slice header, struct archive_columns *co
     bool is_klines = has(columns, COLUMN_OPEN) || has(columns, COLUMN_HIGH) ||
                      has(columns, COLUMN_LOW) || has(columns, COLUMN_CLOSE);
     bool is_interest = has(columns, COLUMN_VALUE) || has(columns, COLUMN_CONTRACTS);
-    if (!is_klines && !is_interest)
+    bool is_liquidations =
+        has(columns, COLUMN_EXCHANGE) && has(columns, COLUMN_SIDE) && has(columns, COLUMN_QUANTITY);
+    if (!is_klines && !is_interest && !is_liquidations)
         return error_set(error, STATUS_NOT_FOUND,
                          "the header '%.*s' is not known; klines have open_time, open, high, low, "
                          "close and volume, open interest has create_time, symbol and "
                          "sum_open_interest_value",
                          slice_arguments(header));
-    columns->kind = is_klines ? IMPORT_KLINES : IMPORT_INTEREST;
+    columns->kind = is_klines ? IMPORT_KLINES : is_interest ? IMPORT_INTEREST : IMPORT_LIQUIDATIONS;
     enum archive_column missing = find_missing(columns);
     if (missing != COLUMN_COUNT)
         return error_set(error, STATUS_INVALID, "the header '%.*s' has no column %s",

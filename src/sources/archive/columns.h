@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-enum import_kind { IMPORT_KLINES, IMPORT_INTEREST, IMPORT_KIND_COUNT };
+/* Liquidations are not of the archive: they are as heatcast writes them (docs/protocol.md). */
+enum import_kind { IMPORT_KLINES, IMPORT_INTEREST, IMPORT_LIQUIDATIONS, IMPORT_KIND_COUNT };
 
 enum archive_column {
     COLUMN_TIME, /* when a candle opens, or open interest was so */
@@ -23,6 +24,12 @@ enum archive_column {
     COLUMN_TAKER_BUY_QUOTE_VOLUME,
     COLUMN_CONTRACTS,
     COLUMN_VALUE,
+    COLUMN_EXCHANGE,
+    COLUMN_SIDE,
+    COLUMN_PRICE,
+    COLUMN_QUANTITY,
+    COLUMN_QUOTE_VALUE,
+    COLUMN_ID,
     COLUMN_COUNT
 };
 

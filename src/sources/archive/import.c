@@ -238,6 +238,7 @@ static enum status commit(struct import *import, struct error *error)
     transaction->is_open = false;
     enum status status = store_write_commit(import->session, &rows_new[IMPORT_KLINES],
                                             &rows_new[IMPORT_INTEREST], error);
+    rows_new[IMPORT_LIQUIDATIONS] = store_liquidations_new(import->session);
     end_tables(import, &refused_count);
     enum import_kind only =
         transaction->usable_counts[IMPORT_KLINES] > 0 ? IMPORT_KLINES : IMPORT_INTEREST;
@@ -355,6 +356,11 @@ static enum status store_rows(struct work *work, const struct archive_item *item
                                                               : STATUS_OK;
     }
     import->transaction.has_unseen_candles = true;
+    if (item->rows.kind == IMPORT_LIQUIDATIONS) {
+        for (size_t i = 0; i < item->rows.count && status == STATUS_OK; i++)
+            status = store_write_liquidation(import->session, &item->rows.liquidations[i], error);
+        return status;
+    }
     for (size_t i = 0; i < item->rows.count && status == STATUS_OK; i++) {
         item->rows.klines[i].origin |= table;
         note_time(work, item->rows.klines[i].candle.open_time_ms);
@@ -519,13 +525,20 @@ static enum status use_rest(struct work *work, struct error *error)
     return status;
 }
 
+static bool has_usable_tables(const struct work *work)
+{
+    size_t count = 0;
+    for (size_t kind = 0; kind < IMPORT_KIND_COUNT; kind++)
+        count += work->usable_counts[kind];
+    return count > 0;
+}
+
 /* The file's rows are written: they are committed now, or with those of others. */
 static enum status finish(struct work *work, bool is_shared, struct error *error)
 {
     struct import *import = work->import;
     const struct import_options *options = import->options;
-    bool is_usable =
-        work->usable_counts[IMPORT_KLINES] > 0 || work->usable_counts[IMPORT_INTEREST] > 0;
+    bool is_usable = has_usable_tables(work);
     if (work->is_broken) {
         if (!is_shared || import->options->is_strict)
             rollback(import);
@@ -575,7 +588,7 @@ static enum status import_file(struct import *import, const struct archive_file 
     enum status status = store_file(&work, error);
     report_progress(&work, file->size_bytes);
     import->bytes_done += file->size_bytes;
-    bool is_usable = work.usable_counts[IMPORT_KLINES] + work.usable_counts[IMPORT_INTEREST] > 0;
+    bool is_usable = has_usable_tables(&work);
     bool is_complete = import->tally.unusable_count == work.unusable_before && is_usable;
     import->named_unusable_count += file->is_named && !is_complete;
     log_debug("file read", log_text("path", file->path), log_int("rows", (int64_t)work.rows_read),

@@ -70,6 +70,7 @@ void archive_item_free(struct archive_item *item)
     if (item->kind == ARCHIVE_ROWS) {
         free(item->rows.klines);
         free(item->rows.interest);
+        free(item->rows.liquidations);
     }
     free(item);
 }
@@ -135,6 +136,9 @@ static struct archive_item *block_of(struct job *job, enum import_kind kind)
         if (kind == IMPORT_KLINES)
             job->block->rows.klines =
                 memory_allocate(ARCHIVE_BLOCK_ROWS * sizeof *job->block->rows.klines);
+        else if (kind == IMPORT_LIQUIDATIONS)
+            job->block->rows.liquidations =
+                memory_allocate(ARCHIVE_BLOCK_ROWS * sizeof *job->block->rows.liquidations);
         else
             job->block->rows.interest =
                 memory_allocate(ARCHIVE_BLOCK_ROWS * sizeof *job->block->rows.interest);
@@ -159,6 +163,15 @@ static enum status take_interest(const struct interest_row *row, void *context, 
     struct interest_row *to = &block->rows.interest[block->rows.count++];
     *to = *row;
     to->origin = job->reader.lines.number;
+    return block->rows.count == ARCHIVE_BLOCK_ROWS ? flush(job, error) : STATUS_OK;
+}
+
+static enum status take_liquidation(const struct liquidation_row *row, void *context,
+                                    struct error *error)
+{
+    struct job *job = context;
+    struct archive_item *block = block_of(job, IMPORT_LIQUIDATIONS);
+    block->rows.liquidations[block->rows.count++] = *row;
     return block->rows.count == ARCHIVE_BLOCK_ROWS ? flush(job, error) : STATUS_OK;
 }
 
@@ -191,7 +204,7 @@ static void end_table(struct job *job, enum status status)
 /* Reads the file, or its member that the input is at. */
 static void read_table(struct job *job, const char *path, const char *archive)
 {
-    const struct archive_sink sink = {take_kline, take_interest, job};
+    const struct archive_sink sink = {take_kline, take_interest, take_liquidation, job};
     const struct archive_parse_options *options = &job->parse->options;
     struct archive_item *begin = make_item(job, ARCHIVE_TABLE_BEGIN);
     struct error error;

@@ -40,6 +40,7 @@ struct archive_item {
             size_t count;
             struct kline_row *klines; /* or the other, by the kind; their origin is the line */
             struct interest_row *interest;
+            struct liquidation_row *liquidations;
         } rows;
         struct {
             enum archive_report report;

@@ -82,7 +82,7 @@ static enum status take_header(struct archive_reader *reader, struct slice line)
     if (status != STATUS_OK)
         return refuse(reader, error.message);
     if (!is_first && columns.kind != reader->kind)
-        return refuse(reader, "candles and open interest are in one file");
+        return refuse(reader, "rows of several kinds, with headers of their own, are in one file");
     reader->columns = columns;
     reader->kind = columns.kind;
     reader->is_kind_known = true;
@@ -189,6 +189,19 @@ static enum status read_interest(struct archive_reader *reader, struct slice lin
     return reader->sink->on_interest(&row, reader->sink->context, error);
 }
 
+static enum status read_liquidation(struct archive_reader *reader, struct slice line,
+                                    struct error *error)
+{
+    struct liquidation_row row;
+    enum status status = archive_row_read_liquidation(&reader->columns, line, &row, error);
+    if (status == STATUS_OK)
+        status = check_time(reader, row.time_ms, error);
+    if (status == STATUS_OK)
+        status = settle_row_symbol(reader, row.symbol, error);
+    return status == STATUS_OK ? reader->sink->on_liquidation(&row, reader->sink->context, error)
+                               : status;
+}
+
 /* Gives one row to the sink. STATUS_INVALID: the row is bad; STATUS_NO_DATA: the file is refused;
  * anything else: the sink has failed. */
 static enum status read_row(struct archive_reader *reader, struct slice line, struct error *error)
@@ -197,6 +210,8 @@ static enum status read_row(struct archive_reader *reader, struct slice line, st
         return error_set(error, STATUS_INVALID, "is longer than %d bytes", ARCHIVE_LINE_SIZE_MAX);
     if (reader->lines.has_nul)
         return error_set(error, STATUS_INVALID, "has a NUL byte in it");
+    if (reader->kind == IMPORT_LIQUIDATIONS)
+        return read_liquidation(reader, line, error);
     return reader->kind == IMPORT_KLINES ? read_kline(reader, line, error)
                                          : read_interest(reader, line, error);
 }

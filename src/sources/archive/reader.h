@@ -18,6 +18,8 @@
 struct archive_sink {
     enum status (*on_kline)(const struct kline_row *row, void *context, struct error *error);
     enum status (*on_interest)(const struct interest_row *row, void *context, struct error *error);
+    enum status (*on_liquidation)(const struct liquidation_row *row, void *context,
+                                  struct error *error);
     void *context;
 };
 

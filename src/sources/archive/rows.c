@@ -196,3 +196,73 @@ enum status archive_row_read_interest(const struct archive_columns *columns, str
         return archive_field_wrong("sum_open_interest_value", value, "is above 92 billion", error);
     return status;
 }
+
+/* -- liquidations ------------------------------------------------------------------------------ */
+
+static bool is_visible(char c)
+{
+    return c > ' ' && c < 127 && c != '"';
+}
+
+/* Copies a name of at most `size` - 1 characters. */
+static enum status read_name(const struct row *row, const char *name, enum archive_column column,
+                             char *to, size_t size, struct error *error)
+{
+    struct slice text = field(row, column), rest = text;
+    slice_take_while(&rest, is_visible);
+    if (text.size == 0 || rest.size > 0)
+        return archive_field_wrong(name, text, "is not a name without blanks", error);
+    if (!slice_copy(text, to, size))
+        return archive_field_wrong(name, text, "is too long", error);
+    return STATUS_OK;
+}
+
+static enum status read_side(const struct row *row, bool *is_long, struct error *error)
+{
+    struct slice text = field(row, COLUMN_SIDE);
+    *is_long = slice_equals(text, "long");
+    return *is_long || slice_equals(text, "short")
+               ? STATUS_OK
+               : archive_field_wrong("side", text, "is neither long nor short", error);
+}
+
+/* An amount that has to be known. */
+static enum status read_known(const struct row *row, const char *name, enum archive_column column,
+                              int64_t max_e8, int64_t *value_e8, struct error *error)
+{
+    bool is_known;
+    struct slice text = field(row, column);
+    enum status status = archive_field_amount(name, text, max_e8, &is_known, value_e8, error);
+    return status != STATUS_OK || is_known
+               ? status
+               : archive_field_wrong(name, text, "is not a number that the column can hold", error);
+}
+
+enum status archive_row_read_liquidation(const struct archive_columns *columns, struct slice line,
+                                         struct liquidation_row *liquidation, struct error *error)
+{
+    struct row row;
+    *liquidation = (struct liquidation_row){0};
+    enum status status = split(columns, line, &row, error);
+    if (status == STATUS_OK)
+        status = archive_field_time("time", field(&row, COLUMN_TIME), &liquidation->time_ms, error);
+    if (status == STATUS_OK)
+        status = read_name(&row, "exchange", COLUMN_EXCHANGE, liquidation->exchange,
+                           sizeof liquidation->exchange, error);
+    if (status == STATUS_OK)
+        status = read_symbol(&row, liquidation->symbol, error);
+    if (status == STATUS_OK)
+        status = read_side(&row, &liquidation->is_long, error);
+    if (status == STATUS_OK)
+        status = read_known(&row, "price", COLUMN_PRICE, ROW_DECIMAL_MAX_E8, &liquidation->price_e8,
+                            error);
+    if (status == STATUS_OK)
+        status = read_known(&row, "quantity", COLUMN_QUANTITY, ROW_DECIMAL_MAX_E8,
+                            &liquidation->quantity_e8, error);
+    if (status == STATUS_OK)
+        status =
+            read_known(&row, "value", COLUMN_QUOTE_VALUE, INT64_MAX, &liquidation->value_e8, error);
+    if (status == STATUS_OK)
+        status = read_name(&row, "id", COLUMN_ID, liquidation->id, sizeof liquidation->id, error);
+    return status;
+}

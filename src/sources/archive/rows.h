@@ -28,4 +28,8 @@ enum status archive_row_read_interest(const struct archive_columns *columns, str
                                       struct interest_row *row, struct archive_unheld *unheld,
                                       struct error *error);
 
+/* The same of a liquidation, of which every column is there and none may be unknown. */
+enum status archive_row_read_liquidation(const struct archive_columns *columns, struct slice line,
+                                         struct liquidation_row *row, struct error *error);
+
 #endif

@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { collectingServerFor, realStandIn } from '../support/collect.mjs';
 import { binance } from '../support/exchanges/binance.mjs';
 import { bybit } from '../support/exchanges/bybit.mjs';
+import { hyperliquid } from '../support/exchanges/hyperliquid.mjs';
 import { okx } from '../support/exchanges/okx.mjs';
 import { get } from '../support/http.mjs';
 import { eventually } from '../support/process.mjs';
@@ -157,6 +158,31 @@ describe('an exchange that wants fewer requests', { concurrency: 2 }, () => {
         }
     });
 
+    test('a request that is not accepted has the time at which it is made again', async (t) => {
+        const body = JSON.stringify({ code: -1100, msg: 'Illegal characters' });
+        const { server } = await serve(t, binance, [
+            { on: 'rest', match: 'openInterestHist', kind: 'http', status: 400, body },
+        ]);
+        const { open_interest: interest } = await untilStreams(
+            server,
+            'failing open interest',
+            ({ open_interest }) => open_interest.state === 'failing',
+        );
+        assert.match(interest.error, /Illegal characters/);
+        assert.ok(interest.next_try_seconds > 500 && interest.next_try_seconds <= 600);
+    });
+
+    test('what a socket brings is live, whatever became of the first request for it', async (t) => {
+        const { server } = await serve(t, hyperliquid, [
+            { on: 'rest', match: 'metaAndAssetCtxs', kind: 'http', status: 500 },
+        ]);
+        await untilStreams(
+            server,
+            'open interest by a socket',
+            ({ open_interest }) => open_interest.state === 'live',
+        );
+    });
+
     test('servers that fail are the reason why rows are missing', async (t) => {
         const { server } = await serve(t, binance, [
             { on: 'rest', match: 'klines', kind: 'http', status: 500 },
@@ -168,6 +194,10 @@ describe('an exchange that wants fewer requests', { concurrency: 2 }, () => {
                 liquidations.state === 'live' && state === 'failing' && missing > 0 && !newest,
         );
         assert.match(candles.error, /HTTP 500/);
+        // Open interest is dated by candles, and so waits for them.
+        const { open_interest: interest } = await streamsOf(server);
+        assert.equal(interest.state, 'failing');
+        assert.match(interest.error, /HTTP 500/);
     });
 });
 

@@ -10,6 +10,7 @@
 
 /* Rows that are late by less are on their way. */
 #define FILLING_AFTER_MS (30 * MINUTE_MS)
+#define INTEREST_PUSHED_MS (90 * SECOND_MS)
 
 static const enum exchange_request_kind kinds[TRACK_COUNT] = {
     [TRACK_CANDLES] = EXCHANGE_CANDLES, [TRACK_INTEREST] = EXCHANGE_INTEREST_HISTORY};
@@ -40,10 +41,42 @@ static const char *failure_of(const struct venue_market *market, enum track_kind
     bool is_own = has_history && market->state == MARKET_TRADING;
     size_t budget = is_own ? track->budget : venue->endpoints[asked].budget;
     const char *why = venue_rest(venue, asked, budget, due_ms);
-    if (why[0] != '\0' || !is_own)
-        return why;
-    *due_ms = track->due_ms;
-    return track->failure;
+    if (is_own && track->failure[0] != '\0') {
+        why = why[0] != '\0' ? why : track->failure;
+        *due_ms = track->due_ms > *due_ms ? track->due_ms : *due_ms;
+    }
+    return why;
+}
+
+/* Why rows of a track that are missing are not fetched. Open interest waits for the candles by
+ * which it is dated. */
+static const char *filling_failure_of(const struct venue_market *market, enum track_kind kind,
+                                      int64_t *due_ms)
+{
+    const char *why = failure_of(market, kind, due_ms);
+    const struct venue_market *priced_by = market_priced_by(market);
+    bool waits = kind == TRACK_INTEREST && market_missing(market, TRACK_INTEREST) > 0 &&
+                 market_missing(priced_by, TRACK_CANDLES) > 0;
+    return why[0] == '\0' && waits ? failure_of(priced_by, TRACK_CANDLES, due_ms) : why;
+}
+
+/* Why no socket brings the present; "": one does, or none is wanted for it. */
+static const char *socket_failure_of(const struct venue_market *market, enum track_kind kind,
+                                     int64_t *due_ms)
+{
+    enum exchange_stream_kind stream =
+        kind == TRACK_CANDLES ? EXCHANGE_STREAM_CANDLES : EXCHANGE_STREAM_TICKER;
+    return push_fault(market_stream(market, stream), due_ms);
+}
+
+/* Where there is no history, what a socket tells of the present becomes the rows. */
+static bool is_pushed(const struct venue_market *market, enum track_kind kind)
+{
+    int64_t pushed_ms = market->tracks[kind].pushed_ms;
+    if (kind == TRACK_CANDLES)
+        return market_is_pushed(market);
+    return !market->venue->api->offers[EXCHANGE_INTEREST_HISTORY].is_offered && pushed_ms > 0 &&
+           collector_now_ms(market->venue->collector) - pushed_ms < INTEREST_PUSHED_MS;
 }
 
 static enum source_state state_of(const struct venue_market *market, bool is_pushed,
@@ -88,8 +121,8 @@ static void read_track(const struct venue_market *market, enum track_kind kind,
     const struct venue *venue = market->venue;
     const struct track *track = &market->tracks[kind];
     int64_t due_ms = 0;
-    const char *failure = failure_of(market, kind, &due_ms);
-    bool is_pushed = kind == TRACK_CANDLES && market_is_pushed(market);
+    const char *failure = filling_failure_of(market, kind, &due_ms);
+    bool is_live = is_pushed(market, kind);
     *reading = (struct source_reading){
         .symbol_index = market->symbol_index,
         .exchange = venue_name(venue),
@@ -100,11 +133,11 @@ static void read_track(const struct venue_market *market, enum track_kind kind,
     };
     /* What a socket brings is well without requests, but for the rows that only they can fill in.
      */
-    bool is_failing = failure[0] != '\0' && (!is_pushed || reading->missing > 0);
-    reading->state = state_of(market, is_pushed, reading->missing, is_failing);
+    bool is_failing = failure[0] != '\0' && (!is_live || reading->missing > 0);
+    reading->state = state_of(market, is_live, reading->missing, is_failing);
     set_newest(reading, venue, track->newest_ms, kind == TRACK_CANDLES ? CANDLE_MS : 0);
-    if (failure[0] == '\0' && kind == TRACK_CANDLES && !is_pushed)
-        failure = push_fault(market_stream(market, EXCHANGE_STREAM_CANDLES), &due_ms);
+    if (failure[0] == '\0' && !is_live)
+        failure = socket_failure_of(market, kind, &due_ms);
     if (failure[0] != '\0')
         set_fault(reading, venue, failure, due_ms);
     else

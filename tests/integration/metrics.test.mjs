@@ -22,6 +22,8 @@ const families = {
     heatcast_disconnects_total: 'counter',
     heatcast_messages_dropped_total: 'counter',
     heatcast_bytes_sent_total: 'counter',
+    heatcast_liquidations_dropped_total: 'counter',
+    heatcast_liquidations_sent_total: 'counter',
     heatcast_delivery_seconds: 'histogram',
     heatcast_data_age_seconds: 'gauge',
     heatcast_symbol_has_data: 'gauge',

@@ -46,28 +46,44 @@ void question_table_unlock(struct question_table *table)
     struct list garbage;
     list_init(&garbage);
     list_move_all(&table->garbage, &garbage);
+    while (!list_is_empty(&table->posted)) {
+        struct question_inbox *inbox =
+            list_entry(table->posted.next, struct question_inbox, in_posted);
+        list_remove(&inbox->in_posted);
+        pthread_mutex_unlock(&table->lock);
+        inbox->wake(inbox->context);
+        pthread_mutex_lock(&table->lock);
+    }
     pthread_mutex_unlock(&table->lock);
     free_all(&garbage);
+}
+
+bool question_table_owes(const struct question_table *table)
+{
+    return !list_is_empty(&table->garbage) || !list_is_empty(&table->posted);
 }
 
 /* -- askers ------------------------------------------------------------------------------------ */
 
 /* Sends the asker home. The loop sees all that was written before, since it takes the lock to fetch
  * its askers; and it finds them, since it is woken after they are in the inbox. */
-static void post(struct asker *asker, enum question_outcome outcome, struct answer *answer)
+static void post(struct question_table *table, struct asker *asker, enum question_outcome outcome,
+                 struct answer *answer)
 {
     list_remove(&asker->link);
     asker->question = NULL;
     asker->outcome = outcome;
     asker->answer = answer != NULL ? answer_acquire(answer) : NULL;
     list_push_back(&asker->inbox->arrived, &asker->link);
-    asker->inbox->wake(asker->inbox->context);
+    list_remove(&asker->inbox->in_posted);
+    list_push_back(&table->posted, &asker->inbox->in_posted);
 }
 
-void question_table_post_all(struct list *askers, enum question_outcome outcome)
+void question_table_post_all(struct question_table *table, struct list *askers,
+                             enum question_outcome outcome)
 {
     while (!list_is_empty(askers))
-        post(list_entry(askers->next, struct asker, link), outcome, NULL);
+        post(table, list_entry(askers->next, struct asker, link), outcome, NULL);
 }
 
 static struct answer *form_for(const struct question_entry *question, const struct asker *asker)
@@ -75,21 +91,21 @@ static struct answer *form_for(const struct question_entry *question, const stru
     return asker->accepts_gzip ? question->gzipped : question->plain;
 }
 
-void question_table_give(struct question_entry *question)
+void question_table_give(struct question_table *table, struct question_entry *question)
 {
     list_for_each_safe(link, following, &question->askers)
     {
         struct asker *asker = list_entry(link, struct asker, link);
         struct answer *answer = form_for(question, asker);
         if (answer != NULL)
-            post(asker, QUESTION_ANSWERED, answer);
+            post(table, asker, QUESTION_ANSWERED, answer);
     }
 }
 
-void question_table_give_plain(struct question_entry *question)
+void question_table_give_plain(struct question_table *table, struct question_entry *question)
 {
     while (!list_is_empty(&question->askers))
-        post(list_entry(question->askers.next, struct asker, link), QUESTION_ANSWERED,
+        post(table, list_entry(question->askers.next, struct asker, link), QUESTION_ANSWERED,
              question->plain);
 }
 
@@ -256,10 +272,10 @@ static void join(struct question_table *table, struct question_entry *question, 
     list_remove(&question->in_table);
     list_push_back(&table->questions, &question->in_table);
     if (answer != NULL) {
-        post(asker, QUESTION_ANSWERED, answer);
+        post(table, asker, QUESTION_ANSWERED, answer);
     } else if (question->state == QUESTION_KEPT &&
                !try_enqueue(table, question, asker->address_key)) {
-        post(asker, QUESTION_REFUSED, NULL);
+        post(table, asker, QUESTION_REFUSED, NULL);
         if (question->plain == NULL)
             discard(table, question);
     } else {
@@ -350,6 +366,7 @@ void question_table_init(struct question_table *table, const struct questions_li
     list_init(&table->metrics);
     list_init(&table->computations);
     list_init(&table->garbage);
+    list_init(&table->posted);
 }
 
 void question_table_deinit(struct question_table *table)

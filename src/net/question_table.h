@@ -44,6 +44,7 @@ struct question_table {
     struct list metrics;      /* queued, of QUESTION_METRICS */
     struct list computations; /* queued, of the others; the oldest first */
     struct list garbage;      /* questions to be freed when the lock is released */
+    struct list posted;       /* inboxes whose loops are to be woken then */
     size_t under_way;         /* about the past, queued or running */
 };
 
@@ -53,13 +54,17 @@ void question_table_deinit(struct question_table *table); /* when nobody waits a
 void question_table_lock(struct question_table *table);
 
 /* Freeing an answer of many megabytes takes a while; no thread has to wait for the lock meanwhile.
- */
+ * And a loop that is woken must not have to wait for the thread that wakes it (net/waker.c). */
 void question_table_unlock(struct question_table *table);
 
 /* -- under the lock ---------------------------------------------------------------------------- */
 
+/* Whether there is anything to be done when the lock is released. */
+bool question_table_owes(const struct question_table *table);
+
 /* Sends askers home. */
-void question_table_post_all(struct list *askers, enum question_outcome outcome);
+void question_table_post_all(struct question_table *table, struct list *askers,
+                             enum question_outcome outcome);
 
 /* Finds the asker's question, or makes it of the request that is in the asker; then the asker has
  * its answer, or waits for it, or is refused. */
@@ -80,10 +85,10 @@ bool question_table_try_charge(struct question_table *table, const struct questi
 void question_table_begin(struct question_entry *question);
 
 /* Answers the askers whose form is there. */
-void question_table_give(struct question_entry *question);
+void question_table_give(struct question_table *table, struct question_entry *question);
 
 /* Answers all askers with the plain answer, which every client understands. */
-void question_table_give_plain(struct question_entry *question);
+void question_table_give_plain(struct question_table *table, struct question_entry *question);
 
 /* It has run, and all of its askers have their answer. */
 void question_table_end(struct question_table *table, struct question_entry *question);

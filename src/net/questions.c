@@ -30,8 +30,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Added to the niceness of threads that may work for long: a third of a loop's weight. */
-enum { BUSY_THREAD_NICENESS = 5 };
+/* Added to the niceness of threads that may work for long: all that compute have a seventh of the
+ * weight of a loop that shares their core, so that it hardly waits for them, and it does not starve
+ * them either. */
+enum { BUSY_THREAD_NICENESS = 15 };
 
 /* The lists and the flag are under the table's lock. */
 struct questions {
@@ -115,7 +117,7 @@ static void take_plain(struct questions *questions, struct question_entry *quest
     if (question_table_try_charge(&questions->table, question, plain))
         return;
     question->is_joinable = false;
-    question_table_post_all(&question->askers, QUESTION_REFUSED);
+    question_table_post_all(&questions->table, &question->askers, QUESTION_REFUSED);
 }
 
 static void take_gzipped(struct questions *questions, struct question_entry *question,
@@ -125,7 +127,7 @@ static void take_gzipped(struct questions *questions, struct question_entry *que
     if (gzipped != NULL)
         answer_charge(gzipped, questions->table.held_by_address, question->address_key);
     else /* there is no memory; when it is asked for again there may be */
-        question_table_give_plain(question);
+        question_table_give_plain(&questions->table, question);
 }
 
 /* Makes what the askers want. Its own fields that this thread alone writes while it runs (plain and
@@ -142,16 +144,16 @@ static void run(struct questions *questions, struct question_entry *question)
             take_plain(questions, question, made);
         else
             take_gzipped(questions, question, made);
-        question_table_give(question);
+        question_table_give(&questions->table, question);
     }
     question_table_end(&questions->table, question);
 }
 
-/* Waits until there may be work. What is to be freed is freed first, and not left to a loop that
- * happens to release the lock next. */
+/* Waits until there may be work. What is to be done when the lock is released is done first, and
+ * not left to a loop that happens to release it next. */
 static void await_work(struct questions *questions, pthread_cond_t *due)
 {
-    if (list_is_empty(&questions->table.garbage)) {
+    if (!question_table_owes(&questions->table)) {
         pthread_cond_wait(due, &questions->table.lock);
     } else {
         unlock(questions);
@@ -171,7 +173,7 @@ static void run_or_refuse(struct questions *questions, struct question_entry *qu
         question_table_make_room(&questions->table, question->address_key)) {
         run(questions, question);
     } else {
-        question_table_post_all(&question->askers, QUESTION_REFUSED);
+        question_table_post_all(&questions->table, &question->askers, QUESTION_REFUSED);
         question_table_abandon(&questions->table, question);
     }
 }
@@ -256,6 +258,7 @@ static void *make_metrics(void *context)
 void question_inbox_init(struct question_inbox *inbox, void (*wake)(void *context), void *context)
 {
     list_init(&inbox->arrived);
+    list_init(&inbox->in_posted);
     inbox->wake = wake;
     inbox->context = context;
 }
@@ -284,7 +287,7 @@ void questions_ask(struct questions *questions, struct asker *asker,
     lock(questions);
     if (questions->is_stopping) {
         list_push_back(&questions->arriving, &asker->link);
-        question_table_post_all(&questions->arriving, QUESTION_STOPPED);
+        question_table_post_all(&questions->table, &questions->arriving, QUESTION_STOPPED);
     } else if (question_is_short(request->kind)) {
         question_table_join(&questions->table, asker, false, 0);
     } else {
@@ -354,12 +357,12 @@ void questions_start(struct questions *questions)
 static void stop_all(struct questions *questions)
 {
     questions->is_stopping = true;
-    question_table_post_all(&questions->arriving, QUESTION_STOPPED);
-    question_table_post_all(&questions->looked_up, QUESTION_STOPPED);
+    question_table_post_all(&questions->table, &questions->arriving, QUESTION_STOPPED);
+    question_table_post_all(&questions->table, &questions->looked_up, QUESTION_STOPPED);
     list_for_each_safe(link, following, &questions->table.questions)
     {
         struct question_entry *question = list_entry(link, struct question_entry, in_table);
-        question_table_post_all(&question->askers, QUESTION_STOPPED);
+        question_table_post_all(&questions->table, &question->askers, QUESTION_STOPPED);
         if (question->state != QUESTION_KEPT)
             question_table_abandon(&questions->table, question);
     }

@@ -34,10 +34,10 @@ struct questions;
 
 /* Where a loop's answers arrive. Embedded in what the loop owns; one for each loop. */
 struct question_inbox {
-    struct list arrived; /* askers; belongs to questions.c */
-    /* Makes the loop call questions_deliver() soon. Any thread, under a lock that an asker's loop
-     * takes in questions_leave(), so never after the last asker has left. Must not block
-     * (uv_async_send). */
+    struct list arrived; /* askers; belongs to questions.c, as does the next */
+    struct list in_posted;
+    /* Makes the loop call questions_deliver() soon. Any thread, until questions_stop() has returned
+     * and all askers have left. Must not block (waker_wake()). */
     void (*wake)(void *context);
     void *context;
 };

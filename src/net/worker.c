@@ -3,8 +3,8 @@
  * (SO_REUSEPORT), and a connection stays on its loop until it ends; nothing here is locked.
  *
  * What comes from other threads arrives in two places: snapshots in the mailbox, answers to
- * questions in the inbox. Each has a uv_async_t that wakes the loop, so that neither is looked for
- * when the other comes: a broadcast takes no lock but the mailbox's own.
+ * questions in the inbox. Each has a waker of the loop, so that neither is looked for when
+ * the other comes: a broadcast takes no lock but the mailbox's own.
  *
  * A loop that accepts must not let newcomers starve those it has, nor the other way round; the
  * comments at unread_max() and pause_accepting() say how. A loop ends when it has been told to
@@ -144,8 +144,8 @@ static void end_loop(struct worker *worker)
     uv_close((uv_handle_t *)&worker->tick, NULL);
     uv_close((uv_handle_t *)&worker->turn_end, NULL);
     poller_close(&worker->poller);
-    uv_close((uv_handle_t *)&worker->wake, NULL);
-    uv_close((uv_handle_t *)&worker->answered, NULL); /* no asker is left that could be answered */
+    waker_close(&worker->wake);
+    waker_close(&worker->answered); /* no asker is left that could be answered */
 }
 
 /* Says goodbye to the clients whose turn has come; cuts off those that do not leave in time. */
@@ -185,9 +185,9 @@ static void deliver_prints(struct worker *worker)
         hub_deliver_prints(&worker->hub, prints, count);
 }
 
-static void on_wake(uv_async_t *async)
+static void on_wake(void *context)
 {
-    struct worker *worker = async->data;
+    struct worker *worker = context;
     deliver_mail(worker);
     deliver_prints(worker);
     if (atomic_load_explicit(&worker->shared->is_stopping, memory_order_acquire) &&
@@ -195,9 +195,9 @@ static void on_wake(uv_async_t *async)
         begin_drain(worker);
 }
 
-static void on_answers(uv_async_t *async)
+static void on_answers(void *context)
 {
-    struct worker *worker = async->data;
+    struct worker *worker = context;
     questions_deliver(worker->shared->questions, &worker->inbox);
 }
 
@@ -249,13 +249,13 @@ static void on_tick(uv_timer_t *timer)
 static void on_mail(void *context)
 {
     struct worker *worker = context;
-    uv_async_send(&worker->wake);
+    waker_wake(&worker->wake);
 }
 
 static void on_answer_posted(void *context)
 {
     struct worker *worker = context;
-    uv_async_send(&worker->answered);
+    waker_wake(&worker->answered);
 }
 
 static void run(void *argument)
@@ -285,12 +285,11 @@ struct worker *worker_create(struct net_shared *shared, int listener_fd)
     list_init(&worker->closed);
     list_init(&worker->on_probation);
     check(uv_loop_init(&worker->loop) == 0);
-    check(uv_async_init(&worker->loop, &worker->wake, on_wake) == 0);
-    check(uv_async_init(&worker->loop, &worker->answered, on_answers) == 0);
+    waker_init(&worker->wake, &worker->loop, on_wake, worker);
+    waker_init(&worker->answered, &worker->loop, on_answers, worker);
     check(uv_timer_init(&worker->loop, &worker->tick) == 0);
     check(uv_check_init(&worker->loop, &worker->turn_end) == 0);
     check(uv_poll_init(&worker->loop, &worker->listener, listener_fd) == 0);
-    worker->wake.data = worker->answered.data = worker;
     worker->tick.data = worker->listener.data = worker->turn_end.data = worker;
     poller_init(&worker->poller, &worker->loop, connection_on_ready);
     const size_t symbol_count = shared->config->symbols.count;
@@ -314,7 +313,7 @@ void worker_start(struct worker *worker)
 
 void worker_begin_stop(struct worker *worker)
 {
-    uv_async_send(&worker->wake);
+    waker_wake(&worker->wake);
 }
 
 void worker_join(struct worker *worker)
@@ -331,6 +330,8 @@ void worker_destroy(struct worker *worker)
     }
     hub_deinit(&worker->hub);
     mailbox_deinit(&worker->mailbox);
+    waker_deinit(&worker->wake);
+    waker_deinit(&worker->answered);
     free(worker->mail);
     free(worker);
 }

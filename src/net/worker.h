@@ -8,6 +8,7 @@
 #include "net/exchange.h"
 #include "net/poller.h"
 #include "net/transport.h"
+#include "net/waker.h"
 #include "stream/hub.h"
 
 #include <uv.h>
@@ -15,8 +16,8 @@
 struct worker {
     uv_loop_t loop;
     uv_thread_t thread;
-    uv_async_t wake;     /* mail, or the end */
-    uv_async_t answered; /* answers to questions */
+    struct waker wake;     /* mail, or the end */
+    struct waker answered; /* answers to questions */
     uv_poll_t listener;
     uv_timer_t tick;     /* every HUB_TICK_MS */
     uv_check_t turn_end; /* frees what was closed in the turn */

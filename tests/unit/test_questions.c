@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -29,6 +30,7 @@ static struct {
     atomic_size_t size;
     atomic_int status;
     atomic_int failing_call; /* after the answer, of those that take memory; 0: none */
+    atomic_int niceness;     /* of the thread that was asked last */
 } world;
 
 static void await(sem_t *semaphore)
@@ -62,6 +64,7 @@ static enum status answer(void *context, const struct backend_request *request,
     enum status status = (enum status)atomic_load(&world.status);
     atomic_fetch_add(&world.in_use, 1);
     atomic_fetch_add(&world.asked, 1);
+    world.niceness = getpriority(PRIO_PROCESS, 0); /* of a thread, as Linux has it */
     sem_post(&world.begun);
     if (is_gated && !pass_gate(control))
         status = STATUS_CANCELLED;
@@ -109,6 +112,18 @@ static void on_woken(void *context)
 {
     struct loop *loop = context;
     sem_post(&loop->woken);
+}
+
+static sem_t was_delivered;
+static atomic_bool had_to_wait; /* the loop that was woken, for the thread that woke it */
+
+static void on_woken_by_a_slow_thread(void *context)
+{
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += TIMEOUT_S / 4;
+    on_woken(context);
+    had_to_wait = sem_timedwait(&was_delivered, &deadline) != 0;
 }
 
 static void on_answered(struct asker *asker, enum question_outcome outcome, struct answer *answer)
@@ -778,6 +793,34 @@ static void an_asker_may_leave_with_its_answer_on_the_way(void **state)
 
 /* -- stopping ---------------------------------------------------------------------------------- */
 
+static void a_loop_that_is_woken_does_not_wait_for_the_thread_that_wakes_it(void **state)
+{
+    (void)state;
+    struct client client;
+    sem_init(&was_delivered, 0, 0);
+    loops[0].inbox.wake = on_woken_by_a_slow_thread;
+    ask(&client, 0, "a");
+    await_answer(&client);
+    sem_post(&was_delivered);
+    expect_outcome(&client, QUESTION_ANSWERED);
+    questions_stop(questions); /* the thread has returned */
+    assert_false(had_to_wait);
+    sem_destroy(&was_delivered);
+}
+
+static void threads_that_compute_give_way_and_those_that_look_up_do_not(void **state)
+{
+    (void)state;
+    const int own = getpriority(PRIO_PROCESS, 0), most = 19;
+    struct client client;
+    ask(&client, 0, "a");
+    expect_outcome(&client, QUESTION_ANSWERED);
+    assert_in_range(world.niceness, own + 10 < most ? own + 10 : most, most);
+    ask_kind(&client, 0, QUESTION_READY, "", false);
+    expect_outcome(&client, QUESTION_ANSWERED);
+    assert_int_equal(world.niceness, own);
+}
+
 static void a_stop_answers_all_that_wait_and_cancels_what_runs(void **state)
 {
     (void)state;
@@ -914,6 +957,8 @@ int main(void)
         fact(a_queued_question_without_askers_is_dropped),
         fact(a_question_is_cancelled_when_the_last_asker_leaves),
         fact(an_asker_may_leave_with_its_answer_on_the_way),
+        fact(a_loop_that_is_woken_does_not_wait_for_the_thread_that_wakes_it),
+        fact(threads_that_compute_give_way_and_those_that_look_up_do_not),
         fact(a_stop_answers_all_that_wait_and_cancels_what_runs),
         fact(a_stop_waits_for_the_backend),
         fact(questions_that_were_never_started_can_be_destroyed),

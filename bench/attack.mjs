@@ -1,7 +1,9 @@
 // What a healthy client feels of an attack: the round trips of its pings, how long publications
 // take to reach it, and what a load balancer feels, `/readyz`; in turn without and with each
 // attack, so that the ratio is of two measurements a moment apart. The attackers (attacker.mjs) are
-// processes of a low priority on the core of those who measure: what is seen is the server's doing.
+// on the core of those who measure, and run when nothing else there wants to. What they cost the
+// measurement all the same, and the machine, is measured as well: by the same attack on another
+// server, which in turn runs only when the one that is measured does not want to.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -41,6 +43,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 const pinned = (core, command) =>
     cores > 1 ? ['taskset', '-c', String(core), ...command] : command;
 
+// Whatever else wants to run takes the core from it at once (sched(7), SCHED_IDLE).
+const idle = (command) => ['chrt', '--idle', '0', ...command];
+
 // -- the server -----------------------------------------------------------------------------------
 
 async function makeCertificate(folder) {
@@ -51,16 +56,11 @@ async function makeCertificate(folder) {
     return { ...files, ca: readFileSync(files.cert) };
 }
 
-async function startServer({ programs, database, certificate }) {
+async function startServer({ programs, database, certificate, isIdle }) {
     const tls = certificate ? ['--tls-cert', certificate.cert, '--tls-key', certificate.key] : [];
-    const [program, ...args] = pinned(0, [
-        join(programs, 'heatcast_source'),
-        '--levels',
-        '240',
-        '--db',
-        database,
-        ...tls,
-    ]);
+    const source = join(programs, 'heatcast_source');
+    const command = [source, '--levels', '240', '--db', database, ...tls];
+    const [program, ...args] = pinned(0, isIdle ? idle(command) : command);
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const kill = () => child.kill('SIGKILL');
     process.once('exit', kill);
@@ -165,10 +165,8 @@ async function connectProbe(server) {
 }
 
 async function startAttackers(name, port) {
-    const [program, ...args] = pinned(cores - 1, [
-        ...['nice', '-n', '10', process.execPath],
-        ...[join(here, 'attacker.mjs'), name, String(port)],
-    ]);
+    const attacker = [process.execPath, join(here, 'attacker.mjs'), name, String(port)];
+    const [program, ...args] = pinned(cores - 1, idle(attacker));
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const kill = () => child.kill('SIGKILL');
     process.once('exit', kill);
@@ -189,39 +187,41 @@ async function startAttackers(name, port) {
 
 // -- the runs -------------------------------------------------------------------------------------
 
+// What is felt while the server at the port is under attack, and how often it was struck.
+async function measureUnder(attack, port, probe, seconds) {
+    const attackers = await startAttackers(attack.name, port);
+    await sleep(rampMs);
+    const before = attackers.strikes();
+    const felt = await probe.measure(seconds);
+    const strikes = attackers.strikes();
+    await attackers.stop();
+    await sleep(rampMs);
+    return { ...felt, strikes, strikes_per_second: (strikes - before) / seconds };
+}
+
 async function measureAttack(attack, { programs, database, certificate, repeats, seconds, say }) {
-    const server = await startServer({
-        programs,
-        database,
-        certificate: attack.isTls ? certificate : undefined,
-    });
+    const options = { programs, database, certificate: attack.isTls ? certificate : undefined };
+    const server = await startServer(options);
+    const other = await startServer({ ...options, isIdle: true });
     try {
         const probe = await connectProbe(server);
         await probe.measure(0.5);
         const runs = [];
         for (let repeat = 1; repeat <= repeats; repeat++) {
             const without = await probe.measure(seconds);
-            const attackers = await startAttackers(attack.name, server.port);
-            await sleep(rampMs);
-            const before = attackers.strikes();
-            const under = await probe.measure(seconds);
-            const strikes = attackers.strikes();
-            await attackers.stop();
-            await sleep(rampMs);
-            runs.push({
-                without,
-                under,
-                strikes,
-                strikes_per_second: (strikes - before) / seconds,
-            });
+            const aside = await measureUnder(attack, other.port, probe, seconds);
+            const under = await measureUnder(attack, server.port, probe, seconds);
+            runs.push({ without, aside, under });
             say(
                 `  ${repeat}/${repeats}  ping p99 ${without.ping_p99_ms.toFixed(2)} ms, ` +
+                    `beside an attack ${aside.ping_p99_ms.toFixed(2)} ms, ` +
                     `under attack ${under.ping_p99_ms.toFixed(2)} ms`,
             );
         }
         probe.close();
         return runs;
     } finally {
+        await other.stop();
         await server.stop();
     }
 }
@@ -229,13 +229,15 @@ async function measureAttack(attack, { programs, database, certificate, repeats,
 // Medians over the repeats, of the ratio or difference within each.
 function summarise(runs) {
     const of = (value) => median(runs.map(value));
-    const ratio = (field) => of(({ without, under }) => under[field] / without[field]);
+    const ratio = (field, when) => of((it) => it[when][field] / it.without[field]);
     return {
-        strikes_per_second: of((it) => it.strikes_per_second),
+        strikes_per_second: of(({ under }) => under.strikes_per_second),
         ping_p99_ms: of(({ without }) => without.ping_p99_ms),
-        ping_ratio: ratio('ping_p99_ms'),
+        ping_ratio: ratio('ping_p99_ms', 'under'),
+        ping_ratio_aside: ratio('ping_p99_ms', 'aside'),
         delivery_p99_ms: of(({ without }) => without.delivery_p99_ms),
-        delivery_ratio: ratio('delivery_p99_ms'),
+        delivery_ratio: ratio('delivery_p99_ms', 'under'),
+        delivery_ratio_aside: ratio('delivery_p99_ms', 'aside'),
         ready_p99_ms: of(({ without }) => without.ready_p99_ms),
         ready_more_ms: of(({ without, under }) => under.ready_p99_ms - without.ready_p99_ms),
         memory_mb: Math.max(...runs.map(({ under }) => under.memory_bytes)) / 1e6,

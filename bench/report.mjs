@@ -380,14 +380,19 @@ function databaseTable({ tick, ranges }) {
 
 function attackTable(attacks) {
     return table(
-        ['attack', '/s', 'ping ms', 'ratio', 'delivery ms', 'ratio', '/readyz ms', 'more ms', 'MB'],
+        [
+            ...['attack', '/s', 'ping ms', 'ratio', 'aside', 'delivery ms', 'ratio', 'aside'],
+            ...['/readyz ms', 'more ms', 'MB'],
+        ],
         attacks.map((attack) => [
             attack.title,
             number(attack.strikes_per_second),
             number(attack.ping_p99_ms),
             number(attack.ping_ratio),
+            number(attack.ping_ratio_aside),
             number(attack.delivery_p99_ms),
             number(attack.delivery_ratio),
+            number(attack.delivery_ratio_aside),
             number(attack.ready_p99_ms),
             number(attack.ready_more_ms),
             number(attack.memory_mb),

@@ -164,6 +164,7 @@ async function connectProbe(server) {
     };
 }
 
+// When it is there, they have struck, however long that takes where others want the core.
 async function startAttackers(name, port) {
     const attacker = [process.execPath, join(here, 'attacker.mjs'), name, String(port)];
     const [program, ...args] = pinned(cores - 1, idle(attacker));
@@ -173,8 +174,10 @@ async function startAttackers(name, port) {
     let strikes = 0;
     child.stdout.on('data', (lines) => (strikes = Number(String(lines).trim().split('\n').pop())));
     const closed = once(child, 'close');
-    await Promise.race([once(child.stdout, 'data'), closed]);
-    if (child.exitCode !== null) throw new Error(`${name}: the attackers ended`);
+    while (strikes === 0) {
+        await Promise.race([once(child.stdout, 'data'), closed]);
+        if (child.exitCode !== null) throw new Error(`${name}: the attackers ended`);
+    }
     return {
         strikes: () => strikes,
         async stop() {

@@ -30,10 +30,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Added to the niceness of threads that may work for long: all that compute have a seventh of the
- * weight of a loop that shares their core, so that it hardly waits for them, and it does not starve
- * them either. */
-enum { BUSY_THREAD_NICENESS = 15 };
+/* Added to the niceness of threads that may work for long: a third of a loop's weight. With less,
+ * a machine that other programs keep busy would not answer questions before their time is over. */
+enum { BUSY_THREAD_NICENESS = 5 };
 
 /* The lists and the flag are under the table's lock. */
 struct questions {

@@ -815,7 +815,7 @@ static void threads_that_compute_give_way_and_those_that_look_up_do_not(void **s
     struct client client;
     ask(&client, 0, "a");
     expect_outcome(&client, QUESTION_ANSWERED);
-    assert_in_range(world.niceness, own + 10 < most ? own + 10 : most, most);
+    assert_in_range(world.niceness, own + 5 < most ? own + 5 : most, most);
     ask_kind(&client, 0, QUESTION_READY, "", false);
     expect_outcome(&client, QUESTION_ANSWERED);
     assert_int_equal(world.niceness, own);

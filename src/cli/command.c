@@ -80,3 +80,45 @@ void command_close_history(struct store *store, struct history *history)
     history_destroy(history);
     store_close(store);
 }
+
+/* Ends of a range bear the names that they have in other commands. */
+static const char *parameter_of(const char *flag)
+{
+    if (strcmp(flag, "from") == 0)
+        return "start";
+    return strcmp(flag, "to") == 0 ? "end" : flag;
+}
+
+static enum status read_range(const struct invocation *invocation, struct range *range,
+                              struct error *error)
+{
+    enum status status = command_symbol(invocation, range->symbol, error);
+    for (size_t i = 0; i < invocation->option_count && status == STATUS_OK; i++) {
+        const char *flag = invocation->options[i].flag, *parameter = parameter_of(flag);
+        if (strcmp(flag, "symbol") == 0)
+            continue;
+        status = range_set(range, parameter, invocation->options[i].value, error);
+        if (status != STATUS_OK && parameter != flag)
+            error_prefix(error, strcmp(flag, "from") == 0 ? "--from" : "--to");
+    }
+    return status;
+}
+
+enum exit_code command_ask_range(struct invocation *invocation, command_question *ask)
+{
+    struct error error;
+    struct store *store = NULL;
+    struct history *history = NULL;
+    struct range range = {0};
+    struct buffer out = {0};
+    if (read_range(invocation, &range, &error) != STATUS_OK)
+        return command_fail(&error);
+    enum status status = command_open_history(&invocation->config, &store, &history, &error);
+    if (status == STATUS_OK)
+        status = ask(history, &range, NULL, &out, &error);
+    command_close_history(store, history);
+    if (status == STATUS_OK)
+        return command_print(&out);
+    buffer_deinit(&out);
+    return command_fail(&error);
+}

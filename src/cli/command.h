@@ -14,6 +14,8 @@
 
 struct store;
 struct history;
+struct range;
+struct question_limits;
 struct import_summary;
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -82,5 +84,14 @@ enum status command_symbol(const struct invocation *invocation, char symbol[SYMB
 enum status command_open_history(const struct config *config, struct store **store,
                                  struct history **history, struct error *error);
 void command_close_history(struct store *store, struct history *history);
+
+/* A question about a range (engine/history.h). */
+typedef enum status command_question(struct history *history, const struct range *range,
+                                     const struct question_limits *limits, struct buffer *out,
+                                     struct error *error);
+
+/* Asks it, without limits, of the configured database, and prints the answer. The options are the
+ * parameters of the question, by the same function as over HTTP; --from and --to are its ends. */
+enum exit_code command_ask_range(struct invocation *invocation, command_question *ask);
 
 #endif

@@ -3,37 +3,9 @@
 #include "cli/command.h"
 #include "engine/history.h"
 
-#include <string.h>
-
-static enum status read_range(const struct invocation *invocation, struct range *range,
-                              struct error *error)
-{
-    enum status status = command_symbol(invocation, range->symbol, error);
-    for (size_t i = 0; i < invocation->option_count && status == STATUS_OK; i++) {
-        const char *flag = invocation->options[i].flag;
-        if (strcmp(flag, "symbol") != 0)
-            status = range_set(range, flag, invocation->options[i].value, error);
-    }
-    return status;
-}
-
 static enum exit_code run(struct invocation *invocation)
 {
-    struct error error;
-    struct store *store = NULL;
-    struct history *history = NULL;
-    struct range range = {0};
-    struct buffer out = {0};
-    if (read_range(invocation, &range, &error) != STATUS_OK)
-        return command_fail(&error);
-    enum status status = command_open_history(&invocation->config, &store, &history, &error);
-    if (status == STATUS_OK)
-        status = history_run(history, &range, NULL, &out, &error);
-    command_close_history(store, history);
-    if (status == STATUS_OK)
-        return command_print(&out);
-    buffer_deinit(&out);
-    return command_fail(&error);
+    return command_ask_range(invocation, history_run);
 }
 
 const struct command command_history = {
